@@ -1,1 +1,11 @@
-//! The domain.
+//! The domain of Danmu: what a danmu is, and the rules that every side of the service shares.
+//!
+//! The same code runs in the server and, compiled to WebAssembly, in the browser. It holds no framework, does no I/O
+//! and has no clock of its own: whoever calls it brings the time, the chance and the network.
+
+pub mod gate;
+pub mod kinesis;
+pub mod record;
+pub mod room;
+pub mod session;
+pub mod stage;

@@ -1,0 +1,48 @@
+//! What the token vending machine hands out: temporary credentials for one stream, and where to use them.
+
+use serde::{Deserialize, Serialize};
+
+/// Temporary AWS credentials with all that a client needs to use them on the room's stream.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Access key id, 16 to 128 word characters
+    /// ([Credentials](https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html)).
+    pub access_key_id: String,
+    /// The secret that signs requests. Never sent, never logged.
+    pub secret_access_key: String,
+    /// Goes with every request as `X-Amz-Security-Token`.
+    pub session_token: String,
+    /// When the credentials end, in Unix milliseconds.
+    pub expiration: i64,
+    /// AWS region of the stream, for example `us-east-1`.
+    pub region: String,
+    /// Where requests go: an absolute URL, or a path such as `/aws/` on the page's own origin.
+    pub endpoint: String,
+    /// Name of the stream.
+    pub stream: String,
+    /// The partition key of the room; its hash names the shard.
+    pub partition_key: String,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("access_key_id", &self.access_key_id)
+            .field("expiration", &self.expiration)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("stream", &self.stream)
+            .field("partition_key", &self.partition_key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a session may do. A session may do one of the two, never both (see `deploy/` for the policies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// `PutRecord` and `PutRecords`.
+    Produce,
+    /// `ListShards`, `GetShardIterator` and `GetRecords`.
+    Consume,
+}
