@@ -1,1 +1,137 @@
-//! Room.
+//! Rooms: their ids, and what a page must know of one.
+//!
+//! A room's id is also its partition key on the stream, so that all its danmu keep one order on one shard.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.
+///
+/// The alphabet is small on purpose: the id stands in addresses, in partition keys (256 characters at the most) and in
+/// file names, and two ids never differ in case alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoomId(String);
+
+impl RoomId {
+    /// The longest id, in bytes.
+    pub const MAX_LEN: usize = 64;
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is not a room id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RoomIdError {
+    /// Nothing at all.
+    #[error("a room id is empty; give 1 to {max} characters", max = RoomId::MAX_LEN)]
+    Empty,
+    /// Too long, in bytes.
+    #[error("a room id of {0} bytes is too long; {max} are allowed", max = RoomId::MAX_LEN)]
+    TooLong(usize),
+    /// A character outside of the alphabet, or a `-` or `_` at the start.
+    #[error("{0:?} cannot stand there in a room id; use a-z, 0-9, - and _, starting with a letter or a digit")]
+    Character(char),
+}
+
+impl FromStr for RoomId {
+    type Err = RoomIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for RoomId {
+    type Error = RoomIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() {
+            return Err(RoomIdError::Empty);
+        }
+        if text.len() > Self::MAX_LEN {
+            return Err(RoomIdError::TooLong(text.len()));
+        }
+        let foreign = text
+            .char_indices()
+            .find(|&(at, c)| !(c.is_ascii_lowercase() || c.is_ascii_digit() || at > 0 && matches!(c, '-' | '_')));
+        match foreign {
+            Some((_, c)) => Err(RoomIdError::Character(c)),
+            None => Ok(Self(text)),
+        }
+    }
+}
+
+impl From<RoomId> for String {
+    fn from(id: RoomId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a page shows of a room, and the rules that its danmu obey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Its id, and its partition key on the stream.
+    pub id: RoomId,
+    /// The name that people read, in the streamer's own language.
+    pub title: String,
+    /// Address of the video: an absolute URL, or a path on the page's origin.
+    pub video: String,
+    /// Address of the picture shown before the video plays, if there is one.
+    pub poster: Option<String>,
+    /// Whether records without a ticket are shown: plain text from foreign producers among them.
+    pub unsigned: Unsigned,
+}
+
+/// What a room does with records that carry no ticket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unsigned {
+    /// They are shown, without a name.
+    Allow,
+    /// They are dropped.
+    #[default]
+    Deny,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_names_what_is_wrong_with_it() {
+        assert_eq!("".parse::<RoomId>(), Err(RoomIdError::Empty));
+        assert_eq!("a".repeat(65).parse::<RoomId>(), Err(RoomIdError::TooLong(65)));
+        for (text, c) in [("Demo", 'D'), ("-a", '-'), ("a b", ' '), ("房间", '房'), ("a/b", '/'), ("a.b", '.')] {
+            assert_eq!(text.parse::<RoomId>(), Err(RoomIdError::Character(c)), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_of_the_alphabet_survives_json(id in "[a-z0-9][a-z0-9_-]{0,63}") {
+            let room: RoomId = id.parse().unwrap();
+            let json = serde_json::to_string(&room).unwrap();
+            prop_assert_eq!(serde_json::from_str::<RoomId>(&json).unwrap(), room);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = text.parse::<RoomId>();
+        }
+    }
+}

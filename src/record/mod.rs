@@ -1,0 +1,213 @@
+//! The danmu record: what travels on the stream, its limits and its wire form.
+//!
+//! A record's data is UTF-8 text. Line 1 is one JSON object, the danmu, readable to any consumer. A second line, where
+//! there is one, is the proof that the record is its author's: a ticket, a full stop and a signature over the exact
+//! bytes of line 1. Data that are no such object are a plain text from a foreign producer, and as good a danmu.
+//!
+//! Nothing here judges whether a danmu may be shown: that is the [gate](crate::gate)'s.
+
+mod id;
+mod text;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
+
+pub use self::{
+    id::{RecordId, RecordIdError},
+    text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, check_text, grapheme_count},
+};
+use crate::room::RoomId;
+
+/// The wire form's version, `v` in the object. A reader refuses a higher one rather than guess at it.
+pub const VERSION: u8 = 1;
+
+/// The longest record, in bytes: the danmu, a ticket and a signature with room to spare.
+/// (The stream itself takes 1 MiB, of which no viewer should be made to parse more than this.)
+pub const MAX_RECORD_BYTES: usize = 8 * 1024;
+
+/// Where on the picture a danmu is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It flies from the right edge to the left.
+    #[default]
+    Scroll,
+    /// It stands at the top, in the middle.
+    Top,
+    /// It stands at the bottom, in the middle.
+    Bottom,
+}
+
+/// A colour, `#rrggbb` on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Color(u32);
+
+impl Color {
+    /// What a danmu has if its author chose nothing.
+    pub const WHITE: Self = Self(0x00ff_ffff);
+
+    /// From `0xRRGGBB`; higher bits are dropped.
+    #[must_use]
+    pub const fn from_rgb(rgb: u32) -> Self {
+        Self(rgb & 0x00ff_ffff)
+    }
+
+    /// As `0xRRGGBB`.
+    #[must_use]
+    pub const fn rgb(self) -> u32 {
+        self.0
+    }
+
+    /// From `#rrggbb`, in either case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix('#')?;
+        let plain = hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| u32::from_str_radix(hex, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl Default for Color {
+    fn default() -> Self {
+        Self::WHITE
+    }
+}
+
+impl std::fmt::Display for Color {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{:06x}", self.0)
+    }
+}
+
+impl Serialize for Color {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Color {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("a colour is written #rrggbb"))
+    }
+}
+
+/// One danmu, as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Danmu {
+    /// Version of the wire form, [`VERSION`].
+    pub v: u8,
+    /// Given by the author's client. A put that is tried again may stand on the stream twice; the id tells that it is one.
+    pub id: RecordId,
+    /// The room it is meant for. Must agree with the partition key that it was put under.
+    pub room: RoomId,
+    /// The text, verbatim: 1 to [`MAX_TEXT_GRAPHEMES`] graphemes. Text, never HTML.
+    pub text: String,
+    /// When the author sent it, by the author's clock, in Unix milliseconds. Tells nothing that can be relied on.
+    pub at: i64,
+    /// Where it is shown.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Mode,
+    /// Its colour.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub color: Color,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Danmu {
+    /// A danmu that scrolls in white. `at` is in Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`TextError`] when the text is empty, too long, or holds characters that nobody may send.
+    pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Result<Self, TextError> {
+        let text = text.into();
+        check_text(&text)?;
+        Ok(Self { v: VERSION, id, room, text, at, mode: Mode::default(), color: Color::default() })
+    }
+
+    /// The wire form: line 1, without an end of line.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        // Cannot fail: no map with foreign keys, no number out of JSON's range.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What was found in a record's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed<'a> {
+    /// What it says.
+    pub content: Content,
+    /// The exact bytes that a signature covers: line 1.
+    pub signed: &'a [u8],
+    /// Line 2, unverified: ticket, full stop, signature.
+    pub proof: Option<&'a str>,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A danmu of ours.
+    Danmu(Danmu),
+    /// A plain text from a foreign producer.
+    Foreign(String),
+}
+
+/// Why a record's data cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// More bytes than a reader takes.
+    #[error("a record of {0} bytes is too long; {MAX_RECORD_BYTES} are allowed")]
+    TooLarge(usize),
+    /// Not UTF-8.
+    #[error("a record must be UTF-8; it is not at byte {0}")]
+    NotUtf8(usize),
+    /// Of a version that this reader does not know.
+    #[error("a record of version {0}; this reader knows up to {VERSION}")]
+    Version(u64),
+    /// It has a version, yet is not what that version says.
+    #[error("a record that cannot be read: {0}")]
+    Malformed(String),
+}
+
+/// Only what tells whether an object is ours. `v` is read as whatever it is: a foreign producer may have one too.
+#[derive(Deserialize)]
+struct Probe {
+    v: serde_json::Value,
+    #[serde(rename = "room")]
+    _room: de::IgnoredAny,
+    #[serde(rename = "text")]
+    _text: de::IgnoredAny,
+}
+
+/// Reads a record's data.
+///
+/// An object with `v`, `room` and `text` is ours; whatever else is a plain text.
+///
+/// # Errors
+/// See [`RecordError`].
+pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
+    if data.len() > MAX_RECORD_BYTES {
+        return Err(RecordError::TooLarge(data.len()));
+    }
+    let text = std::str::from_utf8(data).map_err(|error| RecordError::NotUtf8(error.valid_up_to()))?;
+    let (line, proof) = match text.split_once('\n') {
+        Some((line, rest)) => (line, Some(rest)),
+        None => (text, None),
+    };
+    let probe = line.starts_with('{').then(|| serde_json::from_str::<Probe>(line).ok()).flatten();
+    let Some(version) = probe.and_then(|probe| probe.v.as_u64()) else {
+        return Ok(Parsed { content: Content::Foreign(text.to_owned()), signed: data, proof: None });
+    };
+    if version != u64::from(VERSION) {
+        return Err(RecordError::Version(version));
+    }
+    let danmu = serde_json::from_str(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
+    Ok(Parsed { content: Content::Danmu(danmu), signed: line.as_bytes(), proof })
+}
+
+#[cfg(test)]
+mod tests;
