@@ -1,0 +1,198 @@
+//! One signed call: endpoint, session, signature, reply.
+//!
+//! It tries again at most once, and only for what it can put right itself: a wrong clock (learnt from the reply's
+//! `Date`) and a session that has ended (the keeper gets a new one). Everything else is the caller's to decide.
+
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    api::{self, Operation},
+    error::{Error, Kind},
+    host::{Clock, Host},
+    keeper::{Keeper, Vend, VendError},
+    sigv4, time,
+};
+use crate::session::Session;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
+/// Calls Kinesis with the sessions of a [`Keeper`]. Clones share them.
+pub struct Client<H, V> {
+    keeper: Keeper<H, V>,
+    origin: Rc<str>,
+}
+
+impl<H: Host, V: Vend> Client<H, V> {
+    /// `origin` (`https://example.org`, no path) completes a session's endpoint that is only a path, such as `/aws/`;
+    /// it may be empty where endpoints are always absolute.
+    pub fn new(keeper: Keeper<H, V>, origin: &str) -> Self {
+        Self { keeper, origin: origin.trim_end_matches('/').into() }
+    }
+
+    /// The keeper of this client's sessions.
+    pub fn keeper(&self) -> &Keeper<H, V> {
+        &self.keeper
+    }
+
+    /// The clock it signs by.
+    pub fn clock(&self) -> &Clock<H> {
+        self.keeper.clock()
+    }
+
+    /// Puts one record.
+    ///
+    /// # Errors
+    /// What the service said, or that nobody answered.
+    pub async fn put_record(&self, data: &[u8], partition_key: &str) -> Result<api::PutRecordReply, Error> {
+        self.call(Operation::PutRecord, &|stream| api::put_record(stream, data, partition_key)).await
+    }
+
+    /// Puts up to 500 records, given as data and partition key; the reply says of each what became of it.
+    ///
+    /// # Errors
+    /// As [`Self::put_record`]; also when the reply does not speak of as many as were sent.
+    pub async fn put_records(&self, entries: &[(&[u8], &str)]) -> Result<api::PutRecordsReply, Error> {
+        let reply: api::PutRecordsReply =
+            self.call(Operation::PutRecords, &|stream| api::put_records(stream, entries.iter().copied())).await?;
+        if reply.records.len() == entries.len() { Ok(reply) } else { Err(unreadable()) }
+    }
+
+    /// One page of shards.
+    ///
+    /// # Errors
+    /// As [`Self::put_record`].
+    pub async fn list_shards(&self, next_token: Option<&str>) -> Result<api::ListShardsReply, Error> {
+        self.call(Operation::ListShards, &|stream| api::list_shards(stream, next_token)).await
+    }
+
+    /// A new iterator.
+    ///
+    /// # Errors
+    /// As [`Self::put_record`].
+    pub async fn shard_iterator(&self, shard_id: &str, from: &api::From) -> Result<String, Error> {
+        let reply: api::ShardIteratorReply =
+            self.call(Operation::GetShardIterator, &|stream| api::get_shard_iterator(stream, shard_id, from)).await?;
+        Ok(reply.shard_iterator)
+    }
+
+    /// Reads up to `limit` (1 to 10,000) records.
+    ///
+    /// # Errors
+    /// As [`Self::put_record`].
+    pub async fn get_records(&self, shard_iterator: &str, limit: u32) -> Result<api::GetRecordsReply, Error> {
+        self.call(Operation::GetRecords, &|_| api::get_records(shard_iterator, limit)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        operation: Operation,
+        body: &dyn Fn(&str) -> Vec<u8>,
+    ) -> Result<T, Error> {
+        let reply = self.signed(operation, body).await?;
+        serde_json::from_slice(&reply).map_err(|_| unreadable())
+    }
+
+    async fn signed(&self, operation: Operation, body: &dyn Fn(&str) -> Vec<u8>) -> Result<Vec<u8>, Error> {
+        let (mut clock_corrected, mut session_renewed) = (false, false);
+        loop {
+            let session = self.keeper.session().await.map_err(no_session)?;
+            let (error, date) = match self.keeper.alongside(self.send(operation, &session, body(&session.stream))).await
+            {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            match error.kind {
+                Kind::ClockSkew if !clock_corrected => {
+                    let Some(now) = date.as_deref().and_then(time::http_date) else { return Err(error) };
+                    self.clock().learn(now);
+                    clock_corrected = true;
+                }
+                Kind::SessionExpired => {
+                    self.keeper.drop_session(&session);
+                    if session_renewed {
+                        return Err(error);
+                    }
+                    session_renewed = true;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// One request and its reply; beside an error, the reply's `Date`.
+    async fn send(
+        &self,
+        operation: Operation,
+        session: &Session,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, (Error, Option<String>)> {
+        let url = match session.endpoint.starts_with('/') {
+            true => [&*self.origin, &session.endpoint].concat(),
+            false => session.endpoint.clone(),
+        };
+        let (host, path) = host_and_path(&url);
+        let named = [("content-type", CONTENT_TYPE), ("host", &host), ("x-amz-target", operation.target())];
+        let request = sigv4::Request { method: "POST", path, query: "", headers: &named, body: &body };
+        let credentials = sigv4::Credentials {
+            access_key_id: &session.access_key_id,
+            secret_access_key: &session.secret_access_key,
+            session_token: Some(&session.session_token),
+        };
+        let scope = sigv4::Scope { region: &session.region, service: "kinesis", time_ms: self.clock().now_ms() };
+        let mut headers = sigv4::sign(&request, &credentials, &scope, sigv4::Settings::default());
+        headers.extend([("content-type", CONTENT_TYPE.to_owned()), ("x-amz-target", operation.target().to_owned())]);
+
+        match self.clock().host().post(&url, &headers, body).await {
+            Ok(reply) if reply.status == 200 => Ok(reply.body),
+            Ok(reply) => Err((Error::from_reply(reply.status, &reply.body), reply.date)),
+            Err(error) => Err((Error::network(error.0), None)),
+        }
+    }
+}
+
+impl<H, V> Clone for Client<H, V> {
+    fn clone(&self) -> Self {
+        Self { keeper: self.keeper.clone(), origin: Rc::clone(&self.origin) }
+    }
+}
+
+/// The `Host` header that a URL gives rise to (no default port, lower case) and its path.
+fn host_and_path(url: &str) -> (String, &str) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let default = if scheme == "http" { ":80" } else { ":443" };
+    let host = authority.strip_suffix(default).unwrap_or(authority);
+    (host.to_ascii_lowercase(), path)
+}
+
+fn no_session(error: VendError) -> Error {
+    Error { kind: Kind::NoSession, code: "NoSession".into(), message: error.message, retry_after: error.retry_after }
+}
+
+fn unreadable() -> Error {
+    Error {
+        kind: Kind::Server,
+        code: "UnreadableReply".into(),
+        message: "the reply is not what the operation answers with".into(),
+        retry_after: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_what_a_browser_sends() {
+        for (url, host, path) in [
+            ("https://Kinesis.us-east-1.amazonaws.com", "kinesis.us-east-1.amazonaws.com", ""),
+            ("https://example.org:443/aws/", "example.org", "/aws/"),
+            ("http://127.0.0.1:3000/aws/", "127.0.0.1:3000", "/aws/"),
+            ("http://[::1]:80/", "[::1]", "/"),
+        ] {
+            assert_eq!(host_and_path(url), (host.to_owned(), path));
+        }
+    }
+}

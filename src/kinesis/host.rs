@@ -1,0 +1,84 @@
+//! Where the client runs: the browser, a server, or a test with a time of its own. A host brings the clock, the
+//! chance, the timer and the network; it never sees a secret.
+
+use std::{cell::Cell, future::Future, rc::Rc, time::Duration};
+
+/// What the client needs from where it runs. Futures need not be `Send`: a browser has one thread, and natively a
+/// current-thread runtime or a `LocalSet` drives them.
+pub trait Host: 'static {
+    /// Unix milliseconds as the local clock has them, right or wrong; the client corrects the skew.
+    fn now_ms(&self) -> i64;
+
+    /// 64 random bits. They spread retries over time, nothing secret depends on them.
+    fn random(&self) -> u64;
+
+    /// Completes after `duration`.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()>;
+
+    /// Sends `POST url` with exactly these headers (the host adds `Host` and `Content-Length`) and reads the whole
+    /// reply. A status such as 400 is a [`Reply`]; only a reply that never came is a [`NetError`].
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, String)],
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<Reply, NetError>>;
+}
+
+/// An HTTP reply.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// The `Date` header, where the host may read it (the service exposes it by CORS).
+    pub date: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// No reply came: name resolution, connection, TLS, CORS, abort. The request may have arrived all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NetError(
+    /// What the host says about it, for a person.
+    pub String,
+);
+
+/// A host together with what was learnt about how wrong its clock is. Clones share both.
+pub struct Clock<H> {
+    host: Rc<H>,
+    skew_ms: Rc<Cell<i64>>,
+}
+
+impl<H: Host> Clock<H> {
+    /// Takes the host's clock for right until a service says otherwise.
+    pub fn new(host: H) -> Self {
+        Self { host: Rc::new(host), skew_ms: Rc::default() }
+    }
+
+    /// Where this runs.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// Unix milliseconds, corrected.
+    pub fn now_ms(&self) -> i64 {
+        self.host.now_ms().saturating_add(self.skew_ms.get())
+    }
+
+    /// What is added to the local clock, in milliseconds.
+    pub fn skew_ms(&self) -> i64 {
+        self.skew_ms.get()
+    }
+
+    /// Learns the skew from a service's idea of now, in Unix milliseconds.
+    pub fn learn(&self, true_now_ms: i64) {
+        self.skew_ms.set(true_now_ms.saturating_sub(self.host.now_ms()));
+    }
+}
+
+impl<H> Clone for Clock<H> {
+    fn clone(&self) -> Self {
+        Self { host: Rc::clone(&self.host), skew_ms: Rc::clone(&self.skew_ms) }
+    }
+}

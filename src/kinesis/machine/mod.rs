@@ -1,0 +1,443 @@
+//! The reader of a stream as a pure state machine: no I/O, no clock, no chance of its own.
+//!
+//! Whoever drives it asks [`Machine::step`] what to do, makes the [`Call`]s (several may be under way at once, one a
+//! shard), hands each outcome to [`Machine::answer`], and takes out [`Event`]s. [`super::reader`] does so over our own
+//! client; the server may do it over any other.
+//!
+//! Promises: every record of the shards in scope, from the position on, once and in the order of each shard; a shard's
+//! records only after all of its parents'; the same across expired iterators, throttling, splits and merges; no hot
+//! loop whatever the answers. It never starts at `LATEST`, which would lose what arrives before the first iterator
+//! exists. Times are milliseconds of one clock, the driver's, but for [`Position::since_ms`], which the service's
+//! clock judges.
+
+mod event;
+mod pace;
+mod shard;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+pub use event::{Event, Position, Record, Scope, State, Stats};
+use shard::{Line, Phase};
+
+use super::{
+    api::{From, GetRecordsReply, ListShardsReply},
+    backoff::full_jitter,
+    error::{Error, Kind},
+    shard_map::hash_key,
+};
+
+/// A reply that took this long waited for its turn.
+const SLOW_MS: i64 = 150;
+/// Less than this behind is live.
+const BEHIND_MS: i64 = 3_000;
+/// First and longest wait after a failure that may pass.
+const BACKOFF_MS: (u32, u32) = (200, 10_000);
+/// Least wait after a failure that will not pass by itself; as much again at random.
+const RARELY_MS: i64 = 10_000;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make this call and [`Machine::answer`] it. Ask for the next step at once: there may be more.
+    Call(Call),
+    /// Nothing before this time, unless an answer comes.
+    Wait(i64),
+    /// Nothing until an answer comes.
+    Idle,
+}
+
+/// A call to Kinesis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// One page of `ListShards`.
+    ListShards {
+        /// From the page before.
+        next_token: Option<String>,
+    },
+    /// `GetShardIterator`.
+    Iterator {
+        /// Of this shard.
+        shard_id: String,
+        /// From here.
+        from: From,
+    },
+    /// `GetRecords`.
+    Records {
+        /// Of this shard.
+        shard_id: String,
+        /// With this iterator.
+        iterator: String,
+    },
+}
+
+/// What became of a call.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To [`Call::ListShards`].
+    Shards(Result<ListShardsReply, Error>),
+    /// To [`Call::Iterator`]: the shard and its new iterator.
+    Iterator(String, Result<String, Error>),
+    /// To [`Call::Records`]: the shard and what it gave.
+    Records(String, Result<GetRecordsReply, Error>),
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Machine {
+    scope: Scope,
+    key: Option<u128>,
+    since_ms: i64,
+    /// Places to resume at, until the first listing shows what they are.
+    resume: BTreeMap<String, String>,
+    shards: BTreeMap<String, Line>,
+    listing: Listing,
+    events: VecDeque<Event>,
+    state: State,
+    stats: Stats,
+}
+
+#[derive(Debug, Default)]
+struct Listing {
+    wanted: bool,
+    busy: bool,
+    due: i64,
+    /// How many were begun, and the last that was completed.
+    begun: u64,
+    completed: u64,
+    token: Option<String>,
+    found: BTreeSet<String>,
+    failures: u32,
+    trouble: Option<State>,
+}
+
+impl Machine {
+    /// Reads the shards in scope from `position` on.
+    pub fn new(scope: Scope, position: Position) -> Self {
+        let key = match &scope {
+            Scope::PartitionKey(key) => Some(hash_key(key)),
+            Scope::All => None,
+        };
+        Self {
+            scope,
+            key,
+            since_ms: position.since_ms,
+            resume: position.shards,
+            shards: BTreeMap::new(),
+            listing: Listing { wanted: true, due: i64::MIN, ..Listing::default() },
+            events: VecDeque::new(),
+            state: State::Starting,
+            stats: Stats::default(),
+        }
+    }
+
+    /// What to do now. A call is handed out once.
+    pub fn step(&mut self, now: i64) -> Step {
+        let listing = &mut self.listing;
+        if listing.wanted && !listing.busy && listing.due <= now {
+            listing.busy = true;
+            if listing.token.is_none() {
+                listing.begun += 1;
+                listing.found.clear();
+            }
+            return Step::Call(Call::ListShards { next_token: listing.token.clone() });
+        }
+        self.start_ready();
+        let due = |line: &Line| !line.busy && matches!(line.phase, Phase::Parked | Phase::Reading(_));
+        let next = self.shards.iter().filter(|(_, line)| due(line)).min_by_key(|(_, line)| line.due);
+        let Some((id, line)) = next.filter(|(_, line)| line.due <= now) else {
+            let listing = (self.listing.wanted && !self.listing.busy).then_some(self.listing.due);
+            let earliest = next.map(|(_, line)| line.due).into_iter().chain(listing).min();
+            return earliest.map_or(Step::Idle, Step::Wait);
+        };
+        let shard_id = id.clone();
+        let from = self.start_of(line);
+        let Some(line) = self.shards.get_mut(&shard_id) else { return Step::Idle };
+        line.busy = true;
+        Step::Call(match &line.phase {
+            Phase::Reading(iterator) => {
+                line.pace.begin(now);
+                self.stats.reads += 1;
+                Call::Records { iterator: iterator.clone(), shard_id }
+            }
+            _ => Call::Iterator { shard_id, from },
+        })
+    }
+
+    /// Takes in the outcome of a call. `random` is 64 fresh random bits.
+    pub fn answer(&mut self, answer: Answer, now: i64, random: u64) {
+        match answer {
+            Answer::Shards(Ok(reply)) => self.shards_listed(reply, now),
+            Answer::Shards(Err(error)) => self.listing_failed(error, now, random),
+            Answer::Iterator(id, outcome) => {
+                let Some(line) = self.shards.get_mut(&id) else { return };
+                line.busy = false;
+                match outcome {
+                    Ok(_) if line.is_done() => {}
+                    Ok(iterator) => {
+                        line.phase = Phase::Reading(iterator);
+                        line.due = now;
+                    }
+                    Err(error) => self.shard_failed(&id, error, now, random),
+                }
+            }
+            Answer::Records(id, outcome) => {
+                if let Some(line) = self.shards.get_mut(&id) {
+                    line.busy = false;
+                }
+                match outcome {
+                    Ok(reply) => self.records_read(&id, reply, now),
+                    Err(error) => self.shard_failed(&id, error, now, random),
+                }
+            }
+        }
+        self.restate();
+    }
+
+    /// The next thing to tell, if there is one.
+    pub fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Where to resume after the events taken out so far. (Take out all there are first.)
+    pub fn position(&self) -> Position {
+        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| child.last.is_some());
+        let read = self.shards.iter().filter(|(id, line)| !passed(id, line));
+        let read = read.filter_map(|(id, line)| Some((id.clone(), line.last.clone()?)));
+        Position { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// How it goes.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn children<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Line> {
+        self.shards.values().filter(move |line| line.in_scope && line.parents.iter().any(|parent| parent == id))
+    }
+
+    /// Parks the shards whose parents are all finished.
+    fn start_ready(&mut self) {
+        let settled = |line: &Line, parent: &String| match self.shards.get(parent) {
+            Some(parent) => !parent.in_scope || parent.is_done(),
+            None => self.listing.completed >= line.settled_by,
+        };
+        let ready = |line: &Line| {
+            // Before the first listing is complete, nobody's family is known.
+            let known = self.listing.completed > 0 && line.phase == Phase::Waiting && line.in_scope;
+            known && line.parents.iter().all(|parent| settled(line, parent))
+        };
+        let ready: Vec<String> = self.shards.iter().filter(|(_, line)| ready(line)).map(|(id, _)| id.clone()).collect();
+        for id in ready {
+            if let Some(line) = self.shards.get_mut(&id) {
+                line.phase = Phase::Parked;
+            }
+        }
+    }
+
+    /// Where a shard goes on, or starts. A child starts at its beginning; but where nothing was read from its parents,
+    /// they may have been closed before the starting time, and it holds here too.
+    fn start_of(&self, line: &Line) -> From {
+        match &line.last {
+            Some(last) => From::After(last.clone()),
+            None if line.parents.iter().any(|id| self.shards.get(id).is_some_and(|p| p.last.is_some())) => {
+                From::TrimHorizon
+            }
+            None => From::Timestamp(self.since_ms),
+        }
+    }
+
+    fn shards_listed(&mut self, reply: ListShardsReply, now: i64) {
+        let listing = &mut self.listing;
+        listing.busy = false;
+        listing.failures = 0;
+        listing.trouble = None;
+        for shard in reply.shards {
+            listing.found.insert(shard.shard_id.clone());
+            let parents = shard.parents().map(str::to_owned).collect();
+            let line = Line::new(parents, shard.hash_key_range, self.key, listing.begun);
+            self.shards.entry(shard.shard_id).or_insert(line);
+        }
+        listing.token = reply.next_token;
+        listing.due = now;
+        if listing.token.is_some() {
+            return;
+        }
+        listing.completed = listing.begun;
+        listing.wanted = false;
+        // What is not listed any more has been trimmed away, unless it was learnt about after this listing began.
+        let (found, completed) = (&listing.found, listing.completed);
+        self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));
+
+        for (id, number) in std::mem::take(&mut self.resume) {
+            if let Some(line) = self.shards.get_mut(&id) {
+                line.last = Some(number);
+                self.finish_ancestors(&id);
+            }
+        }
+        self.look_for_children(now);
+    }
+
+    /// A shard that was being read had all of its ancestors finished.
+    fn finish_ancestors(&mut self, id: &str) {
+        let parents = self.shards.get(id).map(|line| line.parents.clone()).unwrap_or_default();
+        for parent in parents {
+            if let Some(line) = self.shards.get_mut(&parent)
+                && !line.is_done()
+            {
+                line.phase = Phase::Done;
+                self.finish_ancestors(&parent);
+            }
+        }
+    }
+
+    /// Wants a listing if the scope has an end without a successor, or a child with an unknown parent.
+    fn look_for_children(&mut self, now: i64) {
+        let orphan = |line: &Line| {
+            line.settled_by > self.listing.completed && line.parents.iter().any(|id| !self.shards.contains_key(id))
+        };
+        let open_end = |(id, line): (&String, &Line)| line.is_done() && self.children(id).next().is_none();
+        let in_scope = || self.shards.iter().filter(|(_, line)| line.in_scope);
+        let unknown = in_scope().any(|(_, line)| orphan(line));
+        let ended = in_scope().any(open_end) || in_scope().next().is_none();
+        if (unknown || ended) && !self.listing.wanted {
+            // The first time at once; a listing that did not help is not repeated soon.
+            let helped = self.listing.due < now;
+            self.listing.wanted = true;
+            self.listing.due = if unknown || helped { now } else { now + 2_000 };
+        } else if unknown && self.listing.trouble.is_none() {
+            self.listing.due = self.listing.due.min(now);
+        }
+    }
+
+    fn records_read(&mut self, id: &str, reply: GetRecordsReply, now: i64) {
+        let Some(line) = self.shards.get_mut(id) else { return };
+        if line.is_done() {
+            return;
+        }
+        line.failures = 0;
+        let mut records = Vec::new();
+        for record in reply.records {
+            if !line.is_new(&record.sequence_number) {
+                continue;
+            }
+            line.last = Some(record.sequence_number.clone());
+            if self.scope.wants(&record.partition_key) {
+                records.push(Record {
+                    data: record.data,
+                    partition_key: record.partition_key,
+                    sequence_number: record.sequence_number,
+                    arrival_ms: record.arrival_ms,
+                    shard_id: id.to_owned(),
+                });
+            }
+        }
+        let behind = reply.millis_behind_latest.unwrap_or_default().max(0);
+        let began = line.pace.begun();
+        line.due = line.pace.answered(now, behind > 0);
+        line.state = match line.pace.noticed() {
+            true => State::Throttled { interval_ms: line.pace.interval_ms() },
+            false if behind > BEHIND_MS => State::Behind { ms: behind },
+            false => State::Live,
+        };
+        self.stats.slow += u64::from(now.saturating_sub(began) >= SLOW_MS);
+        self.stats.behind_ms = behind;
+        self.stats.interval_ms = line.pace.interval_ms();
+        self.stats.records += records.len() as u64;
+        if !records.is_empty() {
+            self.events.push_back(Event::Records(records));
+        }
+        if let Some(iterator) = reply.next_shard_iterator {
+            line.phase = Phase::Reading(iterator);
+            return;
+        }
+        line.phase = Phase::Done;
+        // Whether these children have parents that nobody has told of yet, only a listing begun from now on can say.
+        let settled_by = self.listing.begun + 1;
+        for child in reply.child_shards.unwrap_or_default() {
+            let line = Line::new(child.parent_shards, child.hash_key_range, self.key, settled_by);
+            self.shards.entry(child.shard_id).or_insert(line);
+        }
+        self.look_for_children(now);
+    }
+
+    fn listing_failed(&mut self, error: Error, now: i64, random: u64) {
+        let listing = &mut self.listing;
+        listing.busy = false;
+        // A listing is begun afresh: its token may be what is wrong.
+        listing.token = None;
+        let state = trouble(error, listing.failures, random);
+        listing.failures += 1;
+        listing.due = now + state.retry_in_ms();
+        listing.trouble = Some(state);
+    }
+
+    fn shard_failed(&mut self, id: &str, error: Error, now: i64, random: u64) {
+        let Some(line) = self.shards.get_mut(id) else { return };
+        let reading = matches!(line.phase, Phase::Reading(_));
+        match error.kind {
+            Kind::Throttled => {
+                self.stats.throttled += 1;
+                line.due = line.pace.refused(now, random);
+                self.stats.interval_ms = line.pace.interval_ms();
+                if line.pace.noticed() {
+                    line.state = State::Throttled { interval_ms: line.pace.interval_ms() };
+                }
+            }
+            // The first time at once. An endpoint that was started anew may not know its old iterators.
+            Kind::IteratorExpired | Kind::Invalid if reading && line.failures == 0 => {
+                line.phase = Phase::Parked;
+                line.failures += 1;
+                line.due = now;
+            }
+            kind => {
+                if matches!(kind, Kind::IteratorExpired | Kind::Invalid | Kind::NotFound) && reading {
+                    line.phase = Phase::Parked;
+                }
+                line.state = trouble(error, line.failures, random);
+                line.failures += 1;
+                line.due = now + line.state.retry_in_ms();
+                if kind == Kind::NotFound && !self.listing.wanted {
+                    // The shard may have been trimmed away: the listing will tell.
+                    self.listing.wanted = true;
+                    self.listing.due = now + 1_000;
+                }
+            }
+        }
+    }
+
+    fn restate(&mut self) {
+        let lines = self.shards.values().filter(|line| line.in_scope && !line.is_done()).map(|line| &line.state);
+        let Some(worst) = lines.chain(&self.listing.trouble).max_by_key(|state| state.rank()) else { return };
+        let same = match (&self.state, worst) {
+            (State::Throttled { .. }, State::Throttled { .. }) => true,
+            (old, new) => old == new,
+        };
+        if !same && *worst != State::Starting {
+            self.state = worst.clone();
+            self.events.push_back(Event::State(worst.clone()));
+        }
+    }
+}
+
+fn trouble(reason: Error, failures: u32, random: u64) -> State {
+    use super::error::Retry;
+    let (least, lasting) = match reason.retry() {
+        Retry::Never => (RARELY_MS, true),
+        _ => (100, false),
+    };
+    let jitter = match lasting {
+        true => (random % RARELY_MS as u64) as i64,
+        false => full_jitter(BACKOFF_MS.0, BACKOFF_MS.1, failures, random).as_millis() as i64,
+    };
+    let asked = reason.retry_after.map_or(0, |wait| wait.as_millis() as i64);
+    let retry_in = std::time::Duration::from_millis((least + jitter).max(asked).unsigned_abs());
+    match lasting {
+        true => State::Failed { reason, retry_in },
+        false => State::Reconnecting { reason, retry_in },
+    }
+}

@@ -1,0 +1,62 @@
+//! One shard as the reader sees it: how far it is, and what comes next.
+
+use super::{State, pace::Pace};
+use crate::kinesis::shard_map::HashKeyRange;
+
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Whether its records are wanted at all.
+    pub(super) in_scope: bool,
+    pub(super) parents: Vec<String>,
+    /// The listing after which unknown parents are known to be gone.
+    pub(super) settled_by: u64,
+    pub(super) phase: Phase,
+    /// The last sequence number delivered.
+    pub(super) last: Option<String>,
+    /// A call is under way.
+    pub(super) busy: bool,
+    /// When the next call may be made.
+    pub(super) due: i64,
+    pub(super) pace: Pace,
+    /// In a row.
+    pub(super) failures: u32,
+    pub(super) state: State,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// For its parents to be finished.
+    Waiting,
+    /// In need of an iterator.
+    Parked,
+    /// With an iterator.
+    Reading(String),
+    /// Read to its end, or gone.
+    Done,
+}
+
+impl Line {
+    pub(super) fn new(parents: Vec<String>, range: HashKeyRange, key: Option<u128>, settled_by: u64) -> Self {
+        Self {
+            in_scope: key.is_none_or(|key| range.contains(key)),
+            parents,
+            settled_by,
+            phase: Phase::Waiting,
+            last: None,
+            busy: false,
+            due: i64::MIN,
+            pace: Pace::new(),
+            failures: 0,
+            state: State::Starting,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// Whether a record with this number was not delivered yet. Sequence numbers are decimals without leading zeros.
+    pub(super) fn is_new(&self, number: &str) -> bool {
+        self.last.as_deref().is_none_or(|last| (last.len(), last) < (number.len(), number))
+    }
+}

@@ -1,0 +1,116 @@
+//! Drives the reader's [`Machine`] over a [`Client`]: makes its calls, gives it the time and the chance.
+
+use std::{pin::pin, time::Duration};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::{Either, LocalBoxFuture, select},
+    stream::FuturesUnordered,
+};
+
+use super::{
+    client::Client,
+    error::Error,
+    host::Host,
+    keeper::Vend,
+    machine::{Answer, Call, Event, Machine, Position, Scope, Stats, Step},
+};
+
+/// The most records of one read: several times what a shard takes in between two.
+const LIMIT: u32 = 2_000;
+/// A call without a reply is given up after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads a stream with the sessions of a [`Client`]. Drop it to stop.
+pub struct Reader<H, V> {
+    client: Client<H, V>,
+    machine: Machine,
+    calls: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
+    /// The alarm that is set, by the host's clock.
+    alarm: Option<(i64, LocalBoxFuture<'static, ()>)>,
+}
+
+impl<H: Host, V: Vend> Reader<H, V> {
+    /// Reads the shards in scope from `position` on; calls nobody before the first [`Self::next`].
+    pub fn new(client: Client<H, V>, scope: Scope, position: Position) -> Self {
+        Self { client, machine: Machine::new(scope, position), calls: FuturesUnordered::new(), alarm: None }
+    }
+
+    /// The next event. It reads only while this is awaited; nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.machine.event() {
+                return event;
+            }
+            let now = self.client.clock().host().now_ms();
+            match self.machine.step(now) {
+                Step::Call(call) => {
+                    self.calls.push(perform(self.client.clone(), call).boxed_local());
+                    continue;
+                }
+                Step::Wait(until) if self.alarm.as_ref().is_none_or(|(set, _)| *set != until) => {
+                    let client = self.client.clone();
+                    let wait = Duration::from_millis(until.saturating_sub(now).max(0).unsigned_abs());
+                    let alarm = async move { client.clock().host().sleep(wait).await };
+                    self.alarm = Some((until, alarm.boxed_local()));
+                }
+                Step::Wait(_) => {}
+                Step::Idle => self.alarm = None,
+            }
+            let answer = match (self.calls.is_empty(), self.alarm.as_mut()) {
+                (false, Some((_, alarm))) => match select(self.calls.next(), alarm).await {
+                    Either::Left((answer, _)) => answer,
+                    Either::Right(_) => None,
+                },
+                (true, Some((_, alarm))) => {
+                    alarm.await;
+                    None
+                }
+                (_, None) => self.calls.next().await,
+            };
+            match answer {
+                Some(answer) => {
+                    let host = self.client.clock().host();
+                    self.machine.answer(answer, host.now_ms(), host.random());
+                }
+                None => self.alarm = None,
+            }
+        }
+    }
+
+    /// Where to resume, once the events given out so far have been dealt with.
+    pub fn position(&self) -> Position {
+        self.machine.position()
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.machine.stats()
+    }
+}
+
+async fn perform<H: Host, V: Vend>(client: Client<H, V>, call: Call) -> Answer {
+    let late = client.clock().host().sleep(PATIENCE);
+    let work = async {
+        match &call {
+            Call::ListShards { next_token } => Answer::Shards(client.list_shards(next_token.as_deref()).await),
+            Call::Iterator { shard_id, from } => {
+                Answer::Iterator(shard_id.clone(), client.shard_iterator(shard_id, from).await)
+            }
+            Call::Records { shard_id, iterator } => {
+                Answer::Records(shard_id.clone(), client.get_records(iterator, LIMIT).await)
+            }
+        }
+    };
+    match select(pin!(work), pin!(late)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => {
+            let error = Error::network("no reply in time".into());
+            match &call {
+                Call::ListShards { .. } => Answer::Shards(Err(error)),
+                Call::Iterator { shard_id, .. } => Answer::Iterator(shard_id.clone(), Err(error)),
+                Call::Records { shard_id, .. } => Answer::Records(shard_id.clone(), Err(error)),
+            }
+        }
+    }
+}
