@@ -1,0 +1,147 @@
+//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had.
+//!
+//! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
+
+use crate::{
+    error::{At, Error, Result},
+    process,
+    tools::{self, Optimisers, WASM},
+    ui::{self, Step},
+    workspace::{Workspace, cargo},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// The version of wasm-bindgen, library and tool: they speak a private format.
+const WASM_BINDGEN: &str = "0.2.130";
+
+/// What rustc's `wasm32-unknown-unknown` enables by default, and every browser since 2021 has.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// The generated files, not yet under their final names.
+pub struct Built {
+    /// The JavaScript glue. It refers to its module as [`Built::module_name`].
+    pub glue: Vec<u8>,
+    /// The WebAssembly module.
+    pub module: Vec<u8>,
+    /// The module's file name as the glue has it.
+    pub module_name: String,
+    /// The JavaScript snippets that the glue imports, where there are any and nothing bundled them into it.
+    pub snippets: Option<PathBuf>,
+}
+
+/// Builds the browser half, reusing the processed files where cargo gave the same module again.
+///
+/// # Errors
+/// Where cargo or a tool fails, or a file cannot be read or written.
+pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
+    let raw = compile(workspace)?;
+    let bytes = fs::read(&raw).at(&raw)?;
+    let directory = workspace.cache().join("browser");
+    let stamp = directory.join("stamp");
+    let key = tools::hash(&[&bytes, format!("{optimisers:?} {WASM_FEATURES:?}").as_bytes(), WASM_BINDGEN.as_bytes()]);
+    let name = &workspace.output_name;
+    let (glue, module) = (directory.join(format!("{name}.js")), directory.join(format!("{name}_bg.wasm")));
+    if !fs::read_to_string(&stamp).is_ok_and(|processed| processed == key) {
+        // A stamp must never outlive the files that it vouches for.
+        let _ = fs::remove_dir_all(&directory);
+        bind(&raw, &directory, name)?;
+        if let Some(wasm_opt) = &optimisers.wasm_opt {
+            optimise(wasm_opt, &module)?;
+        }
+        if let Some(esbuild) = &optimisers.esbuild {
+            minify_glue(esbuild, &glue)?;
+        }
+        fs::write(&stamp, key).at(&stamp)?;
+    }
+    Ok(Built {
+        glue: fs::read(&glue).at(&glue)?,
+        module: fs::read(&module).at(&module)?,
+        module_name: format!("{name}_bg.wasm"),
+        snippets: Some(directory.join("snippets")).filter(|path| optimisers.esbuild.is_none() && path.is_dir()),
+    })
+}
+
+fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    let step = Step::start("browser half");
+    let mut build = cargo();
+    build
+        .args(["build", "--package", &workspace.browser, "--lib", "--target", WASM])
+        .args(["--profile", &workspace.browser_profile])
+        .current_dir(&workspace.root);
+    process::run(&mut build, process::cargo_progress(&step))?;
+    step.done("compiled");
+    let file = format!("{}.wasm", workspace.browser.replace('-', "_"));
+    Ok(workspace.target.join(WASM).join(&workspace.browser_profile).join(file))
+}
+
+fn bind(raw: &Path, directory: &Path, name: &str) -> Result<()> {
+    let step = Step::start("wasm-bindgen");
+    let generated = Bindgen::new()
+        .input_path(raw)
+        .out_name(name)
+        .web(true)
+        .map(|bindgen| bindgen.typescript(false).omit_default_module_path(false))
+        .and_then(|bindgen| bindgen.generate(directory));
+    generated.map_err(|error| {
+        Error::Unexpected(format!(
+            "wasm-bindgen {}: {error:#}\nIs `wasm-bindgen` in Cargo.lock of exactly this version?",
+            WASM_BINDGEN
+        ))
+    })?;
+    step.done("glue written");
+    Ok(())
+}
+
+fn optimise(wasm_opt: &Path, module: &Path) -> Result<()> {
+    let step = Step::start("wasm-opt -Oz");
+    let before = file_size(module)?;
+    let mut command = Command::new(wasm_opt);
+    command.arg("-Oz").args(WASM_FEATURES).arg(module).arg("-o").arg(module);
+    process::run(&mut command, |_| {})?;
+    step.done(format!("{} → {}", ui::size(before), ui::size(file_size(module)?)));
+    Ok(())
+}
+
+fn minify_glue(esbuild: &Path, glue: &Path) -> Result<()> {
+    let step = Step::start("minify the glue");
+    let before = file_size(glue)?;
+    let mut command = Command::new(esbuild);
+    command
+        .args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning", "--allow-overwrite"])
+        .arg(format!("--outfile={}", glue.display()))
+        .arg(glue);
+    process::run(&mut command, |_| {})?;
+    step.done(format!("{} → {}", ui::size(before), ui::size(file_size(glue)?)));
+    Ok(())
+}
+
+fn file_size(path: &Path) -> Result<usize> {
+    let bytes = fs::metadata(path).at(path)?.len();
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tool_has_the_version_of_the_library() {
+        let lock = Workspace::load().unwrap().root.join("Cargo.lock");
+        let lock = fs::read_to_string(lock).unwrap();
+        for name in ["wasm-bindgen", "wasm-bindgen-cli-support"] {
+            assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{WASM_BINDGEN}\"")), "{name}");
+        }
+    }
+}

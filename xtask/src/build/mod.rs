@@ -1,0 +1,47 @@
+//! Both halves of Danmu, for release: the server's binary, and the site that it serves.
+//!
+//! The two cargo builds run side by side (they use different profiles, hence different directories and locks): the
+//! browser half ends in one long single-threaded link, during which the server's crates have the other cores.
+
+mod browser;
+mod compress;
+mod site;
+
+use crate::{
+    error::Result,
+    process,
+    tools::{self, Optimisers},
+    ui::{self, Step},
+    workspace::{Workspace, cargo},
+};
+use std::{thread, time::Instant};
+
+/// Sets up what a build needs and builds. Nothing is done twice: a second run takes seconds.
+///
+/// # Errors
+/// Where a tool is missing or fails, or a file cannot be written.
+pub fn release(workspace: &Workspace) -> Result<()> {
+    let since = Instant::now();
+    ui::heading("Building Danmu");
+    tools::wasm_target()?;
+    let npm = tools::npm_packages(workspace)?;
+    let optimisers = Optimisers::find(workspace, npm);
+    thread::scope(|scope| {
+        let server = scope.spawn(|| server(workspace));
+        let site =
+            browser::build(workspace, &optimisers).and_then(|built| site::assemble(workspace, &optimisers, &built));
+        let server = server.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        site.and(server)
+    })?;
+    ui::heading(&format!("Built in {}", ui::duration(since.elapsed())));
+    Ok(())
+}
+
+fn server(workspace: &Workspace) -> Result<()> {
+    let step = Step::start("server");
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", &workspace.server]).current_dir(&workspace.root);
+    process::run(&mut build, process::cargo_progress(&step))?;
+    step.done(workspace.show(&workspace.server_binary()));
+    Ok(())
+}

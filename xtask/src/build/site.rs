@@ -1,0 +1,174 @@
+//! The site directory: generated files under names that carry their content's hash, static files, all precompressed.
+//!
+//! The names are told to Leptos by `hash.txt` beside the server's binary (`js: …`, `wasm: …`, `css: …`), the way that
+//! `cargo leptos build --release` with `hash-files` does; so a browser may keep every file for ever.
+
+use super::{browser::Built, compress};
+use crate::{
+    error::{At, Error, Result},
+    process,
+    tools::{self, Optimisers},
+    ui::{self, Step},
+    workspace::Workspace,
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Every file of the site by its path within it.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Writes the site and the hash file. What changed is written, what is no longer part of the site is removed.
+///
+/// # Errors
+/// Where a file cannot be read or written.
+pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &Built) -> Result<()> {
+    let step = Step::start("site");
+    let mut files = Files::new();
+    read_tree(&workspace.assets, Path::new(""), &mut files)?;
+    if let Some(snippets) = &built.snippets {
+        read_tree(snippets, &Path::new(&workspace.package_dir).join("snippets"), &mut files)?;
+    }
+    let hashes = add_package(workspace, built, style_sheet(workspace, optimisers)?, &mut files)?;
+    let sizes = add_compressed(&mut files, workspace)?;
+    write_tree(&workspace.site, &files)?;
+    let hash_file = workspace.server_binary().with_file_name("hash.txt");
+    if let Some(parent) = hash_file.parent() {
+        fs::create_dir_all(parent).at(parent)?;
+    }
+    write_if_different(&hash_file, hashes.as_bytes())?;
+    step.done(format!("{}, with brotli {}", workspace.show(&workspace.site), sizes));
+    Ok(())
+}
+
+/// Adds the generated files; returns the text of `hash.txt`.
+fn add_package(workspace: &Workspace, built: &Built, style: Vec<u8>, files: &mut Files) -> Result<String> {
+    let glue = std::str::from_utf8(&built.glue)
+        .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
+    let module_hash = tools::hash(&[&built.module]);
+    // The glue's own default path must lead to the module's new name, before the glue itself is hashed.
+    let module_name = format!("{}.{module_hash}.wasm", workspace.output_name);
+    let glue = glue.replace(&built.module_name, &module_name).into_bytes();
+    let mut hashes = String::new();
+    for (extension, bytes) in [("js", glue), ("wasm", built.module.clone()), ("css", style)] {
+        let hash = tools::hash(&[&bytes]);
+        hashes.push_str(&format!("{extension}: {hash}\n"));
+        let name = format!("{}.{hash}.{extension}", workspace.output_name);
+        files.insert(Path::new(&workspace.package_dir).join(name), bytes);
+    }
+    Ok(hashes)
+}
+
+fn style_sheet(workspace: &Workspace, optimisers: &Optimisers) -> Result<Vec<u8>> {
+    let source = fs::read(&workspace.style).at(&workspace.style)?;
+    let Some(esbuild) = &optimisers.esbuild else { return Ok(source) };
+    let mut command = Command::new(esbuild);
+    // `esnext`: the sheet is written for today's browsers, it is to shrink and not to be translated.
+    command.args(["--minify", "--target=esnext", "--log-level=warning"]).arg(&workspace.style);
+    Ok(process::run(&mut command, |_| {})?.into_bytes())
+}
+
+/// Adds the compressed forms; returns what a person wants to know about the sizes.
+fn add_compressed(files: &mut Files, workspace: &Workspace) -> Result<String> {
+    let cache = workspace.cache().join("compressed");
+    let mut compressed = Files::new();
+    let mut sizes = Vec::new();
+    for (path, bytes) in files.iter().filter(|(path, _)| compress::worthwhile(path)) {
+        let forms = compress::compress(bytes, &cache)?;
+        if path.starts_with(&workspace.package_dir) {
+            let extension = path.extension().unwrap_or_default().to_string_lossy();
+            sizes.push(format!("{extension} {}", ui::size(forms.brotli.len())));
+        }
+        for (suffix, form) in [("br", forms.brotli), ("gz", forms.gzip)] {
+            // A tiny file can grow; then the plain one is the better answer.
+            if form.len() < bytes.len() {
+                compressed.insert(PathBuf::from(format!("{}.{suffix}", path.display())), form);
+            }
+        }
+    }
+    files.extend(compressed);
+    Ok(sizes.join(", "))
+}
+
+fn read_tree(directory: &Path, prefix: &Path, files: &mut Files) -> Result<()> {
+    for entry in fs::read_dir(directory).at(directory)? {
+        let path = entry.at(directory)?.path();
+        let Some(name) = path.file_name() else { continue };
+        let inside = prefix.join(name);
+        if path.is_dir() {
+            read_tree(&path, &inside, files)?;
+        } else {
+            files.insert(inside, fs::read(&path).at(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn write_tree(site: &Path, files: &Files) -> Result<()> {
+    for (inside, bytes) in files {
+        let path = site.join(inside);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).at(parent)?;
+        }
+        write_if_different(&path, bytes)?;
+    }
+    let mut present = Files::new();
+    read_tree(site, Path::new(""), &mut present)?;
+    for stale in present.keys().filter(|path| !files.contains_key(*path)) {
+        let path = site.join(stale);
+        fs::remove_file(&path).at(&path)?;
+    }
+    Ok(())
+}
+
+fn write_if_different(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    fs::write(path, bytes).at(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> Workspace {
+        Workspace::load().unwrap()
+    }
+
+    #[test]
+    fn the_glue_leads_to_the_module_by_its_hashed_name() {
+        let built = Built {
+            glue: b"new URL('danmu_bg.wasm', import.meta.url)".to_vec(),
+            module: b"\0asm".to_vec(),
+            module_name: "danmu_bg.wasm".to_owned(),
+            snippets: None,
+        };
+        let mut files = Files::new();
+        let hashes = add_package(&workspace(), &built, b"a{}".to_vec(), &mut files).unwrap();
+        let module = files.keys().find(|path| path.extension().is_some_and(|extension| extension == "wasm")).unwrap();
+        let glue =
+            files.iter().find(|(path, _)| path.extension().is_some_and(|extension| extension == "js")).unwrap().1;
+        let module_name = module.file_name().unwrap().to_str().unwrap();
+        assert!(String::from_utf8_lossy(glue).contains(module_name));
+        for line in hashes.lines() {
+            let (extension, hash) = line.split_once(": ").unwrap();
+            assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_site_is_rid_of_the_files_of_the_build_before() {
+        let site = std::env::temp_dir().join(format!("danmu-site-{}", std::process::id()));
+        let files = |name: &str| Files::from([(PathBuf::from(name), b"x".to_vec())]);
+        write_tree(&site, &files("pkg/old.js")).unwrap();
+        write_tree(&site, &files("pkg/new.js")).unwrap();
+        let mut present = Files::new();
+        read_tree(&site, Path::new(""), &mut present).unwrap();
+        fs::remove_dir_all(&site).unwrap();
+        assert_eq!(present, files("pkg/new.js"));
+    }
+}

@@ -1,0 +1,149 @@
+//! The command line: what can be asked for, and how.
+
+use crate::error::{Error, Result};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+use std::ffi::OsString;
+
+/// Printed by `cargo xtask help`.
+pub const HELP: &str = "\
+cargo xtask <task>
+
+  run               set up, build for release, and serve on http://127.0.0.1:3000
+      --crowd N       … with N simulated viewers in the room demo
+      --lan           … also for the other devices on this network
+      --addr A        … on another address (host:port)
+      -- ARGS         … with these arguments for the server
+  build             set up and build for release, no more
+  test              set up and run every check and test there is
+  bench [NAME]      measure: weight (bytes until one can send), latency (Enter to the other screen);
+                    all of them without a name
+  setup             install what the other tasks would install when they need it
+  watch             `cargo leptos watch`, with the tools that it would otherwise download
+  help              this
+";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Print [`HELP`].
+    Help,
+    /// Install all that is missing.
+    Setup,
+    /// Build both halves for release.
+    Build,
+    /// Build, then serve.
+    Run(Run),
+    /// Build, then check and test.
+    Test,
+    /// Build, then measure; `None` is everything.
+    Bench(Option<String>),
+    /// Serve while developing, rebuilt at every change.
+    Watch,
+}
+
+/// How to run the server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The number of simulated viewers.
+    pub crowd: Option<u32>,
+    /// Whether to listen on all of this machine's addresses.
+    pub lan: bool,
+    /// Where to listen, `host:port`, instead of where the settings say.
+    pub address: Option<String>,
+    /// What is handed to the server as it is.
+    pub server_arguments: Vec<OsString>,
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+/// [`Error::Usage`] for anything that does not exist.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let task = match parser.next().map_err(usage)? {
+        None | Some(Long("help") | Short('h')) => return Ok(Task::Help),
+        Some(Value(name)) => name.string().map_err(usage)?,
+        Some(other) => return Err(usage(other.unexpected())),
+    };
+    let task = match task.as_str() {
+        "help" => Task::Help,
+        "setup" => Task::Setup,
+        "build" => Task::Build,
+        "test" => Task::Test,
+        "watch" => Task::Watch,
+        "run" => return run(parser),
+        "bench" => return bench(parser),
+        other => return Err(Error::Usage(format!("There is no task `{other}`."))),
+    };
+    match parser.next().map_err(usage)? {
+        None => Ok(task),
+        Some(other) => Err(usage(other.unexpected())),
+    }
+}
+
+fn run(mut parser: lexopt::Parser) -> Result<Task> {
+    let mut run = Run::default();
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Long("crowd") => run.crowd = Some(parser.value().and_then(|value| value.parse()).map_err(usage)?),
+            Long("lan") => run.lan = true,
+            Long("addr") => run.address = Some(parser.value().and_then(ValueExt::string).map_err(usage)?),
+            Value(first) => {
+                run.server_arguments.push(first);
+                run.server_arguments.extend(parser.raw_args().map_err(usage)?);
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(Task::Run(run))
+}
+
+fn bench(mut parser: lexopt::Parser) -> Result<Task> {
+    let mut name = None;
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Value(value) if name.is_none() => name = Some(value.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(Task::Bench(name))
+}
+
+fn usage(error: lexopt::Error) -> Error {
+    Error::Usage(format!("{error}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn nothing_asked_is_help() {
+        assert_eq!(parsed("").unwrap(), Task::Help);
+        assert_eq!(parsed("--help").unwrap(), Task::Help);
+    }
+
+    #[test]
+    fn run_takes_a_crowd_an_address_and_arguments_for_the_server() {
+        let Task::Run(run) = parsed("run --crowd 20 --lan --addr 127.0.0.1:8080 -- --config my.toml").unwrap() else {
+            panic!("not a run")
+        };
+        assert_eq!((run.crowd, run.lan), (Some(20), true));
+        assert_eq!(run.address.as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(run.server_arguments, ["--config", "my.toml"]);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused_and_named() {
+        for (line, named) in
+            [("fly", "fly"), ("run --fast", "--fast"), ("test now", "now"), ("run --crowd many", "many")]
+        {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the tasks need from outside, found or installed: never more than the task at hand asks for.
+
+use crate::{
+    error::{At, Error, Result},
+    process,
+    ui::{self, Step},
+    workspace::{Workspace, cargo},
+};
+use sha2::{Digest, Sha256};
+use std::{fmt::Write, fs, path::PathBuf, process::Command};
+
+/// The target of the browser half.
+pub const WASM: &str = "wasm32-unknown-unknown";
+
+/// Makes sure that the toolchain can compile for browsers.
+///
+/// # Errors
+/// Where the target is missing and there is no rustup to add it.
+pub fn wasm_target() -> Result<()> {
+    let step = Step::start("wasm target");
+    let found = process::run(Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]), |_| {})?;
+    if PathBuf::from(found.trim()).is_dir() {
+        step.done("present");
+        return Ok(());
+    }
+    if process::find("rustup").is_none() {
+        step.failed("missing");
+        return Err(Error::Missing {
+            what: WASM,
+            remedy: "add this target's standard library to your Rust installation (`rustup target add` where there is rustup)"
+                .to_owned(),
+        });
+    }
+    process::run(Command::new("rustup").args(["target", "add", WASM]), |line| step.note(line.trim()))?;
+    step.done("added");
+    Ok(())
+}
+
+/// Installs the npm packages of `end2end/` unless those of its lock file are there already. Tells whether they are.
+///
+/// Without npm that is no error: a build goes without the optimisers, and says so.
+///
+/// # Errors
+/// Where npm fails, or a file cannot be read.
+pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
+    let step = Step::start("npm packages");
+    let directory = workspace.end2end();
+    let lock_path = directory.join("package-lock.json");
+    let lock = fs::read(&lock_path).at(&lock_path)?;
+    let wanted = hash(&[&lock]);
+    let stamp = directory.join("node_modules/.installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        step.done("present");
+        return Ok(true);
+    }
+    if process::find("npm").is_none() {
+        step.done("skipped: there is no npm");
+        return Ok(false);
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&directory);
+    process::run(&mut npm, |line| step.note(line.trim()))?;
+    fs::write(&stamp, wanted).at(&stamp)?;
+    step.done("installed in end2end/node_modules");
+    Ok(true)
+}
+
+/// Finds a Chromium, or installs Debian's where that is possible.
+///
+/// # Errors
+/// [`Error::Missing`] with what to do.
+pub fn chromium() -> Result<PathBuf> {
+    let step = Step::start("chromium");
+    if let Some(path) = find_chromium() {
+        step.done(path.display().to_string());
+        return Ok(path);
+    }
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        step.failed("`CHROMIUM` names no file");
+        return Err(Error::Missing {
+            what: "Chromium",
+            remedy: format!("the variable CHROMIUM says {}, and no such file exists", PathBuf::from(path).display()),
+        });
+    }
+    if !may_install_debian_packages() {
+        step.failed("missing");
+        return Err(Error::Missing {
+            what: "Chromium",
+            remedy: "install chromium or google-chrome and a font with Chinese characters (Debian: \
+                     `apt-get install chromium fonts-noto-cjk`), or set CHROMIUM to its path"
+                .to_owned(),
+        });
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command, |line| step.note(line.trim().chars().take(70).collect::<String>()))
+    };
+    apt(&["update", "-qq"])?;
+    apt(&["install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"])?;
+    let path = find_chromium().ok_or_else(|| {
+        Error::Unexpected("apt-get installed chromium, yet there is no `chromium` in PATH".to_owned())
+    })?;
+    step.done(format!("installed {}", path.display()));
+    Ok(path)
+}
+
+fn find_chromium() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        return Some(PathBuf::from(path)).filter(|path| path.is_file());
+    }
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(process::find)
+}
+
+fn may_install_debian_packages() -> bool {
+    let root = process::run(Command::new("id").arg("-u"), |_| {}).is_ok_and(|id| id.trim() == "0");
+    root && process::find("apt-get").is_some()
+}
+
+/// Whether a cargo subcommand is installed.
+pub fn has_cargo_command(name: &str) -> bool {
+    process::run_to_end(cargo().args([name, "--version"]), |_| {}).is_ok_and(|output| output.success)
+}
+
+/// Node.js, without which there are no browser tests.
+///
+/// # Errors
+/// [`Error::Missing`] where it is not in `PATH`.
+pub fn node() -> Result<PathBuf> {
+    process::find("node").ok_or_else(|| Error::Missing {
+        what: "Node.js",
+        remedy: "the browser tests need Node.js 20 or newer with npm; see https://nodejs.org".to_owned(),
+    })
+}
+
+/// The optimisers that npm brings, each used where it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Optimisers {
+    /// Binaryen's `wasm-opt`.
+    pub wasm_opt: Option<PathBuf>,
+    /// `esbuild`, which minifies the glue and the style sheet.
+    pub esbuild: Option<PathBuf>,
+}
+
+impl Optimisers {
+    /// Takes npm's where it is installed (`npm`), else what `PATH` has.
+    pub fn find(workspace: &Workspace, npm: bool) -> Self {
+        let tool = |name: &str| {
+            let local = Some(workspace.npm_program(name)).filter(|path| npm && path.exists());
+            local.or_else(|| process::find(name))
+        };
+        let found = Self { wasm_opt: tool("wasm-opt"), esbuild: tool("esbuild") };
+        if found.wasm_opt.is_none() {
+            ui::note("without Node.js and npm there is no wasm-opt: everything works, the page's download is bigger");
+        }
+        found
+    }
+}
+
+/// A content hash, short enough for a file name: 16 hexadecimal digits of SHA-256 over all `parts`.
+pub fn hash(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_tells_where_one_part_ends_and_the_next_begins() {
+        assert_eq!(hash(&[b"ab", b"c"]).len(), 16);
+        assert_ne!(hash(&[b"ab", b"c"]), hash(&[b"a", b"bc"]));
+    }
+}
