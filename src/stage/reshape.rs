@@ -23,6 +23,11 @@ impl<T> Stage<T> {
         self.reshape(StageOptions { lane_height, ..self.options }, now);
     }
 
+    /// Resizes and zooms in one step, so that no danmu loses a lane that it would have had again at once.
+    pub fn fit(&mut self, width: f32, height: f32, lane_height: f32, now: f64) {
+        self.reshape(StageOptions { width, height, lane_height, ..self.options }, now);
+    }
+
     /// Gives lanes to another part of the height, 0 to 1.
     pub fn set_area(&mut self, area: f32, now: f64) {
         self.reshape(StageOptions { area, ..self.options }, now);

@@ -193,6 +193,17 @@ fn zoom_makes_lanes_and_danmu_larger_together() {
 }
 
 #[test]
+fn a_picture_that_shrinks_with_its_text_keeps_every_danmu_in_place() {
+    let mut stage = Stage::new(options());
+    for id in 0..5 {
+        stage.push(item(id, 200.0, Mode::Scroll), (), 0.0);
+    }
+    stage.fit(500.0, 100.0, 20.0, 4_000.0);
+    let placed: Vec<_> = stage.visible(4_000.0).map(|danmu| (danmu.lane, danmu.x, danmu.width)).collect();
+    assert_eq!(placed, [0, 1, 2, 3, 4].map(|lane| (lane, 200.0, 100.0)));
+}
+
+#[test]
 fn a_retracted_danmu_leaves_its_lane_to_the_next() {
     let mut stage = Stage::new(StageOptions { height: 40.0, ..options() });
     stage.push(item(1, 500.0, Mode::Scroll), (), 0.0);

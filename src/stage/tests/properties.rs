@@ -15,6 +15,7 @@ enum Step {
     Resize(f32, f32),
     Area(f32),
     Zoom(f32),
+    Fit(f32),
     Retract(u64),
 }
 
@@ -31,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (100.0..2_000.0_f32, 30.0..600.0_f32).prop_map(|(width, height)| Step::Resize(width, height)),
         1 => (0.1..1.0_f32).prop_map(Step::Area),
         1 => (15.0..90.0_f32).prop_map(Step::Zoom),
+        1 => (0.4..2.5_f32).prop_map(Step::Fit),
         1 => (0..200_u64).prop_map(Step::Retract),
     ]
 }
@@ -81,6 +83,10 @@ impl Watched {
             Step::Resize(width, height) => self.stage.resize(width, height, now),
             Step::Area(area) => self.stage.set_area(area, now),
             Step::Zoom(lane_height) => self.stage.set_lane_height(lane_height, now),
+            Step::Fit(by) => {
+                let StageOptions { width, height, lane_height, .. } = *self.stage.options();
+                self.stage.fit(width * by, height * by, lane_height * by, now);
+            }
             Step::Retract(id) => drop(self.stage.retract(id)),
         }
     }

@@ -1,0 +1,91 @@
+//! What is written and in which type: clean text, fonts, colours.
+
+/// Longer texts are cut, so that a bitmap stays a bitmap. Far above what a room admits.
+const MAX_CHARS: usize = 300;
+
+/// Bold faces with Chinese, Japanese and Korean, as each system has them; emoji come last, so that digits are not theirs.
+const FAMILIES: &str = "\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",\"Noto Sans SC\",\"Source Han Sans SC\",\
+    \"Hiragino Sans\",system-ui,sans-serif,\"Apple Color Emoji\",\"Segoe UI Emoji\",\"Noto Color Emoji\"";
+
+/// The text as it may reach the canvas: one line, no control characters, nothing that turns other text around. Empty if
+/// nothing is left to see.
+pub(super) fn clean(text: &str) -> String {
+    let line = text.chars().filter_map(|char| match char {
+        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
+        // Bidi embeddings, overrides and isolates; the byte order mark.
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => None,
+        char if char.is_control() => None,
+        char => Some(char),
+    });
+    line.take(MAX_CHARS).collect::<String>().trim().to_owned()
+}
+
+/// The size of the text, CSS pixels: 25 on a picture of 720, which is what viewers are used to.
+pub(super) fn font_size(picture_height: f32, scale: f32) -> f32 {
+    ((picture_height * 0.035).clamp(16.0, 40.0) * scale).round()
+}
+
+/// The height of a lane for that size: the text, its outline, a frame, a little air.
+pub(super) fn lane_height(font_size: f32) -> f32 {
+    (font_size * 1.5).round()
+}
+
+/// As the canvas wants it.
+pub(super) fn font(size: f32) -> String {
+    format!("bold {size}px {FAMILIES}")
+}
+
+/// As CSS wants it; bits above the lower 24 are not looked at.
+pub(super) fn css(color: u32) -> String {
+    format!("#{:06x}", color & 0xFF_FFFF)
+}
+
+/// The colour of the outline: whatever the text is not.
+pub(super) fn outline(color: u32) -> &'static str {
+    let [_, red, green, blue] = color.to_be_bytes().map(u32::from);
+    // Rec. 709 luma of the encoded values, in 1/10000 of 255: enough to tell dark from light.
+    let luma = red * 2_126 + green * 7_152 + blue * 722;
+    if luma < 255 * 1_800 { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_bidi_overrides_never_reach_the_canvas() {
+        assert_eq!(clean("a\u{0}b\u{7}c\u{7f}\u{85}d"), "abcd");
+        assert_eq!(clean("\u{202E}txt.exe\u{202C} \u{2066}x\u{2069}"), "txt.exe x");
+    }
+
+    #[test]
+    fn several_lines_become_one() {
+        assert_eq!(clean(" 前方\r\n高能\t! \u{2028}"), "前方  高能 !");
+        assert_eq!(clean(" \n\t "), "");
+    }
+
+    #[test]
+    fn joined_emoji_and_right_to_left_text_stay_whole() {
+        for text in ["👩‍👩‍👧‍👦", "❤️", "مرحبا بالعالم", "弹幕", "<b>&amp;</b>"] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(clean(&"弹".repeat(10_000)).chars().count(), MAX_CHARS);
+    }
+
+    #[test]
+    fn the_outline_is_dark_except_around_dark_text() {
+        assert!(outline(0xFF_FFFF).starts_with("rgba(0,0,0"));
+        assert!(outline(0xFE_0302).starts_with("rgba(0,0,0"));
+        assert!(outline(0x00_0000).starts_with("rgba(255"));
+        assert!(outline(0x22_2244).starts_with("rgba(255"));
+    }
+
+    #[test]
+    fn colours_are_six_digits() {
+        assert_eq!(css(0xFF_00_0A_0B), "#000a0b");
+    }
+}
