@@ -1,1 +1,45 @@
-//! Stream.
+//! An embedded, durable endpoint that speaks the Amazon Kinesis Data Streams and STS protocols.
+//!
+//! For programs that write to Kinesis in production and want the very same thing on one machine: signed requests,
+//! temporary credentials with policies, shards, limits, and a log that keeps what it acknowledged. It knows nothing of what
+//! the records mean.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint = danmu_stream::Endpoint::open(danmu_stream::Options::new("data")).await?;
+//! endpoint.ensure_stream("danmu", 1).await?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:4567").await?;
+//! axum::serve(listener, endpoint.router()).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Promises: an answer to a put comes after the sync of the journal; sequence numbers and arrival times never go back;
+//! nothing is answered without a verified signature. Never talks to the network by itself, never holds a record only in
+//! memory.
+
+mod arn;
+mod auth;
+mod clock;
+mod crypto;
+mod endpoint;
+mod error;
+mod hash;
+mod http;
+mod kinesis;
+mod limits;
+mod metrics;
+mod options;
+mod root_key;
+mod sequence;
+mod store;
+mod sts;
+
+pub use crate::{
+    clock::{Clock, SystemClock},
+    endpoint::{Endpoint, StreamInfo},
+    error::{OpenError, StreamError},
+    http::{MAX_BODY, MAX_HEADERS},
+    metrics::Metrics,
+    options::Options,
+    root_key::{RootKey, RootKeyError},
+};

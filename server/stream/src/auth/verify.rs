@@ -1,0 +1,132 @@
+//! Signature Version 4: is a request what its caller signed?
+//!
+//! The check itself is `scratchstack-aws-signature`'s; here are the keys it asks for and the names of its errors.
+//! Promises: the time is the endpoint's clock's (15 minutes either way), the body is always part of what is verified, and
+//! the target of the operation must be signed. A session's key is found from its token alone: nothing is looked up.
+
+use std::{
+    future::ready,
+    sync::{Arc, OnceLock},
+};
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, request::Parts};
+use scratchstack_aws_signature::{
+    GetSigningKeyRequest, GetSigningKeyResponse, KSecretKey, SignatureError, SignatureOptions,
+    VecSignedHeaderRequirements, service_for_signing_key_fn, sigv4_validate_request,
+};
+
+use super::{Caller, Door};
+use crate::{
+    error::{ApiError, Kind},
+    root_key::RootKey,
+    sts::token::{TokenError, Tokens},
+};
+
+const BAD_TOKEN: &str = "The security token included in the request is invalid.";
+const EXPIRED: &str = "The security token included in the request is expired";
+
+/// Verifies signatures of one region.
+#[derive(Clone)]
+pub(crate) struct Verifier {
+    keys: Arc<Keys>,
+    region: String,
+}
+
+struct Keys {
+    root: RootKey,
+    tokens: Tokens,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Verifier {
+    pub(crate) fn new(root: RootKey, tokens: Tokens, region: String) -> Self {
+        Self { keys: Arc::new(Keys { root, tokens }), region }
+    }
+
+    /// The caller, if the signature over these parts and this body is theirs. `parts` must carry the host and the path
+    /// that the client signed.
+    pub(crate) async fn verify(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        service: &str,
+        door: Door,
+        now_ms: i64,
+    ) -> Result<Caller, ApiError> {
+        let now = DateTime::<Utc>::from_timestamp_millis(now_ms)
+            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?;
+        let mut required = VecSignedHeaderRequirements::default();
+        required.add_if_in_request("x-amz-date");
+        required.add_if_in_request("x-amz-target");
+        let found = Arc::new(OnceLock::new());
+        let find = {
+            let (keys, found) = (Arc::clone(&self.keys), Arc::clone(&found));
+            move |request: GetSigningKeyRequest| ready(keys.signing_key(&request, door, now_ms, &found))
+        };
+        let mut signing_keys = service_for_signing_key_fn(find);
+        let request = Request::from_parts(parts, body);
+        let options = SignatureOptions::default();
+        sigv4_validate_request(request, &self.region, service, &mut signing_keys, now, &required, options)
+            .await
+            .map_err(refusal)?;
+        found
+            .get()
+            .cloned()
+            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The signature was verified without a key."))
+    }
+}
+
+impl Keys {
+    fn signing_key(
+        &self,
+        request: &GetSigningKeyRequest,
+        door: Door,
+        now_ms: i64,
+        found: &OnceLock<Caller>,
+    ) -> Result<GetSigningKeyResponse, BoxError> {
+        let unknown = || SignatureError::InvalidClientTokenId(BAD_TOKEN.to_owned());
+        let (caller, secret) = match request.session_token() {
+            // The public door does not know the root key.
+            None if door == Door::Own && request.access_key() == self.root.access_key_id => {
+                (Caller::Root, self.root.secret_access_key.clone())
+            }
+            None => return Err(unknown().into()),
+            Some(token) => match self.tokens.open(token, request.access_key(), now_ms) {
+                Ok(session) => {
+                    let secret = self.tokens.secret_of(&session.access_key_id);
+                    (Caller::Session(session), secret)
+                }
+                Err(TokenError::Expired) => return Err(SignatureError::ExpiredToken(EXPIRED.to_owned()).into()),
+                Err(TokenError::Invalid) => return Err(unknown().into()),
+            },
+        };
+        let secret: KSecretKey = secret.parse()?;
+        let _ = found.set(caller);
+        let key = secret.to_ksigning(request.request_date(), request.region(), request.service());
+        Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
+    }
+}
+
+/// The verifier's error by the name that AWS gives it.
+fn refusal(error: BoxError) -> ApiError {
+    let error = SignatureError::from(error);
+    let kind = match &error {
+        SignatureError::ExpiredToken(_) => Kind::ExpiredToken,
+        SignatureError::InvalidClientTokenId(_) => Kind::UnrecognizedClient,
+        SignatureError::MissingAuthenticationToken(_) => Kind::MissingAuthenticationToken,
+        SignatureError::IncompleteSignature(_) | SignatureError::MalformedQueryString(_) => Kind::IncompleteSignature,
+        SignatureError::IO(_) | SignatureError::InternalServiceError(_) => {
+            tracing::error!(%error, "a signature could not be verified");
+            return ApiError::new(Kind::InternalFailure, "The signature could not be verified.");
+        }
+        _ => Kind::InvalidSignature,
+    };
+    let mut message = error.to_string();
+    if message.is_empty() {
+        "The request is signed twice: use the Authorization header or the query string.".clone_into(&mut message);
+    }
+    ApiError::new(kind, message)
+}

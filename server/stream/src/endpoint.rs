@@ -1,0 +1,242 @@
+//! The endpoint as the program that embeds it sees it.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use axum::Router;
+
+use crate::{
+    arn::Place,
+    auth::{Door, verify::Verifier},
+    clock::Clock,
+    error::{OpenError, StreamError},
+    http,
+    kinesis::{Seals, check_new_stream},
+    limits::ReadGates,
+    metrics::{Counters, Metrics},
+    options::Options,
+    root_key::RootKey,
+    store::{Refusal, Store, StoreError, Stream},
+    sts::token::Tokens,
+};
+
+/// How often records past retention are removed.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
+
+/// A Kinesis- and STS-compatible endpoint over a data directory. Cheap to clone; the directory is free again when the last
+/// clone, routers included, is gone.
+#[derive(Clone)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+/// What is known about a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: String,
+    /// `arn:…:stream/{name}`, in the partition of the region.
+    pub arn: String,
+    /// Shards that take records.
+    pub open_shards: usize,
+    /// When it was made, milliseconds since the Unix epoch.
+    pub created_ms: i64,
+}
+
+/// Everything behind the routers. The store goes first, the lock last.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) gates: ReadGates,
+    pub(crate) counters: Counters,
+    pub(crate) verifier: Verifier,
+    pub(crate) tokens: Tokens,
+    pub(crate) seals: Seals,
+    pub(crate) place: Place,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) trust_forwarded_host: bool,
+    root: RootKey,
+    _lock: File,
+}
+
+impl Endpoint {
+    /// Opens the data directory, making it when it is missing, and reads the log back.
+    ///
+    /// # Errors
+    /// [`OpenError`], each naming the directory or the setting and the way out.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        check(&options)?;
+        let dir = options.data_dir.clone();
+        let clock = Arc::clone(&options.clock);
+        let opened = tokio::task::spawn_blocking(move || prepare(&dir, clock)).await;
+        let (lock, root, store) =
+            opened.map_err(|error| OpenError::Log { path: options.data_dir.clone(), reason: error.to_string() })??;
+        let tokens = Tokens::new(&root);
+        let inner = Arc::new(Inner {
+            store,
+            gates: ReadGates::new(options.strict_reads),
+            counters: Counters::default(),
+            verifier: Verifier::new(root.clone(), tokens.clone(), options.region.clone()),
+            tokens,
+            seals: Seals::new(&root),
+            place: Place { region: options.region, account: options.account_id },
+            clock: options.clock,
+            trust_forwarded_host: options.trust_forwarded_host,
+            root,
+            _lock: lock,
+        });
+        tokio::spawn(keep_trimming(Arc::downgrade(&inner)));
+        Ok(Self { inner })
+    }
+
+    /// The key that may do everything. For this process and the operator alone.
+    #[must_use]
+    pub fn root_key(&self) -> &RootKey {
+        &self.inner.root
+    }
+
+    /// The stream `name`, made with `shards` shards (1 to 500) when it does not exist. An existing one keeps its shards.
+    ///
+    /// # Errors
+    /// [`StreamError::Invalid`] for a name outside `[a-zA-Z0-9_.-]{1,128}` or a number out of its range,
+    /// [`StreamError::Log`] when the log cannot be written.
+    pub async fn ensure_stream(&self, name: &str, shards: u32) -> Result<StreamInfo, StreamError> {
+        let shards =
+            check_new_stream(name, Some(i64::from(shards))).map_err(|error| StreamError::Invalid(error.message))?;
+        if let Some(stream) = self.inner.store.stream(name) {
+            return Ok(self.info(&stream));
+        }
+        match self.inner.store.create(name, shards).await {
+            Ok(stream) => Ok(self.info(&stream)),
+            // Somebody else was quicker.
+            Err(StoreError::Refused(Refusal::StreamExists)) => self
+                .inner
+                .store
+                .stream(name)
+                .map(|stream| self.info(&stream))
+                .ok_or_else(|| StreamError::Log("the stream came and went".to_owned())),
+            Err(error) => Err(StreamError::Log(error.to_string())),
+        }
+    }
+
+    /// Everything: STS, the control plane, the data plane. For a port that only this machine reaches.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.inner), Door::Own)
+    }
+
+    /// The data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`. Never STS,
+    /// the control plane or the root key. Nest it under any path: signatures are verified over the path that the client saw.
+    pub fn public_router(&self) -> Router {
+        http::router(Arc::clone(&self.inner), Door::Public)
+    }
+
+    /// Removes what is past retention, now; happens by itself once a minute. Says how many records went.
+    ///
+    /// # Errors
+    /// [`StreamError::Log`] when the log cannot be written.
+    pub async fn trim(&self) -> Result<u64, StreamError> {
+        trim(&self.inner).await
+    }
+
+    /// Writes what waits, then refuses every later put with `ServiceUnavailable`. Reads go on.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
+    /// The counters as they stand.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.inner.counters.snapshot(self.inner.store.commits())
+    }
+
+    fn info(&self, stream: &Stream) -> StreamInfo {
+        StreamInfo {
+            name: stream.meta.name.to_string(),
+            arn: self.inner.place.stream_arn(&stream.meta.name),
+            open_shards: stream.open_shards(),
+            created_ms: i64::try_from(stream.meta.created_ms).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("place", &self.inner.place).finish_non_exhaustive()
+    }
+}
+
+fn check(options: &Options) -> Result<(), OpenError> {
+    let wrong = |name, value: &str, rule| Err(OpenError::Setting { name, value: value.to_owned(), rule });
+    let region = &options.region;
+    let is_region_byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !(1..=32).contains(&region.len()) || !region.bytes().all(is_region_byte) {
+        return wrong("region", region, "1 to 32 small letters, digits and hyphens, such as us-east-1");
+    }
+    let account = &options.account_id;
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return wrong("account_id", account, "twelve digits");
+    }
+    Ok(())
+}
+
+fn prepare(dir: &Path, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
+    let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
+    create_private_dir(dir).map_err(unusable)?;
+    let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+    }
+    let root = RootKey::load_or_create(dir)?;
+    let log = dir.join("log");
+    let store = Store::open(&log, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
+    Ok((lock, root, store))
+}
+
+#[cfg(unix)]
+fn create_private_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+#[cfg(not(unix))]
+fn create_private_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+async fn keep_trimming(endpoint: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(TRIM_EVERY).await;
+        let Some(endpoint) = endpoint.upgrade() else { return };
+        match trim(&endpoint).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed records past retention"),
+            Err(error) => tracing::warn!(%error, "records past retention stay for now"),
+        }
+    }
+}
+
+async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
+    let failed = |error: &dyn std::fmt::Display| StreamError::Log(error.to_string());
+    let worker = Arc::clone(endpoint);
+    let removed = tokio::task::spawn_blocking(move || worker.store.trim())
+        .await
+        .map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))?;
+    match endpoint.store.forget_shards().await {
+        // After `close` nothing is forgotten, and nothing needs to be.
+        Ok(()) | Err(StoreError::Closed) => {}
+        Err(error) => return Err(failed(&error)),
+    }
+    let store = &endpoint.store;
+    endpoint
+        .gates
+        .retain(|stream, shard| store.stream_by_id(stream).is_some_and(|stream| stream.shard(shard).is_some()));
+    Ok(removed)
+}

@@ -1,0 +1,198 @@
+//! What can go wrong, in two layers: [`OpenError`] and [`StreamError`] for the program that embeds the endpoint,
+//! [`ApiError`] for clients, named as the real services name it.
+
+use std::{io, path::PathBuf};
+
+use http::StatusCode;
+
+use crate::root_key::RootKeyError;
+
+/// Why an endpoint did not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Somebody else has the directory.
+    #[error("{path} is in use by another process; stop it, or choose another data directory")]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The directory cannot be made or written.
+    #[error("the data directory {path} cannot be used: {source}")]
+    Directory {
+        /// The data directory.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// There is no root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// The log could not be opened.
+    #[error("the log in {path} cannot be opened: {reason}")]
+    Log {
+        /// The data directory.
+        path: PathBuf,
+        /// What the storage engine says.
+        reason: String,
+    },
+    /// A setting that would make wrong ARNs.
+    #[error("{name} = {value:?} is not valid: {rule}")]
+    Setting {
+        /// The option.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
+/// Why [`Endpoint::ensure_stream`](crate::Endpoint::ensure_stream) failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The name or the number of shards is out of its range.
+    #[error("{0}")]
+    Invalid(String),
+    /// The log refused.
+    #[error("the stream could not be written: {0}")]
+    Log(String),
+}
+
+/// An error as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+/// The errors of the Kinesis API and of AWS' common layer.
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    AccessDenied,
+    ExpiredIterator,
+    ExpiredNextToken,
+    ExpiredToken,
+    IncompleteSignature,
+    InternalFailure,
+    InvalidArgument,
+    InvalidSignature,
+    LimitExceeded,
+    MissingAuthenticationToken,
+    ProvisionedThroughputExceeded,
+    RequestTimeout,
+    RequestTooLarge,
+    ResourceInUse,
+    ResourceNotFound,
+    Serialization,
+    ServiceUnavailable,
+    UnknownOperation,
+    UnrecognizedClient,
+    UnsupportedMediaType,
+    Validation,
+    // STS alone:
+    InvalidAction,
+    MalformedPolicyDocument,
+    PackedPolicyTooLarge,
+}
+
+impl Kind {
+    /// The name in `__type` of a Kinesis answer.
+    pub(crate) const fn kinesis_name(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDeniedException",
+            Self::ExpiredIterator => "ExpiredIteratorException",
+            Self::ExpiredNextToken => "ExpiredNextTokenException",
+            Self::ExpiredToken => "ExpiredTokenException",
+            Self::IncompleteSignature => "IncompleteSignatureException",
+            Self::InternalFailure => "InternalFailure",
+            Self::InvalidArgument => "InvalidArgumentException",
+            Self::InvalidSignature => "InvalidSignatureException",
+            Self::LimitExceeded => "LimitExceededException",
+            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::RequestTimeout => "RequestTimeoutException",
+            Self::RequestTooLarge => "RequestEntityTooLargeException",
+            Self::ResourceInUse => "ResourceInUseException",
+            Self::ResourceNotFound => "ResourceNotFoundException",
+            Self::Serialization => "SerializationException",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::UnknownOperation | Self::InvalidAction => "UnknownOperationException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::UnsupportedMediaType => "UnsupportedMediaTypeException",
+            Self::Validation => "ValidationException",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocumentException",
+            Self::PackedPolicyTooLarge => "PackedPolicyTooLargeException",
+        }
+    }
+
+    /// The `Code` of an STS answer.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+    pub(crate) const fn sts_name(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            Self::ExpiredToken => "ExpiredToken",
+            Self::IncompleteSignature => "IncompleteSignature",
+            Self::InvalidSignature => "SignatureDoesNotMatch",
+            Self::MissingAuthenticationToken => "MissingAuthenticationToken",
+            Self::RequestTimeout => "RequestTimeout",
+            Self::RequestTooLarge => "RequestEntityTooLarge",
+            Self::UnknownOperation | Self::InvalidAction => "InvalidAction",
+            Self::UnrecognizedClient => "InvalidClientTokenId",
+            Self::Validation | Self::Serialization | Self::InvalidArgument => "ValidationError",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocument",
+            Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
+            other => other.kinesis_name(),
+        }
+    }
+
+    /// The status of a Kinesis answer: almost always 400.
+    pub(crate) const fn kinesis_status(self) -> StatusCode {
+        match self {
+            Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The status of an STS answer: 403 where the caller is at fault.
+    pub(crate) const fn sts_status(self) -> StatusCode {
+        match self {
+            Self::AccessDenied
+            | Self::ExpiredToken
+            | Self::InvalidSignature
+            | Self::MissingAuthenticationToken
+            | Self::UnrecognizedClient => StatusCode::FORBIDDEN,
+            other => other.kinesis_status(),
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// The form in which AWS reports a value outside its constraint.
+    pub(crate) fn constraint(value: impl std::fmt::Display, field: &str, rule: &str) -> Self {
+        Self::new(
+            Kind::Validation,
+            format!("1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {rule}"),
+        )
+    }
+
+    /// A required member that is not there.
+    pub(crate) fn missing(field: &str) -> Self {
+        Self::new(
+            Kind::Validation,
+            format!(
+                "1 validation error detected: Value null at '{field}' failed to satisfy constraint: Member must not be null"
+            ),
+        )
+    }
+}

@@ -1,0 +1,258 @@
+//! The way in and out: bounded requests, preflights, which protocol is spoken, and the headers of an answer.
+//!
+//! Promises: nothing reaches an operation before its signature was verified against the host and the path that the client
+//! saw; at most [`MAX_BODY`] bytes of a request are kept, [`MAX_HEADERS`] of its headers, for [`BODY_PATIENCE`]; every
+//! answer carries a request id and the endpoint's time. Cross-origin requests are answered as the real service answers them.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{OriginalUri, Request},
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+        ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, DATE, HOST, ORIGIN,
+    },
+    request::Parts,
+};
+use serde_json::json;
+
+use crate::{
+    auth::Door,
+    crypto,
+    endpoint::Inner,
+    error::{ApiError, Kind},
+    kinesis::{Call, TARGET},
+    metrics::add,
+    sts::{Sts, xml},
+};
+
+/// The largest request body, bytes: 5 MiB of records as base64, 500 escaped partition keys, and room.
+pub const MAX_BODY: usize = 10 * 1024 * 1024;
+/// The most that all headers of a request may take, bytes; a session token has at most 3000.
+pub const MAX_HEADERS: usize = 32 * 1024;
+/// How long a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+const JSON: &str = "application/x-amz-json-1.1";
+const FORM: &str = "application/x-www-form-urlencoded";
+const EXPOSED: &str = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
+
+/// Serves every path under it: what a client signed is its own business.
+pub(crate) fn router(endpoint: Arc<Inner>, door: Door) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let endpoint = Arc::clone(&endpoint);
+        async move { respond(&endpoint, door, request).await }
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Kinesis,
+    Sts,
+}
+
+/// An answer before its headers.
+struct Reply {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+    error: Option<&'static str>,
+}
+
+async fn respond(endpoint: &Arc<Inner>, door: Door, request: Request) -> Response {
+    let now_ms = endpoint.clock.now_ms();
+    let cross_origin = request.headers().contains_key(ORIGIN);
+    if request.method() == Method::OPTIONS {
+        return preflight(request.headers());
+    }
+    let ids = crypto::random().unwrap_or([0; 64]);
+    let request_id = request_id(&ids);
+    let protocol = protocol(request.headers());
+    let result = carry_out(endpoint, door, protocol, request, &request_id, now_ms).await;
+    add(&endpoint.counters.requests, 1);
+    let reply = match result {
+        Ok(body) => Reply {
+            status: StatusCode::OK,
+            content_type: if protocol == Protocol::Sts { "text/xml" } else { JSON },
+            body,
+            error: None,
+        },
+        Err(error) => refusal(endpoint, protocol, &error, &request_id),
+    };
+    finish(reply, &ids, &request_id, now_ms, cross_origin)
+}
+
+async fn carry_out(
+    endpoint: &Arc<Inner>,
+    door: Door,
+    protocol: Protocol,
+    request: Request,
+    request_id: &str,
+    now_ms: i64,
+) -> Result<Vec<u8>, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    check_headers(&parts.headers)?;
+    if parts.method != Method::POST {
+        let message = format!("{} is not an operation of this endpoint; use POST.", parts.method);
+        return Err(ApiError::new(Kind::UnknownOperation, message));
+    }
+    if protocol == Protocol::Sts && door == Door::Public {
+        let message = "STS is not available here; this origin offers the data plane only.";
+        return Err(ApiError::new(Kind::AccessDenied, message));
+    }
+    let body = read(body).await?;
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    as_signed(&mut parts, endpoint.trust_forwarded_host)?;
+    let service = if protocol == Protocol::Sts { "sts" } else { "kinesis" };
+    let caller = endpoint.verifier.verify(parts, body.clone(), service, door, now_ms).await?;
+    match protocol {
+        Protocol::Sts => {
+            let sts = Sts { place: &endpoint.place, tokens: &endpoint.tokens, now_ms };
+            sts.call(&caller, &body, request_id).map(String::into_bytes)
+        }
+        Protocol::Kinesis => {
+            let operation = target.as_deref().and_then(|target| target.strip_prefix(TARGET)).ok_or_else(|| {
+                let message = format!("X-Amz-Target must be {TARGET} and the name of an operation.");
+                ApiError::new(Kind::UnknownOperation, message)
+            })?;
+            Call { endpoint, caller: &caller, door, operation }.run(&body).await
+        }
+    }
+}
+
+fn protocol(headers: &HeaderMap) -> Protocol {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with(FORM));
+    if is_form && !headers.contains_key("x-amz-target") { Protocol::Sts } else { Protocol::Kinesis }
+}
+
+fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > MAX_HEADERS {
+        let message = format!("The headers have {size} bytes; at most {MAX_HEADERS} are taken.");
+        return Err(ApiError::new(Kind::RequestTooLarge, message));
+    }
+    let is_cbor =
+        headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/x-amz-cbor"));
+    if is_cbor {
+        let message = format!("CBOR is not spoken here; use {JSON}.");
+        return Err(ApiError::new(Kind::UnsupportedMediaType, message));
+    }
+    Ok(())
+}
+
+async fn read(body: Body) -> Result<Bytes, ApiError> {
+    let body = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY)).await.map_err(|_| {
+        let message = format!("The body did not arrive within {} seconds.", BODY_PATIENCE.as_secs());
+        ApiError::new(Kind::RequestTimeout, message)
+    })?;
+    body.map_err(|error| {
+        use std::error::Error;
+        if error.source().is_some_and(|source| source.to_string().contains("length limit")) {
+            let message = format!("The body has more than {MAX_BODY} bytes.");
+            ApiError::new(Kind::RequestTooLarge, message)
+        } else {
+            ApiError::new(Kind::Serialization, "The body ended early.")
+        }
+    })
+}
+
+/// Puts back the path and the host that the client signed.
+fn as_signed(parts: &mut Parts, trust_forwarded_host: bool) -> Result<(), ApiError> {
+    if let Some(OriginalUri(uri)) = parts.extensions.get::<OriginalUri>().cloned() {
+        parts.uri = uri;
+    }
+    let forwarded = parts.headers.get("x-forwarded-host").filter(|_| trust_forwarded_host);
+    let host = match forwarded {
+        // The first is what the client said to the outermost proxy.
+        Some(hosts) => hosts.as_bytes().split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii).map(<[u8]>::to_vec),
+        None if parts.headers.contains_key(HOST) => None,
+        // HTTP/2 has the host in its pseudo-header.
+        None => parts.uri.authority().map(|authority| authority.as_str().as_bytes().to_vec()),
+    };
+    if let Some(host) = host {
+        let host = HeaderValue::from_bytes(&host)
+            .map_err(|_| ApiError::new(Kind::IncompleteSignature, "The host is not readable."))?;
+        parts.headers.insert(HOST, host);
+    }
+    Ok(())
+}
+
+fn refusal(endpoint: &Inner, protocol: Protocol, error: &ApiError, request_id: &str) -> Reply {
+    let (name, status) = match protocol {
+        Protocol::Kinesis => (error.kind.kinesis_name(), error.kind.kinesis_status()),
+        Protocol::Sts => (error.kind.sts_name(), error.kind.sts_status()),
+    };
+    endpoint.counters.reject(name);
+    tracing::debug!(error = name, message = %error.message, request_id, "refused");
+    let (content_type, body) = match protocol {
+        Protocol::Kinesis => (JSON, json!({ "__type": name, "message": error.message }).to_string()),
+        Protocol::Sts => ("text/xml", xml::error(name, &error.message, status.is_server_error(), request_id)),
+    };
+    Reply { status, content_type, body: body.into_bytes(), error: Some(name) }
+}
+
+fn finish(reply: Reply, ids: &[u8; 64], request_id: &str, now_ms: i64, cross_origin: bool) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    insert(headers, HeaderName::from_static("x-amzn-requestid"), request_id);
+    insert(headers, HeaderName::from_static("x-amz-id-2"), &STANDARD.encode(&ids[16..]));
+    if let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) {
+        // Clients with a wrong clock learn the right time from here.
+        insert(headers, DATE, &now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    }
+    if let Some(name) = reply.error {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(name));
+    }
+    if cross_origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    }
+    response
+}
+
+/// The answer to a browser that asks whether it may ask: it may, for two days.
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    if asked.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    }
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("172800"));
+    response
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Sixteen bytes in the form of a UUID.
+fn request_id(random: &[u8; 64]) -> String {
+    let mut id = String::with_capacity(36);
+    for (at, byte) in random[..16].iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}

@@ -1,0 +1,134 @@
+//! `GetRecords`.
+
+use std::sync::Arc;
+
+use super::{
+    Answer, Call, answer, in_range,
+    iterator::{Cursor, LIFE_MS},
+    shards::{hash_key_range, parents},
+    types::{Blob, ChildShard, GetRecords, GetRecordsAnswer, Record, Timestamp},
+};
+use crate::{
+    error::{ApiError, Kind},
+    metrics::add,
+    sequence::Position,
+    store::{Page, Stream, shard_id},
+};
+
+const MAX_RECORDS: i64 = 10_000;
+const MAX_BYTES: usize = 10 * 1024 * 1024;
+
+impl Call<'_> {
+    pub(super) async fn get_records(&self, request: GetRecords) -> Answer {
+        let limit = in_range(request.limit, "limit", 1..=MAX_RECORDS, MAX_RECORDS)?;
+        let cursor = self.cursor(&request)?;
+        // Sealed by us, so the stream was there; it may be gone since.
+        let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(|| {
+            ApiError::new(Kind::ResourceNotFound, "The stream of this iterator does not exist any more.")
+        })?;
+        let arn = self.endpoint.place.stream_arn(&stream.meta.name);
+        self.caller.may_use(&self.endpoint.place, self.operation, &arn)?;
+        if request.stream_arn.is_some_and(|given| given != arn) {
+            let message = "StreamARN does not name the stream of this iterator.";
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        }
+        let counters = &self.endpoint.counters;
+        let Some(mut turn) = self.endpoint.gates.enter(cursor.stream, cursor.shard).await else {
+            add(&counters.reads_throttled, 1);
+            let message = format!(
+                "Rate exceeded for shard {} in stream {} under account {}.",
+                shard_id(cursor.shard),
+                stream.meta.name,
+                self.endpoint.place.account
+            );
+            return Err(ApiError::new(Kind::ProvisionedThroughputExceeded, message));
+        };
+        add(&counters.reads_delayed, u64::from(turn.delayed));
+
+        // The turn may have come late. Whether the shard is closed is looked up before its records are: whatever was
+        // put before the end is then among them.
+        let stream = self.endpoint.store.stream_by_id(cursor.stream).unwrap_or(stream);
+        let page = self.page(&stream, cursor, limit).await?;
+        turn.charge(page.bytes);
+        drop(turn);
+
+        add(&counters.reads, 1);
+        add(&counters.records_read, page.records.len() as u64);
+        add(&counters.bytes_read, page.records.iter().map(|record| record.data.len() as u64).sum());
+        self.records_answer(&stream, cursor, page)
+    }
+
+    fn cursor(&self, request: &GetRecords) -> Result<Cursor, ApiError> {
+        let text = request.shard_iterator.as_deref().ok_or_else(|| ApiError::missing("shardIterator"))?;
+        let cursor = self
+            .endpoint
+            .seals
+            .open_iterator(text)
+            .ok_or_else(|| ApiError::new(Kind::InvalidArgument, "Invalid ShardIterator."))?;
+        let now_ms = self.endpoint.store.now_ms();
+        if cursor.is_expired(now_ms) {
+            let message = format!(
+                "Iterator expired. The iterator was created at time {} while right now it is {now_ms} which is further in \
+                 the future than the tolerated delay of {LIFE_MS} milliseconds.",
+                cursor.issued_ms
+            );
+            return Err(ApiError::new(Kind::ExpiredIterator, message));
+        }
+        Ok(cursor)
+    }
+
+    async fn page(&self, stream: &Stream, cursor: Cursor, limit: usize) -> Result<Page, ApiError> {
+        // What is past retention is gone for readers, whether it was trimmed yet or not.
+        let horizon = Position::at(stream.horizon(self.endpoint.store.now_ms()));
+        let from = cursor.from.max(horizon);
+        let endpoint = Arc::clone(self.endpoint);
+        tokio::task::spawn_blocking(move || endpoint.store.read(cursor.stream, cursor.shard, from, limit, MAX_BYTES))
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "a read failed");
+                ApiError::new(Kind::InternalFailure, "The log could not be read.")
+            })?
+            .map_err(|error| self.store_error(&stream.meta.name, error))
+    }
+
+    fn records_answer(&self, stream: &Stream, cursor: Cursor, page: Page) -> Answer {
+        // A shard that was forgotten meanwhile has ended, too.
+        let shard = stream.shard(cursor.shard);
+        let now_ms = self.endpoint.store.now_ms();
+        let ended = !page.more && shard.is_none_or(|shard| !shard.is_open());
+        let behind = match page.records.last() {
+            Some(last) if page.more => now_ms.saturating_sub(last.position.ms),
+            _ => 0,
+        };
+        let next = Cursor { issued_ms: now_ms, from: page.next, ..cursor };
+        let children = || {
+            let children = stream.shards.iter().filter(|shard| shard.is_child_of(cursor.shard));
+            children
+                .map(|shard| ChildShard {
+                    shard_id: shard.id(),
+                    parent_shards: parents(shard).into_iter().flatten().collect(),
+                    hash_key_range: hash_key_range(shard),
+                })
+                .collect()
+        };
+        let records = match shard {
+            None => Vec::new(),
+            Some(shard) => page
+                .records
+                .into_iter()
+                .map(|record| Record {
+                    approximate_arrival_timestamp: Timestamp(record.position.ms),
+                    sequence_number: shard.sequence(record.position).to_string(),
+                    partition_key: record.partition_key,
+                    data: Blob(record.data),
+                })
+                .collect(),
+        };
+        answer(&GetRecordsAnswer {
+            records,
+            next_shard_iterator: (!ended).then(|| self.endpoint.seals.iterator(next)),
+            millis_behind_latest: behind,
+            child_shards: ended.then(children),
+        })
+    }
+}

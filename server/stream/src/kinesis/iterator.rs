@@ -1,0 +1,165 @@
+//! `GetShardIterator`, and what an iterator is: a position, sealed, good for five minutes.
+//!
+//! Opaque to clients and authenticated by a key that derives from the root key, so that nobody makes one for a stream
+//! that they may not read. Stateless: an iterator survives a restart.
+
+use base64::Engine;
+use serde::Serialize;
+
+use super::{Answer, Call, answer, types::GetShardIterator};
+use crate::{
+    crypto::{Key, LENIENT},
+    error::{ApiError, Kind},
+    root_key::RootKey,
+    sequence::{Position, SequenceNumber},
+    store::{Shard, Stream},
+};
+
+/// How long an iterator or a page token lives, milliseconds.
+pub(super) const LIFE_MS: u64 = 300_000;
+
+/// A place to read on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) issued_ms: u64,
+    pub(super) stream: u64,
+    pub(super) shard: u32,
+    pub(super) from: Position,
+}
+
+/// Seals what clients carry for us.
+#[derive(Clone)]
+pub(crate) struct Seals {
+    iterators: Key,
+    pages: Key,
+}
+
+impl Seals {
+    pub(crate) fn new(root: &RootKey) -> Self {
+        let secret = root.secret_access_key.as_bytes();
+        Self {
+            iterators: Key::derive(secret, "danmu-stream shard iterator 1"),
+            pages: Key::derive(secret, "danmu-stream page token 1"),
+        }
+    }
+
+    pub(super) fn iterator(&self, cursor: Cursor) -> String {
+        LENIENT.encode(self.iterators.seal(cursor.to_bytes()))
+    }
+
+    pub(super) fn open_iterator(&self, text: &str) -> Option<Cursor> {
+        open(&self.iterators, text)
+    }
+
+    /// A token for the next page of shards: the same shape under another key. `from` is not used.
+    pub(super) fn page(&self, cursor: Cursor) -> String {
+        LENIENT.encode(self.pages.seal(cursor.to_bytes()))
+    }
+
+    pub(super) fn open_page(&self, text: &str) -> Option<Cursor> {
+        open(&self.pages, text)
+    }
+}
+
+fn open(key: &Key, text: &str) -> Option<Cursor> {
+    // Ours have 92 characters; the service's limit is 512.
+    if text.len() > 512 {
+        return None;
+    }
+    let sealed = LENIENT.decode(text).ok()?;
+    Cursor::from_bytes(key.open(&sealed)?)
+}
+
+impl Cursor {
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(36);
+        for number in [self.issued_ms, self.stream, self.from.ms, self.from.counter] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.shard.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let number = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Self {
+            issued_ms: number(0)?,
+            stream: number(8)?,
+            from: Position { ms: number(16)?, counter: number(24)? },
+            shard: u32::from_be_bytes(bytes.get(32..36)?.try_into().ok()?),
+        })
+    }
+
+    /// How old it is, if it is too old.
+    pub(super) fn is_expired(self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.issued_ms) > LIFE_MS
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetShardIteratorAnswer {
+    shard_iterator: String,
+}
+
+impl Call<'_> {
+    pub(super) fn get_shard_iterator(&self, request: &GetShardIterator) -> Answer {
+        let stream = self.stream(&request.stream)?;
+        let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
+        let Some(shard) = stream.shard(index) else {
+            return Err(self.no_shard(&stream.meta.name, &crate::store::shard_id(index)));
+        };
+        let kind = request.shard_iterator_type.as_deref().ok_or_else(|| ApiError::missing("shardIteratorType"))?;
+        let now_ms = self.endpoint.store.now_ms();
+        let from = match kind {
+            "TRIM_HORIZON" => Position::START,
+            "LATEST" => self.endpoint.store.tip(),
+            "AT_SEQUENCE_NUMBER" => self.given_sequence(&stream, shard, request)?,
+            "AFTER_SEQUENCE_NUMBER" => self.given_sequence(&stream, shard, request)?.next(),
+            "AT_TIMESTAMP" => {
+                let Some(at) = request.timestamp else {
+                    let message = "Must either specify timestamp for AT_TIMESTAMP iterator type.";
+                    return Err(ApiError::new(Kind::InvalidArgument, message));
+                };
+                if at.0 > now_ms {
+                    let message = format!(
+                        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
+                         timestampInMillis: {}, currentTimestampInMillis: {now_ms}",
+                        at.0
+                    );
+                    return Err(ApiError::new(Kind::InvalidArgument, message));
+                }
+                Position::at(at.0)
+            }
+            other => {
+                let rule = "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, \
+                            AT_SEQUENCE_NUMBER, TRIM_HORIZON]";
+                return Err(ApiError::constraint(other, "shardIteratorType", rule));
+            }
+        };
+        let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
+        answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
+    }
+
+    /// The position of `StartingSequenceNumber`, which must be one of this shard's.
+    fn given_sequence(&self, stream: &Stream, shard: &Shard, request: &GetShardIterator) -> Result<Position, ApiError> {
+        let Some(text) = request.starting_sequence_number.as_deref() else {
+            let message = "Must specify StartingSequenceNumber for AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER.";
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        };
+        text.parse::<SequenceNumber>()
+            .ok()
+            .filter(|sequence| sequence.shard == shard.index && sequence.shard_created == shard.epoch)
+            .map(|sequence| sequence.position)
+            .ok_or_else(|| {
+                let message = format!(
+                    "StartingSequenceNumber {text} used in GetShardIterator on shard {} in stream {} under account {} is \
+                     invalid because it did not come from this stream.",
+                    shard.id(),
+                    stream.meta.name,
+                    self.endpoint.place.account
+                );
+                ApiError::new(Kind::InvalidArgument, message)
+            })
+    }
+}

@@ -1,0 +1,207 @@
+//! The Kinesis Data Streams API: from a verified request to an answer.
+//!
+//! Promises: every operation asks first whether the caller may, on the stream that it concerns; limits and messages are
+//! the service's. Operations that are not here are refused by name.
+
+mod get;
+mod iterator;
+mod put;
+mod reshard;
+mod shards;
+mod streams;
+mod types;
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::types::StreamRef;
+use crate::{
+    arn::is_stream_name,
+    auth::{Caller, Door},
+    endpoint::Inner,
+    error::{ApiError, Kind},
+    store::{Refusal, StoreError, Stream, shard_id, shard_index},
+};
+
+pub(crate) use self::{iterator::Seals, streams::check_new_stream};
+
+/// What `X-Amz-Target` begins with.
+pub(crate) const TARGET: &str = "Kinesis_20131202.";
+
+/// A verified call, on its way through one operation.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'a Arc<Inner>,
+    pub(crate) caller: &'a Caller,
+    pub(crate) door: Door,
+    pub(crate) operation: &'a str,
+}
+
+type Answer = Result<Vec<u8>, ApiError>;
+
+impl Call<'_> {
+    /// Carries the call out; the answer is JSON, or empty.
+    pub(crate) async fn run(&self, body: &[u8]) -> Answer {
+        match self.operation {
+            "PutRecord" => self.put_record(parse(body)?).await,
+            "PutRecords" => self.put_records(parse(body)?).await,
+            "GetRecords" => self.get_records(parse(body)?).await,
+            "GetShardIterator" => self.get_shard_iterator(&parse(body)?),
+            "ListShards" => self.list_shards(&parse(body)?),
+            _ if self.door == Door::Public => Err(ApiError::new(
+                Kind::AccessDenied,
+                format!("{} is not available here; this origin offers the data plane only.", self.operation),
+            )),
+            "CreateStream" => self.create_stream(parse(body)?).await,
+            "DescribeStream" => self.describe_stream(&parse(body)?),
+            "DescribeStreamSummary" => self.describe_stream_summary(&parse(body)?),
+            "SplitShard" => self.split_shard(&parse(body)?).await,
+            "MergeShards" => self.merge_shards(&parse(body)?).await,
+            other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),
+        }
+    }
+
+    /// The stream that a data-plane request names, once it is sure that the caller may use it so. Whoever may not
+    /// learns nothing about which streams exist.
+    fn stream(&self, named: &StreamRef) -> Result<Arc<Stream>, ApiError> {
+        let name = self.name(named)?;
+        self.caller.may_use(&self.endpoint.place, self.operation, &self.endpoint.place.stream_arn(name))?;
+        self.existing(name)
+    }
+
+    /// The stream that a control-plane request names: for the root key.
+    fn stream_for_root(&self, named: &StreamRef) -> Result<Arc<Stream>, ApiError> {
+        self.must_be_root()?;
+        self.existing(self.name(named)?)
+    }
+
+    fn must_be_root(&self) -> Result<(), ApiError> {
+        self.caller.must_be_root(&self.endpoint.place, &format!("kinesis:{}", self.operation))
+    }
+
+    fn existing(&self, name: &str) -> Result<Arc<Stream>, ApiError> {
+        self.endpoint.store.stream(name).ok_or_else(|| self.refused(name, Refusal::NoSuchStream))
+    }
+
+    fn name<'r>(&self, named: &'r StreamRef) -> Result<&'r str, ApiError> {
+        let by_arn = named
+            .stream_arn
+            .as_deref()
+            .map(|arn| {
+                self.endpoint.place.stream_of(arn).ok_or_else(|| {
+                    let message = format!("StreamARN {arn} does not name a stream of this account and region");
+                    ApiError::new(Kind::InvalidArgument, message)
+                })
+            })
+            .transpose()?;
+        match (named.stream_name.as_deref(), by_arn) {
+            (Some(name), Some(other)) if name != other => {
+                Err(ApiError::new(Kind::InvalidArgument, "StreamARN and StreamName do not name the same stream."))
+            }
+            (Some(name), _) => check_name(name),
+            (None, Some(name)) => Ok(name),
+            (None, None) => Err(ApiError::new(Kind::InvalidArgument, "Either StreamName or StreamARN must be given.")),
+        }
+    }
+
+    /// The index of a shard of `stream`.
+    fn shard(&self, stream: &Stream, id: Option<&str>, field: &str) -> Result<u32, ApiError> {
+        let id = id.ok_or_else(|| ApiError::missing(field))?;
+        shard_index(id)
+            .filter(|index| stream.shard(*index).is_some())
+            .ok_or_else(|| self.no_shard(&stream.meta.name, id))
+    }
+
+    fn no_shard(&self, stream: &str, id: &str) -> ApiError {
+        let account = &self.endpoint.place.account;
+        ApiError::new(
+            Kind::ResourceNotFound,
+            format!("Could not find shard {id} in stream {stream} under account {account}."),
+        )
+    }
+
+    /// The log's errors in the service's words.
+    fn store_error(&self, stream: &str, error: StoreError) -> ApiError {
+        match error {
+            StoreError::Refused(refusal) => self.refused(stream, refusal),
+            StoreError::Closed => ApiError::new(Kind::ServiceUnavailable, "The endpoint is shutting down. Try again."),
+            StoreError::Engine(reason) => {
+                tracing::error!(%reason, stream, "the log failed");
+                ApiError::new(Kind::InternalFailure, "The log could not be read or written; nothing was acknowledged.")
+            }
+        }
+    }
+
+    fn refused(&self, stream: &str, refusal: Refusal) -> ApiError {
+        let account = &self.endpoint.place.account;
+        let of = format!("in stream {stream} under account {account}");
+        match refusal {
+            Refusal::StreamExists => {
+                ApiError::new(Kind::ResourceInUse, format!("Stream {stream} under account {account} already exists."))
+            }
+            Refusal::NoSuchStream => {
+                ApiError::new(Kind::ResourceNotFound, format!("Stream {stream} under account {account} not found."))
+            }
+            Refusal::NoSuchShard(shard) => self.no_shard(stream, &shard_id(shard)),
+            Refusal::ShardClosed(shard) => ApiError::new(
+                Kind::ResourceInUse,
+                format!(
+                    "Shard {} {of} has already been merged or split, and thus is not eligible for merging or splitting.",
+                    shard_id(shard)
+                ),
+            ),
+            Refusal::NotAdjacent { index, adjacent } => ApiError::new(
+                Kind::InvalidArgument,
+                format!(
+                    "Shards {} and {} {of} are not an adjacent pair of shards eligible for merging",
+                    shard_id(index),
+                    shard_id(adjacent)
+                ),
+            ),
+            Refusal::HashKeyOutside { start, end } => ApiError::new(
+                Kind::InvalidArgument,
+                format!(
+                    "NewStartingHashKey {of} is not both greater than one plus the shard's StartingHashKey {start} and \
+                     less than the shard's EndingHashKey {end}."
+                ),
+            ),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::new(Kind::Serialization, error.to_string()))
+}
+
+fn answer(value: &impl Serialize) -> Answer {
+    serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        ApiError::new(Kind::InternalFailure, "The answer could not be written.")
+    })
+}
+
+fn check_name(name: &str) -> Result<&str, ApiError> {
+    if is_stream_name(name) {
+        return Ok(name);
+    }
+    let rule = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]{1,128}";
+    Err(ApiError::constraint(name, "streamName", rule))
+}
+
+/// A number within its range, or the default where there is none.
+fn in_range(
+    value: Option<i64>,
+    field: &str,
+    range: std::ops::RangeInclusive<i64>,
+    default: i64,
+) -> Result<usize, ApiError> {
+    let value = value.unwrap_or(default);
+    let rule = if value < *range.start() {
+        format!("Member must have value greater than or equal to {}", range.start())
+    } else if value > *range.end() {
+        format!("Member must have value less than or equal to {}", range.end())
+    } else {
+        return Ok(usize::try_from(value).unwrap_or_default());
+    };
+    Err(ApiError::constraint(value, field, &rule))
+}

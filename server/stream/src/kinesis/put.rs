@@ -1,0 +1,136 @@
+//! `PutRecord` and `PutRecords`.
+
+use super::{
+    Answer, Call, answer,
+    types::{PutEntry, PutRecord, PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry},
+};
+use crate::{
+    error::{ApiError, Kind},
+    hash::{hash_key, parse_hash_key},
+    metrics::add,
+    store::{NewRecord, Put, Stream, shard_id},
+};
+
+/// The largest record, bytes of data.
+const MAX_DATA: usize = 1024 * 1024;
+/// The longest partition key, characters.
+const MAX_KEY: usize = 256;
+/// Records of one `PutRecords`.
+const MAX_RECORDS: usize = 500;
+/// Data and partition keys of one `PutRecords`, bytes.
+const MAX_REQUEST: usize = 5 * 1024 * 1024;
+
+const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
+
+impl Call<'_> {
+    pub(super) async fn put_record(&self, request: PutRecord) -> Answer {
+        let stream = self.stream(&request.stream)?;
+        let (record, bytes) = checked(&request.record, "")?;
+        let outcomes = self.append(&stream, vec![record], &[bytes]).await?;
+        match outcomes.first() {
+            Some(Put::Written(sequence)) => {
+                answer(&PutRecordAnswer { shard_id: shard_id(sequence.shard), sequence_number: sequence.to_string() })
+            }
+            Some(Put::Throttled { shard }) => Err(ApiError::new(THROTTLED, self.rate_exceeded(&stream, *shard))),
+            None => Err(ApiError::new(Kind::InternalFailure, "The record was not written.")),
+        }
+    }
+
+    pub(super) async fn put_records(&self, request: PutRecords) -> Answer {
+        let stream = self.stream(&request.stream)?;
+        let entries = request.records.ok_or_else(|| ApiError::missing("records"))?;
+        if entries.is_empty() || entries.len() > MAX_RECORDS {
+            let rule = if entries.is_empty() {
+                "Member must have length greater than or equal to 1".to_owned()
+            } else {
+                format!("Member must have length less than or equal to {MAX_RECORDS}")
+            };
+            return Err(ApiError::constraint(format!("{} records", entries.len()), "records", &rule));
+        }
+        let mut records = Vec::with_capacity(entries.len());
+        let mut sizes = Vec::with_capacity(entries.len());
+        let mut total = 0;
+        for (entry, number) in entries.iter().zip(1..) {
+            let (record, bytes) = checked(entry, &format!("records.{number}.member."))?;
+            total += bytes + entry.partition_key.as_ref().map_or(0, String::len);
+            records.push(record);
+            sizes.push(bytes);
+        }
+        if total > MAX_REQUEST {
+            let message = format!("Records size exceeds 5 MB limit: {total} bytes of data and partition keys");
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        }
+        let outcomes = self.append(&stream, records, &sizes).await?;
+        let records: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                Put::Written(sequence) => PutRecordsEntry::Written {
+                    shard_id: shard_id(sequence.shard),
+                    sequence_number: sequence.to_string(),
+                },
+                Put::Throttled { shard } => PutRecordsEntry::Failed {
+                    error_code: THROTTLED.kinesis_name(),
+                    error_message: self.rate_exceeded(&stream, *shard),
+                },
+            })
+            .collect();
+        let failed = outcomes.iter().filter(|outcome| matches!(outcome, Put::Throttled { .. })).count();
+        answer(&PutRecordsAnswer { failed_record_count: failed, records })
+    }
+
+    async fn append(&self, stream: &Stream, records: Vec<NewRecord>, sizes: &[usize]) -> Result<Vec<Put>, ApiError> {
+        let name = &stream.meta.name;
+        let outcomes =
+            self.endpoint.store.put(name.clone(), records).await.map_err(|error| self.store_error(name, error))?;
+        let counters = &self.endpoint.counters;
+        for (outcome, bytes) in outcomes.iter().zip(sizes) {
+            match outcome {
+                Put::Written(_) => {
+                    add(&counters.records_put, 1);
+                    add(&counters.bytes_put, *bytes as u64);
+                }
+                Put::Throttled { .. } => add(&counters.records_throttled, 1),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn rate_exceeded(&self, stream: &Stream, shard: u32) -> String {
+        format!(
+            "Rate exceeded for shard {} in stream {} under account {}.",
+            shard_id(shard),
+            stream.meta.name,
+            self.endpoint.place.account
+        )
+    }
+}
+
+/// A record within its limits, and the size of its data.
+fn checked(entry: &PutEntry, at: &str) -> Result<(NewRecord, usize), ApiError> {
+    let data = &entry.data.as_ref().ok_or_else(|| ApiError::missing(&format!("{at}data")))?.0;
+    if data.len() > MAX_DATA {
+        let rule = format!("Member must have length less than or equal to {MAX_DATA}");
+        return Err(ApiError::constraint(format!("{} bytes", data.len()), &format!("{at}data"), &rule));
+    }
+    let field = || format!("{at}partitionKey");
+    let key = entry.partition_key.as_deref().ok_or_else(|| ApiError::missing(&field()))?;
+    let letters = key.chars().count();
+    if letters == 0 || letters > MAX_KEY {
+        let rule = if letters == 0 {
+            "Member must have length greater than or equal to 1".to_owned()
+        } else {
+            format!("Member must have length less than or equal to {MAX_KEY}")
+        };
+        return Err(ApiError::constraint(key, &field(), &rule));
+    }
+    let hash_key = match entry.explicit_hash_key.as_deref() {
+        None => hash_key(key),
+        Some(text) => parse_hash_key(text).ok_or_else(|| {
+            let message = format!(
+                "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {text}"
+            );
+            ApiError::new(Kind::InvalidArgument, message)
+        })?,
+    };
+    Ok((NewRecord::new(key, hash_key, data), data.len()))
+}

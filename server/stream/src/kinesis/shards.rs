@@ -1,0 +1,149 @@
+//! `ListShards`, and how a shard is described.
+
+use serde::Serialize;
+
+use super::{
+    Answer, Call, answer, in_range,
+    iterator::Cursor,
+    types::{HashKeyRange, ListShards, SequenceNumberRange, ShardFilter, ShardInfo},
+};
+use crate::{
+    error::{ApiError, Kind},
+    sequence::Position,
+    store::{Shard, Stream, shard_id, shard_index},
+};
+
+const MAX_RESULTS: i64 = 10_000;
+const DEFAULT_RESULTS: i64 = 1000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListShardsAnswer {
+    shards: Vec<ShardInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Call<'_> {
+    pub(super) fn list_shards(&self, request: &ListShards) -> Answer {
+        let limit = in_range(request.max_results, "maxResults", 1..=MAX_RESULTS, DEFAULT_RESULTS)?;
+        let now_ms = self.endpoint.store.now_ms();
+        let (stream, after) = match request.next_token.as_deref() {
+            Some(token) => {
+                let cursor = self.page_cursor(request, token, now_ms)?;
+                let gone =
+                    || ApiError::new(Kind::ResourceNotFound, "The stream of this NextToken does not exist any more.");
+                let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(gone)?;
+                let arn = self.endpoint.place.stream_arn(&stream.meta.name);
+                self.caller.may_use(&self.endpoint.place, self.operation, &arn)?;
+                (stream, Some(cursor.shard))
+            }
+            None => {
+                let stream = self.stream(&request.stream)?;
+                let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;
+                (stream, after)
+            }
+        };
+        let wanted = filter(request.shard_filter.as_ref(), &stream, now_ms)?;
+        let mut shards = stream
+            .shards
+            .iter()
+            .filter(|shard| after.is_none_or(|after| shard.index > after) && wanted(shard))
+            .peekable();
+        let page: Vec<_> = shards.by_ref().take(limit).collect();
+        let next_token = page.last().filter(|_| shards.peek().is_some()).map(|last| {
+            self.endpoint.seals.page(Cursor {
+                issued_ms: now_ms,
+                stream: stream.meta.id,
+                shard: last.index,
+                from: Position::START,
+            })
+        });
+        answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
+    }
+
+    fn page_cursor(&self, request: &ListShards, token: &str, now_ms: u64) -> Result<Cursor, ApiError> {
+        let named_twice = request.stream.stream_name.is_some()
+            || request.exclusive_start_shard_id.is_some()
+            || request.stream_creation_timestamp.is_some();
+        if named_twice {
+            let message = "NextToken and StreamName, StreamCreationTimestamp or ExclusiveStartShardId cannot be provided together.";
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        }
+        let cursor = self
+            .endpoint
+            .seals
+            .open_page(token)
+            .ok_or_else(|| ApiError::new(Kind::InvalidArgument, "Invalid NextToken."))?;
+        if cursor.is_expired(now_ms) {
+            return Err(ApiError::new(Kind::ExpiredNextToken, "The NextToken is older than 300 seconds."));
+        }
+        Ok(cursor)
+    }
+}
+
+/// Which shards a `ShardFilter` lets through.
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html>
+fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<Box<dyn Fn(&Shard) -> bool>, ApiError> {
+    let Some(filter) = filter else { return Ok(Box::new(|_| true)) };
+    let kind = filter.kind.as_deref().ok_or_else(|| ApiError::missing("shardFilter.type"))?;
+    let time = || {
+        let at = filter.timestamp.ok_or_else(|| ApiError::missing("shardFilter.timestamp"))?.0;
+        if at > now_ms {
+            let message = format!("The timestamp of the ShardFilter is in the future: {at} is after {now_ms}.");
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        }
+        Ok(at)
+    };
+    let horizon = stream.horizon(now_ms).max(stream.meta.created_ms);
+    let open_since = |at: u64| Box::new(move |shard: &Shard| shard.closed.is_none_or(|closed| closed.ms >= at));
+    let open_at = |at: u64| {
+        Box::new(move |shard: &Shard| shard.created_ms <= at && shard.closed.is_none_or(|closed| closed.ms > at))
+    };
+    Ok(match kind {
+        "AFTER_SHARD_ID" => {
+            let id = filter.shard_id.as_deref().ok_or_else(|| ApiError::missing("shardFilter.shardId"))?;
+            let after = parse_shard_id(id)?;
+            Box::new(move |shard| shard.index > after)
+        }
+        "AT_LATEST" => Box::new(Shard::is_open),
+        "AT_TRIM_HORIZON" => open_at(horizon),
+        "FROM_TRIM_HORIZON" => open_since(horizon),
+        "AT_TIMESTAMP" => open_at(time()?.max(horizon)),
+        "FROM_TIMESTAMP" => open_since(time()?.max(horizon)),
+        other => {
+            let rule = "Member must satisfy enum value set: [AFTER_SHARD_ID, AT_TRIM_HORIZON, FROM_TRIM_HORIZON, \
+                        AT_LATEST, AT_TIMESTAMP, FROM_TIMESTAMP]";
+            return Err(ApiError::constraint(other, "shardFilter.type", rule));
+        }
+    })
+}
+
+pub(super) fn parse_shard_id(id: &str) -> Result<u32, ApiError> {
+    shard_index(id).ok_or_else(|| {
+        let rule = "Member must satisfy regular expression pattern: shardId-[0-9]{12}";
+        ApiError::constraint(id, "shardId", rule)
+    })
+}
+
+pub(super) fn describe(shard: &Shard) -> ShardInfo {
+    let [parent_shard_id, adjacent_parent_shard_id] = parents(shard);
+    ShardInfo {
+        shard_id: shard.id(),
+        parent_shard_id,
+        adjacent_parent_shard_id,
+        hash_key_range: hash_key_range(shard),
+        sequence_number_range: SequenceNumberRange {
+            starting_sequence_number: shard.starting_sequence().to_string(),
+            ending_sequence_number: shard.ending_sequence().map(|end| end.to_string()),
+        },
+    }
+}
+
+pub(super) fn hash_key_range(shard: &Shard) -> HashKeyRange {
+    HashKeyRange { starting_hash_key: shard.start.to_string(), ending_hash_key: shard.end.to_string() }
+}
+
+pub(super) fn parents(shard: &Shard) -> [Option<String>; 2] {
+    [shard.parent.map(shard_id), shard.adjacent_parent.map(shard_id)]
+}

@@ -1,0 +1,217 @@
+//! What a shard takes and gives per second, as the real service limits it.
+//!
+//! In: 1 MiB and 1000 records a second. Out: 5 reads and 2 MiB a second, where a read may take 10 MiB and the following
+//! ones then wait it off. <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>
+//!
+//! Reads are served in the order of their arrival. One over the limit waits for up to [`PATIENCE`] and looks at the log
+//! only when its turn has come, so what it brings is fresh. Nothing here knows the wall clock.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Mutex as FairMutex, OwnedMutexGuard},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+/// How long a read waits for its turn before it is refused.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// A token bucket: `rate` a second, at most one second's worth saved up. May go into debt.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    rate: f64,
+    level: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn full(rate: f64, at: Instant) -> Self {
+        Self { rate, level: rate, at }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
+        self.level = (self.level + gained).min(self.rate);
+        self.at = self.at.max(now);
+    }
+
+    /// When the level will be `wanted` at the earliest. Call after [`Bucket::refill`].
+    fn ready_at(&self, wanted: f64) -> Instant {
+        // A whisker less than wanted is enough: rounding must not cost a reader another turn.
+        let lack = wanted - self.level - 1e-9;
+        if lack <= 0.0 { self.at } else { self.at + Duration::from_secs_f64(lack / self.rate) }
+    }
+}
+
+/// A shard's allowance for writes. Owned by the writer, hence no lock.
+#[derive(Debug)]
+pub(crate) struct WriteAllowance {
+    bytes: Bucket,
+    records: Bucket,
+}
+
+impl WriteAllowance {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { bytes: Bucket::full(MIB, now), records: Bucket::full(1000.0, now) }
+    }
+
+    /// Takes one record of `size` bytes from the allowance, or says no and takes nothing.
+    pub(crate) fn take(&mut self, size: usize, now: Instant) -> bool {
+        self.bytes.refill(now);
+        self.records.refill(now);
+        let size = size as f64;
+        // A record of 1 MiB and a partition key is larger than the bucket: a full one lets it pass.
+        let fits = self.bytes.level >= size.min(self.bytes.rate) && self.records.level >= 1.0;
+        if fits {
+            self.bytes.level -= size;
+            self.records.level -= 1.0;
+        }
+        fits
+    }
+}
+
+/// A shard's allowance for reads.
+#[derive(Debug)]
+struct ReadAllowance {
+    bytes: Bucket,
+    reads: Bucket,
+}
+
+impl ReadAllowance {
+    fn new(now: Instant) -> Self {
+        Self { bytes: Bucket::full(2.0 * MIB, now), reads: Bucket::full(5.0, now) }
+    }
+
+    fn ready_at(&mut self, now: Instant) -> Instant {
+        self.bytes.refill(now);
+        self.reads.refill(now);
+        // The size of a read is known afterwards: it may start as soon as the former ones are paid for.
+        self.bytes.ready_at(0.0).max(self.reads.ready_at(1.0))
+    }
+}
+
+/// The readers' queues, one a shard.
+#[derive(Debug, Default)]
+pub(crate) struct ReadGates {
+    strict: bool,
+    gates: Mutex<HashMap<(u64, u32), Arc<FairMutex<ReadAllowance>>>>,
+}
+
+/// A read whose turn it is. The next one waits until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    allowance: OwnedMutexGuard<ReadAllowance>,
+    /// Whether the read had to wait.
+    pub(crate) delayed: bool,
+}
+
+impl Turn {
+    /// Charges what the read took.
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        self.allowance.bytes.level -= bytes as f64;
+    }
+}
+
+impl ReadGates {
+    pub(crate) fn new(strict: bool) -> Self {
+        Self { strict, gates: Mutex::default() }
+    }
+
+    /// Waits for the turn of a read of `shard` of the stream with the id `stream`; `None`: it would come too late.
+    pub(crate) async fn enter(&self, stream: u64, shard: u32) -> Option<Turn> {
+        let arrived = Instant::now();
+        let deadline = arrived + PATIENCE;
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            let gate =
+                gates.entry((stream, shard)).or_insert_with(|| Arc::new(FairMutex::new(ReadAllowance::new(arrived))));
+            Arc::clone(gate)
+        };
+        // The lock is fair: whoever asked first is served first.
+        let mut allowance = timeout_at(deadline, gate.lock_owned()).await.ok()?;
+        let now = Instant::now();
+        let ready = allowance.ready_at(now);
+        let mut delayed = now.saturating_duration_since(arrived) > Duration::from_millis(1);
+        if ready > now {
+            if self.strict {
+                return None;
+            }
+            sleep_until(ready.min(deadline)).await;
+            if ready > deadline {
+                return None;
+            }
+            delayed = true;
+        }
+        let now = Instant::now();
+        allowance.ready_at(now);
+        allowance.reads.level -= 1.0;
+        Some(Turn { allowance, delayed })
+    }
+
+    /// Forgets the queues of shards that are gone.
+    pub(crate) fn retain(&self, exists: impl Fn(u64, u32) -> bool) {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner).retain(|(stream, shard), _| exists(*stream, *shard));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_takes_a_thousand_records_at_once_and_then_no_more() {
+        let now = Instant::now();
+        let mut allowance = WriteAllowance::new(now);
+        assert!((0..1000).all(|_| allowance.take(10, now)));
+        assert!(!allowance.take(10, now));
+        assert!(allowance.take(10, now + Duration::from_millis(2)));
+    }
+
+    #[test]
+    fn the_largest_record_passes_a_full_bucket_and_has_to_be_paid_off() {
+        let now = Instant::now();
+        let mut allowance = WriteAllowance::new(now);
+        assert!(allowance.take(1024 * 1024 + 256, now));
+        assert!(!allowance.take(1, now));
+        assert!(!allowance.take(1024 * 1024, now + Duration::from_millis(500)));
+        assert!(allowance.take(1024 * 1024, now + Duration::from_millis(1001)));
+    }
+
+    #[tokio::test]
+    async fn strict_refuses_the_sixth_read_at_once() {
+        let gates = ReadGates::new(true);
+        for _ in 0..5 {
+            assert!(gates.enter(1, 0).await.is_some());
+        }
+        assert!(gates.enter(1, 0).await.is_none());
+        assert!(gates.enter(1, 1).await.is_some(), "another shard has its own limit");
+    }
+
+    #[tokio::test]
+    async fn a_read_over_the_limit_waits_its_turn() {
+        let gates = ReadGates::new(false);
+        let started = Instant::now();
+        for _ in 0..7 {
+            assert!(gates.enter(1, 0).await.is_some());
+        }
+        let waited = started.elapsed();
+        assert!(waited >= Duration::from_millis(380) && waited < Duration::from_millis(800), "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn a_large_read_makes_the_next_ones_wait_and_then_refuses_them() {
+        let gates = ReadGates::new(false);
+        if let Some(mut turn) = gates.enter(1, 0).await {
+            turn.charge(10 * 1024 * 1024);
+        }
+        let started = Instant::now();
+        assert!(gates.enter(1, 0).await.is_none(), "8 MiB of debt take four seconds");
+        assert!(started.elapsed() >= Duration::from_millis(990));
+    }
+}

@@ -1,0 +1,79 @@
+//! Cheap counters, since the endpoint was opened. No labels but the names of errors, so their number is bounded.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// The counters at one moment; each only ever grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Requests answered, whatever the answer.
+    pub requests: u64,
+    /// Records acknowledged.
+    pub records_put: u64,
+    /// Bytes of data acknowledged, partition keys not counted.
+    pub bytes_put: u64,
+    /// Records refused because their shard's write limit was met.
+    pub records_throttled: u64,
+    /// `GetRecords` calls answered with records or with none.
+    pub reads: u64,
+    /// Records given out.
+    pub records_read: u64,
+    /// Bytes of data given out.
+    pub bytes_read: u64,
+    /// `GetRecords` calls that had to wait for their turn.
+    pub reads_delayed: u64,
+    /// `GetRecords` calls refused because the shard's read limit was met.
+    pub reads_throttled: u64,
+    /// Journal syncs; with `records_put`, how well puts are gathered.
+    pub commits: u64,
+    /// Requests refused, by the name of the error.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+/// The live counters behind [`Metrics`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: AtomicU64,
+    pub(crate) records_put: AtomicU64,
+    pub(crate) bytes_put: AtomicU64,
+    pub(crate) records_throttled: AtomicU64,
+    pub(crate) reads: AtomicU64,
+    pub(crate) records_read: AtomicU64,
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) reads_delayed: AtomicU64,
+    pub(crate) reads_throttled: AtomicU64,
+    rejected: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Counters {
+    pub(crate) fn reject(&self, name: &'static str) {
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+    }
+
+    pub(crate) fn snapshot(&self, commits: u64) -> Metrics {
+        Metrics {
+            requests: self.requests.load(Relaxed),
+            records_put: self.records_put.load(Relaxed),
+            bytes_put: self.bytes_put.load(Relaxed),
+            records_throttled: self.records_throttled.load(Relaxed),
+            reads: self.reads.load(Relaxed),
+            records_read: self.records_read.load(Relaxed),
+            bytes_read: self.bytes_read.load(Relaxed),
+            reads_delayed: self.reads_delayed.load(Relaxed),
+            reads_throttled: self.reads_throttled.load(Relaxed),
+            commits,
+            rejected: self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Relaxed);
+}

@@ -1,0 +1,51 @@
+//! What an operator may choose about an [`Endpoint`](crate::Endpoint).
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use crate::clock::{Clock, SystemClock};
+
+/// Settings of an endpoint. Start from [`Options::new`] and change what differs.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The directory that holds everything: the log, the root key, the lock. Created when missing.
+    pub data_dir: PathBuf,
+    /// The region that requests must be signed for. Default `us-east-1`.
+    pub region: String,
+    /// The twelve digits in every ARN. Default `000000000000`.
+    pub account_id: String,
+    /// `true`: a read over the limit is refused at once, as the real service does. Default `false`: it waits its turn
+    /// for up to a second first.
+    pub strict_reads: bool,
+    /// Wall-clock time. Default [`SystemClock`].
+    pub clock: Arc<dyn Clock>,
+    /// `true`: `X-Forwarded-Host` names the host that the client signed for. Only right when every peer is a proxy
+    /// that sets this header itself. Default `false`.
+    pub trust_forwarded_host: bool,
+}
+
+impl Options {
+    /// The defaults, on a data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            strict_reads: false,
+            clock: Arc::new(SystemClock),
+            trust_forwarded_host: false,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("data_dir", &self.data_dir)
+            .field("region", &self.region)
+            .field("account_id", &self.account_id)
+            .field("strict_reads", &self.strict_reads)
+            .field("trust_forwarded_host", &self.trust_forwarded_host)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! Sequence numbers: what names a record, and where it stands among the others.
+//!
+//! A number has 188 bits in the order of the real service's: a leading 2, the second in which the shard was made, the
+//! low digit of the shard, a counter, the arrival time, the shard, a closing 2. Written in decimal it has 56 digits and
+//! begins with 49. Within a shard numbers grow with the counter, a child's are greater than its parents', and none is
+//! ever used twice in a data directory. Clients must treat them as opaque; only order is promised.
+
+use std::{fmt, str::FromStr};
+
+const LEAD: u64 = 2;
+const VERSION: u128 = 2;
+const MILLIS_BITS: u32 = 44;
+const SECONDS_BITS: u32 = 36;
+/// What fits into a u64 with room for a carry.
+const CHUNK: u128 = 1_000_000_000_000_000_000;
+
+/// A place in a shard: records are kept and read in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Position {
+    /// Arrival, milliseconds since the Unix epoch. Never smaller than that of an earlier record.
+    pub(crate) ms: u64,
+    /// Counts every record of the data directory.
+    pub(crate) counter: u64,
+}
+
+impl Position {
+    /// Before everything.
+    pub(crate) const START: Self = Self { ms: 0, counter: 0 };
+
+    /// The first place at or after a time.
+    pub(crate) fn at(ms: u64) -> Self {
+        Self { ms, counter: 0 }
+    }
+
+    /// The place right after this one.
+    pub(crate) fn next(self) -> Self {
+        Self { ms: self.ms, counter: self.counter.saturating_add(1) }
+    }
+}
+
+/// The sequence number of a record, or of a shard's beginning or end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SequenceNumber {
+    /// The second (Unix) in which the shard was made: 36 bits.
+    pub(crate) shard_created: u64,
+    /// The shard's index.
+    pub(crate) shard: u32,
+    /// Where the record stands.
+    pub(crate) position: Position,
+}
+
+/// The text is not a sequence number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotASequenceNumber;
+
+impl SequenceNumber {
+    /// The number as three 64-bit limbs, the greatest first.
+    fn limbs(self) -> [u64; 3] {
+        let Position { ms, counter } = self.position;
+        let low = VERSION
+            | u128::from(self.shard) << 4
+            | u128::from(ms & ((1 << MILLIS_BITS) - 1)) << 36
+            | u128::from(counter) << 80;
+        let high = counter >> 48
+            | u64::from(self.shard & 0xf) << 16
+            | (self.shard_created & ((1 << SECONDS_BITS) - 1)) << 20
+            | LEAD << 56;
+        [high, (low >> 64) as u64, low as u64]
+    }
+
+    fn from_limbs([high, middle, low]: [u64; 3]) -> Option<Self> {
+        let bits = u128::from(middle) << 64 | u128::from(low);
+        let shard = (bits >> 4) as u32;
+        let sane = high >> 56 == LEAD && bits & 0xf == VERSION && high >> 16 & 0xf == u64::from(shard & 0xf);
+        sane.then(|| Self {
+            shard_created: high >> 20 & ((1 << SECONDS_BITS) - 1),
+            shard,
+            position: Position {
+                ms: (bits >> 36) as u64 & ((1 << MILLIS_BITS) - 1),
+                counter: (bits >> 80) as u64 | (high & 0xffff) << 48,
+            },
+        })
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut limbs = self.limbs();
+        let mut chunks = [0_u64; 4];
+        for chunk in &mut chunks {
+            let mut rest = 0_u128;
+            for limb in &mut limbs {
+                let value = rest << 64 | u128::from(*limb);
+                // `rest` is below 10^18 < 2^64, so the quotient fits a limb.
+                *limb = (value / CHUNK) as u64;
+                rest = value % CHUNK;
+            }
+            *chunk = rest as u64;
+        }
+        let [a, b, c, d] = chunks;
+        write!(f, "{d}{c:018}{b:018}{a:018}")
+    }
+}
+
+impl FromStr for SequenceNumber {
+    type Err = NotASequenceNumber;
+
+    fn from_str(text: &str) -> Result<Self, NotASequenceNumber> {
+        if text.len() != 56 {
+            return Err(NotASequenceNumber);
+        }
+        let mut limbs = [0_u64; 3];
+        for byte in text.bytes() {
+            if !byte.is_ascii_digit() {
+                return Err(NotASequenceNumber);
+            }
+            let mut carry = u128::from(byte - b'0');
+            for limb in limbs.iter_mut().rev() {
+                let value = u128::from(*limb) * 10 + carry;
+                *limb = value as u64;
+                carry = value >> 64;
+            }
+        }
+        Self::from_limbs(limbs).ok_or(NotASequenceNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: u64 = 1_732_000_000;
+
+    fn any_number() -> impl Strategy<Value = SequenceNumber> {
+        (NOW..NOW + (1 << 31), any::<u32>(), 0..1_u64 << MILLIS_BITS, any::<u64>()).prop_map(
+            |(shard_created, shard, ms, counter)| SequenceNumber {
+                shard_created,
+                shard,
+                position: Position { ms, counter },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_reads_back_what_was_written(number in any_number()) {
+            let text = number.to_string();
+            prop_assert_eq!(text.len(), 56);
+            prop_assert!(text.starts_with('4') || text.starts_with('5'));
+            prop_assert_eq!(text.parse(), Ok(number));
+        }
+
+        #[test]
+        fn a_later_record_of_a_shard_has_a_greater_number(number in any_number(), more in 1..1_u64 << 40, later in 0..1_u64 << 20) {
+            let ms = (number.position.ms + later).min((1 << MILLIS_BITS) - 1);
+            let Some(counter) = number.position.counter.checked_add(more) else { return Ok(()) };
+            let next = SequenceNumber { position: Position { ms, counter }, ..number };
+            // Equal lengths, so the order of the digits is the order of the numbers.
+            prop_assert!(next.to_string() > number.to_string());
+        }
+
+        #[test]
+        fn a_younger_shard_has_greater_numbers(old in any_number(), new in any_number()) {
+            prop_assume!(new.shard_created > old.shard_created);
+            prop_assert!(new.to_string() > old.to_string());
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text in ".{0,80}", digits in "[0-9]{54,58}") {
+            let _ = text.parse::<SequenceNumber>();
+            let _ = digits.parse::<SequenceNumber>();
+        }
+    }
+
+    #[test]
+    fn numbers_of_today_look_like_the_real_ones() {
+        let number = SequenceNumber { shard_created: NOW, shard: 0, position: Position { ms: NOW * 1000, counter: 1 } };
+        assert!(number.to_string().starts_with("49"), "{number}");
+    }
+}

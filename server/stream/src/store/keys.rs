@@ -1,0 +1,100 @@
+//! How things are laid out in the storage engine. Numbers are big-endian, so that keys sort as numbers do.
+//!
+//! | keyspace | key | value |
+//! | --- | --- | --- |
+//! | `streams` | name | JSON |
+//! | `shards` | stream id, index | JSON |
+//! | `records` | stream id, shard index, arrival ms, counter | version, key length, partition key, data |
+//! | `state` | `high` | arrival ms, counter: the last that were given out |
+//!
+//! A stream's id is made at its creation and never used again: a stream of the same name made later shares nothing with it.
+
+use crate::sequence::Position;
+
+pub(super) const HIGH: &str = "high";
+
+/// The layout of a record's value; a reader refuses what it does not know.
+const RECORD_VERSION: u8 = 1;
+
+pub(super) fn shard(stream: u64, index: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&stream.to_be_bytes());
+    key[8..].copy_from_slice(&index.to_be_bytes());
+    key
+}
+
+pub(super) fn record(stream: u64, shard_index: u32, position: Position) -> [u8; 28] {
+    let mut key = [0; 28];
+    key[..12].copy_from_slice(&shard(stream, shard_index));
+    key[12..].copy_from_slice(&encode(position));
+    key
+}
+
+/// The position in a record's key.
+pub(super) fn position(key: &[u8]) -> Option<Position> {
+    decode(key.get(12..)?)
+}
+
+pub(super) fn encode(position: Position) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&position.ms.to_be_bytes());
+    bytes[8..].copy_from_slice(&position.counter.to_be_bytes());
+    bytes
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Option<Position> {
+    let (ms, counter) = bytes.split_at_checked(8)?;
+    Some(Position {
+        ms: u64::from_be_bytes(ms.try_into().ok()?),
+        counter: u64::from_be_bytes(counter.try_into().ok()?),
+    })
+}
+
+/// A record's value. The partition key has at most 256 characters, so its length fits 16 bits.
+pub(super) fn encode_record(partition_key: &str, data: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(3 + partition_key.len() + data.len());
+    value.push(RECORD_VERSION);
+    value.extend_from_slice(&(partition_key.len() as u16).to_be_bytes());
+    value.extend_from_slice(partition_key.as_bytes());
+    value.extend_from_slice(data);
+    value
+}
+
+/// Partition key and data of a record's value.
+pub(super) fn decode_record(value: &[u8]) -> Option<(&str, &[u8])> {
+    let (&version, rest) = value.split_first()?;
+    let (length, rest) = rest.split_at_checked(2)?;
+    let length = u16::from_be_bytes(length.try_into().ok()?);
+    let (partition_key, data) = rest.split_at_checked(usize::from(length))?;
+    (version == RECORD_VERSION).then_some((std::str::from_utf8(partition_key).ok()?, data))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_record_reads_back(partition_key in ".{1,256}", data in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let value = encode_record(&partition_key, &data);
+            prop_assert_eq!(decode_record(&value), Some((partition_key.as_str(), data.as_slice())));
+        }
+
+        #[test]
+        fn torn_values_are_refused_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = decode_record(&value);
+            let _ = position(&value);
+        }
+
+        #[test]
+        fn keys_sort_by_stream_shard_time_and_counter(
+            a in (0_u64..4, 0_u32..4, 0_u64..1000, any::<u64>()),
+            b in (0_u64..4, 0_u32..4, 0_u64..1000, any::<u64>()),
+        ) {
+            let key = |(stream, index, ms, counter)| record(stream, index, Position { ms, counter });
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The log: streams, shards and records on an embedded storage engine, written by one thread, read by anybody.
+//!
+//! Promises: what was acknowledged is on disk; records of a shard come in the order of their sequence numbers; a read
+//! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
+
+mod keys;
+mod model;
+mod reshard;
+mod writer;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    model::StreamMeta,
+    writer::{Command, Writer},
+};
+pub(crate) use self::{
+    model::{Shard, Stream, shard_id, shard_index},
+    writer::{NewRecord, Put},
+};
+use crate::{clock::Clock, sequence::Position};
+
+/// Requests that may wait for the writer; more wait outside.
+const INBOX: usize = 1024;
+/// Keys removed in one batch by a trim.
+const TRIM_BATCH: usize = 2048;
+/// Memory for blocks read from disk.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Why the log did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the log is closed")]
+    Closed,
+    #[error("{0}")]
+    Engine(String),
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+impl StoreError {
+    fn engine(error: impl std::fmt::Display) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+/// A request that the log as it stands does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the stream exists")]
+    StreamExists,
+    #[error("there is no such stream")]
+    NoSuchStream,
+    #[error("there is no shard {0}")]
+    NoSuchShard(u32),
+    #[error("shard {0} is closed")]
+    ShardClosed(u32),
+    #[error("shards {index} and {adjacent} are not neighbours")]
+    NotAdjacent { index: u32, adjacent: u32 },
+    #[error("the hash key is not inside {start}..{end}")]
+    HashKeyOutside { start: u128, end: u128 },
+}
+
+/// What readers see; replaced by the writer after each commit.
+#[derive(Debug, Default)]
+struct Shared {
+    streams: BTreeMap<Arc<str>, Arc<Stream>>,
+    high: Position,
+}
+
+/// Handles on the storage engine.
+#[derive(Clone)]
+struct Keyspaces {
+    db: Database,
+    streams: Keyspace,
+    shards: Keyspace,
+    records: Keyspace,
+    state: Keyspace,
+}
+
+/// A record out of the log.
+#[derive(Debug)]
+pub(crate) struct StoredRecord {
+    pub(crate) position: Position,
+    pub(crate) partition_key: String,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A run of records of one shard.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) records: Vec<StoredRecord>,
+    /// Where the next page begins.
+    pub(crate) next: Position,
+    /// Bytes of data and partition keys.
+    pub(crate) bytes: usize,
+    /// Whether there are records from `next` on already.
+    pub(crate) more: bool,
+}
+
+/// The log of a data directory.
+pub(crate) struct Store {
+    keyspaces: Keyspaces,
+    shared: Arc<RwLock<Shared>>,
+    commits: Arc<AtomicU64>,
+    commands: mpsc::Sender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    /// Opens the log in `dir`, or makes an empty one. Blocks.
+    pub(crate) fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let db = Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(2).open().map_err(StoreError::engine)?;
+        let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default).map_err(StoreError::engine);
+        let keyspaces = Keyspaces {
+            streams: keyspace("streams")?,
+            shards: keyspace("shards")?,
+            records: keyspace("records")?,
+            state: keyspace("state")?,
+            db,
+        };
+        let shared = Arc::new(RwLock::new(keyspaces.recover()?));
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer::new(keyspaces.clone(), Arc::clone(&clock), Arc::clone(&shared), Arc::clone(&commits));
+        let (commands, inbox) = mpsc::channel(INBOX);
+        let writer = thread::Builder::new()
+            .name("stream-writer".to_owned())
+            .spawn(move || writer.run(inbox))
+            .map_err(StoreError::engine)?;
+        Ok(Self { keyspaces, shared, commits, commands, writer: Mutex::new(Some(writer)), clock })
+    }
+
+    /// Now, never earlier than the last arrival.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        now.max(self.shared().high.ms)
+    }
+
+    /// Right after everything that was acknowledged.
+    pub(crate) fn tip(&self) -> Position {
+        self.shared().high.next()
+    }
+
+    /// Journal syncs since the log was opened.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Relaxed)
+    }
+
+    pub(crate) fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+        self.shared().streams.get(name).cloned()
+    }
+
+    pub(crate) fn stream_by_id(&self, id: u64) -> Option<Arc<Stream>> {
+        self.shared().streams.values().find(|stream| stream.meta.id == id).cloned()
+    }
+
+    /// Appends records; answers when they are on disk.
+    pub(crate) async fn put(&self, stream: Arc<str>, records: Vec<NewRecord>) -> Result<Vec<Put>, StoreError> {
+        self.ask(|answer| Command::Put { stream, records, answer }).await
+    }
+
+    pub(crate) async fn create(&self, name: &str, shards: u32) -> Result<Arc<Stream>, StoreError> {
+        self.ask(|answer| Command::Create { name: name.into(), shards, answer }).await
+    }
+
+    pub(crate) async fn split(&self, stream: &str, shard: u32, new_start: u128) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Split { stream: stream.into(), shard, new_start, answer }).await
+    }
+
+    pub(crate) async fn merge(&self, stream: &str, shard: u32, adjacent: u32) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Merge { stream: stream.into(), shard, adjacent, answer }).await
+    }
+
+    /// Forgets closed shards that are past retention. Call after [`Store::trim`].
+    pub(crate) async fn forget_shards(&self) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Forget { answer }).await
+    }
+
+    /// Finishes what waits and refuses what comes later. Reads go on.
+    pub(crate) async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.commands.send(Command::Close { answer }).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (answer, result) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| StoreError::Closed)?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The records of a shard from a position on: at most `limit`, at most `max_bytes` unless the first alone is larger.
+    /// Blocks.
+    pub(crate) fn read(
+        &self,
+        stream: u64,
+        shard: u32,
+        from: Position,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Page, StoreError> {
+        let start = keys::record(stream, shard, from);
+        let end = keys::record(stream, shard, Position { ms: u64::MAX, counter: u64::MAX });
+        let mut page = Page { records: Vec::new(), next: from, bytes: 0, more: false };
+        for entry in self.keyspaces.records.range(start..=end) {
+            let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
+            let unreadable = || StoreError::Engine(format!("a record of shard {shard} is unreadable"));
+            let position = keys::position(&key).ok_or_else(unreadable)?;
+            let (partition_key, data) = keys::decode_record(&value).ok_or_else(unreadable)?;
+            let size = partition_key.len() + data.len();
+            let full = page.records.len() == limit || page.bytes + size > max_bytes;
+            if full && !page.records.is_empty() {
+                page.more = true;
+                break;
+            }
+            page.bytes += size;
+            page.next = position.next();
+            page.records.push(StoredRecord { position, partition_key: partition_key.to_owned(), data: data.to_vec() });
+        }
+        Ok(page)
+    }
+
+    /// Removes records past retention; says how many. Blocks.
+    pub(crate) fn trim(&self) -> Result<u64, StoreError> {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let streams: Vec<_> = self.shared().streams.values().cloned().collect();
+        let mut removed = 0;
+        for stream in streams {
+            let id = stream.meta.id;
+            for shard in &stream.shards {
+                let horizon = Position::at(stream.horizon(now_ms));
+                removed += self.trim_shard(id, shard.index, horizon)?;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn trim_shard(&self, stream: u64, shard: u32, horizon: Position) -> Result<u64, StoreError> {
+        let range = keys::record(stream, shard, Position::START)..keys::record(stream, shard, horizon);
+        let mut past = self.keyspaces.records.range(range);
+        let mut removed = 0;
+        loop {
+            // A removal that is lost in a crash is made again: no sync.
+            let mut batch = self.keyspaces.db.batch();
+            for entry in past.by_ref().take(TRIM_BATCH) {
+                batch.remove(&self.keyspaces.records, entry.key().map_err(StoreError::engine)?);
+            }
+            if batch.is_empty() {
+                return Ok(removed);
+            }
+            removed += batch.len() as u64;
+            batch.commit().map_err(StoreError::engine)?;
+        }
+    }
+
+    fn shared(&self) -> std::sync::RwLockReadGuard<'_, Shared> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The writer ends when nobody can ask it any more; wait, so that the directory is free afterwards.
+        let (nobody, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.commands, nobody));
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the writer of the log panicked");
+        }
+    }
+}
+
+impl Keyspaces {
+    /// Reads back what was there.
+    fn recover(&self) -> Result<Shared, StoreError> {
+        let mut shards: HashMap<u64, Vec<Shard>> = HashMap::new();
+        for entry in self.shards.iter() {
+            let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
+            let stream = key.get(..8).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes);
+            let stream = stream.ok_or_else(|| StoreError::Engine("a shard's key is unreadable".to_owned()))?;
+            let shard = serde_json::from_slice(&value).map_err(StoreError::engine)?;
+            shards.entry(stream).or_default().push(shard);
+        }
+        let mut streams = BTreeMap::new();
+        for entry in self.streams.iter() {
+            let meta: StreamMeta =
+                serde_json::from_slice(&entry.value().map_err(StoreError::engine)?).map_err(StoreError::engine)?;
+            let shards = shards.remove(&meta.id).unwrap_or_default();
+            streams.insert(Arc::clone(&meta.name), Arc::new(Stream { meta, shards }));
+        }
+        let high = self
+            .state
+            .get(keys::HIGH)
+            .map_err(StoreError::engine)?
+            .map(|bytes| {
+                keys::decode(&bytes).ok_or_else(|| StoreError::Engine("the last position is unreadable".to_owned()))
+            })
+            .transpose()?
+            .unwrap_or_default();
+        Ok(Shared { streams, high })
+    }
+}

@@ -1,0 +1,128 @@
+//! Splitting and merging: which shards close, which are born, with which ranges. Pure; the writer makes it durable.
+//!
+//! Promises: the open shards of a stream cover every hash key exactly once, before and after.
+
+use super::{
+    Refusal,
+    model::{Closed, RETENTION_HOURS, Shard, Stream, StreamMeta},
+};
+use crate::{hash::uniform_ranges, sequence::Position};
+
+/// A new stream with `count` shards of equal size.
+pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
+    let shards = uniform_ranges(count)
+        .zip(0..)
+        .map(|((start, end), index)| Shard {
+            index,
+            parent: None,
+            adjacent_parent: None,
+            start,
+            end,
+            created_ms: now_ms,
+            epoch: now_ms / 1000,
+            closed: None,
+        })
+        .collect();
+    let meta =
+        StreamMeta { id, name: name.into(), created_ms: now_ms, retention_hours: RETENTION_HOURS, next_shard: count };
+    Stream { meta, shards }
+}
+
+/// Closes `index` at `end` and opens two children; the second begins at `new_start`.
+pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: Position) -> Result<(), Refusal> {
+    let parent = open_shard(stream, index)?.clone();
+    // The rule of the real service: both children get at least one key, the lower one two ends of its own.
+    if new_start <= parent.start.saturating_add(1) || new_start >= parent.end {
+        return Err(Refusal::HashKeyOutside { start: parent.start, end: parent.end });
+    }
+    close(stream, index, end);
+    open(stream, parent.start, new_start - 1, &[&parent], end.ms);
+    open(stream, new_start, parent.end, &[&parent], end.ms);
+    Ok(())
+}
+
+/// Closes two neighbours at `ends` and opens one child over both.
+pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [Position; 2]) -> Result<(), Refusal> {
+    let one = open_shard(stream, index)?.clone();
+    let other = open_shard(stream, adjacent)?.clone();
+    let (low, high) = if one.start < other.start { (&one, &other) } else { (&other, &one) };
+    if index == adjacent || low.end.checked_add(1) != Some(high.start) {
+        return Err(Refusal::NotAdjacent { index, adjacent });
+    }
+    close(stream, index, ends[0]);
+    close(stream, adjacent, ends[1]);
+    open(stream, low.start, high.end, &[&one, &other], ends[1].ms);
+    Ok(())
+}
+
+fn open_shard(stream: &Stream, index: u32) -> Result<&Shard, Refusal> {
+    let shard = stream.shard(index).ok_or(Refusal::NoSuchShard(index))?;
+    if shard.is_open() { Ok(shard) } else { Err(Refusal::ShardClosed(index)) }
+}
+
+fn close(stream: &mut Stream, index: u32, end: Position) {
+    if let Some(shard) = stream.shard_mut(index) {
+        shard.closed = Some(Closed { ms: end.ms, counter: end.counter });
+    }
+}
+
+fn open(stream: &mut Stream, start: u128, end: u128, parents: &[&Shard], now_ms: u64) {
+    let index = stream.meta.next_shard;
+    let after_parents = parents.iter().map(|parent| parent.epoch + 1).max().unwrap_or(0);
+    stream.meta.next_shard += 1;
+    stream.shards.push(Shard {
+        index,
+        parent: parents.first().map(|parent| parent.index),
+        adjacent_parent: parents.get(1).map(|parent| parent.index),
+        start,
+        end,
+        created_ms: now_ms,
+        epoch: after_parents.max(now_ms / 1000),
+        closed: None,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn covers_every_key_once(stream: &Stream) -> bool {
+        let mut open: Vec<_> = stream.shards.iter().filter(|shard| shard.is_open()).collect();
+        open.sort_by_key(|shard| shard.start);
+        open.first().is_some_and(|shard| shard.start == 0)
+            && open.last().is_some_and(|shard| shard.end == u128::MAX)
+            && open.windows(2).all(|pair| pair[0].start <= pair[0].end && pair[0].end + 1 == pair[1].start)
+    }
+
+    proptest! {
+        #[test]
+        fn open_shards_cover_every_hash_key_whatever_is_split_and_merged(
+            count in 1_u32..6,
+            changes in proptest::collection::vec((any::<bool>(), 0_u32..20, 0_u32..20, any::<u128>()), 0..40),
+        ) {
+            let mut stream = create(1, "s", count, 1_732_000_000_000);
+            let mut at = Position { ms: 1_732_000_000_000, counter: 0 };
+            for (is_split, one, other, key) in changes {
+                at = at.next();
+                let before = stream.clone();
+                let done = if is_split {
+                    split(&mut stream, one, key, at)
+                } else {
+                    merge(&mut stream, one, other, [at, at.next()])
+                };
+                if done.is_err() {
+                    prop_assert_eq!(stream.shards.len(), before.shards.len());
+                }
+                prop_assert!(covers_every_key_once(&stream));
+                for shard in &stream.shards {
+                    for parent in [shard.parent, shard.adjacent_parent].into_iter().flatten() {
+                        let parent = stream.shard(parent).ok_or_else(|| TestCaseError::fail("a parent is gone"))?;
+                        prop_assert!(shard.starting_sequence().to_string() > parent.ending_sequence().map(|end| end.to_string()).unwrap_or_default());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The one thread that writes: puts, new streams, resharding, in the order in which they came.
+//!
+//! Promises: whoever gets an answer can rely on it after any crash, since the journal was synced first. Puts that wait
+//! are gathered into one batch and one sync, so many waiting together cost little more than one. Positions never go back,
+//! across restarts and whatever the clock says, for the last one given out is written with every batch. Never reads
+//! records.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use fjall::{OwnedWriteBatch, PersistMode};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{
+    Keyspaces, Refusal, Shared, StoreError, keys,
+    model::{Shard, Stream},
+    reshard,
+};
+use crate::{
+    clock::Clock,
+    limits::WriteAllowance,
+    sequence::{Position, SequenceNumber},
+};
+
+/// A batch is closed at this size; what waits goes into the next.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// A record on its way in.
+#[derive(Debug)]
+pub(crate) struct NewRecord {
+    pub(super) hash_key: u128,
+    /// Partition key and data: what counts against the shard's limit.
+    pub(super) size: usize,
+    pub(super) value: Vec<u8>,
+}
+
+impl NewRecord {
+    pub(crate) fn new(partition_key: &str, hash_key: u128, data: &[u8]) -> Self {
+        Self { hash_key, size: partition_key.len() + data.len(), value: keys::encode_record(partition_key, data) }
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Put {
+    /// It is in the log.
+    Written(SequenceNumber),
+    /// The shard's limit was met; it is not in the log.
+    Throttled {
+        /// The shard's index.
+        shard: u32,
+    },
+}
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the writer can be asked for.
+pub(super) enum Command {
+    Put {
+        stream: Arc<str>,
+        records: Vec<NewRecord>,
+        answer: Answer<Vec<Put>>,
+    },
+    Create {
+        name: Arc<str>,
+        shards: u32,
+        answer: Answer<Arc<Stream>>,
+    },
+    Split {
+        stream: Arc<str>,
+        shard: u32,
+        new_start: u128,
+        answer: Answer<()>,
+    },
+    Merge {
+        stream: Arc<str>,
+        shard: u32,
+        adjacent: u32,
+        answer: Answer<()>,
+    },
+    /// Drop closed shards whose records are all past retention.
+    Forget {
+        answer: Answer<()>,
+    },
+    Close {
+        answer: oneshot::Sender<()>,
+    },
+}
+
+type OnCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What is committed together.
+struct Group {
+    batch: OwnedWriteBatch,
+    bytes: usize,
+    answers: Vec<OnCommit>,
+    now: Instant,
+}
+
+pub(super) struct Writer {
+    keyspaces: Keyspaces,
+    clock: Arc<dyn Clock>,
+    shared: Arc<RwLock<Shared>>,
+    commits: Arc<AtomicU64>,
+    /// As `shared` will be when the group at hand is on disk.
+    streams: BTreeMap<Arc<str>, Arc<Stream>>,
+    high: Position,
+    allowances: HashMap<(u64, u32), WriteAllowance>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        keyspaces: Keyspaces,
+        clock: Arc<dyn Clock>,
+        shared: Arc<RwLock<Shared>>,
+        commits: Arc<AtomicU64>,
+    ) -> Self {
+        let (streams, high) = {
+            let shared = shared.read().unwrap_or_else(PoisonError::into_inner);
+            (shared.streams.clone(), shared.high)
+        };
+        Self { keyspaces, clock, shared, commits, streams, high, allowances: HashMap::new() }
+    }
+
+    /// Works until it is told to close or nobody can ask any more.
+    pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        while let Some(first) = inbox.blocking_recv() {
+            let mut group = Group {
+                batch: self.keyspaces.db.batch().durability(Some(PersistMode::SyncAll)),
+                bytes: 0,
+                answers: Vec::new(),
+                now: Instant::now(),
+            };
+            let mut next = Some(first);
+            let mut closing = None;
+            while let Some(command) = next.take() {
+                if let Command::Close { answer } = command {
+                    closing = Some(answer);
+                    break;
+                }
+                self.apply(command, &mut group);
+                if group.bytes < GROUP_BYTES {
+                    next = inbox.try_recv().ok();
+                }
+            }
+            self.commit(group);
+            if let Some(answer) = closing {
+                // What still waits is refused: its senders see the channel go.
+                drop(inbox);
+                drop(self);
+                let _ = answer.send(());
+                return;
+            }
+        }
+    }
+
+    fn apply(&mut self, command: Command, group: &mut Group) {
+        match command {
+            Command::Put { stream, records, answer } => {
+                let result = self.put(&stream, records, group);
+                group.answer(answer, result);
+            }
+            Command::Create { name, shards, answer } => {
+                let result = self.create(&name, shards, group);
+                group.answer(answer, result);
+            }
+            Command::Split { stream, shard, new_start, answer } => {
+                let end = self.advance();
+                let result = self.change(&stream, group, |stream| reshard::split(stream, shard, new_start, end));
+                group.answer(answer, result);
+            }
+            Command::Merge { stream, shard, adjacent, answer } => {
+                let ends = [self.advance(), self.advance()];
+                let result = self.change(&stream, group, |stream| reshard::merge(stream, shard, adjacent, ends));
+                group.answer(answer, result);
+            }
+            Command::Forget { answer } => {
+                let result = self.forget(group);
+                group.answer(answer, result);
+            }
+            Command::Close { .. } => {}
+        }
+    }
+
+    /// The next position: later than all before, in time never earlier.
+    fn advance(&mut self) -> Position {
+        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        self.high = Position { ms: now.max(self.high.ms), counter: self.high.counter + 1 };
+        self.high
+    }
+
+    fn stream(&self, name: &str) -> Result<Arc<Stream>, StoreError> {
+        self.streams.get(name).cloned().ok_or(StoreError::Refused(Refusal::NoSuchStream))
+    }
+
+    fn put(&mut self, name: &str, records: Vec<NewRecord>, group: &mut Group) -> Result<Vec<Put>, StoreError> {
+        let stream = self.stream(name)?;
+        let id = stream.meta.id;
+        let mut outcomes = Vec::with_capacity(records.len());
+        for record in records {
+            let Some(shard) = stream.shard_for(record.hash_key) else {
+                return Err(StoreError::Engine(format!("no open shard of {name} takes {}", record.hash_key)));
+            };
+            let allowance = self.allowances.entry((id, shard.index)).or_insert_with(|| WriteAllowance::new(group.now));
+            outcomes.push(if allowance.take(record.size, group.now) {
+                let position = self.advance();
+                group.bytes += record.value.len();
+                let key = keys::record(id, shard.index, position);
+                group.batch.insert(&self.keyspaces.records, key, record.value);
+                Put::Written(shard.sequence(position))
+            } else {
+                Put::Throttled { shard: shard.index }
+            });
+        }
+        Ok(outcomes)
+    }
+
+    fn create(&mut self, name: &str, shards: u32, group: &mut Group) -> Result<Arc<Stream>, StoreError> {
+        if self.streams.contains_key(name) {
+            return Err(StoreError::Refused(Refusal::StreamExists));
+        }
+        let at = self.advance();
+        let stream = reshard::create(at.counter, name, shards, at.ms);
+        self.save(stream, group)
+    }
+
+    fn change(
+        &mut self,
+        name: &str,
+        group: &mut Group,
+        change: impl FnOnce(&mut Stream) -> Result<(), Refusal>,
+    ) -> Result<(), StoreError> {
+        let mut stream = Stream::clone(&*self.stream(name)?);
+        change(&mut stream).map_err(StoreError::Refused)?;
+        self.save(stream, group).map(drop)
+    }
+
+    fn save(&mut self, stream: Stream, group: &mut Group) -> Result<Arc<Stream>, StoreError> {
+        let known = self.streams.get(&stream.meta.name);
+        let meta = serde_json::to_vec(&stream.meta).map_err(StoreError::engine)?;
+        group.batch.insert(&self.keyspaces.streams, &*stream.meta.name, meta);
+        for shard in &stream.shards {
+            let before = known.and_then(|known| known.shard(shard.index));
+            if before.is_none_or(|before| before.is_open() != shard.is_open()) {
+                let value = serde_json::to_vec(shard).map_err(StoreError::engine)?;
+                group.batch.insert(&self.keyspaces.shards, keys::shard(stream.meta.id, shard.index), value);
+            }
+        }
+        let stream = Arc::new(stream);
+        self.streams.insert(Arc::clone(&stream.meta.name), Arc::clone(&stream));
+        Ok(stream)
+    }
+
+    fn forget(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let streams: Vec<_> = self.streams.values().cloned().collect();
+        for stream in streams {
+            let horizon = stream.horizon(now_ms);
+            let is_past = |shard: &Shard| shard.closed.is_some_and(|closed| closed.ms < horizon);
+            if !stream.shards.iter().any(is_past) {
+                continue;
+            }
+            for shard in stream.shards.iter().filter(|shard| is_past(shard)) {
+                group.batch.remove(&self.keyspaces.shards, keys::shard(stream.meta.id, shard.index));
+                self.allowances.remove(&(stream.meta.id, shard.index));
+            }
+            let mut stream = Stream::clone(&stream);
+            stream.shards.retain(|shard| !is_past(shard));
+            self.save(stream, group)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, mut group: Group) {
+        let result = if group.batch.is_empty() {
+            Ok(())
+        } else {
+            group.batch.insert(&self.keyspaces.state, keys::HIGH, keys::encode(self.high));
+            self.commits.fetch_add(1, Relaxed);
+            group.batch.commit().map_err(StoreError::engine)
+        };
+        {
+            let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+            if result.is_ok() {
+                shared.streams = self.streams.clone();
+                shared.high = self.high;
+            } else {
+                // Positions given out stay used; what the streams look like is what is on disk.
+                self.streams = shared.streams.clone();
+            }
+        }
+        for answer in group.answers {
+            answer(result.clone());
+        }
+    }
+}
+
+impl Group {
+    /// Answers when the group is on disk; a refusal has nothing to wait for but its turn.
+    fn answer<T: Send + 'static>(&mut self, answer: Answer<T>, result: Result<T, StoreError>) {
+        self.answers.push(Box::new(move |committed| {
+            // Whoever asked may be gone; the record is in the log all the same.
+            let _ = answer.send(committed.and(result));
+        }));
+    }
+}

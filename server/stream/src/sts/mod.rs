@@ -1,0 +1,159 @@
+//! The Security Token Service, as far as sessions need it: `AssumeRole` and `GetCallerIdentity` of the Query protocol.
+//!
+//! There are no roles to look up: whoever holds the root key may take any role name, and the session may do what its
+//! inline policy allows on the data plane, or all of the data plane when there is none. Only the root key may ask.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+
+pub(crate) mod token;
+pub(crate) mod xml;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use self::token::{Grant, MAX_TOKEN, Tokens};
+use crate::{
+    arn::{Place, is_name_byte, role_name},
+    auth::{
+        Caller,
+        policy::{MAX_CHARS, Policy},
+    },
+    error::{ApiError, Kind},
+};
+
+const VERSION: &str = "2011-06-15";
+const MIN_SECONDS: i64 = 900;
+const MAX_SECONDS: i64 = 43_200;
+const DEFAULT_SECONDS: i64 = 3600;
+
+/// What STS needs of the endpoint.
+pub(crate) struct Sts<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) tokens: &'a Tokens,
+    pub(crate) now_ms: i64,
+}
+
+type Form = HashMap<String, String>;
+
+impl Sts<'_> {
+    /// Answers a verified request with XML.
+    pub(crate) fn call(&self, caller: &Caller, body: &[u8], request_id: &str) -> Result<String, ApiError> {
+        let form: Form = form_urlencoded::parse(body).into_owned().collect();
+        let action = form.get("Action").map(String::as_str).unwrap_or_default();
+        let version = form.get("Version").map(String::as_str).unwrap_or_default();
+        let result = match (action, version) {
+            ("AssumeRole", VERSION) => self.assume_role(caller, &form)?,
+            ("GetCallerIdentity", VERSION) => self.caller_identity(caller),
+            _ => {
+                let message = format!("Could not find operation {action} for version {version}");
+                return Err(ApiError::new(Kind::InvalidAction, message));
+            }
+        };
+        Ok(xml::answer(action, &result, request_id))
+    }
+
+    fn caller_identity(&self, caller: &Caller) -> String {
+        let user = match caller {
+            Caller::Root => self.place.account.clone(),
+            Caller::Session(session) => role_id(&session.role, &session.name),
+        };
+        xml::element("Arn", &caller.arn(self.place))
+            + &xml::element("UserId", &user)
+            + &xml::element("Account", &self.place.account)
+    }
+
+    fn assume_role(&self, caller: &Caller, form: &Form) -> Result<String, ApiError> {
+        caller.must_be_root(self.place, "sts:AssumeRole")?;
+        let role_arn = form.get("RoleArn").ok_or_else(|| ApiError::missing("roleArn"))?;
+        let role =
+            role_name(role_arn).ok_or_else(|| ApiError::new(Kind::Validation, format!("{role_arn} is invalid")))?;
+        let name = form.get("RoleSessionName").ok_or_else(|| ApiError::missing("roleSessionName"))?;
+        check_name("roleSessionName", name)?;
+        let source_identity = form.get("SourceIdentity").map(String::as_str).unwrap_or_default();
+        if !source_identity.is_empty() {
+            check_name("sourceIdentity", source_identity)?;
+        }
+        // A policy that only AWS could look up would be a limit that nobody enforces.
+        if let Some(other) =
+            form.keys().find(|key| key.starts_with("PolicyArns.") || key.starts_with("ProvidedContexts."))
+        {
+            let message = format!("{other} is not supported by this endpoint; give an inline Policy");
+            return Err(ApiError::new(Kind::Validation, message));
+        }
+        let seconds = duration(form)?;
+        let policy = inline_policy(form.get("Policy"))?;
+
+        let expires_s = self.now_ms.div_euclid(1000) + seconds;
+        let expiration = DateTime::<Utc>::from_timestamp(expires_s, 0)
+            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?
+            .to_rfc3339_opts(SecondsFormat::Secs, true);
+        let grant = Grant { expires_ms: expires_s * 1000, role, name, source_identity, policy: &policy };
+        let issued = self.tokens.issue(&grant).map_err(|error| {
+            tracing::error!(%error, "no random bytes for a session");
+            ApiError::new(Kind::InternalFailure, "No random bytes for a session.")
+        })?;
+        if issued.token.len() > MAX_TOKEN {
+            let percent = issued.token.len() * 100 / MAX_TOKEN;
+            let message = format!("Packed policy consumes {percent}% of allotted space, please use smaller policy.");
+            return Err(ApiError::new(Kind::PackedPolicyTooLarge, message));
+        }
+
+        let user = xml::element("AssumedRoleId", &role_id(role, name))
+            + &xml::element("Arn", &self.place.session_arn(role, name));
+        let credentials = xml::element("AccessKeyId", &issued.access_key_id)
+            + &xml::element("SecretAccessKey", &issued.secret_access_key)
+            + &xml::element("SessionToken", &issued.token)
+            + &xml::element("Expiration", &expiration);
+        let mut result = format!("<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{credentials}</Credentials>");
+        if !policy.is_empty() {
+            let percent = (issued.token.len() * 100).div_ceil(MAX_TOKEN);
+            result += &xml::element("PackedPolicySize", &percent.to_string());
+        }
+        if !source_identity.is_empty() {
+            result += &xml::element("SourceIdentity", source_identity);
+        }
+        Ok(result)
+    }
+}
+
+/// AWS gives each role an id of its own; here its name is all there is.
+fn role_id(role: &str, session: &str) -> String {
+    format!("AROA{role}:{session}")
+}
+
+fn check_name(field: &str, name: &str) -> Result<(), ApiError> {
+    if !(2..=64).contains(&name.len()) || !name.bytes().all(is_name_byte) {
+        let rule = "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}";
+        return Err(ApiError::constraint(name, field, rule));
+    }
+    Ok(())
+}
+
+/// Seconds of a session: 900 to 43,200.
+fn duration(form: &Form) -> Result<i64, ApiError> {
+    let Some(text) = form.get("DurationSeconds") else { return Ok(DEFAULT_SECONDS) };
+    let seconds: i64 =
+        text.parse().map_err(|_| ApiError::constraint(text, "durationSeconds", "Member must be an integer"))?;
+    let rule = if seconds < MIN_SECONDS {
+        format!("Member must have value greater than or equal to {MIN_SECONDS}")
+    } else if seconds > MAX_SECONDS {
+        format!("Member must have value less than or equal to {MAX_SECONDS}")
+    } else {
+        return Ok(seconds);
+    };
+    Err(ApiError::constraint(text, "durationSeconds", &rule))
+}
+
+/// The policy as it goes into the token: checked, without needless blanks.
+fn inline_policy(text: Option<&String>) -> Result<String, ApiError> {
+    let Some(text) = text else { return Ok(String::new()) };
+    let length = text.chars().count();
+    if length > MAX_CHARS {
+        let rule = format!("Member must have length less than or equal to {MAX_CHARS}");
+        return Err(ApiError::constraint(format!("{length} characters"), "policy", &rule));
+    }
+    let malformed = |error: &dyn std::fmt::Display| ApiError::new(Kind::MalformedPolicyDocument, error.to_string());
+    Policy::parse(text).map_err(|error| malformed(&error))?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    Ok(value.to_string())
+}
