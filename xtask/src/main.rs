@@ -4,13 +4,16 @@
 //! line a step what it did and how long it took, and does nothing twice. It never touches anything outside the
 //! repository, cargo's target directory, and the system's package manager (Chromium, for the tests, where it may).
 
+mod bench;
 mod build;
 mod cli;
 mod error;
 mod process;
 mod run;
+mod test;
 mod tools;
 mod ui;
+mod watch;
 mod workspace;
 
 use crate::{
@@ -21,7 +24,12 @@ use crate::{
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = cli::parse(std::env::args_os().skip(1)).and_then(perform);
+    let mut arguments = std::env::args_os();
+    let result = if arguments.next().is_some_and(|program| watch::is_wasm_bindgen(&program)) {
+        watch::wasm_bindgen(arguments)
+    } else {
+        cli::parse(arguments).and_then(perform)
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Exit(code)) => ExitCode::from(code),
@@ -41,11 +49,22 @@ fn perform(task: Task) -> Result<()> {
     }
     let workspace = Workspace::load()?;
     match task {
+        Task::Help => Ok(()),
+        Task::Setup => setup(&workspace),
         Task::Build => build::release(&workspace),
         Task::Run(options) => {
             build::release(&workspace)?;
             run::serve(&workspace, &options)
         }
-        _ => Ok(()),
+        Task::Test => test::everything(&workspace),
+        Task::Bench(name) => bench::measure(&workspace, name.as_deref()),
+        Task::Watch => watch::watch(&workspace),
     }
+}
+
+fn setup(workspace: &Workspace) -> Result<()> {
+    ui::heading("Setting up");
+    tools::wasm_target()?;
+    tools::npm_packages(workspace)?;
+    tools::chromium().map(|_| ())
 }

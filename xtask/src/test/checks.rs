@@ -1,0 +1,87 @@
+//! What can be told without running Danmu: format, lints, the separation of the two halves, licences.
+
+use super::{Count, Report};
+use crate::{
+    error::Result,
+    process::{self, Output},
+    tools::{self, WASM},
+    ui::{self, Step},
+    workspace::{Workspace, cargo},
+};
+
+fn check(name: &'static str, workspace: &Workspace, arguments: &[&str]) -> Result<Report> {
+    let step = Step::start(name);
+    let mut command = cargo();
+    command.args(arguments).current_dir(&workspace.root);
+    let output = process::run_to_end(&mut command, process::cargo_progress(&step))?;
+    Ok(conclude(name, step, output))
+}
+
+fn conclude(name: &'static str, step: Step, output: Output) -> Report {
+    let report = Report { name, count: Count::one(output.success), time: step.elapsed(), output: output.text };
+    if output.success {
+        step.done("clean")
+    } else {
+        step.failed("see below")
+    }
+    report
+}
+
+/// `cargo fmt`, of everything.
+pub fn format(workspace: &Workspace) -> Result<Report> {
+    check("format", workspace, &["fmt", "--all", "--check"])
+}
+
+/// Clippy for this machine: everything but the browser half, tests included.
+pub fn clippy_native(workspace: &Workspace) -> Result<Report> {
+    let arguments =
+        ["clippy", "--workspace", "--exclude", &workspace.browser, "--all-targets", "--quiet", "--", "-D", "warnings"];
+    check("clippy, native", workspace, &arguments)
+}
+
+/// Clippy for browsers.
+pub fn clippy_browser(workspace: &Workspace) -> Result<Report> {
+    let arguments = ["clippy", "--package", &workspace.browser, "--target", WASM, "--", "-D", "warnings"];
+    check("clippy, browser", workspace, &arguments)
+}
+
+/// Neither half may carry the other's feature: `hydrate` in the server, `ssr` in the browser.
+pub fn halves_apart(workspace: &Workspace) -> Result<Report> {
+    let step = Step::start("halves apart");
+    let server = intruders(workspace, &["--package", &workspace.server], "hydrate")?;
+    let browser = intruders(workspace, &["--package", &workspace.browser, "--target", WASM], "ssr")?;
+    let success = server.is_empty() && browser.is_empty();
+    let text = [server, browser].concat().join("\n");
+    let mut report = conclude("halves apart", step, Output { text, success });
+    if success {
+        report.count.passed = 2;
+    }
+    Ok(report)
+}
+
+/// The places where `feature` is on in a package's tree; none is what we want.
+fn intruders(workspace: &Workspace, selection: &[&str], feature: &str) -> Result<Vec<String>> {
+    let mut tree = cargo();
+    tree.args(["tree", "--edges", "normal,features", "--prefix", "none", "--color", "never"])
+        .args(selection)
+        .current_dir(&workspace.root);
+    let needle = format!("feature \"{feature}\"");
+    let mut found: Vec<String> = process::run(&mut tree, |_| {})?
+        .lines()
+        .filter(|line| line.contains(&needle))
+        .map(|line| format!("{}: {}", selection[1], line.trim_end_matches(" (*)")))
+        .collect();
+    found.dedup();
+    Ok(found)
+}
+
+/// Licences, sources and banned crates, where cargo-deny is installed.
+pub fn dependencies(workspace: &Workspace) -> Result<Option<Report>> {
+    if !tools::has_cargo_command("deny") {
+        ui::note(
+            "cargo-deny is not installed: licences and sources stay unchecked (`cargo install cargo-deny --locked`)",
+        );
+        return Ok(None);
+    }
+    check("dependencies", workspace, &["deny", "check", "bans", "licenses", "sources"]).map(Some)
+}

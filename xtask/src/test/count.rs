@@ -1,0 +1,92 @@
+//! How many passed and failed, read from what the test runners print.
+
+use serde_json::Value;
+use std::ops::Add;
+
+/// Tests or checks that passed and that failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Those that did what they should.
+    pub passed: usize,
+    /// Those that did not, and those that ran out of time.
+    pub failed: usize,
+}
+
+impl Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+}
+
+impl Count {
+    /// One check.
+    pub fn one(passed: bool) -> Self {
+        Self { passed: usize::from(passed), failed: usize::from(!passed) }
+    }
+
+    /// Reads the summary of `cargo nextest run` (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, …`) or the
+    /// summaries of `cargo test` (`test result: ok. 8 passed; 0 failed; …`). A runner that failed without a count,
+    /// because something did not compile, is one failure.
+    pub fn of_cargo(output: &str, success: bool) -> Self {
+        let summaries = output
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with("Summary [") || line.starts_with("test result:"));
+        let count = summaries.fold(Self::default(), |total, line| {
+            let failed = ["failed", "timed out", "exec failed"].map(|word| number_before(line, word)).iter().sum();
+            total + Self { passed: number_before(line, "passed"), failed }
+        });
+        if success || count.failed > 0 { count } else { Self { failed: 1, ..count } }
+    }
+
+    /// Reads Playwright's JSON report. A flaky test is a failed one: it said two things about the same program.
+    pub fn of_playwright(report: &str, success: bool) -> Self {
+        let report: Value = serde_json::from_str(report).unwrap_or_default();
+        let number = |key: &str| report["stats"][key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let count = Self { passed: number("expected"), failed: number("unexpected") + number("flaky") };
+        if success || count.failed > 0 { count } else { Self { failed: 1, ..count } }
+    }
+}
+
+/// The number in front of `word`, where `word` ends a clause of `line`; 0 where there is none.
+fn number_before(line: &str, word: &str) -> usize {
+    line.split([',', ';', ':', '.'])
+        .filter_map(|clause| {
+            let (number, rest) = clause.trim().split_once(' ')?;
+            let number = number.parse::<usize>().ok()?;
+            let rest = rest.split(" (").next().unwrap_or(rest);
+            (rest == word).then_some(number)
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_is_counted() {
+        let line = "     Summary [   0.043s] 11 tests run: 8 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(Count::of_cargo(line, false), Count { passed: 8, failed: 3 });
+    }
+
+    #[test]
+    fn cargo_test_is_counted_over_all_its_binaries() {
+        let text = "test result: ok. 8 passed; 0 failed; 0 ignored\ntest result: FAILED. 1 passed; 2 failed; 0 ignored";
+        assert_eq!(Count::of_cargo(text, false), Count { passed: 9, failed: 2 });
+    }
+
+    #[test]
+    fn what_does_not_compile_is_a_failure() {
+        assert_eq!(Count::of_cargo("error: could not compile `danmu`", false), Count { passed: 0, failed: 1 });
+        assert_eq!(Count::of_playwright("", false), Count { passed: 0, failed: 1 });
+    }
+
+    #[test]
+    fn a_flaky_browser_test_has_failed() {
+        let report = r#"{"stats":{"expected":7,"unexpected":1,"flaky":1,"skipped":0}}"#;
+        assert_eq!(Count::of_playwright(report, false), Count { passed: 7, failed: 2 });
+    }
+}

@@ -1,0 +1,78 @@
+//! Every check and test there is, one after another, each counted; a failure stops nothing but what depends on it.
+
+mod checks;
+mod count;
+mod suites;
+
+use crate::{
+    build,
+    error::{Error, Result},
+    tools, ui,
+    workspace::Workspace,
+};
+use count::Count;
+use std::time::{Duration, Instant};
+pub use suites::browser_environment;
+
+/// What one step found.
+struct Report {
+    name: &'static str,
+    count: Count,
+    time: Duration,
+    /// What to show where something failed.
+    output: String,
+}
+
+/// Sets up what is missing, runs it all, prints a table, and as its last line `N passed, N failed`.
+///
+/// # Errors
+/// [`Error::Unsuccessful`] where anything failed; others where a test could not even be started.
+pub fn everything(workspace: &Workspace) -> Result<()> {
+    let since = Instant::now();
+    ui::heading("Setting up");
+    let node = tools::node()?;
+    tools::wasm_target()?;
+    tools::npm_packages(workspace)?;
+    let chromium = tools::chromium()?;
+
+    ui::heading("Checking");
+    let mut reports = vec![
+        checks::format(workspace)?,
+        checks::halves_apart(workspace)?,
+        checks::clippy_native(workspace)?,
+        checks::clippy_browser(workspace)?,
+    ];
+    reports.extend(checks::dependencies(workspace)?);
+
+    ui::heading("Testing");
+    reports.extend(suites::native(workspace)?);
+
+    // What a browser meets is what `cargo xtask run` serves: the same build, the same binary.
+    match build::release(workspace) {
+        Ok(()) => {
+            ui::heading("Testing in Chromium");
+            reports.push(suites::browser(workspace, &node, &chromium)?);
+        }
+        Err(error) => reports.push(Report {
+            name: "release build",
+            count: Count { passed: 0, failed: 1 },
+            time: Duration::ZERO,
+            output: error.to_string(),
+        }),
+    }
+    summarise(&reports, since.elapsed())
+}
+
+fn summarise(reports: &[Report], time: Duration) -> Result<()> {
+    for report in reports.iter().filter(|report| report.count.failed > 0) {
+        println!("\n── {} ──\n{}", report.name, report.output.trim_end());
+    }
+    println!("\n{:<22} {:>7} {:>7} {:>13}", "step", "passed", "failed", "time");
+    for Report { name, count, time, .. } in reports {
+        println!("{name:<22} {:>7} {:>7} {:>13}", count.passed, count.failed, ui::duration(*time));
+    }
+    let total = reports.iter().fold(Count::default(), |total, report| total + report.count);
+    println!("{:<22} {:>7} {:>7} {:>13}\n", "everything", total.passed, total.failed, ui::duration(time));
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if total.failed == 0 { Ok(()) } else { Err(Error::Unsuccessful(total.failed)) }
+}

@@ -1,0 +1,79 @@
+//! The test suites: cargo's, by nextest where it is installed, and Playwright's.
+
+use super::{Count, Report};
+use crate::{
+    error::{At, Result},
+    process::{self, Output},
+    tools,
+    ui::Step,
+    workspace::{Workspace, cargo},
+};
+use std::{fs, path::Path, process::Command};
+
+/// All native tests. This program's own are a run by themselves: with it selected, cargo would build the crates that
+/// it shares with the server a second time, with other features.
+pub fn native(workspace: &Workspace) -> Result<Vec<Report>> {
+    let nextest = tools::has_cargo_command("nextest");
+    let suite = |name, selection: &[&str]| {
+        let mut command = cargo();
+        if nextest {
+            command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--status-level=fail"]);
+            command.arg("--final-status-level=fail");
+        } else {
+            command.args(["test", "--no-fail-fast", "--all-targets"]);
+        }
+        cargo_suite(workspace, name, command.args(selection))
+    };
+    let own = ["--package", env!("CARGO_PKG_NAME")];
+    let mut reports = vec![suite("tests", &[])?, suite("tests of xtask", &own)?];
+    reports.push(cargo_suite(workspace, "examples in docs", cargo().args(["test", "--doc", "--no-fail-fast"]))?);
+    Ok(reports)
+}
+
+fn cargo_suite(workspace: &Workspace, name: &'static str, command: &mut Command) -> Result<Report> {
+    let step = Step::start(name);
+    let output = process::run_to_end(command.current_dir(&workspace.root), process::cargo_progress(&step))?;
+    let count = Count::of_cargo(&output.text, output.success);
+    Ok(conclude(name, step, output, count))
+}
+
+/// The browser tests, against the release server. Each starts servers of its own on free ports, with data directories
+/// of their own.
+pub fn browser(workspace: &Workspace, node: &Path, chromium: &Path) -> Result<Report> {
+    let step = Step::start("browser tests");
+    let report = workspace.cache().join("playwright.json");
+    // A report that is left over must not be taken for this run's.
+    let _ = fs::remove_file(&report);
+    if let Some(parent) = report.parent() {
+        fs::create_dir_all(parent).at(parent)?;
+    }
+    let mut command = Command::new(node);
+    command
+        .arg(workspace.end2end().join("node_modules/@playwright/test/cli.js"))
+        .arg("test")
+        .current_dir(workspace.end2end())
+        .envs(browser_environment(workspace, chromium))
+        .env("DANMU_REPORT", &report);
+    let output = process::run_to_end(&mut command, |line| step.note(line.trim().chars().take(90).collect::<String>()))?;
+    let count = Count::of_playwright(&fs::read_to_string(&report).unwrap_or_default(), output.success);
+    Ok(conclude("browser tests", step, output, count))
+}
+
+/// What the scripts in `end2end/` need to know: which server to start, on what site, and which browser.
+pub fn browser_environment(workspace: &Workspace, chromium: &Path) -> Vec<(&'static str, String)> {
+    let mut environment = workspace.leptos_environment().to_vec();
+    environment.push(("DANMU_SERVER", workspace.server_binary().display().to_string()));
+    environment.push(("CHROMIUM", chromium.display().to_string()));
+    environment
+}
+
+fn conclude(name: &'static str, step: Step, output: Output, count: Count) -> Report {
+    let report = Report { name, count, time: step.elapsed(), output: output.text };
+    let note = format!("{} passed, {} failed", count.passed, count.failed);
+    if output.success {
+        step.done(note)
+    } else {
+        step.failed(note)
+    }
+    report
+}
