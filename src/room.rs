@@ -19,6 +19,12 @@ impl RoomId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
+    /// The room that every server has until its operator lists others.
+    #[must_use]
+    pub fn demo() -> Self {
+        Self("demo".into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,6 +14,8 @@ pub struct Session {
     pub session_token: String,
     /// When the credentials end, in Unix milliseconds.
     pub expiration: i64,
+    /// When they were vended, by the server's clock, in Unix milliseconds: a client's own clock may be wrong.
+    pub vended_at: i64,
     /// AWS region of the stream, for example `us-east-1`.
     pub region: String,
     /// Where requests go: an absolute URL, or a path such as `/aws/` on the page's own origin.
@@ -29,6 +31,7 @@ impl std::fmt::Debug for Session {
         f.debug_struct("Session")
             .field("access_key_id", &self.access_key_id)
             .field("expiration", &self.expiration)
+            .field("vended_at", &self.vended_at)
             .field("region", &self.region)
             .field("endpoint", &self.endpoint)
             .field("stream", &self.stream)

@@ -1,1 +1,22 @@
-//! The app.
+//! The Leptos app of Danmu: pages, components and server functions.
+//!
+//! Built twice: with `ssr` into the server, with `hydrate` into the browser's WebAssembly; one build never has both. The
+//! server's services are reached only through the traits of `services`, which the server puts into the Leptos context.
+
+#![recursion_limit = "256"]
+
+pub mod api;
+#[cfg(feature = "hydrate")]
+mod client;
+mod components;
+mod i18n;
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
+mod live;
+mod pages;
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "most can go wrong in the browser only"))]
+mod problem;
+#[cfg(feature = "ssr")]
+pub mod services;
+mod shell;
+
+pub use shell::{App, shell};

@@ -1,16 +1,6 @@
 //! What goes in and what comes out of the stage: options, items, placed danmu, counts.
 
-/// How a danmu moves over the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Crosses the picture from right to left.
-    #[default]
-    Scroll,
-    /// Stands centred, lanes counted from the top.
-    Top,
-    /// Stands centred, lanes counted from the bottom.
-    Bottom,
-}
+pub use crate::record::Mode;
 
 /// Who is placed first when there is not room for all. The greater one goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

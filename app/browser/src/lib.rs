@@ -1,1 +1,11 @@
-//! Browser.
+//! The WebAssembly entry points, and nothing else: what they start is in `danmu-app`.
+
+use danmu_app::App;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Makes the page that the server rendered live. Called by the page's script, not on load: the same module is to be
+/// loaded by workers too.
+#[wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_body(App);
+}

@@ -1,0 +1,131 @@
+//! The server functions, and the one error that they answer with.
+
+#![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
+
+use danmu::{
+    room::Room,
+    session::{Purpose, Session},
+};
+use leptos::{
+    prelude::*,
+    server_fn::{
+        codec::JsonEncoding,
+        error::{FromServerFnError, ServerFnErrorErr},
+    },
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a server function could not do what it was asked. Every variant has an HTTP status, and a text in each language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+pub enum ApiError {
+    /// Such an id cannot be a room's. Status 404: it is somebody's mistyped address.
+    #[error("{0:?} cannot be the id of a room: use a-z, 0-9, - and _")]
+    BadRoom(String),
+    /// No room has that id. Status 404.
+    #[error("there is no room {0:?}")]
+    NoRoom(String),
+    /// The client asked too often. Status 429, with `Retry-After`.
+    #[error("too many requests; try again in {retry_after_s} s")]
+    TooMany {
+        /// Seconds until it may ask again.
+        retry_after_s: u32,
+    },
+    /// Direct reading is switched off. Status 403.
+    #[error("direct reading is switched off on this server")]
+    DirectOff,
+    /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
+    #[error("no credentials can be had at the moment; try again in a few seconds")]
+    VendingDown,
+    /// The request did not arrive, or its answer did not. Status 503.
+    #[error("the server cannot be reached: {0}")]
+    Network(String),
+    /// Whatever else: a bug, or a request that no page of ours makes. Status 400.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(reason) => Self::Network(reason),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// The room of that id.
+#[server(endpoint = "room")]
+pub async fn get_room(room: String) -> Result<Room, ApiError> {
+    ssr::answer(ssr::room(room))
+}
+
+/// All rooms, in the operator's order.
+#[server(endpoint = "rooms")]
+pub async fn get_rooms() -> Result<Vec<Room>, ApiError> {
+    ssr::answer(ssr::services().map(|services| services.rooms.rooms()))
+}
+
+/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else.
+#[server(endpoint = "session")]
+pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiError> {
+    ssr::answer(ssr::session(room, purpose).await)
+}
+
+#[cfg(feature = "ssr")]
+pub use ssr::status;
+
+#[cfg(feature = "ssr")]
+mod ssr {
+    use danmu::{
+        room::{Room, RoomId},
+        session::{Purpose, Session},
+    };
+    use http::{HeaderValue, StatusCode, header};
+    use leptos::prelude::use_context;
+    use leptos_axum::ResponseOptions;
+
+    use super::ApiError;
+    use crate::services::{ClientAddr, Services};
+
+    pub(super) fn services() -> Result<Services, ApiError> {
+        use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
+    }
+
+    pub(super) fn room(id: String) -> Result<Room, ApiError> {
+        let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
+        services()?.rooms.room(&known).ok_or(ApiError::NoRoom(id))
+    }
+
+    pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
+        let room = room(id)?;
+        let client = use_context::<ClientAddr>()
+            .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
+        services()?.vending.vend(room.id, purpose, client).await
+    }
+
+    /// The HTTP status of an error.
+    #[must_use]
+    pub fn status(error: &ApiError) -> StatusCode {
+        match error {
+            ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
+            ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::DirectOff => StatusCode::FORBIDDEN,
+            ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Other(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Gives the response the status of its error: Leptos answers 500 to whatever fails.
+    pub(super) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
+        if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
+            response.set_status(status(error));
+            if let ApiError::TooMany { retry_after_s } = error {
+                response.insert_header(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,102 @@
+//! The chat list: every danmu as a line of text, for those who read, search, or listen to a screen reader.
+
+use leptos::{html, prelude::*};
+
+use crate::{
+    i18n::{t, t_string, use_i18n},
+    live::{Line, LineState, Live},
+};
+
+/// How near to the end, in CSS pixels, still counts as reading along.
+const NEAR_END: i32 = 40;
+
+/// The chat list. Follows the newest line unless the viewer has scrolled back.
+#[component]
+pub fn Chat(
+    /// The room.
+    live: Live,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let list = NodeRef::<html::Ol>::new();
+    let follows = RwSignal::new(true);
+    let to_end = move || {
+        if let Some(list) = list.get_untracked() {
+            list.set_scroll_top(list.scroll_height());
+        }
+    };
+    Effect::new(move || {
+        live.lines.track();
+        if follows.get_untracked() {
+            // The lines of this change are in the document only after this effect's turn.
+            request_animation_frame(to_end);
+        }
+    });
+    let on_scroll = move |_| {
+        if let Some(list) = list.get_untracked() {
+            follows.set(list.scroll_top() + list.client_height() + NEAR_END >= list.scroll_height());
+        }
+    };
+    let lines = move || live.lines.read().iter().cloned().collect::<Vec<_>>();
+    view! {
+        <section class="chat" aria-label=move || t_string!(i18n, chat.label)>
+            <ol
+                node_ref=list
+                role="log"
+                aria-label=move || t_string!(i18n, chat.label)
+                tabindex="0"
+                data-chat
+                on:scroll=on_scroll
+            >
+                <For each=lines key=|line| line.key.clone() let(line)>
+                    <ChatLine live line />
+                </For>
+            </ol>
+            <p class="empty" hidden=move || !live.lines.read().is_empty()>
+                {t!(i18n, chat.empty)}
+            </p>
+            <button
+                class="newest"
+                type="button"
+                hidden=move || follows.get()
+                on:click=move |_| {
+                    follows.set(true);
+                    to_end();
+                }
+            >
+                {t!(i18n, chat.newest)}
+            </button>
+        </section>
+    }
+}
+
+#[component]
+fn ChatLine(live: Live, line: Line) -> impl IntoView {
+    let i18n = use_i18n();
+    let state = line.state;
+    let color = line.color.to_string();
+    let status = move || match state.get() {
+        LineState::Pending => t!(i18n, chat.pending).into_any(),
+        LineState::Confirmed => ().into_any(),
+        LineState::Failed(problem) => (t!(i18n, chat.failed), " · ", problem.view(i18n)).into_any(),
+    };
+    let key = line.key.clone();
+    let again = move || {
+        let key = key.clone();
+        matches!(state.get(), LineState::Failed(_)).then(|| {
+            view! {
+                <button class="quiet" type="button" on:click=move |_| live.send_again(&key)>
+                    {t!(i18n, chat.again)}
+                </button>
+            }
+        })
+    };
+    view! {
+        <li data-id=line.key data-state=move || state.read().name() data-own=line.own.then_some("true")>
+            <bdi class="said" style:--said=color>
+                {line.text}
+            </bdi>
+            <small>{status}</small>
+            {again}
+        </li>
+    }
+}

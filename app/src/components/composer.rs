@@ -1,0 +1,171 @@
+//! The composer: where a viewer writes.
+
+use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode, grapheme_count};
+use leptos::{ev, html, prelude::*};
+
+use super::{Glyph, Icon};
+use crate::{
+    i18n::{I18nContext, Locale, t, t_string, use_i18n},
+    live::{Draft, Live},
+    problem::Problem,
+};
+
+/// The colours to choose from: all of them read well on a picture, with the outline that danmu have.
+const COLORS: [u32; 8] = [0xff_ffff, 0xff_5c5c, 0xff_9f40, 0xff_e14d, 0x6b_e675, 0x4d_e1f5, 0x6f_a8ff, 0xff_8ad8];
+
+/// Where a viewer writes. Enter sends; what cannot be sent stays, with the reason.
+///
+/// *Server-side rendering*: the form is there and can be typed into; it sends after hydration.
+#[component]
+pub fn Composer(
+    /// The room that is spoken to.
+    live: Live,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let input = NodeRef::<html::Input>::new();
+    let count = RwSignal::new(0_usize);
+    let problem = RwSignal::new(None::<Problem>);
+    let mode = RwSignal::new(Mode::Scroll);
+    let color = RwSignal::new(Color::WHITE);
+
+    let recount = move || {
+        if let Some(input) = input.get_untracked() {
+            count.set(grapheme_count(&input.value()));
+        }
+    };
+    // Somebody may have typed before the page came alive.
+    Effect::new(move || {
+        if input.get().is_some() {
+            recount();
+        }
+    });
+    // A draft that failed comes back, unless the viewer is already writing the next one: then it waits in the chat.
+    Effect::new(move || {
+        let Some((draft, reason)) = live.returned.get() else { return };
+        if let Some(input) = input.get_untracked()
+            && input.value().is_empty()
+        {
+            input.set_value(&draft.text);
+            recount();
+        }
+        problem.set(Some(reason));
+    });
+
+    let on_submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        let Some(input) = input.get_untracked() else { return };
+        let draft = Draft { text: input.value(), mode: mode.get_untracked(), color: color.get_untracked() };
+        match live.send(draft) {
+            Ok(()) => {
+                input.set_value("");
+                problem.set(None);
+            }
+            Err(reason) => problem.set(Some(reason)),
+        }
+        recount();
+        let _ = input.focus();
+    };
+    let over = move || count.get() > MAX_TEXT_GRAPHEMES;
+
+    view! {
+        <form class="composer" id="composer" data-composer data-ready=move || live.ready.get().to_string() on:submit=on_submit>
+            <StylePicker mode color />
+            <input
+                node_ref=input
+                type="text"
+                name="text"
+                autocomplete="off"
+                enterkeyhint="send"
+                aria-label=move || t_string!(i18n, composer.label)
+                aria-describedby="composer-problem composer-count"
+                aria-invalid=move || over().to_string()
+                placeholder=move || t_string!(i18n, composer.placeholder)
+                on:focus=move |_| live.prepare()
+                on:input=move |_| {
+                    recount();
+                    problem.set(None);
+                }
+            />
+            <output id="composer-count" class="count" class:over=over>
+                {t!(i18n, composer.left, count = move || count.get(), max = MAX_TEXT_GRAPHEMES)}
+            </output>
+            <button class="send" type="submit" disabled=move || !live.ready.get()>
+                <Icon glyph=Glyph::Send />
+                <span>{t!(i18n, composer.send)}</span>
+            </button>
+            <p id="composer-problem" class="problem" role="alert" data-problem>
+                {move || problem.get().map(|problem| problem.view(i18n))}
+            </p>
+        </form>
+    }
+}
+
+fn color_name(i18n: I18nContext<Locale>, rgb: u32) -> &'static str {
+    match rgb {
+        0xff_5c5c => t_string!(i18n, color.red),
+        0xff_9f40 => t_string!(i18n, color.orange),
+        0xff_e14d => t_string!(i18n, color.yellow),
+        0x6b_e675 => t_string!(i18n, color.green),
+        0x4d_e1f5 => t_string!(i18n, color.cyan),
+        0x6f_a8ff => t_string!(i18n, color.blue),
+        0xff_8ad8 => t_string!(i18n, color.pink),
+        _ => t_string!(i18n, color.white),
+    }
+}
+
+fn mode_name(i18n: I18nContext<Locale>, mode: Mode) -> &'static str {
+    match mode {
+        Mode::Scroll => t_string!(i18n, composer.mode_scroll),
+        Mode::Top => t_string!(i18n, composer.mode_top),
+        Mode::Bottom => t_string!(i18n, composer.mode_bottom),
+    }
+}
+
+/// Colour and place, folded away: most danmu are white and scroll.
+#[component]
+fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>) -> impl IntoView {
+    let i18n = use_i18n();
+    let colors = COLORS.map(|rgb| {
+        view! {
+            <label class="swatch" title=move || color_name(i18n, rgb) style:--swatch=Color::from_rgb(rgb).to_string()>
+                <input
+                    type="radio"
+                    name="color"
+                    prop:checked=move || color.get().rgb() == rgb
+                    aria-label=move || color_name(i18n, rgb)
+                    on:change=move |_| color.set(Color::from_rgb(rgb))
+                />
+            </label>
+        }
+    });
+    let modes = [Mode::Scroll, Mode::Top, Mode::Bottom].map(|choice| {
+        view! {
+            <label class="choice">
+                <input
+                    type="radio"
+                    name="mode"
+                    prop:checked=move || mode.get() == choice
+                    on:change=move |_| mode.set(choice)
+                />
+                <span>{move || mode_name(i18n, choice)}</span>
+            </label>
+        }
+    });
+    view! {
+        <details class="style">
+            <summary aria-label=move || t_string!(i18n, composer.style) title=move || t_string!(i18n, composer.style)>
+                <Icon glyph=Glyph::Style />
+            </summary>
+            <div class="style-panel">
+                <fieldset>
+                    <legend>{t!(i18n, composer.color)}</legend>
+                    {colors}
+                </fieldset>
+                <fieldset>
+                    <legend>{t!(i18n, composer.mode)}</legend>
+                    {modes}
+                </fieldset>
+            </div>
+        </details>
+    }
+}

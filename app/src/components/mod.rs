@@ -1,0 +1,19 @@
+//! The parts that pages are made of, one a file. What they decide is in plain Rust beside them; they only show it.
+
+mod chat;
+mod composer;
+mod feed_badge;
+mod header;
+mod icon;
+mod overlay_canvas;
+mod player;
+
+pub use self::{
+    chat::Chat,
+    composer::Composer,
+    feed_badge::{FeedBadge, FeedData},
+    header::PageHeader,
+    icon::{Glyph, Icon},
+    overlay_canvas::OverlayCanvas,
+    player::Player,
+};

@@ -1,0 +1,28 @@
+//! The canvas that the danmu are drawn on.
+
+use leptos::prelude::*;
+
+use crate::live::Live;
+
+/// A canvas over its parent. It lets every pointer through, and hides from screen readers: the chat list says it all.
+///
+/// *Server-side rendering*: an empty canvas.
+#[component]
+pub fn OverlayCanvas(
+    /// The room whose danmu are drawn.
+    live: Live,
+    /// Whether they are shown.
+    #[prop(optional, into)]
+    shown: Option<Signal<bool>>,
+    /// Whether they stand still.
+    #[prop(optional, into)]
+    paused: Option<Signal<bool>>,
+) -> impl IntoView {
+    let canvas = NodeRef::<leptos::html::Canvas>::new();
+    #[cfg(feature = "hydrate")]
+    crate::client::mount_overlay(canvas, live, paused);
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (live, paused);
+    let hidden = move || shown.is_some_and(|shown| !shown.get());
+    view! { <canvas class="overlay" node_ref=canvas class:off=hidden aria-hidden="true" data-overlay></canvas> }
+}

@@ -1,0 +1,162 @@
+//! A live room as a page sees it: the state of the feed, the lines of the chat, and a way to speak.
+//!
+//! *Server-side rendering*: the state stays as it begins, and nothing is read or sent.
+
+mod lines;
+
+use danmu::{
+    record::{Color, Mode},
+    room::Room,
+};
+use leptos::prelude::*;
+
+pub use self::lines::{Line, LineState, Lines};
+use crate::problem::Problem;
+
+/// The state of what is being read off the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum FeedState {
+    /// Nothing has been read yet.
+    #[default]
+    Connecting,
+    /// What arrives is shown at once.
+    Live,
+    /// What is shown arrived that many seconds ago.
+    Behind(u32),
+    /// Too many readers share the shard's five reads a second.
+    Crowded,
+    /// Cut off; tried again by itself.
+    Reconnecting,
+    /// Ended by something that trying again does not mend.
+    Stopped(Problem),
+}
+
+impl FeedState {
+    /// The state's name in the document, for styles and for tests.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Behind(_) => "behind",
+            Self::Crowded => "crowded",
+            Self::Reconnecting => "reconnecting",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+}
+
+/// How the reads of this page went, for the curious and for the benchmarks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// Answered reads.
+    pub reads: u64,
+    /// Reads that were refused because the shard's readers asked too often.
+    pub throttled: u64,
+}
+
+/// A danmu that somebody wants to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The text as typed.
+    pub text: String,
+    /// Where it is to be shown.
+    pub mode: Mode,
+    /// Its colour.
+    pub color: Color,
+}
+
+/// A live room. A handle: cheap to copy, alive as long as the page that made it.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// The state of the feed.
+    pub feed: RwSignal<FeedState>,
+    /// The lines of the chat.
+    pub lines: RwSignal<Lines>,
+    /// How the reads went.
+    pub reads: RwSignal<ReadCounts>,
+    /// Drafts that could not be sent, to be put back into the composer.
+    pub returned: RwSignal<Option<(Draft, Problem)>>,
+    /// False until the page can send.
+    pub ready: RwSignal<bool>,
+    #[cfg(feature = "hydrate")]
+    client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
+}
+
+impl Live {
+    /// Joins a room: starts to read it at once, and asks for credentials to speak only when somebody means to.
+    /// Leaves it when the page goes.
+    pub fn join(room: Room) -> Self {
+        let live = Self {
+            feed: RwSignal::default(),
+            lines: RwSignal::default(),
+            reads: RwSignal::default(),
+            returned: RwSignal::default(),
+            ready: RwSignal::new(false),
+            #[cfg(feature = "hydrate")]
+            client: StoredValue::new_local(None),
+        };
+        #[cfg(feature = "hydrate")]
+        {
+            // An effect, so that hydration is over: nothing here may change what the server rendered.
+            Effect::new(move || {
+                live.client.set_value(Some(crate::client::RoomClient::start(&room, live)));
+                live.ready.set(true);
+            });
+            on_cleanup(move || {
+                live.client.try_update_value(Option::take);
+            });
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = room;
+        live
+    }
+
+    /// The viewer means to speak: gets the credentials ready.
+    pub fn prepare(self) {
+        #[cfg(feature = "hydrate")]
+        self.with_client(crate::client::RoomClient::prepare);
+    }
+
+    /// Sends a danmu. It is shown at once, marked as on its way; what becomes of it is told by its line in the chat,
+    /// and, if it cannot be sent, by [`Self::returned`].
+    ///
+    /// # Errors
+    /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
+    pub fn send(self, draft: Draft) -> Result<(), Problem> {
+        danmu::record::check_text(&draft.text)?;
+        #[cfg(feature = "hydrate")]
+        self.with_client(|client| client.send(draft));
+        Ok(())
+    }
+
+    /// Sends a danmu again that failed.
+    pub fn send_again(self, key: &str) {
+        let draft = self.lines.try_update(|lines| lines.take_failed(key)).flatten();
+        #[cfg(feature = "hydrate")]
+        if let Some(draft) = draft {
+            self.with_client(|client| {
+                client.forget(key);
+                client.send(draft);
+            });
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = draft;
+    }
+
+    /// Draws the danmu on a canvas from now on.
+    ///
+    /// *Server-side rendering*: there is no canvas.
+    #[cfg(feature = "hydrate")]
+    pub fn draw_on(self, overlay: crate::client::overlay::Overlay) {
+        self.with_client(|client| client.draw_on(overlay));
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn with_client(self, act: impl FnOnce(&crate::client::RoomClient)) {
+        // A copy of the handle, so that the store is not borrowed while the client runs.
+        if let Some(Some(client)) = self.client.try_get_value() {
+            act(&client);
+        }
+    }
+}

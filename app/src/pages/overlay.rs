@@ -1,0 +1,30 @@
+//! The overlay page: a room's danmu on a transparent page, for OBS and other browser sources.
+
+use danmu::room::Room;
+use leptos::prelude::*;
+use leptos_meta::{Html, Title};
+
+use super::with_room;
+use crate::{
+    components::{FeedData, OverlayCanvas},
+    live::Live,
+};
+
+/// The page at `/overlay/{room}`.
+#[component]
+pub fn OverlayPage() -> impl IntoView {
+    with_room(|room| view! { <Overlay room /> })
+}
+
+#[component]
+fn Overlay(room: Room) -> impl IntoView {
+    let live = Live::join(room.clone());
+    view! {
+        <Title text=room.title />
+        <Html {..} class="transparent" />
+        <main class="bare">
+            <OverlayCanvas live />
+            <FeedData live />
+        </main>
+    }
+}

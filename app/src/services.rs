@@ -1,0 +1,47 @@
+//! What the app asks of the server that it runs in. The server implements these traits and puts them, as [`Services`],
+//! into the Leptos context.
+
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
+
+use danmu::{
+    room::{Room, RoomId},
+    session::{Purpose, Session},
+};
+
+use crate::api::ApiError;
+
+/// The server's services.
+#[derive(Clone)]
+pub struct Services {
+    /// Knows the rooms.
+    pub rooms: Arc<dyn Rooms>,
+    /// Vends sessions.
+    pub vending: Arc<dyn Vending>,
+    /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
+    /// They go into `connect-src` of the page's Content Security Policy.
+    pub connect: Arc<[String]>,
+}
+
+/// Who is asking: the address that vending limits count by. Put into the Leptos context for every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddr(pub IpAddr);
+
+/// Knows the rooms.
+pub trait Rooms: Send + Sync {
+    /// The room of that id, if there is one.
+    fn room(&self, id: &RoomId) -> Option<Room>;
+    /// All rooms, in the order in which the operator listed them.
+    fn rooms(&self) -> Vec<Room>;
+}
+
+/// What a [`Vending`] answers with.
+pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + Send>>;
+
+/// The token vending machine.
+pub trait Vending: Send + Sync {
+    /// A session of its own for one client.
+    ///
+    /// Fails with [`ApiError::TooMany`] for a client that asks too often, [`ApiError::DirectOff`] where nobody may read
+    /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
+    fn vend(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> VendFuture;
+}

@@ -1,0 +1,102 @@
+//! The document around every page, and the routes.
+
+use leptos::prelude::*;
+use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+use crate::{
+    i18n::{I18nContextProvider, t_string, use_i18n},
+    pages::{HomePage, MissingPage, OverlayPage, RoomPage},
+};
+
+/// The HTML document that the server sends; the app is in its body.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    security::set_policy(&options);
+    view! {
+        <!DOCTYPE html>
+        <html>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta name="color-scheme" content="dark" />
+                <meta name="theme-color" content="#0e1014" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
+                <HashedStylesheet options=options.clone() id="danmu" />
+                <AutoReload options=options.clone() />
+                <HydrationScripts options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The app: its languages and its pages.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <I18nContextProvider>
+            <AppTitle />
+            <Router>
+                <Routes fallback=|| view! { <MissingPage /> }>
+                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                    // The status of a page depends on whether its room exists: nothing is sent before that is known.
+                    <Route path=path!("/room/:room") view=RoomPage ssr=SsrMode::Async />
+                    <Route path=path!("/overlay/:room") view=OverlayPage ssr=SsrMode::Async />
+                </Routes>
+            </Router>
+        </I18nContextProvider>
+    }
+}
+
+/// Puts the product's name behind the page's own title.
+#[component]
+fn AppTitle() -> impl IntoView {
+    let i18n = use_i18n();
+    let formatter = move |page: String| {
+        let name = t_string!(i18n, app.name);
+        if page.is_empty() { name.to_string() } else { format!("{page} · {name}") }
+    };
+    view! { <Title formatter /> }
+}
+
+#[cfg(feature = "ssr")]
+mod security {
+    use http::{HeaderValue, header};
+    use leptos::{
+        config::{Env, LeptosOptions},
+        nonce::use_nonce,
+        prelude::use_context,
+    };
+    use leptos_axum::ResponseOptions;
+
+    use crate::services::Services;
+
+    /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this answer only, and
+    /// requests to this server and the stream only. Styles are a file; attributes carry colours.
+    pub(super) fn set_policy(options: &LeptosOptions) {
+        let Some(response) = use_context::<ResponseOptions>() else { return };
+        let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
+        let mut connect = use_context::<Services>().map(|services| services.connect.join(" ")).unwrap_or_default();
+        if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
+            connect.push_str(&format!(" ws://*:{}", options.reload_port));
+        }
+        let policy = format!(
+            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; style-src 'self'; style-src-attr \
+             'unsafe-inline'; connect-src 'self' {connect}; img-src 'self' data: https:; media-src 'self' blob: https:; \
+             worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+        );
+        if let Ok(policy) = HeaderValue::try_from(policy) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+/// Live danmu: pages, token vending machine, and an embedded stream.
+///
+/// Settings come from `danmu.toml`, are overridden by `DANMU_*` variables (`DANMU_HTTP__ADDR` for `addr` in `[http]`),
+/// and these by the flags below.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(version, about)]
+pub struct Args {
+    /// The settings file. Without it, `danmu.toml` in the working directory is read if it exists.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Checks the settings, says what they mean, and ends.
+    #[arg(long)]
+    pub check: bool,
+
+    /// Where pages are served, for example 127.0.0.1:3000.
+    #[arg(long, value_name = "ADDR")]
+    pub addr: Option<SocketAddr>,
+
+    /// Serves pages to the local network too (0.0.0.0), direct reading included. For a trusted network.
+    #[arg(long)]
+    pub lan: bool,
+
+    /// The directory of the embedded stream.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}

@@ -1,0 +1,173 @@
+//! The bus: the stream that carries the danmu, embedded or Amazon's, as the rest of the server sees it.
+
+use std::net::SocketAddr;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_sts::config::SharedHttpClient;
+use aws_smithy_http_client::{Builder, tls};
+use thiserror::Error;
+
+use crate::config::Config;
+
+/// A stream, and the STS that vends sessions for it.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// The STS client, with the server's own credentials.
+    pub sts: aws_sdk_sts::Client,
+    /// The role that sessions assume.
+    pub role_arn: String,
+    /// The stream's name.
+    pub stream: String,
+    /// The stream's region.
+    pub region: String,
+    /// Where browsers send their requests: an absolute URL, or a path on the page's own origin.
+    pub browser_endpoint: String,
+    account: String,
+}
+
+/// Why there is no bus.
+#[derive(Debug, Error)]
+pub enum BusError {
+    /// No region anywhere.
+    #[error("no AWS region is set; set stream.region, or AWS_REGION")]
+    NoRegion,
+    /// A role ARN that is none.
+    #[error("vending.role_arn = {0:?} is not the ARN of a role (arn:aws:iam::123456789012:role/name)")]
+    Role(String),
+}
+
+impl Bus {
+    /// The embedded stream. Looks at no `AWS_*` variable and no profile.
+    #[must_use]
+    pub fn embedded(listens: SocketAddr, key: Credentials, account: &str, region: &str, stream: &str) -> Self {
+        let sts = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(key)
+            .endpoint_url(format!("http://{}", reachable(listens)))
+            .http_client(Builder::new().build_http())
+            .build();
+        Self {
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
+            stream: stream.to_owned(),
+            region: region.to_owned(),
+            browser_endpoint: "/aws/".into(),
+            account: account.to_owned(),
+        }
+    }
+
+    /// Amazon Kinesis, by AWS' own settings.
+    ///
+    /// # Errors
+    /// When there is no region, or the role's ARN is none.
+    pub async fn aws(config: &Config) -> Result<Self, BusError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https_client());
+        if let Some(region) = &config.stream.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let aws = loader.load().await;
+        let region = aws.region().ok_or(BusError::NoRegion)?.to_string();
+        let role_arn = config.vending.role_arn.clone().unwrap_or_default();
+        let account = account_of(&role_arn).ok_or_else(|| BusError::Role(role_arn.clone()))?.to_owned();
+        // The standard variable for a stream that is reached elsewhere: an interface endpoint, a test double.
+        let browser_endpoint = std::env::var("AWS_ENDPOINT_URL_KINESIS").unwrap_or_else(|_| kinesis_endpoint(&region));
+        Ok(Self {
+            sts: aws_sdk_sts::Client::new(&aws),
+            role_arn,
+            stream: config.stream.name.clone(),
+            region,
+            browser_endpoint,
+            account,
+        })
+    }
+
+    /// The stream's ARN ([Kinesis resource types](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html)).
+    #[must_use]
+    pub fn stream_arn(&self) -> String {
+        format!("arn:{}:kinesis:{}:{}:stream/{}", partition(&self.region), self.region, self.account, self.stream)
+    }
+
+    /// The origin that pages must be allowed to talk to, where the stream is not on their own.
+    #[must_use]
+    pub fn foreign_origin(&self) -> Option<String> {
+        let (scheme, rest) = self.browser_endpoint.split_once("://")?;
+        let host = rest.split('/').next()?;
+        Some(format!("{scheme}://{host}"))
+    }
+}
+
+fn https_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+/// An address that is listened on everywhere is reached at home.
+fn reachable(listens: SocketAddr) -> SocketAddr {
+    let mut addr = listens;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    addr
+}
+
+/// The partition of a region ([ARNs](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
+fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+/// Kinesis' public endpoint ([Service endpoints](https://docs.aws.amazon.com/general/latest/gr/ak.html)).
+fn kinesis_endpoint(region: &str) -> String {
+    let suffix = if partition(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://kinesis.{region}.{suffix}/")
+}
+
+/// The account in a role's ARN.
+fn account_of(role_arn: &str) -> Option<&str> {
+    let mut parts = role_arn.splitn(6, ':');
+    let (arn, _partition, service, _region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (account, role) = (parts.next()?, parts.next()?);
+    let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    (arn == "arn" && service == "iam" && role.starts_with("role/") && digits).then_some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bus(region: &str) -> Bus {
+        let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        Bus::embedded(([127, 0, 0, 1], 4567).into(), key, "000000000000", region, "danmu")
+    }
+
+    #[test]
+    fn arns_and_endpoints_are_of_the_regions_partition() {
+        assert_eq!(bus("us-east-1").stream_arn(), "arn:aws:kinesis:us-east-1:000000000000:stream/danmu");
+        assert_eq!(bus("cn-north-1").stream_arn(), "arn:aws-cn:kinesis:cn-north-1:000000000000:stream/danmu");
+        assert_eq!(bus("us-gov-west-1").stream_arn(), "arn:aws-us-gov:kinesis:us-gov-west-1:000000000000:stream/danmu");
+        assert_eq!(kinesis_endpoint("cn-northwest-1"), "https://kinesis.cn-northwest-1.amazonaws.com.cn/");
+        assert_eq!(kinesis_endpoint("eu-central-1"), "https://kinesis.eu-central-1.amazonaws.com/");
+    }
+
+    #[test]
+    fn only_the_arn_of_a_role_names_an_account() {
+        assert_eq!(account_of("arn:aws-cn:iam::123456789012:role/path/viewer"), Some("123456789012"));
+        for wrong in ["", "viewer", "arn:aws:iam::1234:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:sts::1"] {
+            assert_eq!(account_of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pages_need_leave_only_for_a_stream_elsewhere() {
+        let mut bus = bus("us-east-1");
+        assert_eq!(bus.foreign_origin(), None);
+        bus.browser_endpoint = kinesis_endpoint("us-east-1");
+        assert_eq!(bus.foreign_origin().as_deref(), Some("https://kinesis.us-east-1.amazonaws.com"));
+    }
+}

@@ -1,0 +1,409 @@
+//! The settings: their names, their defaults, and where they come from.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use config::{ConfigError, Environment, File, FileFormat};
+use danmu::room::{Room, RoomId, Unsigned};
+use ipnet::IpNet;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::args::Args;
+
+/// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which stream carries the danmu. Explicit: no stray `AWS_*` variable ever switches it.
+    pub bus: Bus,
+    /// The pages.
+    pub http: Http,
+    /// The stream.
+    pub stream: Stream,
+    /// The token vending machine.
+    pub vending: Vending,
+    /// How viewers read.
+    pub feed: Feed,
+    /// The log.
+    pub log: Log,
+    /// The rooms.
+    pub rooms: Vec<RoomSettings>,
+}
+
+/// Which stream carries the danmu.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bus {
+    /// The one in this program.
+    #[default]
+    Embedded,
+    /// Amazon Kinesis Data Streams, with credentials, region and endpoints from the standard AWS variables and profile.
+    Aws,
+}
+
+/// The pages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where they are served. Default `127.0.0.1:3000`.
+    pub addr: SocketAddr,
+    /// Networks of the proxies in front, in CIDR notation. Only what comes from them may say, by `X-Forwarded-For` and
+    /// `X-Forwarded-Host`, who the client is and what it asked for. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The stream.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stream {
+    /// Its name. Default `danmu`.
+    pub name: String,
+    /// Its region. Default `us-east-1` on the embedded stream, and what AWS' own settings say on AWS.
+    pub region: Option<String>,
+    /// Embedded: where the endpoint listens for programs and foreign pages. Default `127.0.0.1:4567`.
+    pub addr: SocketAddr,
+    /// Embedded: the directory that keeps it. Default `data`.
+    pub data: PathBuf,
+    /// Embedded: how many shards a new stream has. Default 1.
+    pub shards: u32,
+}
+
+/// The token vending machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vending {
+    /// Sessions a minute for one client: an IPv4 address, or an IPv6 /64. Default 30.
+    pub per_minute: u32,
+    /// Sessions that one client may ask for at once. Default 20.
+    pub burst: u32,
+    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
+    pub duration_s: u32,
+    /// AWS: the ARN of the role that viewers' sessions assume. Required on AWS.
+    pub role_arn: Option<String>,
+}
+
+/// How viewers read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Feed {
+    /// Whether browsers may read the stream themselves. Default `auto`.
+    pub direct: Direct,
+}
+
+/// Whether browsers may read the stream themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direct {
+    /// Only while pages are served to this machine alone.
+    #[default]
+    Auto,
+    /// Always. A shard gives five reads a second to all its readers together.
+    On,
+    /// Never.
+    Off,
+}
+
+/// The log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, in the syntax of `tracing`'s `EnvFilter`. Default `info`.
+    pub filter: String,
+    /// How a line is written. Default `text`.
+    pub format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// One room.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomSettings {
+    /// Its id: `a-z`, `0-9`, `-`, `_`. Also its partition key on the stream.
+    pub id: RoomId,
+    /// Its name. Default the id.
+    pub title: Option<String>,
+    /// Address of its video.
+    pub video: String,
+    /// Address of the picture before the video plays.
+    pub poster: Option<String>,
+    /// Whether danmu without a ticket are shown. Default `deny`.
+    #[serde(default)]
+    pub unsigned: Unsigned,
+}
+
+impl From<RoomSettings> for Room {
+    fn from(room: RoomSettings) -> Self {
+        Self {
+            title: room.title.unwrap_or_else(|| room.id.to_string()),
+            id: room.id,
+            video: room.video,
+            poster: room.poster,
+            unsigned: room.unsigned,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bus: Bus::default(),
+            http: Http::default(),
+            stream: Stream::default(),
+            vending: Vending::default(),
+            feed: Feed::default(),
+            log: Log::default(),
+            rooms: vec![RoomSettings::demo()],
+        }
+    }
+}
+
+impl RoomSettings {
+    fn demo() -> Self {
+        Self {
+            id: RoomId::demo(),
+            title: Some("Danmu demo · 弹幕演示".into()),
+            video: "/sample.mp4".into(),
+            poster: Some("/poster.webp".into()),
+            unsigned: Unsigned::Allow,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)), trusted_proxies: Vec::new() }
+    }
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            name: "danmu".into(),
+            region: None,
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 4567)),
+            data: "data".into(),
+            shards: 1,
+        }
+    }
+}
+
+impl Default for Vending {
+    fn default() -> Self {
+        Self { per_minute: 30, burst: 20, duration_s: 3_600, role_arn: None }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::default() }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// A file, or a variable, that cannot be read or does not fit.
+    #[error("the settings cannot be read: {0}")]
+    Read(#[from] ConfigError),
+    /// A value that fits its type, but makes no sense.
+    #[error("{name} = {value} cannot be: {reason}")]
+    Value {
+        /// The setting, as written in `danmu.toml`.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        reason: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the settings: the file, over it the `DANMU_*` variables, over these the flags.
+    ///
+    /// # Errors
+    /// See [`SettingsError`]. Unknown names are errors too: a mistyped setting must not be passed over.
+    pub fn load(args: &Args) -> Result<Self, SettingsError> {
+        let file = match &args.config {
+            Some(path) => File::from(path.as_path()).format(FileFormat::Toml),
+            None => File::new("danmu.toml", FileFormat::Toml).required(false),
+        };
+        let variables = Environment::with_prefix("DANMU")
+            .prefix_separator("_")
+            .separator("__")
+            .list_separator(",")
+            .with_list_parse_key("http.trusted_proxies")
+            .try_parsing(true)
+            .ignore_empty(true);
+        let mut config: Self =
+            config::Config::builder().add_source(file).add_source(variables).build()?.try_deserialize()?;
+        config.apply(args);
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn apply(&mut self, args: &Args) {
+        if args.lan {
+            self.http.addr.set_ip(Ipv4Addr::UNSPECIFIED.into());
+            if self.feed.direct == Direct::Auto {
+                self.feed.direct = Direct::On;
+            }
+        }
+        if let Some(addr) = args.addr {
+            self.http.addr = addr;
+        }
+        if let Some(data) = &args.data {
+            self.stream.data.clone_from(data);
+        }
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
+        let wrong =
+            |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
+        let Vending { per_minute, burst, duration_s, role_arn } = &self.vending;
+        if *per_minute == 0 {
+            return wrong("vending.per_minute", per_minute, "nobody could ever speak; 1 or more");
+        }
+        if *burst == 0 {
+            return wrong("vending.burst", burst, "nobody could ever speak; 1 or more");
+        }
+        if !(900..=43_200).contains(duration_s) {
+            return wrong("vending.duration_s", duration_s, "STS takes 900 to 43200 seconds");
+        }
+        if self.bus == Bus::Aws && role_arn.is_none() {
+            return wrong(
+                "vending.role_arn",
+                &"(nothing)",
+                "with bus = \"aws\" it names the role of viewers' sessions",
+            );
+        }
+        if !(1..=100).contains(&self.stream.shards) {
+            return wrong("stream.shards", &self.stream.shards, "1 to 100");
+        }
+        let name = &self.stream.name;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        if !(1..=128).contains(&name.len()) || !name.bytes().all(plain) {
+            return wrong("stream.name", name, "1 to 128 of a-z, A-Z, 0-9, _, . and -");
+        }
+        for (at, room) in self.rooms.iter().enumerate() {
+            if self.rooms[..at].iter().any(|other| other.id == room.id) {
+                return wrong("rooms.id", &room.id, "two rooms have this id");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether browsers may read the stream themselves.
+    #[must_use]
+    pub fn direct_allowed(&self) -> bool {
+        match self.feed.direct {
+            Direct::On => true,
+            Direct::Off => false,
+            Direct::Auto => self.http.addr.ip().is_loopback(),
+        }
+    }
+
+    /// Whether the peer is a proxy that the operator trusts.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
+    }
+
+    /// What the settings mean, for a person to read.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let bus = match self.bus {
+            Bus::Embedded => format!(
+                "embedded, kept in {}, served on http://{} and under /aws/ of the pages",
+                self.stream.data.display(),
+                self.stream.addr
+            ),
+            Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
+        };
+        let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
+        let proxies = match self.http.trusted_proxies.as_slice() {
+            [] => "none; nothing but the connection tells who a client is".to_owned(),
+            some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        format!(
+            "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
+             client, {} at once, each for {} s\ndirect     {}\nrooms      {}",
+            self.http.addr,
+            self.stream.name,
+            self.stream.region.as_deref().unwrap_or("region by default"),
+            self.vending.per_minute,
+            self.vending.burst,
+            self.vending.duration_s,
+            if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
+            if rooms.is_empty() { "none" } else { &rooms },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load(toml: &str) -> Result<Config, SettingsError> {
+        let mut file = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+        file.write_all(toml.as_bytes()).expect("written");
+        Config::load(&Args { config: Some(file.path().to_owned()), ..Args::default() })
+    }
+
+    #[test]
+    fn an_empty_file_means_one_machine_and_the_room_demo() {
+        let config = load("").expect("the defaults");
+        assert_eq!(config.bus, Bus::Embedded);
+        assert_eq!(config.rooms[0].id.as_str(), "demo");
+        assert!(config.direct_allowed());
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_named() {
+        let error = load("[http]\nadress = '127.0.0.1:1'").expect_err("mistyped").to_string();
+        assert!(error.contains("adress"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let error = load("[http\naddr = 3").expect_err("broken").to_string();
+        assert!(error.contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_with_the_way_out() {
+        for (toml, name) in [
+            ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
+            ("[vending]\nburst = 0", "vending.burst = 0"),
+            ("bus = 'aws'", "vending.role_arn"),
+            ("[stream]\nname = 'a b'", "stream.name = a b"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
+        ] {
+            let error = load(toml).expect_err(toml).to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
+    }
+
+    #[test]
+    fn the_local_network_gets_direct_reading_only_when_asked_for() {
+        let lan = Config::load(&Args { lan: true, ..Args::default() }).expect("settings");
+        assert_eq!(lan.http.addr.to_string(), "0.0.0.0:3000");
+        assert!(lan.direct_allowed());
+        assert!(!load("[http]\naddr = '0.0.0.0:3000'").expect("settings").direct_allowed());
+    }
+}

@@ -1,0 +1,47 @@
+//! `POST /getCertification.action`: the token vending machine as AWS' article on Kinesis from JavaScript calls it.
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use danmu::room::RoomId;
+use danmu_app::{
+    api::{ApiError, status},
+    services::ClientAddr,
+};
+use http::{HeaderValue, header};
+use serde_json::json;
+
+use super::AppState;
+
+/// Answers `{"accessKeyId", "secretAccessKey", "sessionToken", "expiration"}`, the last in Unix milliseconds.
+///
+/// The article's page knows one room and sends `{}`; it gets credentials for the first room that is listed. Whatever it
+/// sends is passed over.
+pub async fn get_certification(State(state): State<AppState>, client: Option<Extension<ClientAddr>>) -> Response {
+    let Some(Extension(client)) = client else {
+        return refuse(&ApiError::Other("the address of the client is not known".into()));
+    };
+    let room = state.config.rooms.first().map_or_else(RoomId::demo, |room| room.id.clone());
+    match state.vending.article_session(room, client).await {
+        Ok(session) => {
+            let body = Json(json!({
+                "accessKeyId": session.access_key_id,
+                "secretAccessKey": session.secret_access_key,
+                "sessionToken": session.session_token,
+                "expiration": session.expiration,
+            }));
+            ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+fn refuse(error: &ApiError) -> Response {
+    let mut response = (status(error), Json(json!({ "error": error.to_string() }))).into_response();
+    if let ApiError::TooMany { retry_after_s } = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
+    }
+    response
+}

@@ -1,0 +1,36 @@
+//! Whether the server lives, and whether it wants requests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::AppState;
+
+/// Whether requests are wanted: from the start until the server is told to end.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<AtomicBool>);
+
+impl Health {
+    /// From now on balancers should send requests elsewhere; those that come are still answered.
+    pub fn drain(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn draining(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: it wants requests.
+pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    if state.health.draining() { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } else { (StatusCode::OK, "ready\n") }
+}

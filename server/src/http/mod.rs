@@ -1,0 +1,64 @@
+//! The public port: pages, server functions, the token vending machine, and the embedded stream's data plane.
+
+mod article;
+mod client;
+mod health;
+mod pages;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use danmu_app::services::Services;
+use leptos::config::LeptosOptions;
+use tower_http::{compression::CompressionLayer, limit::RequestBodyLimitLayer};
+
+pub use self::health::Health;
+use crate::{config::Config, vending::TokenVending};
+
+/// No form of ours is longer, in bytes.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct AppState {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// What the app asks of the server.
+    pub services: Services,
+    /// The token vending machine.
+    pub vending: TokenVending,
+    /// Where the site's files are.
+    pub leptos: LeptosOptions,
+    /// Whether requests are wanted.
+    pub health: Health,
+}
+
+impl axum::extract::FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// All that is served on the public port. `stream` is the embedded stream's data plane, if there is one.
+pub fn router(state: AppState, stream: Option<Router>) -> Router {
+    let guarded = Router::new()
+        .route("/getCertification.action", post(article::get_certification))
+        .route("/api/{*function}", post(pages::server_function))
+        .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
+        .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
+    let mut router = pages::router(&state)
+        .merge(guarded)
+        .layer(CompressionLayer::new())
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .layer(middleware::from_fn_with_state(state.clone(), client::identify))
+        .with_state(state);
+    if let Some(stream) = stream {
+        // The stream's requests are signed: what arrives must reach it as it was sent.
+        router = router.nest_service("/aws/", stream);
+    }
+    router.layer(middleware::from_fn(pages::standing_headers))
+}

@@ -1,0 +1,12 @@
+//! The Danmu server: it renders the pages, vends temporary credentials for the stream, and carries a stream of its own
+//! for those who have none on AWS. It is never in the write path: viewers put their danmu onto the stream themselves.
+
+pub mod args;
+pub mod bus;
+pub mod config;
+pub mod http;
+mod rooms;
+mod run;
+pub mod vending;
+
+pub use run::{RunError, run};

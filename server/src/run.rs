@@ -1,0 +1,227 @@
+//! The life of the server: it opens what it needs, serves, and on a signal ends what it began before it goes.
+
+use std::{
+    future::{Future, IntoFuture},
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_credential_types::Credentials;
+use axum::Router;
+use danmu_app::services::Services;
+use danmu_stream::{Endpoint, Options};
+use leptos::config::get_configuration;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    args::Args,
+    bus::{Bus, BusError},
+    config::{Bus as BusKind, Config, LogFormat, SettingsError},
+    http::{AppState, Health, router},
+    rooms::ListedRooms,
+    vending::{ClientLimit, TokenVending},
+};
+
+/// How long what is under way may take once the server is told to end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often idle clients of the vending machine are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// Why the server could not run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The log's filter.
+    #[error("log.filter = {0:?} is no filter: {1}")]
+    Filter(String, tracing_subscriber::filter::ParseError),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The embedded stream.
+    #[error("the embedded stream in {0} cannot be opened: {1}")]
+    Stream(String, String),
+    /// An address that cannot be listened on.
+    #[error("{name} = {addr}: {reason}")]
+    Listen {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        addr: SocketAddr,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The site's files.
+    #[error("the site cannot be served: {0}")]
+    Site(String),
+    /// Whatever else the system refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the server until it is told to end.
+///
+/// # Errors
+/// See [`RunError`]; each says what to do.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    let config = Config::load(&args)?;
+    if args.check {
+        println!("{}", config.explain());
+        return Ok(());
+    }
+    log_to_stderr(&config)?;
+
+    // Both ports first: a port that is taken is said before anything is opened.
+    let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr").await?;
+    let stop = CancellationToken::new();
+    let (bus, stream) = match config.bus {
+        BusKind::Embedded => {
+            let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR").await?;
+            let (bus, endpoint) = open_stream(&config, listener.local_addr()?).await?;
+            let serving = serve(listener, endpoint.router(), stop.clone());
+            (bus, Some((endpoint, tokio::spawn(serving))))
+        }
+        BusKind::Aws => (Bus::aws(&config).await?, None),
+    };
+
+    let health = Health::default();
+    let state = app_state(config, bus, health.clone())?;
+    tokio::spawn(forget_idle_clients(state.0, stop.clone()));
+    announce(&state.1.config, pages.local_addr()?);
+
+    let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
+    let serving = tokio::spawn(serve(pages, router(state.1, public), stop.clone()));
+    ended().await;
+    tracing::info!("draining");
+    health.drain();
+    stop.cancel();
+    if tokio::time::timeout(DRAIN, serving).await.is_err() {
+        tracing::warn!(seconds = DRAIN.as_secs(), "some requests did not end in time");
+    }
+    if let Some((endpoint, serving)) = stream {
+        serving.abort();
+        endpoint.close().await;
+    }
+    Ok(())
+}
+
+fn app_state(config: Config, bus: Bus, health: Health) -> Result<(ClientLimit, AppState), RunError> {
+    let positive = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let limit = ClientLimit::new(positive(config.vending.per_minute), positive(config.vending.burst));
+    let connect = bus.foreign_origin().into_iter().collect();
+    let vending = TokenVending::new(bus, limit.clone(), config.vending.duration_s, config.direct_allowed());
+    let services = Services {
+        rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
+        vending: Arc::new(vending.clone()),
+        connect,
+    };
+    let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
+    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health }))
+}
+
+async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint), RunError> {
+    let region = config.stream.region.as_deref().unwrap_or("us-east-1");
+    let failed = |error: String| RunError::Stream(config.stream.data.display().to_string(), error);
+    let mut options = Options::new(&config.stream.data);
+    options.region = region.to_owned();
+    let account = options.account_id.clone();
+    let endpoint = Endpoint::open(options).await.map_err(|error| failed(error.to_string()))?;
+    endpoint
+        .ensure_stream(&config.stream.name, config.stream.shards)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let root = endpoint.root_key();
+    let key = Credentials::new(&root.access_key_id, &root.secret_access_key, None, None, "root key of the stream");
+    Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
+}
+
+async fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpListener, RunError> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("another program listens there; end it, or choose another by {way_out}")
+            }
+            _ => format!("cannot be listened on: {error}; choose another by {way_out}"),
+        };
+        RunError::Listen { name, addr, reason }
+    })
+}
+
+fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> impl Future<Output = io::Result<()>> {
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .into_future()
+}
+
+async fn forget_idle_clients(limit: ClientLimit, stop: CancellationToken) {
+    while tokio::time::timeout(FORGET_EVERY, stop.cancelled()).await.is_err() {
+        limit.forget_idle();
+    }
+}
+
+fn log_to_stderr(config: &Config) -> Result<(), RunError> {
+    let filter =
+        EnvFilter::try_new(&config.log.filter).map_err(|error| RunError::Filter(config.log.filter.clone(), error))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Says where to look, for whoever started the server by hand.
+fn announce(config: &Config, pages: SocketAddr) {
+    let mut shown = pages;
+    if pages.ip().is_unspecified() {
+        shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
+    }
+    println!("\n  Danmu is live\n");
+    for room in &config.rooms {
+        println!("  room     http://{shown}/room/{}", room.id);
+        println!("  overlay  http://{shown}/overlay/{}   (OBS browser source)", room.id);
+    }
+    if config.bus == BusKind::Embedded {
+        println!(
+            "  stream   http://{}   (Kinesis and STS; {:?} in {})",
+            config.stream.addr,
+            config.stream.name,
+            config.stream.data.display()
+        );
+    }
+    println!();
+}
+
+/// The address by which the local network reaches this machine. Asks the routing table; sends nothing.
+fn local_addr() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn ended() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                tokio::select! {
+                    _ = interrupted => {}
+                    _ = terminated.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupted.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+}

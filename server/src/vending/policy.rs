@@ -1,0 +1,63 @@
+//! What a session may do, as an inline session policy
+//! ([Session policies](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session)).
+
+use serde_json::json;
+
+const PRODUCE: &[&str] = &["kinesis:PutRecord", "kinesis:PutRecords"];
+const CONSUME: &[&str] = &["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
+
+/// What a session may do. `DescribeStream` is in none of them: AWS limits it to 10 calls a second an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Put records, and nothing else.
+    Produce,
+    /// Read records, and nothing else.
+    Consume,
+    /// Both, for pages that have one set of credentials.
+    Both,
+}
+
+impl Grant {
+    /// Its name, as sessions are named by it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Produce => "viewer-put",
+            Self::Consume => "viewer-read",
+            Self::Both => "viewer-both",
+        }
+    }
+
+    /// The policy that allows it on one stream, well under the 2,048 characters that STS takes.
+    #[must_use]
+    pub fn policy(self, stream_arn: &str) -> String {
+        let actions: Vec<_> = match self {
+            Self::Produce => PRODUCE.to_vec(),
+            Self::Consume => CONSUME.to_vec(),
+            Self::Both => [PRODUCE, CONSUME].concat(),
+        };
+        json!({
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": stream_arn }],
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_may_put_on_one_stream_and_nothing_else() {
+        let arn = "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/danmu";
+        assert_eq!(
+            Grant::Produce.policy(arn),
+            format!(
+                r#"{{"Statement":[{{"Action":["kinesis:PutRecord","kinesis:PutRecords"],"Effect":"Allow","Resource":"{arn}"}}],"Version":"2012-10-17"}}"#
+            )
+        );
+        let consume = Grant::Consume.policy(arn);
+        assert!(!consume.contains("Put") && consume.contains("GetRecords"));
+    }
+}
