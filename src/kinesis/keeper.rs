@@ -2,7 +2,7 @@
 //!
 //! Promises: however many wait, one call is made; a failed call fails all who waited for it and nobody after them;
 //! credentials that still hold are used while new ones are on their way; it never loops on its own. Credentials live
-//! in memory only.
+//! in memory only. From a session it also learns how wrong the local clock is.
 
 use std::{cell::RefCell, future::Future, pin::pin, rc::Rc, time::Duration};
 
@@ -20,6 +20,9 @@ const RENEW_AHEAD_MS: i64 = 120_000;
 const RENEW_GAP_MS: i64 = 30_000;
 /// How long a new session is trusted against the local clock, which may be wrong where the vending machine is not.
 const GRACE_MS: i64 = 60_000;
+/// A difference between the local clock and the vending machine's that is worth correcting, and the longest a call may
+/// take for its time to tell anything.
+const SKEW_MS: i64 = 30_000;
 
 /// The token vending machine, as the keeper sees it.
 pub trait Vend: 'static {
@@ -154,7 +157,11 @@ impl<H: Host, V: Vend> Keeper<H, V> {
         if state.flight.as_ref().is_some_and(|(current, _)| *current == id) {
             state.flight = None;
             if let Ok(session) = &vended {
-                let life = session.expiration - self.clock.now_ms();
+                let prompt = self.clock.host().now_ms() - state.last_call.unwrap_or(i64::MIN / 2) < SKEW_MS;
+                if prompt && (session.vended_at - self.clock.now_ms()).abs() >= SKEW_MS {
+                    self.clock.learn(session.vended_at);
+                }
+                let life = session.expiration - session.vended_at;
                 state.held = Some(Held {
                     session: Rc::clone(session),
                     received: self.clock.host().now_ms(),

@@ -1,16 +1,23 @@
 //! How often one shard is read.
 //!
 //! A shard gives five reads a second to all its readers together. Alone, a reader goes just below that. Amazon Kinesis
-//! refuses a read over the limit: then the interval grows by half, and shrinks again step by step (additive increase,
-//! multiplicative decrease of the rate), so that readers that know nothing of each other share the shard. The embedded
-//! endpoint lets such a read wait its turn instead: the wait itself is the brake, and nothing has to change.
+//! refuses a read over the limit: then the interval grows by a part of itself, and shrinks again step by step (additive
+//! increase, multiplicative decrease of the rate), so that readers that know nothing of each other share the shard; the
+//! read itself is soon tried again, since one that succeeds is all that counts for latency. The embedded endpoint lets
+//! such a read wait its turn instead: the interval grows by a part of the wait, until the readers' turns are even.
 
 /// 4.5 reads a second: alone, never refused.
 pub(super) const FLOOR_MS: u32 = 220;
 const CEILING_MS: u32 = 2_000;
+/// A refused read is tried again after half of this and as much again at random, more with every refusal.
+const RETRY_MS: u32 = 100;
+/// A reply that came this much later than the quickest waited for its turn.
+const WAITED_MS: u32 = 60;
 const STEP_MS: u32 = 8;
+/// Five reads may begin within it: the service's second, and what the way there may vary.
+const WINDOW_MS: i64 = 1_020;
 /// From this interval (or wait for a turn) on, the limit is what the viewer notices.
-const NOTICED_MS: i64 = 800;
+const NOTICED_MS: u32 = 800;
 const FORGOTTEN_MS: u32 = 500;
 
 #[derive(Debug)]
@@ -18,12 +25,16 @@ pub(super) struct Pace {
     interval_ms: u32,
     /// When the last five reads began: catching up, a reader takes all that the shard gives, and no more.
     begun: [i64; 5],
+    /// What a reply takes that waits for nothing.
+    quickest_ms: u32,
+    /// Refusals in a row.
+    refusals: u32,
     noticed: bool,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { interval_ms: FLOOR_MS, begun: [i64::MIN; 5], noticed: false }
+        Self { interval_ms: FLOOR_MS, begun: [i64::MIN; 5], quickest_ms: u32::MAX, refusals: 0, noticed: false }
     }
 
     pub(super) fn interval_ms(&self) -> u32 {
@@ -49,15 +60,19 @@ impl Pace {
     /// A read was answered now; when the next is due.
     pub(super) fn answered(&mut self, now: i64, behind: bool) -> i64 {
         let began = self.begun[4];
-        if now.saturating_sub(began) >= NOTICED_MS {
-            self.noticed = true;
-        } else if self.interval_ms <= FORGOTTEN_MS {
-            self.noticed = false;
-        }
+        self.refusals = 0;
         let unhindered = self.interval_ms == FLOOR_MS;
-        self.interval_ms = self.interval_ms.saturating_sub(STEP_MS).max(FLOOR_MS);
+        let took = u32::try_from(now.saturating_sub(began)).unwrap_or_default();
+        self.quickest_ms = took.min(self.quickest_ms.saturating_add(1));
+        let waited = took - self.quickest_ms;
+        self.interval_ms = match waited >= WAITED_MS {
+            true => (self.interval_ms + waited / 4).min(CEILING_MS),
+            false => self.interval_ms.saturating_sub(STEP_MS).max(FLOOR_MS),
+        };
+        let apart = took.max(self.interval_ms);
+        self.noticed = apart >= NOTICED_MS || (self.noticed && apart > FORGOTTEN_MS);
         if behind && unhindered {
-            self.begun[0].saturating_add(1_000).max(now)
+            self.begun[0].saturating_add(WINDOW_MS).max(now)
         } else {
             began.saturating_add(i64::from(self.interval_ms)).max(now)
         }
@@ -65,9 +80,10 @@ impl Pace {
 
     /// A read was refused now; when to try again.
     pub(super) fn refused(&mut self, now: i64, random: u64) -> i64 {
-        self.interval_ms = (self.interval_ms * 3 / 2).min(CEILING_MS);
-        self.noticed |= i64::from(self.interval_ms) >= NOTICED_MS;
-        let half = i64::from(self.interval_ms / 2);
-        now.saturating_add(half + (random % (half as u64 + 1)) as i64)
+        self.interval_ms = (self.interval_ms * 6 / 5).min(CEILING_MS);
+        self.noticed |= self.interval_ms >= NOTICED_MS;
+        self.refusals += 1;
+        let spread = (u64::from(RETRY_MS) * u64::from(self.refusals)).min(u64::from(self.interval_ms));
+        now.saturating_add(i64::from(RETRY_MS) / 2 + (random % (spread + 1)) as i64)
     }
 }
