@@ -6,7 +6,8 @@
 //!
 //! It promises: two scrolling danmu never come nearer than the gap, and neither do two fixed ones; nobody waits longer
 //! than the bound; memory is bounded; the same input with the same clock gives the same picture. Scrolling and fixed
-//! danmu avoid each other while there is another lane; in a full picture the fixed one is drawn above.
+//! danmu avoid each other while there is another lane; in a full picture the fixed one is above, and a renderer lets the
+//! others pass behind it.
 //!
 //! It never draws, measures text or reads a clock. Lengths are pixels of whatever size the caller draws in; times are
 //! milliseconds of whatever clock the caller keeps, the same one for placing and for drawing.

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use danmu::stage::Placed;
+use danmu::stage::{Mode, Placed};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
 
@@ -93,13 +93,13 @@ impl Sprite {
         if let Some(bitmap) = &*slot {
             let (x, y) = ((f64::from(placed.x) * ratio).round(), (f64::from(placed.y) * ratio).round());
             let (width, height) = (f64::from(placed.width) * ratio, f64::from(placed.height) * ratio);
-            let _ = context.draw_image_with_html_canvas_element_and_dw_and_dh(
-                &bitmap.canvas,
-                x,
-                y,
-                width.ceil(),
-                height.ceil(),
-            );
+            let (width, height) = (width.ceil(), height.ceil());
+            if placed.mode != Mode::Scroll {
+                // In a full picture others pass behind it; two texts in one place could not be read.
+                context.clear_rect(x, y, width, height);
+            }
+            // Fails for a bitmap without pixels only.
+            let _ = context.draw_image_with_html_canvas_element_and_dw_and_dh(&bitmap.canvas, x, y, width, height);
         }
     }
 
