@@ -36,7 +36,7 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
             .arg(workspace.end2end().join("bench").join(format!("{name}.mjs")))
             .current_dir(workspace.end2end())
             .envs(test::browser_environment(workspace, &chromium))
-            .env("DANMU_BENCH_RESULT", results.join(format!("{name}.json")))
+            .env("E2E_RESULT", results.join(format!("{name}.json")))
             .status()
             .map_err(|source| Error::Start { program: "node".to_owned(), source })?;
         broken += usize::from(!status.success());

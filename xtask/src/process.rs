@@ -77,6 +77,22 @@ fn forward(pipe: impl Read + Send + 'static, lines: mpsc::Sender<String>) -> thr
     })
 }
 
+/// Runs a build by cargo, which must succeed. Where it does not, only the errors are kept of what it printed: the
+/// warnings are the lints' business.
+///
+/// # Errors
+/// As [`run`].
+pub fn build(step: &Step, command: &mut Command) -> Result<()> {
+    run(command, cargo_progress(step)).map(|_| ()).map_err(|error| match error {
+        Error::Failed { command, status, output } => {
+            let errors = output.lines().skip_while(|line| !without_colours(line).starts_with("error"));
+            let errors = errors.collect::<Vec<_>>().join("\n");
+            Error::Failed { command, status, output: if errors.is_empty() { output } else { errors } }
+        }
+        other => other,
+    })
+}
+
 /// Counts what cargo compiles, as the note of a step.
 pub fn cargo_progress(step: &Step) -> impl FnMut(&str) + '_ {
     let mut crates = 0_usize;

@@ -35,6 +35,9 @@ pub fn serve(workspace: &Workspace, options: &Run) -> Result<()> {
     // Every simulated viewer asks for a session of its own, all from one address and nearly at once.
     let sessions = viewers.saturating_mul(2).max(60).to_string();
     server.env("DANMU_VENDING__PER_MINUTE", &sessions).env("DANMU_VENDING__BURST", &sessions);
+    // The crowd must know the way, so the address is settled here and not by the settings.
+    let address = options.address.clone().unwrap_or_else(|| workspace.address.clone());
+    server.env("DANMU_HTTP__ADDR", &address);
 
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -42,7 +45,7 @@ pub fn serve(workspace: &Workspace, options: &Run) -> Result<()> {
             .map_err(|source| Error::Start { program: "signal handler".to_owned(), source })?;
     }
     let mut server = spawn(&mut server)?;
-    let address = local_address(options.address.as_deref().unwrap_or(&workspace.address));
+    let address = local_address(&address);
     let code = match until_ready(&mut server, &address, &stop)? {
         Some(status) => status,
         None => {

@@ -124,7 +124,7 @@ fn start_ticker() {
     });
 }
 
-/// A step under way. Ends by [`Step::done`] or [`Step::failed`]; dropped without either it leaves no line.
+/// A step under way. Ends by [`Step::done`] or [`Step::failed`]; dropped without either it counts as failed.
 pub struct Step {
     id: u64,
     name: String,
@@ -168,7 +168,7 @@ impl Step {
         self.end(&paint("31", "✗"), note.as_ref());
     }
 
-    fn end(self, mark: &str, note: &str) {
+    fn end(&self, mark: &str, note: &str) {
         let mut board = board();
         board.running.retain(|step| step.id != self.id);
         let text = line(mark, &self.name, &duration(self.since.elapsed()), note);
@@ -177,12 +177,10 @@ impl Step {
 }
 
 impl Drop for Step {
+    /// A step that nobody ended was left by an error, which is told in full at the end of the task.
     fn drop(&mut self) {
-        let mut board = board();
-        let before = board.running.len();
-        board.running.retain(|step| step.id != self.id);
-        if before != board.running.len() && terminal() {
-            board.draw();
+        if board().running.iter().any(|step| step.id == self.id) {
+            self.end(&paint("31", "✗"), "");
         }
     }
 }

@@ -80,7 +80,7 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
         .args(["build", "--package", &workspace.browser, "--lib", "--target", WASM])
         .args(["--profile", &workspace.browser_profile])
         .current_dir(&workspace.root);
-    process::run(&mut build, process::cargo_progress(&step))?;
+    process::build(&step, &mut build)?;
     step.done("compiled");
     let file = format!("{}.wasm", workspace.browser.replace('-', "_"));
     Ok(workspace.target.join(WASM).join(&workspace.browser_profile).join(file))

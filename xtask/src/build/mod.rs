@@ -41,7 +41,7 @@ fn server(workspace: &Workspace) -> Result<()> {
     let step = Step::start("server");
     let mut build = cargo();
     build.args(["build", "--release", "--package", &workspace.server]).current_dir(&workspace.root);
-    process::run(&mut build, process::cargo_progress(&step))?;
+    process::build(&step, &mut build)?;
     step.done(workspace.show(&workspace.server_binary()));
     Ok(())
 }

@@ -53,7 +53,7 @@ pub fn browser(workspace: &Workspace, node: &Path, chromium: &Path) -> Result<Re
         .arg("test")
         .current_dir(workspace.end2end())
         .envs(browser_environment(workspace, chromium))
-        .env("DANMU_REPORT", &report);
+        .env("E2E_REPORT", &report);
     let output = process::run_to_end(&mut command, |line| step.note(line.trim().chars().take(90).collect::<String>()))?;
     let count = Count::of_playwright(&fs::read_to_string(&report).unwrap_or_default(), output.success);
     Ok(conclude("browser tests", step, output, count))
@@ -62,7 +62,7 @@ pub fn browser(workspace: &Workspace, node: &Path, chromium: &Path) -> Result<Re
 /// What the scripts in `end2end/` need to know: which server to start, on what site, and which browser.
 pub fn browser_environment(workspace: &Workspace, chromium: &Path) -> Vec<(&'static str, String)> {
     let mut environment = workspace.leptos_environment().to_vec();
-    environment.push(("DANMU_SERVER", workspace.server_binary().display().to_string()));
+    environment.push(("E2E_SERVER", workspace.server_binary().display().to_string()));
     environment.push(("CHROMIUM", chromium.display().to_string()));
     environment
 }

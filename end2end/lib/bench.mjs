@@ -1,0 +1,28 @@
+// What the measurements share: statistics, tables, and the file that keeps the figures.
+import { writeFile } from 'node:fs/promises';
+import os from 'node:os';
+
+/** The value below which the share `q` of `sorted` lies (nearest rank). */
+export const quantile = (sorted, q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+
+/** Prints rows as a table; numbers to the right. */
+export function table(headings, rows) {
+  const all = [headings, ...rows].map((row) => row.map(String));
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  const numeric = headings.map((_, column) => rows.every((row) => typeof row[column] === 'number' || row[column] === ''));
+  for (const row of all) {
+    const cells = row.map((cell, column) =>
+      numeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+    );
+    console.log(`  ${cells.join('  ').trimEnd()}`);
+  }
+}
+
+/** Writes the figures, with the machine they were measured on, and ends with the verdict. */
+export async function conclude(result, kept) {
+  const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, memory: os.totalmem(), node: process.version };
+  const path = process.env.E2E_RESULT;
+  if (path) await writeFile(path, `${JSON.stringify({ ...result, kept, at: new Date().toISOString(), machine }, null, 2)}\n`);
+  console.log(kept ? '\n  Within the limits.\n' : '\n  OVER THE LIMIT.\n');
+  process.exitCode = kept ? 0 : 1;
+}

@@ -1,0 +1,52 @@
+// A room as a viewer meets it.
+import { expect } from '@playwright/test';
+
+/** Opens a page with danmu on it, and waits until it reads and, if it has a composer, can send. */
+export async function enter(page, address = '/room/demo') {
+  await page.addInitScript(() => {
+    window.shown = [];
+    window.addEventListener('danmu:shown', (event) => {
+      window.shown.push({ id: event.detail, at: performance.timeOrigin + performance.now() });
+    });
+  });
+  await page.goto(address);
+  if (address.startsWith('/room/')) await expect(composer(page)).toHaveAttribute('data-ready', 'true');
+  await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 15_000 });
+}
+
+export const composer = (page) => page.locator('[data-composer]');
+export const input = (page) => composer(page).locator('[name=text]');
+export const problem = (page) => composer(page).locator('[data-problem]');
+export const lines = (page) => page.locator('[data-chat] li');
+export const line = (page, text) => lines(page).filter({ hasText: text });
+
+/** Types a text and presses Enter. */
+export async function say(page, text) {
+  await input(page).fill(text);
+  await input(page).press('Enter');
+}
+
+/** Waits until the overlay of `page` has drawn the danmu `id`. */
+export async function drawn(page, id, timeout = 10_000) {
+  await page.waitForFunction((id) => window.shown.some((danmu) => danmu.id === id), id, { timeout });
+}
+
+/** How many pixels of `page`, as it looks, are not fully transparent. */
+export async function visiblePixels(page) {
+  const picture = await page.screenshot({ omitBackground: true, type: 'png' });
+  return page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = canvas.getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    let visible = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) visible += 1;
+    return visible;
+  }, picture.toString('base64'));
+}
+
+let said = 0;
+/** A text that no other test says. */
+export const fresh = (text) => `${text} ${process.pid}-${(said += 1)}`;

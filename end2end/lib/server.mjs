@@ -1,0 +1,77 @@
+// A Danmu server of one's own: the release binary, on free ports, with a data directory that goes when it ends.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const READY_MS = 20_000;
+
+/** A port of 127.0.0.1 that nobody listens on. */
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * Starts a server and waits until it answers.
+ * @param {Record<string, string>} settings `DANMU_*` variables
+ */
+export async function startServer(settings = {}) {
+  const binary = process.env.E2E_SERVER;
+  if (!binary) throw new Error('E2E_SERVER names no server; start the tests by `cargo xtask test`');
+  const data = await mkdtemp(path.join(os.tmpdir(), 'danmu-e2e-'));
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const endpoint = `http://127.0.0.1:${await freePort()}`;
+  const child = spawn(binary, [], {
+    cwd: data,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      DANMU_HTTP__ADDR: origin.slice('http://'.length),
+      DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
+      DANMU_STREAM__DATA: path.join(data, 'stream'),
+      // Every page of every test comes from one address.
+      DANMU_VENDING__PER_MINUTE: '100000',
+      DANMU_VENDING__BURST: '10000',
+      ...settings,
+    },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const ended = once(child, 'exit');
+
+  async function stop(signal = 'SIGTERM') {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    const forced = setTimeout(() => child.kill('SIGKILL'), 12_000);
+    await ended;
+    clearTimeout(forced);
+    await rm(data, { recursive: true, force: true });
+  }
+
+  const since = Date.now();
+  while (!(await answers(`${origin}/healthz`))) {
+    if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}:\n${output}`);
+    if (Date.now() - since > READY_MS) {
+      await stop('SIGKILL');
+      throw new Error(`the server did not answer within ${READY_MS} ms:\n${output}`);
+    }
+    await sleep(50);
+  }
+  return { origin, endpoint, stop, output: () => output };
+}
+
+async function answers(url) {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false;
+  }
+}

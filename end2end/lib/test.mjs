@@ -1,0 +1,60 @@
+// What every browser test has: a server, a second browser, and a guard who hears what pages complain about.
+import { test as base, expect, chromium } from '@playwright/test';
+import { browserOptions } from './browser.mjs';
+import { startServer } from './server.mjs';
+
+export { expect };
+
+export const test = base.extend({
+  /** One server for all tests of a worker; a test that harms its server starts one of its own. */
+  server: [
+    async ({}, use) => {
+      const server = await startServer();
+      await use(server);
+      await server.stop();
+    },
+    { scope: 'worker' },
+  ],
+
+  /** A second browser: another process, with nothing in common with the first. */
+  otherBrowser: [
+    async ({}, use) => {
+      const browser = await chromium.launch(browserOptions);
+      await use(browser);
+      await browser.close();
+    },
+    { scope: 'worker' },
+  ],
+
+  baseURL: async ({ server }, use) => use(server.origin),
+
+  /** Complaints that a test expects, as regular expressions. Everything else on a console fails the test. */
+  tolerated: [[], { option: true }],
+
+  complaints: async ({ tolerated }, use) => {
+    const heard = [];
+    await use(heard);
+    expect(heard.filter((text) => !tolerated.some((pattern) => pattern.test(text)))).toEqual([]);
+  },
+
+  context: async ({ context, complaints }, use) => {
+    guard(context, complaints);
+    await use(context);
+  },
+
+  /** A page in the second browser. */
+  otherPage: async ({ otherBrowser, server, complaints }, use) => {
+    const context = await otherBrowser.newContext({ baseURL: server.origin, locale: 'en-US' });
+    guard(context, complaints);
+    await use(await context.newPage());
+    await context.close();
+  },
+});
+
+/** Notes what pages of `context` complain about: console errors and warnings, uncaught exceptions. */
+export function guard(context, complaints) {
+  context.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  context.on('weberror', (error) => complaints.push(`uncaught: ${error.error()}`));
+}

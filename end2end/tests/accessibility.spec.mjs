@@ -1,0 +1,36 @@
+import { createRequire } from 'node:module';
+import { test, expect } from '../lib/test.mjs';
+import { enter, fresh, line, say } from '../lib/room.mjs';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** What axe finds on `page` that keeps somebody out. */
+async function barriers(page) {
+  await page.evaluate(await import('node:fs').then((fs) => fs.readFileSync(axe, 'utf8')));
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+}
+
+for (const locale of ['en-US', 'zh-CN']) {
+  test.describe(`in ${locale}`, () => {
+    test.use({ locale, tolerated: [/status of 404/] });
+
+    for (const address of ['/', '/overlay/demo', '/room/nowhere']) {
+      test(`${address} keeps nobody out`, async ({ page }) => {
+        await page.goto(address);
+        expect(await barriers(page)).toEqual([]);
+      });
+    }
+
+    test('a room with danmu keeps nobody out', async ({ page }) => {
+      await enter(page);
+      const text = fresh('read me aloud');
+      await say(page, text);
+      await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+      await say(page, '');
+      expect(await barriers(page)).toEqual([]);
+    });
+  });
+}

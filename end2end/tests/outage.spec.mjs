@@ -1,0 +1,36 @@
+import { test, expect } from '../lib/test.mjs';
+import { startServer } from '../lib/server.mjs';
+import { enter, fresh, input, line, problem, say } from '../lib/room.mjs';
+
+test.describe('when the stream cannot be reached', () => {
+  test.use({ tolerated: [/ERR_FAILED/, /ERR_CONNECTION/] });
+
+  test('the text is given back with the reason, and can be sent again', async ({ page }) => {
+    await enter(page);
+    // Credentials first: it is the stream that is to be down, not the vending machine.
+    await say(page, fresh('all is well'));
+    await expect(page.locator('[data-chat] li[data-state=confirmed]').first()).toBeVisible();
+    await page.route('**/aws/**', (route) => route.abort());
+    const text = fresh('into the void');
+    await say(page, text);
+    await expect(line(page, text)).toHaveAttribute('data-state', 'failed', { timeout: 15_000 });
+    await expect(input(page)).toHaveValue(text);
+    await expect(problem(page)).not.toHaveText('');
+    await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'reconnecting');
+
+    await page.unroute('**/aws/**');
+    await input(page).press('Enter');
+    await expect(line(page, text).and(page.locator('[data-state=confirmed]'))).toHaveCount(1);
+    await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 15_000 });
+  });
+
+  test('a server that is gone costs the viewer no word', async ({ page }) => {
+    const server = await startServer();
+    await enter(page, `${server.origin}/room/demo`);
+    await server.stop('SIGKILL');
+    const text = fresh('is anybody there');
+    await say(page, text);
+    await expect(input(page)).toHaveValue(text, { timeout: 15_000 });
+    await expect(problem(page)).not.toHaveText('');
+  });
+});

@@ -1,0 +1,96 @@
+import { test, expect } from '../lib/test.mjs';
+import { drawn, enter, fresh, input, line, lines, say } from '../lib/room.mjs';
+
+test('a danmu typed in one browser flies in the other', async ({ page, otherPage }) => {
+  await enter(page);
+  await enter(otherPage);
+  const text = fresh('hello from the other side');
+  await say(page, text);
+
+  const own = line(page, text);
+  await expect(own).toHaveCount(1, { timeout: 500 });
+  await expect(own).toHaveAttribute('data-own', 'true');
+  await expect(own).toHaveAttribute('data-state', 'confirmed');
+  await expect(input(page)).toHaveValue('');
+
+  const there = line(otherPage, text);
+  await expect(there).toHaveCount(1);
+  await expect(there).not.toHaveAttribute('data-own', 'true');
+  const id = await there.getAttribute('data-id');
+  expect(await own.getAttribute('data-id')).toBe(id);
+  await drawn(page, id);
+  await drawn(otherPage, id);
+  // What comes back off the stream is the line that was there already.
+  await expect(own).toHaveCount(1);
+});
+
+test('a danmu is marked as on its way until the stream has it', async ({ page }) => {
+  await enter(page);
+  await input(page).focus();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/aws/**', async (route) => {
+    const target = route.request().headers()['x-amz-target'] ?? '';
+    if (target.includes('PutRecord')) await held;
+    await route.continue();
+  });
+  const text = fresh('in flight');
+  await say(page, text);
+  await expect(line(page, text)).toHaveAttribute('data-state', 'pending');
+  release();
+  await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+  await page.unrouteAll({ behavior: 'wait' });
+});
+
+test('a whole room can be used with the keyboard alone', async ({ page }) => {
+  await enter(page);
+  await page.keyboard.press('Tab');
+  await expect(page.locator('a.skip')).toBeFocused();
+  await page.keyboard.press('Enter');
+  for (let presses = 0; presses < 6 && !(await isFocused(input(page))); presses += 1) await page.keyboard.press('Tab');
+  await expect(input(page)).toBeFocused();
+  const text = fresh('no mouse');
+  await page.keyboard.type(text);
+  await page.keyboard.press('Enter');
+  await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+  await expect(input(page)).toBeFocused();
+});
+
+const isFocused = (locator) => locator.evaluate((element) => element === document.activeElement);
+
+test('a burst arrives whole, in order, and once', async ({ page, otherPage }) => {
+  await enter(page);
+  await enter(otherPage);
+  const mark = fresh('burst');
+  const texts = Array.from({ length: 20 }, (_, n) => `${mark} #${n}.`);
+  for (const text of texts) await say(page, text);
+  const arrived = line(otherPage, mark);
+  await expect(arrived).toHaveCount(texts.length);
+  expect((await arrived.locator('.said').allInnerTexts()).map((text) => text.trim())).toEqual(texts);
+  await expect(lines(page).filter({ hasText: mark })).toHaveCount(texts.length);
+  await expect(page.locator('[data-chat] li[data-state=pending]')).toHaveCount(0);
+});
+
+test('Chinese and emoji arrive as they were written', async ({ page, otherPage }) => {
+  await enter(page);
+  await enter(otherPage);
+  const text = fresh('前方高能 👩‍👩‍👧‍👦 ñ العربية');
+  await say(page, text);
+  await expect(line(otherPage, text).locator('.said')).toHaveText(text);
+});
+
+test('the first page leads into the room', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('link', { name: /demo/i }).click();
+  await expect(page).toHaveURL(/\/room\/demo$/);
+  await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
+  const text = fresh('through the front door');
+  await say(page, text);
+  await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+});
+
+test('the sample clip plays', async ({ page }) => {
+  await enter(page);
+  const video = page.locator('video');
+  await expect.poll(() => video.evaluate((video) => video.currentTime), { timeout: 10_000 }).toBeGreaterThan(0.2);
+});
