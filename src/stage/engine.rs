@@ -87,7 +87,7 @@ impl<T> Stage<T> {
         // Those that wait already choose first.
         self.tick(now);
         let time = self.clock.read(now);
-        let item = Item { width: item.width.max(1.0).min(1e6), height: item.height.max(1.0).min(1e6), ..item };
+        let item = item.sane();
         self.stats.pushed += 1;
         match self.seat(&item, time) {
             Some(seat) => {

@@ -2,6 +2,23 @@
 
 pub use crate::record::Mode;
 
+/// Beyond any picture; sums of it are still exact enough.
+const MAX_LENGTH: f32 = 1e6;
+
+/// An hour.
+const MAX_TIME: f64 = 3.6e6;
+
+/// The nearest value in the range; the least for NaN, which `clamp` would pass on.
+fn within<N: PartialOrd>(value: N, least: N, most: N) -> N {
+    if value > most {
+        most
+    } else if value > least {
+        value
+    } else {
+        least
+    }
+}
+
 /// Who is placed first when there is not room for all. The greater one goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -27,6 +44,14 @@ pub struct Item {
     pub mode: Mode,
     /// Whom it may pass while waiting.
     pub priority: Priority,
+}
+
+impl Item {
+    /// The same with a size that a picture can have.
+    pub(super) fn sane(self) -> Self {
+        let (width, height) = (within(self.width, 1.0, MAX_LENGTH), within(self.height, 1.0, MAX_LENGTH));
+        Self { width, height, ..self }
+    }
 }
 
 /// What became of a danmu at once.
@@ -106,18 +131,15 @@ impl StageOptions {
 
     /// The same with every value in its range.
     pub(super) fn sane(self) -> Self {
-        // `max` and `min` return the other operand for NaN, `clamp` would pass it on.
-        let length = |value: f32, least: f32| value.max(least).min(1e6);
-        let time = |value: f64, least: f64| value.max(least).min(3.6e6);
         Self {
-            width: length(self.width, 0.0),
-            height: length(self.height, 0.0),
-            lane_height: length(self.lane_height, 1.0),
-            area: self.area.max(0.0).min(1.0),
-            scroll_ms: time(self.scroll_ms, 1.0),
-            fixed_ms: time(self.fixed_ms, 1.0),
-            gap: length(self.gap, 0.0),
-            max_wait_ms: time(self.max_wait_ms, 0.0),
+            width: within(self.width, 0.0, MAX_LENGTH),
+            height: within(self.height, 0.0, MAX_LENGTH),
+            lane_height: within(self.lane_height, 1.0, MAX_LENGTH),
+            area: within(self.area, 0.0, 1.0),
+            scroll_ms: within(self.scroll_ms, 1.0, MAX_TIME),
+            fixed_ms: within(self.fixed_ms, 1.0, MAX_TIME),
+            gap: within(self.gap, 0.0, MAX_LENGTH),
+            max_wait_ms: within(self.max_wait_ms, 0.0, MAX_TIME),
             max_waiting: self.max_waiting,
         }
     }

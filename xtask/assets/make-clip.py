@@ -26,7 +26,6 @@ random = np.random.default_rng(20)
 W, H = WIDTH // 2, HEIGHT // 2
 X = (np.arange(W) + 0.5)[None, :] / H
 Y = (np.arange(H) + 0.5)[:, None] / H
-ASPECT = W / H
 
 
 def smooth(value, low, high):
@@ -123,7 +122,9 @@ def water(above, phase):
     depth = np.clip((rows / H - HORIZON) / (1 - HORIZON), 0, 1)
     # Perspective: waves are finer near the horizon.
     p = 1 / (depth + 0.07)
-    ripple = wave(X, phase, [(0.5, 0.8, 1, 0.1), (0.3, 1.9, -2, 0.6)]) + wave(p[:, None] * 0.42 + 0.13 * X, phase, [(0.8, 1, 3, 0), (0.45, 2.3, -4, 0.3), (0.3, 3.9, 6, 0.7)])
+    swell = wave(X, phase, [(0.5, 0.8, 1, 0.1), (0.3, 1.9, -2, 0.6)])
+    crests = [(0.8, 1, 3, 0), (0.45, 2.3, -4, 0.3), (0.3, 3.9, 6, 0.7)]
+    ripple = swell + wave(p[:, None] * 0.42 + 0.13 * X, phase, crests)
     source = HORIZON - (depth * 0.62)[:, None] * HORIZON + ripple * (0.004 + 0.022 * depth[:, None])
     y = np.clip(source * H, 0, int(HORIZON * H) - 1)
     y0 = np.floor(y).astype(int)

@@ -13,6 +13,8 @@
 //! brought up to date at most four times a second, and the event `danmu:shown`, whose detail is the id of a danmu, in the
 //! first frame in which any of it is in the picture.
 
+#![allow(dead_code, reason = "a component of its own: a page uses what it needs of it")]
+
 mod report;
 mod sprite;
 mod surface;

@@ -150,20 +150,20 @@ impl Surface {
     }
 
     pub(super) fn set_opacity(&self, opacity: f32) {
-        // `max` and `min` make a number of NaN, `clamp` would not.
-        let opacity = opacity.max(0.0).min(1.0);
-        // Fails for a read-only style only.
-        let _ = self.canvas.style().set_property("opacity", &opacity.to_string());
+        // Fails for a read-only style only; what is no number is ignored as no value of CSS.
+        let _ = self.canvas.style().set_property("opacity", &opacity.clamp(0.0, 1.0).to_string());
     }
 
     pub(super) fn set_area(&self, area: f32) {
-        self.stage.borrow_mut().set_area(area.max(0.1).min(1.0), self.performance.now());
+        self.stage.borrow_mut().set_area(area.clamp(0.1, 1.0), self.performance.now());
         self.wake();
     }
 
     pub(super) fn set_scale(&self, scale: f32) {
-        self.scale.set(scale.max(0.5).min(2.0));
-        self.fit();
+        if scale.is_finite() {
+            self.scale.set(scale.clamp(0.5, 2.0));
+            self.fit();
+        }
     }
 
     pub(super) fn stats(&self) -> OverlayStats {
@@ -182,7 +182,7 @@ impl Surface {
         if width <= 0 || height <= 0 {
             return;
         }
-        let ratio = self.window.device_pixel_ratio().max(0.5).min(4.0);
+        let ratio = self.pixel_ratio();
         self.ratio.set(ratio);
         let pixels = |length: i32| (f64::from(length) * ratio).round() as u32;
         // Setting either clears the canvas, even to what it was.
@@ -199,6 +199,10 @@ impl Surface {
         self.wake();
     }
 
+    fn pixel_ratio(&self) -> f64 {
+        self.window.device_pixel_ratio().clamp(0.5, 4.0)
+    }
+
     /// Asks for a frame unless one is on its way.
     fn wake(&self) {
         if self.frame.get().is_none() {
@@ -209,7 +213,7 @@ impl Surface {
 
     fn on_frame(&self, now: f64) {
         self.frame.set(None);
-        if self.ratio.get() != self.window.device_pixel_ratio().max(0.5).min(4.0) {
+        if self.ratio.get() != self.pixel_ratio() {
             self.fit();
         }
         let mut first_seen = Vec::new();
