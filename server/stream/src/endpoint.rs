@@ -130,7 +130,10 @@ impl Endpoint {
     }
 
     /// The data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`. Never STS,
-    /// the control plane or the root key. Nest it under any path: signatures are verified over the path that the client saw.
+    /// the control plane or the root key.
+    ///
+    /// Mount it with `nest_service("/aws", …)`, under any path: signatures are verified over the path that the client saw.
+    /// (`nest` would not match the path with a slash at its end.)
     pub fn public_router(&self) -> Router {
         http::router(Arc::clone(&self.inner), Door::Public)
     }

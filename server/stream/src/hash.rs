@@ -20,8 +20,8 @@ pub(crate) fn parse_hash_key(text: &str) -> Option<u128> {
 /// The ranges, both ends included, of `count` new shards. Empty for a count of 0.
 pub(crate) fn uniform_ranges(count: u32) -> impl Iterator<Item = (u128, u128)> {
     let shards = u128::from(count.max(1));
-    // 2^128 / shards without the number 2^128.
-    let width = u128::MAX / shards + u128::from(u128::MAX % shards == shards - 1);
+    // 2^128 / shards without the number 2^128; for one shard it wraps to 0 and is not used.
+    let width = (u128::MAX / shards).wrapping_add(u128::from(u128::MAX % shards == shards - 1));
     (0..u128::from(count)).map(move |index| {
         let start = index.wrapping_mul(width);
         let end = if index + 1 == shards { u128::MAX } else { (index + 1).wrapping_mul(width).wrapping_sub(1) };

@@ -1,1 +1,10 @@
+//! The endpoint as its clients meet it: over HTTP, through the AWS SDK and through requests made by hand.
 
+mod durability;
+mod limits;
+mod operations;
+mod protocol;
+mod resharding;
+mod security;
+mod sessions;
+mod world;

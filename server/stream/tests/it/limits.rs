@@ -1,0 +1,185 @@
+//! What a record, a request and a shard may hold.
+
+use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::world::{STREAM, Test, World};
+
+const SHARD: &str = "shardId-000000000000";
+const MIB: usize = 1024 * 1024;
+
+fn record(size: usize) -> Value {
+    json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": STANDARD.encode(vec![b'x'; size]) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mebibyte_is_taken_and_one_byte_more_is_not() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let over = world.call(&root, "PutRecord", record(MIB + 1)).await?;
+    assert_eq!(over.error(), (400, "ValidationException".to_owned()));
+    assert!(over.message().contains("1048577 bytes") && over.message().contains("1048576"), "{}", over.message());
+    let exact = world.call(&root, "PutRecord", record(MIB)).await?;
+    assert_eq!(exact.status, 200, "{}", exact.text());
+    let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    assert_eq!(world.get(&root, &iterator).await?.texts()?[0].len(), MIB);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_records_are_taken_and_one_more_is_not() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let request = |count: usize, size: usize| {
+        let entry = json!({ "PartitionKey": "room", "Data": STANDARD.encode(vec![b'x'; size]) });
+        json!({ "StreamName": STREAM, "Records": vec![entry; count] })
+    };
+    let over = world.call(&root, "PutRecords", request(501, 1)).await?;
+    assert_eq!(over.error(), (400, "ValidationException".to_owned()));
+    let none = world.call(&root, "PutRecords", request(0, 1)).await?;
+    assert_eq!(none.error(), (400, "ValidationException".to_owned()));
+    let heavy = world.call(&root, "PutRecords", request(6, MIB)).await?;
+    assert_eq!(heavy.error(), (400, "InvalidArgumentException".to_owned()));
+    assert_eq!(world.call(&root, "PutRecords", request(500, 1)).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_over_a_shards_limit_fail_one_by_one() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let entry = json!({ "PartitionKey": "room", "Data": STANDARD.encode(vec![b'x'; MIB / 2]) });
+    let put = world.call(&root, "PutRecords", json!({ "StreamName": STREAM, "Records": vec![entry; 4] })).await?;
+    let put = put.json()?;
+    assert_eq!(put["FailedRecordCount"], 3);
+    assert!(put["Records"][0]["SequenceNumber"].is_string());
+    assert_eq!(put["Records"][3]["ErrorCode"], "ProvisionedThroughputExceededException");
+    assert_eq!(
+        put["Records"][3]["ErrorMessage"],
+        "Rate exceeded for shard shardId-000000000000 in stream danmu under account 000000000000."
+    );
+    let single = world.call(&root, "PutRecord", record(MIB)).await?;
+    assert_eq!(single.error(), (400, "ProvisionedThroughputExceededException".to_owned()));
+    assert_eq!(world.endpoint.metrics().records_throttled, 4);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_outside_its_limits_is_refused_with_the_member_and_the_rule() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    for (change, name, part) in [
+        (json!({ "PartitionKey": "" }), "ValidationException", "partitionKey"),
+        (json!({ "PartitionKey": "x".repeat(257) }), "ValidationException", "256"),
+        (json!({ "PartitionKey": null }), "ValidationException", "partitionKey"),
+        (json!({ "PartitionKey": 7 }), "SerializationException", "string"),
+        (json!({ "Data": null }), "ValidationException", "data"),
+        (json!({ "Data": "?" }), "SerializationException", ""),
+        (json!({ "ExplicitHashKey": "-1" }), "InvalidArgumentException", "ExplicitHashKey"),
+        (json!({ "ExplicitHashKey": "340282366920938463463374607431768211456" }), "InvalidArgumentException", "2^128"),
+        (json!({ "StreamName": "no such" }), "ValidationException", "streamName"),
+        (json!({ "StreamName": "nowhere" }), "ResourceNotFoundException", "nowhere"),
+        (json!({ "StreamName": null }), "InvalidArgumentException", "StreamName"),
+        (
+            json!({ "StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/other" }),
+            "InvalidArgumentException",
+            "same",
+        ),
+        (
+            json!({ "StreamARN": "arn:aws:kinesis:eu-west-1:000000000000:stream/danmu" }),
+            "InvalidArgumentException",
+            "region",
+        ),
+    ] {
+        let mut body = record(3);
+        if let (Some(body), Some(change)) = (body.as_object_mut(), change.as_object()) {
+            body.extend(change.clone());
+        }
+        let answer = world.call(&root, "PutRecord", body).await?;
+        assert_eq!(answer.error(), (400, name.to_owned()), "{change}: {}", answer.text());
+        assert!(answer.message().contains(part), "{change}: {}", answer.message());
+    }
+    assert_eq!(world.call(&root, "PutRecord", record(0)).await?.status, 200, "an empty record is a record");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strict_refuses_the_sixth_read_of_a_second() -> Test {
+    let world = World::start_with(1, |options| options.strict_reads = true).await?;
+    let root = world.root();
+    let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    let reads = (0..8).map(|_| world.get(&root, &iterator));
+    let mut answers = Vec::new();
+    for read in reads {
+        answers.push(read.await?.error());
+    }
+    let refused = (400, "ProvisionedThroughputExceededException".to_owned());
+    assert!(answers[..5].iter().all(|answer| answer.0 == 200), "{answers:?}");
+    assert!(answers[5..].contains(&refused), "{answers:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_over_the_limit_waits_and_sees_what_came_meanwhile() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    for _ in 0..5 {
+        assert_eq!(world.get(&root, &iterator).await?.status, 200);
+    }
+    let started = Instant::now();
+    let (read, put) = tokio::join!(world.get(&root, &iterator), async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        world.put(&root, "room", "fresh").await
+    });
+    put?;
+    let (waited, read) = (started.elapsed(), read?);
+    assert_eq!(read.texts()?, ["fresh"], "a waiting read looks at the log after its wait");
+    assert!(waited >= Duration::from_millis(100) && waited < Duration::from_secs(1), "{waited:?}");
+    assert!(world.endpoint.metrics().reads_delayed >= 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_waiting_reads_are_refused_after_a_second() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    let started = Instant::now();
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let ask = world.ask(&root).kinesis("GetRecords", &json!({ "ShardIterator": iterator }));
+        reads.spawn(ask.send());
+    }
+    let mut refused = 0;
+    while let Some(answer) = reads.join_next().await {
+        let answer = answer??;
+        if answer.status != 200 {
+            assert_eq!(answer.error(), (400, "ProvisionedThroughputExceededException".to_owned()));
+            refused += 1;
+        }
+    }
+    let took = started.elapsed();
+    assert!((4..=8).contains(&refused), "5 at once and 5 within a second are served; {refused} of 16 were refused");
+    assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(world.endpoint.metrics().reads_throttled, refused);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_retention_is_gone() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    world.put(&root, "room", "old").await?;
+    world.clock.by_seconds(23 * 3600);
+    world.put(&root, "room", "young").await?;
+    world.clock.by_seconds(2 * 3600);
+    let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    assert_eq!(world.get(&root, &iterator).await?.texts()?, ["young"], "before the trim");
+    assert_eq!(world.endpoint.trim().await?, 1);
+    assert_eq!(world.get(&root, &iterator).await?.texts()?, ["young"], "after the trim");
+    assert_eq!(world.endpoint.trim().await?, 0);
+    Ok(())
+}

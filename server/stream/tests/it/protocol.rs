@@ -1,0 +1,123 @@
+//! What travels: headers, preflights, broken bodies.
+
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use serde_json::json;
+
+use crate::world::{STREAM, Test, World, send};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_is_answered_as_the_real_service_does() -> Test {
+    let world = World::start().await?;
+    for url in [format!("http://{}/", world.own), format!("http://{}/aws/", world.public)] {
+        let request = Request::builder()
+            .method(Method::OPTIONS)
+            .uri(&url)
+            .header("origin", "https://page.example")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type,x-amz-date,x-amz-target");
+        let answer = send(request.body(Full::new(Bytes::new()))?).await?;
+        assert_eq!(answer.status, StatusCode::OK, "{url}");
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!(header("access-control-allow-origin"), "*");
+        assert_eq!(header("access-control-allow-headers"), "authorization,content-type,x-amz-date,x-amz-target");
+        assert_eq!(header("access-control-allow-methods"), "POST");
+        assert_eq!(header("access-control-max-age"), "172800");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_carries_its_id_the_time_and_what_a_browser_may_read() -> Test {
+    let world = World::start().await?;
+    world.clock.by_seconds(-86_400);
+    let mut ask = world.ask(&world.root()).kinesis("ListShards", &json!({ "StreamName": STREAM }));
+    ask.late_headers.push(("origin".to_owned(), "https://page.example".to_owned()));
+    let answer = ask.send().await?;
+    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(header("content-type"), "application/x-amz-json-1.1");
+    assert_eq!(header("x-amzn-requestid").len(), 36);
+    assert!(header("x-amz-id-2").len() >= 64);
+    assert_eq!(header("access-control-allow-origin"), "*");
+    assert_eq!(
+        header("access-control-expose-headers"),
+        "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date"
+    );
+    let date = chrono::DateTime::parse_from_rfc2822(header("date"))?.timestamp();
+    let yesterday = danmu_stream::Clock::now_ms(&*world.clock) / 1000;
+    assert!((yesterday - date).abs() <= 2, "the date is the endpoint's: {date}, {yesterday}");
+    assert_eq!(answer.headers.get_all("date").iter().count(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_bodies_are_refused_and_never_a_panic() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let deep = "[".repeat(100_000);
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\"text\"",
+        b"{\"StreamName\":\"danmu\",\"PartitionKey\":\"\xff\xfe\",\"Data\":\"aGk=\"}",
+        b"{\"StreamName\":\"danmu\",\"PartitionKey\":\"\\ud800\",\"Data\":\"aGk=\"}",
+        b"{\"StreamName\":{},\"PartitionKey\":\"a\",\"Data\":\"aGk=\"}",
+        deep.as_bytes(),
+    ];
+    for operation in
+        ["PutRecord", "PutRecords", "GetRecords", "GetShardIterator", "ListShards", "CreateStream", "SplitShard"]
+    {
+        for body in bodies {
+            let answer = world.ask(&root).kinesis_raw(operation, body.to_vec()).send().await?;
+            let text = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
+            let (status, name) = answer.error();
+            assert_eq!(status, 400, "{operation} {text}: {}", answer.text());
+            assert!(!name.is_empty(), "{operation} {text}: {}", answer.text());
+            if !body.starts_with(b"{\"") {
+                assert_eq!(name, "SerializationException", "{operation} {text}: {}", answer.text());
+            }
+        }
+    }
+    let put = world.put(&root, "room", "alive").await?;
+    assert_eq!(put.status, 200);
+    assert!(world.endpoint.metrics().rejected["SerializationException"] > 50);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_offered_is_refused_by_name() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let unknown = world.call(&root, "BakeBread", json!({})).await?;
+    assert_eq!(unknown.error(), (400, "UnknownOperationException".to_owned()));
+
+    let mut other = world.ask(&root).kinesis("PutRecord", &json!({}));
+    other.headers.insert("x-amz-target".to_owned(), "DynamoDB_20120810.PutItem".to_owned());
+    assert_eq!(other.send().await?.error(), (400, "UnknownOperationException".to_owned()));
+
+    let mut cbor = world.ask(&root).kinesis("PutRecord", &json!({}));
+    cbor.headers.insert("content-type".to_owned(), "application/x-amz-cbor-1.1".to_owned());
+    assert_eq!(cbor.send().await?.error(), (415, "UnsupportedMediaTypeException".to_owned()));
+
+    let get = Request::get(format!("http://{}/", world.own)).body(Full::new(Bytes::new()))?;
+    assert_eq!(send(get).await?.error().1, "UnknownOperationException");
+    let sts = world.ask(&root).sts("Action=DeleteAccount&Version=2011-06-15".to_owned()).send().await?;
+    assert!(sts.text().contains("<Code>InvalidAction</Code>"), "{}", sts.text());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_and_headers_without_end_are_cut() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let large = world.ask(&root).kinesis_raw("PutRecords", vec![b' '; danmu_stream::MAX_BODY + 1]).send().await?;
+    assert_eq!(large.error(), (413, "RequestEntityTooLargeException".to_owned()));
+    let mut ask = world.ask(&root).kinesis("ListShards", &json!({ "StreamName": STREAM }));
+    ask.late_headers.push(("x-padding".to_owned(), "x".repeat(danmu_stream::MAX_HEADERS)));
+    assert_eq!(ask.send().await?.error(), (413, "RequestEntityTooLargeException".to_owned()));
+    Ok(())
+}

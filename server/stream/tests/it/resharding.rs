@@ -1,0 +1,167 @@
+//! Splitting and merging, while others write.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use aws_sdk_kinesis::{
+    Client,
+    error::ProvideErrorMetadata,
+    primitives::Blob,
+    types::{PutRecordsRequestEntry, ShardFilter, ShardFilterType, ShardIteratorType},
+};
+
+use crate::world::{Failure, STREAM, Test, World};
+
+const MIDDLE: &str = "170141183460469231731687303715884105728";
+
+/// Reads a shard from its beginning to its end; says what was in it and who its children are. An open shard ends when a
+/// read brings nothing.
+async fn read_to_end(kinesis: &Client, shard: &str) -> Result<(Vec<(String, String)>, Vec<String>), Failure> {
+    let iterator = kinesis.get_shard_iterator().stream_name(STREAM).shard_id(shard);
+    let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await?;
+    let mut next = iterator.shard_iterator;
+    let mut records = Vec::new();
+    while let Some(iterator) = next {
+        let page = kinesis.get_records().shard_iterator(iterator).send().await?;
+        for record in page.records() {
+            let text = String::from_utf8(record.data.as_ref().to_vec())?;
+            records.push((record.sequence_number.clone(), text));
+        }
+        let children: Vec<_> = page.child_shards().iter().map(|child| child.shard_id.clone()).collect();
+        if page.next_shard_iterator.is_none() {
+            return Ok((records, children));
+        }
+        if page.records().is_empty() {
+            break;
+        }
+        next = page.next_shard_iterator;
+    }
+    Ok((records, Vec::new()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_shard_is_read_to_its_end_and_then_its_children() -> Test {
+    let world = World::start().await?;
+    let kinesis = world.kinesis(&world.root());
+    let put =
+        |text: &'static str| kinesis.put_record().stream_name(STREAM).partition_key(text).data(Blob::new(text)).send();
+    put("before").await?;
+    kinesis
+        .split_shard()
+        .stream_name(STREAM)
+        .shard_to_split("shardId-000000000000")
+        .new_starting_hash_key(MIDDLE)
+        .send()
+        .await?;
+    let after = put("after").await?;
+    assert_ne!(after.shard_id, "shardId-000000000000");
+
+    let (records, children) = read_to_end(&kinesis, "shardId-000000000000").await?;
+    assert_eq!(records.len(), 1);
+    assert_eq!(children, ["shardId-000000000001", "shardId-000000000002"]);
+    let (records, _) = read_to_end(&kinesis, &after.shard_id).await?;
+    assert_eq!(records[0].0, after.sequence_number);
+
+    let listed = kinesis.list_shards().stream_name(STREAM).send().await?;
+    let parent = &listed.shards()[0];
+    let ending = parent.sequence_number_range.as_ref().and_then(|range| range.ending_sequence_number.clone());
+    assert!(ending.ok_or("the parent has no end")? < after.sequence_number);
+    assert_eq!(listed.shards()[1].parent_shard_id.as_deref(), Some("shardId-000000000000"));
+    let latest = ShardFilter::builder().r#type(ShardFilterType::AtLatest).build()?;
+    let latest = kinesis.list_shards().stream_name(STREAM).shard_filter(latest).send().await?;
+    assert_eq!(latest.shards().len(), 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_split_or_merged_is_refused() -> Test {
+    let world = World::start_with(3, |_| {}).await?;
+    let kinesis = world.kinesis(&world.root());
+    let split = |shard: &'static str, key: &'static str| {
+        kinesis.split_shard().stream_name(STREAM).shard_to_split(shard).new_starting_hash_key(key).send()
+    };
+    let merge = |shard: &'static str, other: &'static str| {
+        kinesis.merge_shards().stream_name(STREAM).shard_to_merge(shard).adjacent_shard_to_merge(other).send()
+    };
+    for key in ["0", "1", MIDDLE, "-1", "x"] {
+        let error = split("shardId-000000000000", key).await.err().ok_or(key)?;
+        assert_eq!(error.code(), Some("InvalidArgumentException"), "{key}");
+    }
+    let error = merge("shardId-000000000000", "shardId-000000000002").await.err().ok_or("merged strangers")?;
+    assert_eq!(error.code(), Some("InvalidArgumentException"));
+    let error = merge("shardId-000000000000", "shardId-000000000000").await.err().ok_or("merged with itself")?;
+    assert_eq!(error.code(), Some("InvalidArgumentException"));
+    merge("shardId-000000000001", "shardId-000000000000").await?;
+    let error = split("shardId-000000000000", "7").await.err().ok_or("split a closed shard")?;
+    assert_eq!(error.code(), Some("ResourceInUseException"));
+    let error = split("shardId-000000000099", "7").await.err().ok_or("split nothing")?;
+    assert_eq!(error.code(), Some("ResourceNotFoundException"));
+    Ok(())
+}
+
+/// Puts `texts` under keys of their own, trying again what was refused.
+async fn put_all(kinesis: Client, mut texts: VecDeque<String>) -> Result<(), Failure> {
+    while !texts.is_empty() {
+        let batch: Vec<_> = texts.drain(..texts.len().min(100)).collect();
+        let entry = |text: &String| {
+            PutRecordsRequestEntry::builder().partition_key(text).data(Blob::new(text.as_str())).build()
+        };
+        let entries = batch.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let put = kinesis.put_records().stream_name(STREAM).set_records(Some(entries)).send().await?;
+        for (text, record) in batch.into_iter().zip(put.records()) {
+            if record.error_code.is_some() {
+                texts.push_back(text);
+            }
+        }
+        if put.failed_record_count > Some(0) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_records_survive_a_split_and_a_merge_among_four_writers() -> Test {
+    let world = World::start_with(4, |_| {}).await?;
+    let kinesis = world.kinesis(&world.root());
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let texts = (0..2500).map(|number| format!("{writer}-{number}")).collect();
+            tokio::spawn(put_all(kinesis.clone(), texts))
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let key = "42535295865117307932921825928971026432".parse::<u128>()?.to_string();
+    kinesis
+        .split_shard()
+        .stream_name(STREAM)
+        .shard_to_split("shardId-000000000000")
+        .new_starting_hash_key(key)
+        .send()
+        .await?;
+    kinesis
+        .merge_shards()
+        .stream_name(STREAM)
+        .shard_to_merge("shardId-000000000002")
+        .adjacent_shard_to_merge("shardId-000000000003")
+        .send()
+        .await?;
+    for writer in writers {
+        writer.await??;
+    }
+
+    let mut seen = BTreeMap::new();
+    let mut numbers = BTreeSet::new();
+    let shards = kinesis.list_shards().stream_name(STREAM).send().await?;
+    assert_eq!(shards.shards().len(), 7);
+    for shard in shards.shards() {
+        let (records, _) = read_to_end(&kinesis, &shard.shard_id).await?;
+        assert!(records.is_sorted_by(|one, other| one.0 < other.0), "out of order");
+        for (number, text) in records {
+            assert!(numbers.insert(number), "a sequence number was used twice");
+            *seen.entry(text).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(seen.len(), 10_000);
+    assert!(seen.values().all(|times| *times == 1), "a record came twice");
+    Ok(())
+}
