@@ -98,6 +98,19 @@ impl<T> Stage<T> {
         }
     }
 
+    /// Gives up a danmu before anybody measures it, if the waiting list is full of others that are no less important.
+    /// Answers whether it did. In a flood this saves the caller the work; such a one would hardly have found a lane.
+    pub fn turn_away(&mut self, priority: Priority, now: f64) -> bool {
+        self.tick(now);
+        let full = self.waiting.len() >= self.options.max_waiting
+            && self.waiting.last().is_some_and(|danmu| danmu.item.priority >= priority);
+        if full {
+            self.stats.pushed += 1;
+            self.stats.given_up += 1;
+        }
+        full
+    }
+
     /// Lets go of those that have left, places those that wait, gives up those that waited too long. Once a frame, before
     /// [`Stage::visible`].
     pub fn tick(&mut self, now: f64) {

@@ -113,6 +113,20 @@ fn a_full_waiting_list_keeps_the_more_important() {
 }
 
 #[test]
+fn a_full_waiting_list_turns_away_without_measuring() {
+    let mut stage = Stage::new(StageOptions { height: 40.0, max_waiting: 2, ..options() });
+    for id in 0..3 {
+        assert!(!stage.turn_away(Priority::Normal, 0.0));
+        stage.push(item(id, 500.0, Mode::Scroll), (), 0.0);
+    }
+    assert!(stage.turn_away(Priority::Normal, 0.0));
+    assert!(!stage.turn_away(Priority::Own, 0.0));
+    assert_eq!((stage.stats().pushed, stage.stats().given_up), (4, 1));
+    // Their time is over: there is room again.
+    assert!(!stage.turn_away(Priority::Normal, 1_001.0));
+}
+
+#[test]
 fn a_burst_of_ten_thousand_is_bounded_and_counted() {
     let mut stage = Stage::new(options());
     for id in 0..10_000 {

@@ -108,11 +108,16 @@ impl Surface {
             mode => mode,
         };
         let priority = if danmu.own { Priority::Own } else { Priority::Normal };
+        let now = self.performance.now();
+        if stage.turn_away(priority, now) {
+            self.wake();
+            return;
+        }
         let font_size = text::font_size(stage.options().height, self.scale.get());
         if let Some(sprite) = Sprite::new(danmu, font_size, &self.context) {
             let id = self.next_key.replace(self.next_key.get() + 1);
             let (width, height) = sprite.size();
-            stage.push(Item { id, width, height, mode, priority }, sprite, self.performance.now());
+            stage.push(Item { id, width, height, mode, priority }, sprite, now);
             self.wake();
         }
     }
