@@ -4,6 +4,7 @@
 pub mod args;
 pub mod bus;
 pub mod config;
+pub mod crowd;
 pub mod http;
 mod rooms;
 mod run;

@@ -1,0 +1,180 @@
+//! A simulated audience: viewers who come through the same door as everybody.
+//!
+//! Each asks the server for a session of its own, signs its puts with it, and says lifelike things at a lifelike rate,
+//! through the very Kinesis client that runs in the browser. It promises to be no burden that real viewers would not
+//! be: no request is made that a page would not make. It reads nothing, and knows nothing that a viewer does not.
+
+mod door;
+mod host;
+mod mood;
+mod tally;
+mod texts;
+mod viewer;
+
+use std::{rc::Rc, time::Duration};
+
+use danmu::room::{RoomId, RoomIdError};
+use thiserror::Error;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+
+pub use host::Native;
+use mood::Mood;
+use tally::Tally;
+pub use tally::Totals;
+use viewer::Viewer;
+
+/// How often it says how it goes.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How long puts that are under way at the end are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(20);
+
+/// What the audience is like.
+#[derive(Clone, Debug)]
+pub struct CrowdOptions {
+    /// Where the pages are, for example `http://127.0.0.1:3000`. Plain HTTP only.
+    pub url: String,
+    /// The room's id.
+    pub room: String,
+    /// How many viewers, 1 or more.
+    pub viewers: usize,
+    /// When to end by itself; without it, on Ctrl-C or SIGTERM.
+    pub duration: Option<Duration>,
+    /// Danmu of one viewer a minute, on average over all of them. A few say much, most say little.
+    pub rate: f64,
+}
+
+/// Why there is no audience.
+#[derive(Debug, Error)]
+pub enum CrowdError {
+    /// The address is not one that it can visit.
+    #[error("{0:?} cannot be visited: give the pages' address as http://host:port, without a path")]
+    Url(String),
+    /// The room's id is none.
+    #[error("no room: {0}")]
+    Room(#[from] RoomIdError),
+    /// Nobody would come.
+    #[error("a crowd of 0 viewers says nothing: give 1 or more")]
+    Nobody,
+    /// The rate is not a rate.
+    #[error("a rate of {0} a minute is none: give a number above 0, at most 600")]
+    Rate(f64),
+    /// The system refuses.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It broke down: a bug.
+    #[error("the crowd broke down: {0}")]
+    Broke(String),
+}
+
+/// Lets the audience in, and prints how it goes every few seconds. Returns what it did when it is over: at the end of
+/// the duration, on Ctrl-C, on SIGTERM, or when the returned future is dropped.
+///
+/// # Errors
+/// See [`CrowdError`]: only what keeps everybody out. What single viewers meet is counted.
+pub async fn run(options: CrowdOptions) -> Result<Totals, CrowdError> {
+    let room: RoomId = options.room.parse()?;
+    if options.viewers == 0 {
+        return Err(CrowdError::Nobody);
+    }
+    if !(options.rate > 0.0 && options.rate <= 600.0) {
+        return Err(CrowdError::Rate(options.rate));
+    }
+    let origin = origin(&options.url).ok_or_else(|| CrowdError::Url(options.url.clone()))?;
+    // The client is made for one thread, as a browser has it; the rest of the program needs not know.
+    let leaving = CancellationToken::new();
+    let guard = leaving.clone().drop_guard();
+    let crowd = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(LocalSet::new().block_on(&runtime, audience(options, room, origin, leaving)))
+    });
+    let totals = crowd.await.map_err(|error| CrowdError::Broke(error.to_string()))?;
+    drop(guard);
+    totals
+}
+
+async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: CancellationToken) -> Totals {
+    let host = Native::new();
+    let tally = Rc::new(Tally::default());
+    let mood = Rc::new(Mood::new(&host));
+    println!("crowd: {} viewers come to {origin}, room {}", options.viewers, room.as_str());
+    let viewers: Vec<_> = (0..options.viewers)
+        .map(|rank| {
+            let share = viewer::share(rank, options.viewers);
+            let viewer = Viewer::new(&host, &origin, &room, share * options.rate, &mood, &tally);
+            tokio::task::spawn_local(viewer.watch(leaving.clone()))
+        })
+        .collect();
+    let weather = tokio::task::spawn_local(Rc::clone(&mood).change(host));
+    let over = async {
+        match options.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut reports = tokio::time::interval(REPORT_EVERY);
+    reports.tick().await;
+    let mut over = std::pin::pin!(over);
+    let mut told = std::pin::pin!(told_to_end());
+    loop {
+        tokio::select! {
+            _ = reports.tick() => println!("crowd: {}", tally.report()),
+            () = &mut over => break,
+            () = &mut told => break,
+            () = leaving.cancelled() => break,
+        }
+    }
+    leaving.cancel();
+    weather.abort();
+    let farewell = async {
+        for viewer in viewers {
+            // A viewer that broke down has said its last word too.
+            let _ = viewer.await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, farewell).await;
+    println!("crowd: {} (in all)", tally.totals());
+    tally.totals()
+}
+
+/// Ctrl-C or SIGTERM. Where neither can be listened for, nobody tells.
+async fn told_to_end() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            () = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    interrupted.await;
+}
+
+/// `http://host:port`, if that is what it is.
+fn origin(url: &str) -> Option<String> {
+    let url = url.strip_suffix('/').unwrap_or(url);
+    let authority = url.strip_prefix("http://")?;
+    let plain = !authority.is_empty() && !authority.contains(['/', '?', '#', '@']);
+    (plain && url.parse::<http::Uri>().is_ok()).then(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_plain_address_of_a_site_is_visited() {
+        assert_eq!(origin("http://127.0.0.1:3000/").as_deref(), Some("http://127.0.0.1:3000"));
+        assert_eq!(origin("http://[::1]:3000").as_deref(), Some("http://[::1]:3000"));
+        for bad in
+            ["https://example.org", "127.0.0.1:3000", "http://", "http://h/room/demo", "http://u@h", "http://h?x"]
+        {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the audience has in common: the highlights of the show, and what was said last.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    time::Duration,
+};
+
+use danmu::kinesis::Host;
+
+use super::{
+    host::Native,
+    texts::{self, HIGHLIGHTS},
+};
+
+/// Quiet between two highlights, on average, and the length of one, in seconds.
+const QUIET_S: f64 = 40.0;
+const HIGHLIGHT_S: f64 = 8.0;
+/// How much more is said at a highlight.
+pub(super) const SURGE: f64 = 6.0;
+/// What is left for the quiet, so that the average over both is one.
+pub(super) const CALM: f64 = (QUIET_S + HIGHLIGHT_S) / (QUIET_S + HIGHLIGHT_S * SURGE);
+
+pub(super) struct Mood {
+    /// The highlight that is on.
+    highlight: Cell<Option<usize>>,
+    said: RefCell<VecDeque<String>>,
+}
+
+impl Mood {
+    pub(super) fn new(host: &Native) -> Self {
+        // It begins with one as often as not: whoever tries it out sees a wave soon.
+        let first = host.random() as usize % (2 * HIGHLIGHTS.len());
+        Self { highlight: Cell::new((first < HIGHLIGHTS.len()).then_some(first)), said: RefCell::default() }
+    }
+
+    /// Lets highlights come and go, for ever.
+    pub(super) async fn change(self: Rc<Self>, host: Native) {
+        let exponential = |mean: f64| Duration::from_secs_f64(-mean * (1.0 - host.fraction()).ln());
+        loop {
+            if self.highlight.get().is_some() {
+                host.sleep(Duration::from_secs_f64(HIGHLIGHT_S)).await;
+                self.highlight.set(None);
+            }
+            host.sleep(exponential(QUIET_S)).await;
+            self.highlight.set(Some(host.random() as usize % HIGHLIGHTS.len()));
+        }
+    }
+
+    /// How much is said now, by the average.
+    pub(super) fn pace(&self) -> f64 {
+        if self.highlight.get().is_some() { CALM * SURGE } else { CALM }
+    }
+
+    /// What somebody says now: at a highlight mostly what fits it; now and then what others have just said.
+    pub(super) fn text(&self, host: &Native) -> String {
+        let chance = host.fraction();
+        let copied = {
+            let said = self.said.borrow();
+            let pick = host.random() as usize % said.len().max(1);
+            said.get(pick).filter(|_| chance < 0.15).cloned()
+        };
+        let text = copied.unwrap_or_else(|| match self.highlight.get().and_then(|index| HIGHLIGHTS.get(index)) {
+            Some(theme) if chance < 0.85 => texts::any_of(theme, host),
+            _ => texts::small_talk(host),
+        });
+        let mut said = self.said.borrow_mut();
+        said.push_back(text.clone());
+        if said.len() > 12 {
+            said.pop_front();
+        }
+        text
+    }
+}
