@@ -96,11 +96,13 @@ impl ReadAllowance {
     }
 }
 
+type Gate = Arc<FairMutex<ReadAllowance>>;
+
 /// The readers' queues, one a shard.
 #[derive(Debug, Default)]
 pub(crate) struct ReadGates {
     strict: bool,
-    gates: Mutex<HashMap<(u64, u32), Arc<FairMutex<ReadAllowance>>>>,
+    gates: Mutex<HashMap<(u64, u32), Gate>>,
 }
 
 /// A read whose turn it is. The next one waits until this is dropped.

@@ -72,7 +72,7 @@ impl SequenceNumber {
         let bits = u128::from(middle) << 64 | u128::from(low);
         let shard = (bits >> 4) as u32;
         let sane = high >> 56 == LEAD && bits & 0xf == VERSION && high >> 16 & 0xf == u64::from(shard & 0xf);
-        sane.then(|| Self {
+        sane.then_some(Self {
             shard_created: high >> 20 & ((1 << SECONDS_BITS) - 1),
             shard,
             position: Position {

@@ -6,6 +6,7 @@
 //! statement allows is denied.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 /// The longest policy, characters. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
@@ -23,6 +24,37 @@ struct Statement {
     /// In lower case: actions are compared without regard to it.
     actions: Vec<String>,
     resources: Vec<String>,
+}
+
+/// Reads only what names each element once. A JSON value would keep the last of two and forget the other, which may have
+/// been the deny.
+#[derive(Deserialize)]
+struct Once {
+    #[serde(rename = "Version")]
+    _version: Option<IgnoredAny>,
+    #[serde(rename = "Id")]
+    _id: Option<IgnoredAny>,
+    #[serde(rename = "Statement")]
+    _statement: Option<OneOrMany>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(#[expect(dead_code, reason = "read to see whether it can be")] StatementOnce),
+    Many(#[expect(dead_code, reason = "read to see whether it can be")] Vec<StatementOnce>),
+}
+
+#[derive(Deserialize)]
+struct StatementOnce {
+    #[serde(rename = "Sid")]
+    _sid: Option<IgnoredAny>,
+    #[serde(rename = "Effect")]
+    _effect: Option<IgnoredAny>,
+    #[serde(rename = "Action")]
+    _action: Option<IgnoredAny>,
+    #[serde(rename = "Resource")]
+    _resource: Option<IgnoredAny>,
 }
 
 /// What a policy says about a request.
@@ -73,6 +105,8 @@ impl Policy {
         if statements.is_empty() {
             return Err(syntax("Statement is missing or empty"));
         }
+        // Everything else is known to be right by now.
+        serde_json::from_str::<Once>(text).map_err(|_| syntax("an element is given twice"))?;
         Ok(Self { statements })
     }
 
@@ -271,6 +305,13 @@ mod tests {
         ] {
             let error = policy(statement).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(name), "{statement}: {error}");
+        }
+        for twice in [
+            r#"{"Effect":"Deny","Effect":"Allow","Action":"*","Resource":"*"}"#,
+            r#"[{"Effect":"Allow","Action":"a:b","Resource":"*","Action":"*"}]"#,
+            r#"{"Effect":"Deny","Action":"*","Resource":"*"},"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}"#,
+        ] {
+            assert_eq!(policy(twice), Err(syntax("an element is given twice")), "{twice}");
         }
         assert!(Policy::parse(r#"{"Statement":[]}"#).is_err());
         assert!(Policy::parse("[").is_err());

@@ -130,3 +130,66 @@ fn refusal(error: BoxError) -> ApiError {
     }
     ApiError::new(kind, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_732_000_000_000;
+
+    fn verifier() -> Verifier {
+        let root = RootKey { access_key_id: "AKIAAAAAAAAAAAAAAAAA".to_owned(), secret_access_key: "s".repeat(40) };
+        let tokens = Tokens::new(&root);
+        Verifier::new(root, tokens, "us-east-1".to_owned())
+    }
+
+    /// Pieces of real headers and noise, in any order: closer to the parser's edges than noise alone.
+    fn header() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("AWS4-HMAC-SHA256 "),
+            Just("Credential="),
+            Just("AKIAAAAAAAAAAAAAAAAA/20241119/us-east-1/kinesis/aws4_request"),
+            Just("AKIAAAAAAAAAAAAAAAAA/"),
+            Just("SignedHeaders=host;x-amz-date"),
+            Just("SignedHeaders=;;"),
+            Just("Signature="),
+            Just("0123abcd"),
+            Just(", "),
+            Just("="),
+            Just("20241119T070640Z"),
+            Just("20241332T990000Z"),
+        ];
+        prop_oneof![
+            proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat()),
+            "[ -~]{0,60}",
+            "\\PC{0,20}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn whatever_is_sent_is_refused_and_never_a_panic(
+            authorization in proptest::option::of(header()),
+            date in proptest::option::of(header()),
+            token in proptest::option::of(header()),
+            path in "/[a-z%./0-9?&=+-]{0,30}",
+            body in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut request = Request::post(path).header("host", "localhost");
+            for (name, value) in [("authorization", &authorization), ("x-amz-date", &date), ("x-amz-security-token", &token)] {
+                if let Some(value) = value {
+                    request = request.header(name, value.as_bytes());
+                }
+            }
+            let Ok(request) = request.body(()) else { return Ok(()) };
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let parts = request.into_parts().0;
+            let verdict = runtime.block_on(verifier().verify(parts, Bytes::from(body), "kinesis", Door::Own, NOW_MS));
+            prop_assert!(verdict.is_err());
+        }
+    }
+}

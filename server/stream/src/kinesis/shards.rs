@@ -82,9 +82,11 @@ impl Call<'_> {
     }
 }
 
+type ShardTest = Box<dyn Fn(&Shard) -> bool>;
+
 /// Which shards a `ShardFilter` lets through.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html>
-fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<Box<dyn Fn(&Shard) -> bool>, ApiError> {
+fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<ShardTest, ApiError> {
     let Some(filter) = filter else { return Ok(Box::new(|_| true)) };
     let kind = filter.kind.as_deref().ok_or_else(|| ApiError::missing("shardFilter.type"))?;
     let time = || {
