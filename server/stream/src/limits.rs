@@ -139,7 +139,8 @@ impl ReadGates {
         let mut allowance = timeout_at(deadline, gate.lock_owned()).await.ok()?;
         let now = Instant::now();
         let ready = allowance.ready_at(now);
-        let mut delayed = now.saturating_duration_since(arrived) > Duration::from_millis(1);
+        // Strict readers queue only while another one is being served.
+        let mut delayed = !self.strict && now.saturating_duration_since(arrived) > Duration::from_millis(1);
         if ready > now {
             if self.strict {
                 return None;
@@ -185,7 +186,7 @@ mod tests {
         assert!(allowance.take(1024 * 1024, now + Duration::from_millis(1001)));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn strict_refuses_the_sixth_read_at_once() {
         let gates = ReadGates::new(true);
         for _ in 0..5 {
@@ -195,7 +196,7 @@ mod tests {
         assert!(gates.enter(1, 1).await.is_some(), "another shard has its own limit");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_read_over_the_limit_waits_its_turn() {
         let gates = ReadGates::new(false);
         let started = Instant::now();
@@ -203,10 +204,10 @@ mod tests {
             assert!(gates.enter(1, 0).await.is_some());
         }
         let waited = started.elapsed();
-        assert!(waited >= Duration::from_millis(380) && waited < Duration::from_millis(800), "{waited:?}");
+        assert!(waited >= Duration::from_millis(399) && waited < Duration::from_millis(410), "{waited:?}");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_large_read_makes_the_next_ones_wait_and_then_refuses_them() {
         let gates = ReadGates::new(false);
         if let Some(mut turn) = gates.enter(1, 0).await {
@@ -215,5 +216,24 @@ mod tests {
         let started = Instant::now();
         assert!(gates.enter(1, 0).await.is_none(), "8 MiB of debt take four seconds");
         assert!(started.elapsed() >= Duration::from_millis(990));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_are_served_in_the_order_of_their_arrival() {
+        let gates = Arc::new(ReadGates::new(false));
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut readers = tokio::task::JoinSet::new();
+        for number in 0..14 {
+            let (gates, served) = (Arc::clone(&gates), Arc::clone(&served));
+            readers.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(number)).await;
+                if gates.enter(1, 0).await.is_some() {
+                    served.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+                }
+            });
+        }
+        while readers.join_next().await.is_some() {}
+        let served = served.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(*served, (0..10).collect::<Vec<_>>(), "five at once, five within the second, four refused");
     }
 }
