@@ -28,12 +28,17 @@ pub struct Reader<H, V> {
     calls: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
     /// The alarm that is set, by the host's clock.
     alarm: Option<(i64, LocalBoxFuture<'static, ()>)>,
+    /// The machine's time: the host's, but it never goes back. A clock that is set back by an hour must not make the
+    /// reader wait for an hour.
+    now: i64,
+    set_back: i64,
 }
 
 impl<H: Host, V: Vend> Reader<H, V> {
     /// Reads the shards in scope from `position` on; calls nobody before the first [`Self::next`].
     pub fn new(client: Client<H, V>, scope: Scope, position: Position) -> Self {
-        Self { client, machine: Machine::new(scope, position), calls: FuturesUnordered::new(), alarm: None }
+        let machine = Machine::new(scope, position);
+        Self { client, machine, calls: FuturesUnordered::new(), alarm: None, now: i64::MIN, set_back: 0 }
     }
 
     /// The next event. It reads only while this is awaited; nothing is lost if the future is dropped.
@@ -42,7 +47,7 @@ impl<H: Host, V: Vend> Reader<H, V> {
             if let Some(event) = self.machine.event() {
                 return event;
             }
-            let now = self.client.clock().host().now_ms();
+            let now = self.now();
             match self.machine.step(now) {
                 Step::Call(call) => {
                     self.calls.push(perform(self.client.clone(), call).boxed_local());
@@ -70,12 +75,19 @@ impl<H: Host, V: Vend> Reader<H, V> {
             };
             match answer {
                 Some(answer) => {
-                    let host = self.client.clock().host();
-                    self.machine.answer(answer, host.now_ms(), host.random());
+                    let (now, random) = (self.now(), self.client.clock().host().random());
+                    self.machine.answer(answer, now, random);
                 }
                 None => self.alarm = None,
             }
         }
+    }
+
+    fn now(&mut self) -> i64 {
+        let host = self.client.clock().host().now_ms().saturating_add(self.set_back);
+        self.set_back += self.now.saturating_sub(host).max(0);
+        self.now = self.now.max(host);
+        self.now
     }
 
     /// Where to resume, once the events given out so far have been dealt with.

@@ -306,6 +306,12 @@ fn a_reader_that_is_refused_for_good_says_so_and_asks_rarely() {
 }
 
 #[test]
+fn the_machine_may_move_between_threads_as_a_server_wants_it() {
+    fn send<T: Send>(_: &T) {}
+    send(&Machine::new(Scope::All, Position::at(EPOCH_MS)));
+}
+
+#[test]
 fn a_crowd_of_readers_is_told_that_the_limit_bites() {
     let mut model = Model::new(true, Limit::Queue);
     let mut readers: Vec<Driver> = (0..8).map(|n| Driver::new(Scope::All, Position::at(EPOCH_MS), n, 0)).collect();

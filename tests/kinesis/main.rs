@@ -4,6 +4,7 @@
 mod kinesis_client;
 mod kinesis_machine;
 mod kinesis_producer;
+mod kinesis_reader;
 mod kinesis_shards;
 mod kinesis_signer;
 mod model;
