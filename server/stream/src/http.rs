@@ -37,6 +37,8 @@ use crate::{
 
 /// The largest request body, bytes: 5 MiB of records as base64, 500 escaped partition keys, and room.
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
+/// The same on the public origin for whoever shows no session token of ours: enough to be told what is wrong.
+const MAX_STRANGERS_BODY: usize = 64 * 1024;
 /// The most that all headers of a request may take, bytes; a session token has at most 3000.
 pub const MAX_HEADERS: usize = 32 * 1024;
 /// How long a body may take to arrive.
@@ -109,7 +111,7 @@ async fn carry_out(
         let message = "STS is not available here; this origin offers the data plane only.";
         return Err(ApiError::new(Kind::AccessDenied, message));
     }
-    let body = read(body).await?;
+    let body = read(body, body_limit(endpoint, door, &parts.headers)).await?;
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
     as_signed(&mut parts, endpoint.trust_forwarded_host)?;
     let service = if protocol == Protocol::Sts { "sts" } else { "kinesis" };
@@ -152,15 +154,25 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let body = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY)).await.map_err(|_| {
+/// Nobody makes the public origin keep megabytes without a token to show for it.
+fn body_limit(endpoint: &Inner, door: Door, headers: &HeaderMap) -> usize {
+    let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
+    if door == Door::Own || token.is_some_and(|token| endpoint.tokens.made(token)) {
+        MAX_BODY
+    } else {
+        MAX_STRANGERS_BODY
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let body = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, limit)).await.map_err(|_| {
         let message = format!("The body did not arrive within {} seconds.", BODY_PATIENCE.as_secs());
         ApiError::new(Kind::RequestTimeout, message)
     })?;
     body.map_err(|error| {
         use std::error::Error;
         if error.source().is_some_and(|source| source.to_string().contains("length limit")) {
-            let message = format!("The body has more than {MAX_BODY} bytes.");
+            let message = format!("The body has more than {limit} bytes.");
             ApiError::new(Kind::RequestTooLarge, message)
         } else {
             ApiError::new(Kind::Serialization, "The body ended early.")

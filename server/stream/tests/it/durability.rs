@@ -74,6 +74,29 @@ async fn a_directory_in_use_is_refused_and_free_afterwards() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_cannot_open_says_what_to_change() -> Test {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("file");
+    std::fs::write(&file, "not a directory")?;
+    let error = Endpoint::open(Options::new(&file)).await.err().ok_or("opened a file")?;
+    assert!(matches!(error, OpenError::Directory { .. }) && error.to_string().contains("file"), "{error}");
+    let mut options = Options::new(dir.path().join("data"));
+    options.region = "US East".to_owned();
+    let error = Endpoint::open(options).await.err().ok_or("took a wrong region")?;
+    assert!(error.to_string().contains("us-east-1"), "{error}");
+    let mut options = Options::new(dir.path().join("data"));
+    options.account_id = "42".to_owned();
+    let error = Endpoint::open(options).await.err().ok_or("took a wrong account")?;
+    assert!(error.to_string().contains("twelve digits"), "{error}");
+    let endpoint = Endpoint::open(Options::new(dir.path().join("data"))).await?;
+    for (name, shards) in [("a b", 1), ("", 1), ("good", 0), ("good", 501)] {
+        assert!(endpoint.ensure_stream(name, shards).await.is_err(), "{name} {shards}");
+    }
+    assert_eq!(endpoint.ensure_stream("good", 3).await?, endpoint.ensure_stream("good", 5).await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_close_puts_are_refused_and_reads_go_on() -> Test {
     let world = World::start().await?;
     let root = world.root();

@@ -121,3 +121,15 @@ async fn a_body_and_headers_without_end_are_cut() -> Test {
     assert_eq!(ask.send().await?.error(), (413, "RequestEntityTooLargeException".to_owned()));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_origin_keeps_no_large_body_of_a_stranger() -> Test {
+    let world = World::start().await?;
+    let url = format!("http://{}/aws/", world.public);
+    let post = |size: usize| Request::post(&url).body(Full::new(Bytes::from(vec![b' '; size])));
+    assert_eq!(send(post(100_000)?).await?.error(), (413, "RequestEntityTooLargeException".to_owned()));
+    assert_eq!(send(post(1000)?).await?.error(), (400, "MissingAuthenticationTokenException".to_owned()));
+    let body = json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": "x".repeat(1024 * 1024) });
+    assert_eq!(world.call_public(&world.producer().await?, "PutRecord", body).await?.status, 200);
+    Ok(())
+}

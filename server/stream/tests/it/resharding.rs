@@ -9,6 +9,9 @@ use aws_sdk_kinesis::{
     types::{PutRecordsRequestEntry, ShardFilter, ShardFilterType, ShardIteratorType},
 };
 
+use danmu_stream::Clock;
+use serde_json::{Value, json};
+
 use crate::world::{Failure, STREAM, Test, World};
 
 const MIDDLE: &str = "170141183460469231731687303715884105728";
@@ -95,6 +98,45 @@ async fn what_cannot_be_split_or_merged_is_refused() -> Test {
     assert_eq!(error.code(), Some("ResourceInUseException"));
     let error = split("shardId-000000000099", "7").await.err().ok_or("split nothing")?;
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_are_found_by_time_and_forgotten_after_retention() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let at_start = world.clock.now_ms() as f64 / 1000.0;
+    world.clock.by_seconds(3600);
+    let split = json!({ "StreamName": STREAM, "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": MIDDLE });
+    assert_eq!(world.call(&root, "SplitShard", split).await?.status, 200);
+    world.clock.by_seconds(3600);
+    let after_split = world.clock.now_ms() as f64 / 1000.0 - 1.0;
+
+    let shards = async |filter: Value| -> Result<Vec<u64>, Failure> {
+        let list = json!({ "StreamName": STREAM, "ShardFilter": filter });
+        let answer = world.call(&root, "ListShards", list).await?;
+        let list = answer.json()?;
+        let shards = list["Shards"].as_array().ok_or_else(|| answer.text())?;
+        let index = |shard: &Value| shard["ShardId"].as_str().and_then(|id| id.strip_prefix("shardId-")?.parse().ok());
+        Ok(shards.iter().filter_map(index).collect())
+    };
+    assert_eq!(shards(json!({ "Type": "AT_TIMESTAMP", "Timestamp": at_start })).await?, [0]);
+    assert_eq!(shards(json!({ "Type": "FROM_TIMESTAMP", "Timestamp": at_start })).await?, [0, 1, 2]);
+    assert_eq!(shards(json!({ "Type": "AT_TIMESTAMP", "Timestamp": after_split })).await?, [1, 2]);
+    assert_eq!(shards(json!({ "Type": "FROM_TIMESTAMP", "Timestamp": after_split })).await?, [1, 2]);
+    assert_eq!(shards(json!({ "Type": "AT_TRIM_HORIZON" })).await?, [0]);
+    assert_eq!(shards(json!({ "Type": "FROM_TRIM_HORIZON" })).await?, [0, 1, 2]);
+    assert_eq!(shards(json!({ "Type": "AT_LATEST" })).await?, [1, 2]);
+
+    world.clock.by_seconds(22 * 3600);
+    let at_end = world.iterator(&root, "shardId-000000000000", json!({ "ShardIteratorType": "LATEST" })).await?;
+    world.endpoint.trim().await?;
+    assert_eq!(shards(json!({ "Type": "AFTER_SHARD_ID", "ShardId": "shardId-000000000000" })).await?, [1, 2]);
+    world.clock.by_seconds(7200);
+    world.endpoint.trim().await?;
+    let all = world.call(&root, "ListShards", json!({ "StreamName": STREAM })).await?.json()?;
+    assert_eq!(all["Shards"].as_array().map(Vec::len), Some(2), "the parent is past retention");
+    assert_eq!(world.get(&root, &at_end).await?.error().1, "ExpiredIteratorException");
     Ok(())
 }
 

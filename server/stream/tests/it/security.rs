@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::world::{ARN, Ask, Keys, STREAM, Test, World, send};
+use crate::world::{ARN, Ask, Keys, STREAM, Test, World, send, serve};
 
 const SHARD: &str = "shardId-000000000000";
 
@@ -224,6 +224,14 @@ async fn the_path_and_the_host_that_the_client_saw_are_verified() -> Test {
         let answer = ask(path).send().await?;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     }
+    // The mount may be written with a slash, too.
+    let page = axum::Router::new().nest_service("/aws/", world.endpoint.public_router());
+    let (addr, server) = serve(page).await?;
+    let mut slashed = ask("/aws/");
+    (slashed.addr, slashed.host) = (addr, addr.to_string());
+    assert_eq!(slashed.send().await?.status, 200);
+    server.abort();
+
     // Signed for the page's host, forwarded by a proxy that nobody said to trust.
     let mut proxied = ask("/aws/");
     proxied.host = "live.example.org".to_owned();
