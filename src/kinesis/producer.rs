@@ -125,6 +125,8 @@ struct Entry {
 /// What its author wants to know if the deadline passes.
 #[derive(Default)]
 struct Story {
+    /// A request that carries it is under way: until the answer is there, it may have been put.
+    under_way: bool,
     maybe_put: bool,
     last: Option<Error>,
 }
@@ -180,8 +182,8 @@ impl<H: Host, V: Vend> Producer<H, V> {
                 // The flight has landed. Unless the receipt is there by now, the next one takes this put.
                 Either::Left((Either::Right(_), _)) => {}
                 Either::Left((Either::Left((Err(oneshot::Canceled), _)), _)) | Either::Right(_) => {
-                    let Story { maybe_put, last } = story.take();
-                    return Err(PutError::NotConfirmed { waited, maybe_put, last });
+                    let Story { under_way, maybe_put, last } = story.take();
+                    return Err(PutError::NotConfirmed { waited, maybe_put: maybe_put || under_way, last });
                 }
             }
         }
@@ -253,6 +255,8 @@ impl<H: Host, V: Vend> Line<H, V> {
     /// One request. What failed and may succeed goes back to the head of the queue; then the answer is the least time
     /// to wait before the next.
     async fn send(&self, batch: Vec<Entry>) -> Option<Duration> {
+        let under_way = |now| batch.iter().for_each(|entry| entry.story.borrow_mut().under_way = now);
+        under_way(true);
         let limit = self.client.clock().host().sleep(self.options.attempt);
         let call = async {
             match batch.as_slice() {
@@ -273,6 +277,7 @@ impl<H: Host, V: Vend> Line<H, V> {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Error::network("no reply in time".into())),
         };
+        under_way(false);
         match outcome {
             Ok(entries) => self.settle(batch, entries),
             Err(error) => self.fail(batch, &error),

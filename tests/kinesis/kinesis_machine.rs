@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use danmu::kinesis::{
     Error, Event, Position, Scope, State,
-    api::WireRecord,
+    api::{From, WireRecord},
     machine::{Answer, Call, Machine, Step},
 };
 use proptest::prelude::*;
@@ -303,6 +303,71 @@ fn a_reader_that_is_refused_for_good_says_so_and_asks_rarely() {
         assert!((15..=31).contains(&calls), "{calls} calls");
         assert!(matches!(machine.event(), Some(Event::State(State::Failed { reason, .. })) if reason == error));
     }
+}
+
+/// Answers the machine's calls at once, except those of the `held` shard, until it has nothing to do.
+fn settle(machine: &mut Machine, model: &mut Model, held: &str, mut now: i64) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let end = now + 5_000;
+    while now < end {
+        match machine.step(now) {
+            Step::Call(call) => {
+                calls.push(call.clone());
+                if !matches!(&call, Call::Records { shard_id, .. } if shard_id == held) {
+                    let answer = model.answer(&call, now);
+                    machine.answer(answer, now, 7);
+                }
+            }
+            Step::Wait(until) => now = until,
+            Step::Idle => break,
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_child_waits_for_a_parent_that_nobody_has_told_of_yet() {
+    // A is split into A1 and A2, and A2 merged with B into C. The end of B tells of C and of its parent A2, which is
+    // not known yet, since A is still being read: C must wait for both.
+    let mut model = Model::new(true, Limit::None);
+    model.split(0);
+    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+    let (a, b) = ("shardId-000000000001", "shardId-000000000002");
+    settle(&mut machine, &mut model, a, EPOCH_MS);
+    model.split(0);
+    model.merge(1);
+    let of = |calls: &[Call], id: &str| {
+        calls.iter().any(|call| matches!(call, Call::Iterator { shard_id, .. } if shard_id == id))
+    };
+    let calls = settle(&mut machine, &mut model, a, EPOCH_MS + 10_000);
+    assert!(calls.iter().any(|call| matches!(call, Call::Records { shard_id, .. } if shard_id == b)));
+    for child in ["shardId-000000000003", "shardId-000000000004", "shardId-000000000005"] {
+        assert!(!of(&calls, child), "{child} before {a}");
+    }
+    let read =
+        model.answer(&Call::Records { shard_id: a.into(), iterator: format!("0@{EPOCH_MS}") }, EPOCH_MS + 20_000);
+    machine.answer(read, EPOCH_MS + 20_000, 7);
+    let calls = settle(&mut machine, &mut model, "", EPOCH_MS + 20_000);
+    let begun: Vec<&str> = calls
+        .iter()
+        .filter_map(|call| match call {
+            Call::Iterator { shard_id, .. } => Some(shard_id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begun, ["shardId-000000000003", "shardId-000000000004", "shardId-000000000005"]);
+}
+
+#[test]
+fn an_expired_iterator_is_replaced_by_one_after_the_last_record() {
+    let mut model = Model::new(true, Limit::None);
+    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+    let number = model.put("key", EPOCH_MS);
+    settle(&mut machine, &mut model, "", EPOCH_MS);
+    let calls = settle(&mut machine, &mut model, "", EPOCH_MS + 400_000);
+    let (shard_id, from) = ("shardId-000000000000".to_owned(), From::After(number));
+    assert_eq!(calls[1], Call::Iterator { shard_id, from });
+    assert!(matches!(calls[2], Call::Records { .. }), "at once");
 }
 
 #[test]

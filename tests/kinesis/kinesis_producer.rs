@@ -266,7 +266,7 @@ fn without_a_session_the_reason_comes_from_the_vending_machine() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(160))]
 
     #[test]
     fn every_put_is_confirmed_or_fails_by_itself_and_only_what_failed_is_sent_again(
