@@ -316,3 +316,49 @@ impl Keyspaces {
         Ok(Shared { streams, high })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// The engine shows a batch only after its journal was synced, so what is seen at the answer was on disk before it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_comes_after_its_batch_and_never_before() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        let stream = store.create("s", 1).await?;
+        let id = stream.meta.id;
+        for number in 0..100_u8 {
+            let from = store.tip();
+            let record = NewRecord::new("key", 0, &[number]);
+            let outcomes = store.put(Arc::clone(&stream.meta.name), vec![record]).await?;
+            let [Put::Written(sequence)] = outcomes[..] else { return Err("not written".into()) };
+            let page = store.read(id, 0, from, 10, 100)?;
+            let seen: Vec<_> = page.records.iter().map(|record| (record.position, record.data.as_slice())).collect();
+            assert_eq!(seen, [(sequence.position, &[number][..])]);
+            assert!(sequence.position >= from && store.tip() > sequence.position);
+        }
+        assert_eq!(store.commits(), 101);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        let stream = store.create("s", 1).await?;
+        let records = (0..5).map(|_| NewRecord::new("k", 0, &[0; 99])).collect();
+        store.put(Arc::clone(&stream.meta.name), records).await?;
+        let read = |from, limit, bytes| store.read(stream.meta.id, 0, from, limit, bytes);
+        for (limit, bytes, expected, more) in
+            [(2, 1000, 2, true), (10, 250, 2, true), (10, 1, 1, true), (5, 500, 5, false), (10, 1000, 5, false)]
+        {
+            let page = read(Position::START, limit, bytes)?;
+            assert_eq!((page.records.len(), page.more), (expected, more), "{limit} records, {bytes} bytes");
+            let rest = read(page.next, 10, 1000)?;
+            assert_eq!(rest.records.len(), 5 - expected, "the next page begins where this one ended");
+        }
+        Ok(())
+    }
+}
