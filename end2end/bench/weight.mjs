@@ -1,6 +1,7 @@
 // How many bytes go over the wire until a viewer can send: everything that a fresh browser fetches for the watch page,
 // workers included, as its DevTools protocol counts it (headers too), until the composer is ready, its credentials are
 // there, and the feed is live. The video and its poster are counted apart: they are what one came to see.
+import { EventEmitter } from 'node:events';
 import { chromium } from '@playwright/test';
 import { browserOptions } from '../lib/browser.mjs';
 import { conclude, table } from '../lib/bench.mjs';
@@ -9,74 +10,109 @@ import { startServer } from '../lib/server.mjs';
 
 const LIMIT = 200_000;
 
+/** A header of a request or a response, whatever its case; empty where there is none. */
+const header = ({ headers }, name) =>
+  Object.entries(headers).find(([other]) => other.toLowerCase() === name)?.[1] ?? '';
+
+/** What one came to see. */
+const isMedia = ({ type, url }) => type === 'Media' || /\.(mp4|webm|webp)$/.test(new URL(url).pathname);
+
+/** An address as a table has room for it. */
+const shorten = (url) => {
+  const { pathname, search } = new URL(url);
+  const whole = pathname + search;
+  return whole.length > 64 ? `${whole.slice(0, 61)}…` : whole;
+};
+
 const server = await startServer();
 const browser = await chromium.launch(browserOptions);
 try {
   const page = await (await browser.newContext({ baseURL: server.origin })).newPage();
   const requests = new Map();
   await watch(await page.context().newCDPSession(page), requests);
-  await page.goto('/room/demo');
-  await ready(page);
-  await report(requests);
+  await page.goto('/room/demo', { waitUntil: 'load' });
+  await untilOneCanSend(page);
+  await report([...requests.values()]);
 } finally {
   await browser.close();
   await server.stop();
 }
 
-/** Follows every request of a target, and of the workers that it starts. */
-async function watch(session, requests, scope = 'page') {
-  const key = (id) => `${scope}:${id}`;
-  session.on('Network.requestWillBeSent', ({ requestId, request, type }) =>
-    requests.set(key(requestId), { url: request.url, method: request.method, type, bytes: 0, target: request.headers['x-amz-target'] ?? request.headers['X-Amz-Target'] }),
-  );
-  session.on('Network.responseReceived', ({ requestId, response }) => {
-    const entry = requests.get(key(requestId));
-    // Until the end is known, what has come is the headers; a video never ends.
-    if (entry) Object.assign(entry, { status: response.status, bytes: response.encodedDataLength, encoding: response.headers['content-encoding'] ?? response.headers['Content-Encoding'] ?? '' });
-  });
-  session.on('Network.dataReceived', ({ requestId, encodedDataLength }) => {
-    const entry = requests.get(key(requestId));
-    if (entry) entry.bytes += encodedDataLength;
-  });
-  session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
-    const entry = requests.get(key(requestId));
-    if (entry) Object.assign(entry, { bytes: encodedDataLength, finished: true });
-  });
+/** Notes what `page` and the workers that it starts have fetched, in `requests`. */
+async function watch(session, requests) {
+  follow(session, requests);
   await session.send('Network.enable');
+  session.on('Target.attachedToTarget', async ({ sessionId }) => {
+    let id = 0;
+    const tell = (method) => {
+      const message = JSON.stringify({ id: (id += 1), method });
+      return session.send('Target.sendMessageToTarget', { sessionId, message });
+    };
+    await tell('Network.enable');
+    await tell('Runtime.runIfWaitingForDebugger');
+  });
+  session.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const { method, params } = JSON.parse(message);
+    if (method) workers.emit(method, params);
+  });
+  const workers = new EventEmitter();
+  follow(workers, requests);
+  // Workers wait at their first line until they are followed, so that nothing of theirs is missed.
+  const attach = { autoAttach: true, waitForDebuggerOnStart: true, flatten: false };
+  await session.send('Target.setAutoAttach', attach);
 }
 
-/** One can send when the form says so, the feed is live, and the session that focus asks for has arrived. */
-async function ready(page) {
+/** Keeps account of each request, from the events of the DevTools protocol's Network domain. */
+function follow(events, requests) {
+  events.on('Network.requestWillBeSent', ({ requestId, request, type }) =>
+    requests.set(requestId, {
+      url: request.url,
+      method: request.method,
+      operation: header(request, 'x-amz-target').split('.').pop(),
+      type,
+      bytes: 0,
+    }),
+  );
+  const on = (event, note) =>
+    events.on(event, (params) => {
+      const request = requests.get(params.requestId);
+      if (request) note(request, params);
+    });
+  on('Network.responseReceived', (request, { response }) => {
+    // Headers; the body is added as it comes, for what has no end yet.
+    const { status, encodedDataLength: bytes } = response;
+    Object.assign(request, { status, bytes, encoding: header(response, 'content-encoding') });
+  });
+  on('Network.dataReceived', (request, { encodedDataLength }) => (request.bytes += encodedDataLength));
+  on('Network.loadingFinished', (request, { encodedDataLength }) => (request.bytes = encodedDataLength));
+}
+
+/** One can send when the form says so, the feed is live, and the credentials that focus asks for are there. */
+async function untilOneCanSend(page) {
   await composer(page).and(page.locator('[data-ready=true]')).waitFor();
-  await page.locator('[data-feed][data-state=live]').waitFor({ timeout: 15_000 });
+  await page.locator('[data-feed][data-state=live]').waitFor();
+  const vended = page.waitForResponse((response) => {
+    const { pathname } = new URL(response.url());
+    return response.request().method() === 'POST' && !pathname.startsWith('/aws/');
+  });
   await input(page).focus();
-  await page.waitForLoadState('load');
-  await page.waitForTimeout(1_500);
+  await (await vended).finished();
 }
 
 async function report(requests) {
-  const entries = [...requests.values()].map((entry) => ({ ...entry, media: isMedia(entry) }));
-  const sum = (of) => of.reduce((total, { bytes }) => total + bytes, 0);
-  const page = entries.filter(({ media }) => !media).sort((a, b) => b.bytes - a.bytes);
-  const media = entries.filter(({ media }) => media);
-  const row = ({ method, url, encoding, bytes, target }) => [
+  const sum = (some) => some.reduce((total, { bytes }) => total + bytes, 0);
+  const media = requests.filter(isMedia);
+  const page = requests.filter((request) => !isMedia(request)).sort((a, b) => b.bytes - a.bytes);
+  const total = sum(page);
+  const row = ({ method, url, operation, encoding, bytes }) => [
     method,
-    shorten(url) + (target ? ` ${target.split('.').pop()}` : ''),
+    `${shorten(url)} ${operation}`.trim(),
     encoding ?? '',
     bytes,
   ];
-  const total = sum(page);
   table(
     ['', 'what', 'encoding', 'bytes'],
     [...page.map(row), ['', 'until one can send', '', total], ['', 'limit', '', LIMIT], ...media.map(row)],
   );
-  await conclude({ bench: 'weight', limit: LIMIT, total, media: sum(media), requests: entries }, total <= LIMIT);
+  await conclude({ bench: 'weight', limit: LIMIT, total, media: sum(media), requests }, total <= LIMIT);
 }
-
-const isMedia = ({ type, url }) => type === 'Media' || /\.(mp4|webm|webp)(\?|$)/.test(url);
-
-const shorten = (url) => {
-  const { pathname, search } = new URL(url);
-  const whole = pathname + search;
-  return whole.length > 64 ? `${whole.slice(0, 61)}…` : whole;
-};

@@ -15,7 +15,7 @@ async function barriers(page) {
 
 for (const locale of ['en-US', 'zh-CN']) {
   test.describe(`in ${locale}`, () => {
-    test.use({ locale, tolerated: [/status of 404/] });
+    test.use({ locale, tolerated: /status of 404/ });
 
     for (const address of ['/', '/overlay/demo', '/room/nowhere']) {
       test(`${address} keeps nobody out`, async ({ page }) => {

@@ -8,7 +8,7 @@ test.describe('on a phone', () => {
 
   for (const address of ['/', '/room/demo', '/room/nowhere']) {
     test.describe(address, () => {
-      test.use({ tolerated: [/404/] });
+      test.use({ tolerated: /404/ });
       test('nothing reaches out of the screen', async ({ page }) => {
         await page.goto(address);
         expect(await overflow(page)).toBe(0);

@@ -2,7 +2,7 @@ import { test, expect } from '../lib/test.mjs';
 import { composer, enter, fresh, input, line, lines, problem, say } from '../lib/room.mjs';
 
 test.describe('a room that does not exist', () => {
-  test.use({ tolerated: [/status of 40[04]/] });
+  test.use({ tolerated: /status of 40[04]/ });
 
   for (const [room, status] of [
     ['nowhere', 404],
