@@ -17,8 +17,11 @@ fn put_reply() -> serde_json::Value {
     json!({"ShardId": "s", "SequenceNumber": "1"})
 }
 
-/// A network that answers every put and remembers the tokens and dates it saw.
-fn open_network() -> (Here, Rc<RefCell<Vec<(String, String)>>>) {
+/// The session token and the date of every request.
+type Log = Rc<RefCell<Vec<(String, String)>>>;
+
+/// A network that answers every put and remembers what it saw.
+fn open_network() -> (Here, Log) {
     let seen = Rc::<RefCell<Vec<_>>>::default();
     let log = Rc::clone(&seen);
     let here = Here::new(1, move |post| {
