@@ -4,6 +4,7 @@
 //! through the very Kinesis client that runs in the browser. It promises to be no burden that real viewers would not
 //! be: no request is made that a page would not make. It reads nothing, and knows nothing that a viewer does not.
 
+mod args;
 mod door;
 mod host;
 mod mood;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
+pub use args::CrowdArgs;
 pub use host::Native;
 use mood::Mood;
 use tally::Tally;

@@ -1,67 +1,108 @@
-//! The simulated audience, with a vending machine that stands in for the pages' server function.
+//! The simulated audience and a reader, at the real program: pages, vending and stream in one process, one origin.
 
-use std::time::Duration;
-
-use axum::{Form, Json, Router, routing::post};
-use danmu::{
-    kinesis::Scope,
-    record::{Content, decode},
-    session::Purpose,
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
-use danmu_server::crowd::{CrowdError, CrowdOptions, run};
-use serde::Deserialize;
 
-use crate::world::{Test, World, read, story};
+use danmu::{
+    kinesis::{Client, Clock, Host, Keeper, Position, Reader, Scope, Vend, VendError},
+    record::{Content, decode},
+    session::{Purpose, Session},
+};
+use danmu_server::crowd::{CrowdError, CrowdOptions, Native, run};
+use tempfile::TempDir;
 
-#[derive(Deserialize)]
-struct Ask {
-    room: String,
-    purpose: Purpose,
+use crate::world::{Failure, Shifted, Test, read, story};
+
+/// The program, on ports of its own, over a directory of its own.
+struct Program {
+    child: Child,
+    url: String,
+    _dir: TempDir,
+}
+
+impl Program {
+    fn start() -> Result<Self, Failure> {
+        let dir = tempfile::tempdir()?;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_danmu-server"))
+            .current_dir(dir.path())
+            .env("LEPTOS_OUTPUT_NAME", "danmu")
+            .env("LEPTOS_SITE_ROOT", dir.path())
+            .env("DANMU_HTTP__ADDR", "127.0.0.1:0")
+            .env("DANMU_STREAM__ADDR", "127.0.0.1:0")
+            .env("DANMU_STREAM__DATA", dir.path().join("data"))
+            .env("DANMU_VENDING__PER_MINUTE", "1000")
+            .env("DANMU_VENDING__BURST", "1000")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().ok_or("no output")?;
+        let mut program = Self { child, url: String::new(), _dir: dir };
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
+                program.url = url.to_owned();
+                return Ok(program);
+            }
+        }
+        Err("it ended before it told its address".into())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sessions as a page gets them.
+struct Page {
+    host: Native,
+    url: String,
+}
+
+impl Vend for Page {
+    async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
+        let form = format!("room=demo&purpose={}", if purpose == Purpose::Produce { "produce" } else { "consume" });
+        let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let refused = |message| VendError { message, retry_after: None };
+        let reply = self.host.post(&format!("{}/api/session", self.url), &headers, form.into_bytes()).await;
+        let reply = reply.map_err(|error| refused(error.0))?;
+        serde_json::from_slice(&reply.body).map_err(|_| refused(String::from_utf8_lossy(&reply.body).into_owned()))
+    }
 }
 
 #[test]
-fn an_audience_says_what_every_reader_can_read() -> Test {
+fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
     story(async {
-        let world = World::start(1).await?;
-        let mut reader = world.reader(Scope::PartitionKey("demo".into()));
+        let program = Program::start()?;
+        let host = Native::new();
+        let clock = Clock::new(host.clone());
+        let page = Page { host, url: program.url.clone() };
+        let client = Client::new(Keeper::new(clock.clone(), page, Purpose::Consume), &program.url);
+        let start = Position::at(clock.now_ms() - 1_000);
+        let mut reader = Reader::new(client, Scope::PartitionKey("demo".into()), start);
 
-        // Sessions are made here, on this thread, and handed to the server function through a channel.
-        let (asked, mut asks) = tokio::sync::mpsc::channel::<tokio::sync::oneshot::Sender<_>>(16);
-        let client = world.client_on(&world.host(), Purpose::Produce);
-        let vending = tokio::task::spawn_local(async move {
-            while let Some(answer) = asks.recv().await {
-                let session = client.keeper().session().await.map(|session| (*session).clone());
-                let _ = answer.send(session.ok());
-            }
-        });
-        let vend = move |Form(ask): Form<Ask>| {
-            let asked = asked.clone();
-            async move {
-                assert_eq!((ask.room.as_str(), ask.purpose), ("demo", Purpose::Produce));
-                let (answer, session) = tokio::sync::oneshot::channel();
-                let _ = asked.send(answer).await;
-                Json(session.await.ok().flatten())
-            }
+        let options = CrowdOptions {
+            url: program.url.clone(),
+            room: "demo".into(),
+            viewers: 40,
+            duration: Some(Duration::from_secs(3)),
+            rate: 60.0,
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let door = Router::new().route("/api/session", post(vend));
-        let pages = tokio::spawn(async move { axum::serve(listener, door).await });
-
-        let options =
-            CrowdOptions { url, room: "demo".into(), viewers: 40, duration: Some(Duration::from_secs(3)), rate: 60.0 };
         let totals = run(options).await?;
         assert_eq!((totals.failed, totals.turned_away), (0, 0), "{totals}");
         assert_eq!(totals.sent, totals.confirmed);
         assert!(totals.sent >= 20, "{totals}");
 
-        let seen = read(&mut reader, &world.clock, totals.confirmed as usize, Duration::from_secs(10)).await?;
-        assert_eq!(seen.records.len() as u64, totals.confirmed);
+        let count = usize::try_from(totals.confirmed)?;
+        let seen = read(&mut reader, &Shifted::default(), count, Duration::from_secs(10)).await?;
+        assert_eq!(seen.records.len(), count);
         for record in &seen.records {
             assert!(matches!(decode(&record.data)?.content, Content::Danmu(_)));
         }
-        pages.abort();
-        vending.abort();
         Ok(())
     })
 }
@@ -80,4 +121,20 @@ async fn an_audience_that_cannot_come_says_why() {
     assert!(matches!(run(options(here, "no room", 1, 1.0)).await, Err(CrowdError::Room(_))));
     assert!(matches!(run(options(here, "demo", 0, 1.0)).await, Err(CrowdError::Nobody)));
     assert!(matches!(run(options(here, "demo", 1, f64::NAN)).await, Err(CrowdError::Rate(_))));
+}
+
+#[tokio::test]
+async fn an_audience_that_nobody_lets_in_counts_who_was_turned_away_and_ends_in_time() -> Test {
+    let options = CrowdOptions {
+        url: "http://127.0.0.1:1".into(),
+        room: "demo".into(),
+        viewers: 5,
+        duration: Some(Duration::from_secs(2)),
+        rate: 600.0,
+    };
+    let began = std::time::Instant::now();
+    let totals = run(options).await?;
+    assert!(totals.turned_away > 0 && totals.sent == 0, "{totals}");
+    assert!(began.elapsed() < Duration::from_secs(4));
+    Ok(())
 }

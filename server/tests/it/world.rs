@@ -273,8 +273,8 @@ pub struct Seen {
 
 /// Reads until `count` different texts have come, or fails after `patience`. Then it reads on for a second: what comes
 /// twice comes now.
-pub async fn read(
-    reader: &mut Reader<Here, Sts>,
+pub async fn read<H: Host, V: Vend>(
+    reader: &mut Reader<H, V>,
     clock: &Shifted,
     count: usize,
     patience: Duration,
