@@ -42,6 +42,17 @@ export const test = base.extend({
     await use(context);
   },
 
+  /** What the server logged during a test that failed is part of the answer to why. */
+  serverLog: [
+    async ({ server }, use, testInfo) => {
+      const before = server.output().length;
+      await use();
+      const log = server.output().slice(before).trim();
+      if (testInfo.status !== testInfo.expectedStatus && log) console.log(`server log:\n${log.slice(0, 2_000)}`);
+    },
+    { auto: true },
+  ],
+
   /** A page in the second browser. */
   otherPage: async ({ otherBrowser, server, complaints }, use) => {
     const context = await otherBrowser.newContext({ baseURL: server.origin, locale: 'en-US' });

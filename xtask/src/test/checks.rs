@@ -34,8 +34,7 @@ pub fn format(workspace: &Workspace) -> Result<Report> {
 
 /// Clippy for this machine: everything but the browser half, tests included.
 pub fn clippy_native(workspace: &Workspace) -> Result<Report> {
-    let arguments =
-        ["clippy", "--workspace", "--exclude", &workspace.browser, "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let arguments = ["clippy", "--workspace", "--exclude", &workspace.browser, "--all-targets", "--", "-D", "warnings"];
     check("clippy, native", workspace, &arguments)
 }
 
