@@ -4,7 +4,6 @@
 //! Requests are written by hand (a name, a string, a number: no serialiser is worth its bytes in the page), replies
 //! read by serde; unknown members are ignored.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
@@ -212,7 +211,7 @@ pub struct ChildShard {
 
 fn blob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    BASE64_STANDARD.decode(text.as_bytes()).map_err(|_| D::Error::custom("Data is not base64"))
+    super::blob::decode(&text).ok_or_else(|| D::Error::custom("Data is not base64"))
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -258,7 +257,7 @@ impl Body {
 
     fn data(&mut self, data: &[u8]) -> &mut Self {
         self.raw("Data", "\"");
-        BASE64_STANDARD.encode_string(data, &mut self.0);
+        super::blob::encode(&mut self.0, data);
         self.0.push('"');
         self
     }

@@ -160,7 +160,8 @@ impl<H, V> Clone for Client<H, V> {
 
 /// The `Host` header that a URL gives rise to (no default port, lower case) and its path.
 fn host_and_path(url: &str) -> (String, &str) {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let (scheme, rest) = url.split_once(':').unwrap_or(("https", url));
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let default = if scheme == "http" { ":80" } else { ":443" };
     let host = authority.strip_suffix(default).unwrap_or(authority);

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod backoff;
+mod blob;
 pub mod client;
 pub mod error;
 pub mod host;

@@ -129,7 +129,7 @@ fn canonical_request(
     }
     headers.retain(|(name, _)| !name.is_empty() && !UNSIGNED.contains(&name.as_str()));
     // Stable: values of a repeated name stay in the order they are sent.
-    headers.sort_by(|a, b| a.0.cmp(&b.0));
+    let headers = sorted(headers, |a, b| a.0 <= b.0);
 
     let mut lines = String::new();
     let mut signed = String::new();
@@ -191,9 +191,19 @@ fn normalize(path: &str) -> String {
     out
 }
 
+/// Sorts a handful by insertion, and keeps the order of equals: the library's own sorts weigh 8 kB in the browser.
+fn sorted<T>(items: Vec<T>, in_order: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut out = Vec::with_capacity(items.len());
+    for item in items {
+        let at = out.partition_point(|earlier| in_order(earlier, &item));
+        out.insert(at, item);
+    }
+    out
+}
+
 /// Every pair decoded, encoded again by SigV4's rule, and sorted.
 fn canonical_query(query: &str) -> String {
-    let mut pairs: Vec<(String, String)> = query
+    let pairs = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
@@ -201,7 +211,7 @@ fn canonical_query(query: &str) -> String {
             (recode(name), recode(value))
         })
         .collect();
-    pairs.sort();
+    let pairs: Vec<(String, String)> = sorted(pairs, |a, b| a <= b);
     let mut out = String::new();
     for (name, value) in &pairs {
         if !out.is_empty() {

@@ -25,7 +25,7 @@ pub fn amz_date(unix_ms: i64) -> String {
 /// Unix milliseconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`
 /// ([RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7); the preferred form only), if it is one.
 pub fn http_date(text: &str) -> Option<i64> {
-    let mut words = text.split_once(", ")?.1.split(' ');
+    let mut words = text.split_once(',')?.1.strip_prefix(' ')?.split(' ');
     let day: i64 = words.next()?.parse().ok()?;
     let name = words.next()?.as_bytes();
     let year: i64 = words.next()?.parse().ok()?;
