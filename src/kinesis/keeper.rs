@@ -24,6 +24,9 @@ const GRACE_MS: i64 = 60_000;
 /// take for its time to tell anything.
 const SKEW_MS: i64 = 30_000;
 
+/// A call without an answer is given up after this long, so that it does not hold up the next one for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The token vending machine, as the keeper sees it.
 pub trait Vend: 'static {
     /// Asks for a session once.
@@ -141,8 +144,17 @@ impl<H: Host, V: Vend> Keeper<H, V> {
             match &state.flight {
                 Some((id, flight)) => (*id, flight.clone()),
                 None => {
-                    let (vend, purpose) = (Rc::clone(&self.vend), self.purpose);
-                    let call = async move { vend.vend(purpose).await.map(Rc::new) };
+                    let (vend, purpose, clock) = (Rc::clone(&self.vend), self.purpose, self.clock.clone());
+                    let call = async move {
+                        let late = pin!(clock.host().sleep(PATIENCE));
+                        match select(pin!(vend.vend(purpose)), late).await {
+                            Either::Left((vended, _)) => vended.map(Rc::new),
+                            Either::Right(_) => {
+                                let message = "the server does not answer".into();
+                                Err(VendError { message, retry_after: Some(Duration::from_secs(1)) })
+                            }
+                        }
+                    };
                     let flight = call.boxed_local().shared();
                     state.flights += 1;
                     let id = state.flights;

@@ -67,6 +67,21 @@ fn a_failed_call_fails_its_waiters_and_nobody_later() {
 }
 
 #[test]
+fn a_call_that_is_never_answered_is_given_up_and_the_next_one_made() {
+    story(async {
+        let (here, _) = open_network();
+        let vending = Machine::new(&here, QUARTER_HOUR_MS);
+        vending.0.takes.set(Duration::from_secs(3_600));
+        let keeper = Keeper::new(here.clock(), vending.clone(), Purpose::Produce);
+        let began = tokio::time::Instant::now();
+        let silent = keeper.session().await.expect_err("no answer");
+        assert!(silent.retry_after.is_some() && began.elapsed() < Duration::from_secs(25));
+        vending.0.takes.set(Duration::from_millis(80));
+        assert!(keeper.session().await.is_ok());
+    });
+}
+
+#[test]
 fn a_waiter_that_gives_up_takes_nobody_with_it() {
     story(async {
         let (here, _) = open_network();

@@ -127,7 +127,7 @@ pub struct Vending {
     pub calls: Cell<u32>,
     pub life_ms: Cell<i64>,
     pub fail: Cell<bool>,
-    pub takes: Duration,
+    pub takes: Cell<Duration>,
 }
 
 impl Machine {
@@ -137,7 +137,7 @@ impl Machine {
             calls: Cell::new(0),
             life_ms: Cell::new(life_ms),
             fail: Cell::new(false),
-            takes: Duration::from_millis(80),
+            takes: Cell::new(Duration::from_millis(80)),
         }))
     }
 }
@@ -146,7 +146,7 @@ impl Vend for Machine {
     async fn vend(&self, _: Purpose) -> Result<Session, VendError> {
         let vending = &self.0;
         vending.calls.set(vending.calls.get() + 1);
-        tokio::time::sleep(vending.takes).await;
+        tokio::time::sleep(vending.takes.get()).await;
         if vending.fail.get() {
             return Err(VendError { message: "closed".into(), retry_after: Some(Duration::from_secs(1)) });
         }
