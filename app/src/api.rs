@@ -1,11 +1,8 @@
-//! The server functions, and the one error that they answer with.
+//! The server function, and the one error that everything here answers with.
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
-use danmu::{
-    room::Room,
-    session::{Purpose, Session},
-};
+use danmu::session::{Purpose, Session};
 use leptos::{
     prelude::*,
     server_fn::{
@@ -56,18 +53,6 @@ impl FromServerFnError for ApiError {
     }
 }
 
-/// The room of that id.
-#[server(endpoint = "room")]
-pub async fn get_room(room: String) -> Result<Room, ApiError> {
-    ssr::answer(ssr::room(room))
-}
-
-/// All rooms, in the operator's order.
-#[server(endpoint = "rooms")]
-pub async fn get_rooms() -> Result<Vec<Room>, ApiError> {
-    ssr::answer(ssr::services().map(|services| services.rooms.rooms()))
-}
-
 /// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else.
 #[server(endpoint = "session")]
 pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiError> {
@@ -76,6 +61,8 @@ pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiE
 
 #[cfg(feature = "ssr")]
 pub use ssr::status;
+#[cfg(feature = "ssr")]
+pub(crate) use ssr::{answer, room, rooms};
 
 #[cfg(feature = "ssr")]
 mod ssr {
@@ -90,13 +77,19 @@ mod ssr {
     use super::ApiError;
     use crate::services::{ClientAddr, Services};
 
-    pub(super) fn services() -> Result<Services, ApiError> {
+    fn services() -> Result<Services, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
     }
 
-    pub(super) fn room(id: String) -> Result<Room, ApiError> {
+    /// The room of that id.
+    pub(crate) fn room(id: String) -> Result<Room, ApiError> {
         let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
         services()?.rooms.room(&known).ok_or(ApiError::NoRoom(id))
+    }
+
+    /// All rooms, in the operator's order.
+    pub(crate) fn rooms() -> Result<Vec<Room>, ApiError> {
+        services().map(|services| services.rooms.rooms())
     }
 
     pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
@@ -119,7 +112,7 @@ mod ssr {
     }
 
     /// Gives the response the status of its error: Leptos answers 500 to whatever fails.
-    pub(super) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
+    pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
         if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
             response.set_status(status(error));
             if let ApiError::TooMany { retry_after_s } = error {

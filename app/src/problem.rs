@@ -1,11 +1,10 @@
 //! What can go wrong for a viewer, and how the page says it in the viewer's language.
 
 use danmu::record::{MAX_TEXT_GRAPHEMES, TextError};
-use leptos::prelude::*;
 
 use crate::{
     api::ApiError,
-    i18n::{I18nContext, Locale, t},
+    i18n::{I18n, fill, t_string},
 };
 
 /// Why something that a viewer wanted did not happen.
@@ -40,37 +39,39 @@ impl From<ApiError> for Problem {
 impl Problem {
     /// The problem in the language of the page, with the way out where there is one.
     #[must_use]
-    pub fn view(self, i18n: I18nContext<Locale>) -> AnyView {
+    pub fn say(&self, i18n: I18n) -> String {
         match self {
-            Self::Text(error) => text_view(error, i18n),
-            Self::Api(error) => api_view(error, i18n),
-            Self::Network => t!(i18n, problem.network).into_any(),
-            Self::Busy => t!(i18n, problem.busy).into_any(),
-            Self::Denied => t!(i18n, problem.denied).into_any(),
-            Self::Stream(reason) => t!(i18n, problem.stream, reason).into_any(),
+            Self::Text(error) => say_text(*error, i18n),
+            Self::Api(error) => say_api(error, i18n),
+            Self::Network => t_string!(i18n, problem.network).to_owned(),
+            Self::Busy => t_string!(i18n, problem.busy).to_owned(),
+            Self::Denied => t_string!(i18n, problem.denied).to_owned(),
+            Self::Stream(reason) => fill(t_string!(i18n, problem.stream), &[("reason", reason)]),
         }
     }
 }
 
-fn text_view(error: TextError, i18n: I18nContext<Locale>) -> AnyView {
-    let code = |c: char| format!("U+{:04X}", u32::from(c));
+fn say_text(error: TextError, i18n: I18n) -> String {
+    let code = |text: &str, c: char| fill(text, &[("code", &format!("U+{:04X}", u32::from(c)))]);
     match error {
-        TextError::Empty => t!(i18n, problem.empty).into_any(),
-        TextError::TooLong(count) => t!(i18n, problem.too_long, count, max = MAX_TEXT_GRAPHEMES).into_any(),
-        TextError::TooManyBytes(_) => t!(i18n, problem.too_heavy).into_any(),
-        TextError::Control(c) => t!(i18n, problem.control, code = code(c)).into_any(),
-        TextError::Bidi(c) => t!(i18n, problem.bidi, code = code(c)).into_any(),
+        TextError::Empty => t_string!(i18n, problem.empty).to_owned(),
+        TextError::TooLong(count) => {
+            fill(t_string!(i18n, problem.too_long), &[("count", &count), ("max", &MAX_TEXT_GRAPHEMES)])
+        }
+        TextError::TooManyBytes(_) => t_string!(i18n, problem.too_heavy).to_owned(),
+        TextError::Control(c) => code(t_string!(i18n, problem.control), c),
+        TextError::Bidi(c) => code(t_string!(i18n, problem.bidi), c),
     }
 }
 
-fn api_view(error: ApiError, i18n: I18nContext<Locale>) -> AnyView {
+fn say_api(error: &ApiError, i18n: I18n) -> String {
     match error {
-        ApiError::BadRoom(room) => t!(i18n, problem.bad_room, room).into_any(),
-        ApiError::NoRoom(room) => t!(i18n, problem.no_room, room).into_any(),
-        ApiError::TooMany { retry_after_s } => t!(i18n, problem.too_many, seconds = retry_after_s).into_any(),
-        ApiError::DirectOff => t!(i18n, problem.direct_off).into_any(),
-        ApiError::VendingDown => t!(i18n, problem.vending_down).into_any(),
-        ApiError::Network(_) => t!(i18n, problem.network).into_any(),
-        ApiError::Other(reason) => t!(i18n, problem.server, reason).into_any(),
+        ApiError::BadRoom(room) => fill(t_string!(i18n, problem.bad_room), &[("room", room)]),
+        ApiError::NoRoom(room) => fill(t_string!(i18n, problem.no_room), &[("room", room)]),
+        ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
+        ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
+        ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
+        ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
+        ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
     }
 }

@@ -1,16 +1,11 @@
-//! The document around every page, and the routes.
+//! The document around every page.
 
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
-use leptos_router::{
-    SsrMode,
-    components::{Route, Router, Routes},
-    path,
-};
 
 use crate::{
-    i18n::{I18nContextProvider, t_string, use_i18n},
-    pages::{HomePage, MissingPage, OverlayPage, RoomPage},
+    i18n::{PageLanguage, t_string, use_i18n},
+    pages::CurrentPage,
 };
 
 /// The HTML document that the server sends; the app is in its body.
@@ -44,17 +39,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <I18nContextProvider>
-            <AppTitle />
-            <Router>
-                <Routes fallback=|| view! { <MissingPage /> }>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    // The status of a page depends on whether its room exists: nothing is sent before that is known.
-                    <Route path=path!("/room/:room") view=RoomPage ssr=SsrMode::Async />
-                    <Route path=path!("/overlay/:room") view=OverlayPage ssr=SsrMode::Async />
-                </Routes>
-            </Router>
-        </I18nContextProvider>
+        <PageLanguage />
+        <AppTitle />
+        <CurrentPage />
     }
 }
 

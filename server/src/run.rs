@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options};
 use leptos::config::get_configuration;
@@ -131,6 +131,8 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     let failed = |error: String| RunError::Stream(config.stream.data.display().to_string(), error);
     let mut options = Options::new(&config.stream.data);
     options.region = region.to_owned();
+    // The browser signs the name that it knows. A name that the client made up gains it nothing: it must sign that too.
+    options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
     let account = options.account_id.clone();
     let endpoint = Endpoint::open(options).await.map_err(|error| failed(error.to_string()))?;
     endpoint
@@ -155,6 +157,10 @@ async fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<T
 }
 
 fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> impl Future<Output = io::Result<()>> {
+    // A danmu is one small packet that must not wait for a second one.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stop.cancelled_owned())
         .into_future()

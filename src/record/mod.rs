@@ -173,10 +173,10 @@ pub enum RecordError {
     Malformed(String),
 }
 
-/// Only what tells whether an object is ours. `v` is read as whatever it is: a foreign producer may have one too.
+/// Only what tells whether an object is ours.
 #[derive(Deserialize)]
 struct Probe {
-    v: serde_json::Value,
+    v: u64,
     #[serde(rename = "room")]
     _room: de::IgnoredAny,
     #[serde(rename = "text")]
@@ -199,7 +199,7 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
         None => (text, None),
     };
     let probe = line.starts_with('{').then(|| serde_json::from_str::<Probe>(line).ok()).flatten();
-    let Some(version) = probe.and_then(|probe| probe.v.as_u64()) else {
+    let Some(Probe { v: version, .. }) = probe else {
         return Ok(Parsed { content: Content::Foreign(text.to_owned()), signed: data, proof: None });
     };
     if version != u64::from(VERSION) {

@@ -1,5 +1,8 @@
 //! The WebAssembly entry points, and nothing else: what they start is in `danmu-app`.
 
+// Views are one type, as deep as the page.
+#![recursion_limit = "256"]
+
 use danmu_app::App;
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,9 +1,10 @@
 //! The browser's half: what runs only there.
 
+mod cookie;
 mod host;
 mod mount;
 pub mod overlay;
 mod room;
 mod vend;
 
-pub use self::{mount::mount_overlay, room::RoomClient};
+pub use self::{cookie::set_cookie, mount::mount_overlay, room::RoomClient};

@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*};
 
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t_string, use_i18n},
     live::{Line, LineState, Live},
 };
 
@@ -38,11 +38,11 @@ pub fn Chat(
     };
     let lines = move || live.lines.read().iter().cloned().collect::<Vec<_>>();
     view! {
-        <section class="chat" aria-label=move || t_string!(i18n, chat.label)>
+        <section class="chat" aria-label=say!(i18n, chat.label)>
             <ol
                 node_ref=list
                 role="log"
-                aria-label=move || t_string!(i18n, chat.label)
+                aria-label=say!(i18n, chat.label)
                 tabindex="0"
                 data-chat
                 on:scroll=on_scroll
@@ -52,7 +52,7 @@ pub fn Chat(
                 </For>
             </ol>
             <p class="empty" hidden=move || !live.lines.read().is_empty()>
-                {t!(i18n, chat.empty)}
+                {say!(i18n, chat.empty)}
             </p>
             <button
                 class="newest"
@@ -63,7 +63,7 @@ pub fn Chat(
                     to_end();
                 }
             >
-                {t!(i18n, chat.newest)}
+                {say!(i18n, chat.newest)}
             </button>
         </section>
     }
@@ -74,10 +74,10 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let i18n = use_i18n();
     let state = line.state;
     let color = line.color.to_string();
-    let status = move || match state.get() {
-        LineState::Pending => t!(i18n, chat.pending).into_any(),
-        LineState::Confirmed => ().into_any(),
-        LineState::Failed(problem) => (t!(i18n, chat.failed), " · ", problem.view(i18n)).into_any(),
+    let status = move || match &*state.read() {
+        LineState::Pending => t_string!(i18n, chat.pending).to_owned(),
+        LineState::Confirmed => String::new(),
+        LineState::Failed(problem) => [t_string!(i18n, chat.failed), &problem.say(i18n)].join(" · "),
     };
     let key = line.key.clone();
     let again = move || {
@@ -85,7 +85,7 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
         matches!(state.get(), LineState::Failed(_)).then(|| {
             view! {
                 <button class="quiet" type="button" on:click=move |_| live.send_again(&key)>
-                    {t!(i18n, chat.again)}
+                    {say!(i18n, chat.again)}
                 </button>
             }
         })

@@ -5,7 +5,7 @@ use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon};
 use crate::{
-    i18n::{I18nContext, Locale, t, t_string, use_i18n},
+    i18n::{I18n, fill, say, t_string, use_i18n},
     live::{Draft, Live},
     problem::Problem,
 };
@@ -76,10 +76,10 @@ pub fn Composer(
                 name="text"
                 autocomplete="off"
                 enterkeyhint="send"
-                aria-label=move || t_string!(i18n, composer.label)
+                aria-label=say!(i18n, composer.label)
                 aria-describedby="composer-problem composer-count"
                 aria-invalid=move || over().to_string()
-                placeholder=move || t_string!(i18n, composer.placeholder)
+                placeholder=say!(i18n, composer.placeholder)
                 on:focus=move |_| live.prepare()
                 on:input=move |_| {
                     recount();
@@ -87,20 +87,20 @@ pub fn Composer(
                 }
             />
             <output id="composer-count" class="count" class:over=over>
-                {t!(i18n, composer.left, count = move || count.get(), max = MAX_TEXT_GRAPHEMES)}
+                {move || fill(t_string!(i18n, composer.left), &[("count", &count.get()), ("max", &MAX_TEXT_GRAPHEMES)])}
             </output>
             <button class="send" type="submit" disabled=move || !live.ready.get()>
                 <Icon glyph=Glyph::Send />
-                <span>{t!(i18n, composer.send)}</span>
+                <span>{say!(i18n, composer.send)}</span>
             </button>
             <p id="composer-problem" class="problem" role="alert" data-problem>
-                {move || problem.get().map(|problem| problem.view(i18n))}
+                {move || problem.get().map(|problem| problem.say(i18n))}
             </p>
         </form>
     }
 }
 
-fn color_name(i18n: I18nContext<Locale>, rgb: u32) -> &'static str {
+fn color_name(i18n: I18n, rgb: u32) -> &'static str {
     match rgb {
         0xff_5c5c => t_string!(i18n, color.red),
         0xff_9f40 => t_string!(i18n, color.orange),
@@ -113,7 +113,7 @@ fn color_name(i18n: I18nContext<Locale>, rgb: u32) -> &'static str {
     }
 }
 
-fn mode_name(i18n: I18nContext<Locale>, mode: Mode) -> &'static str {
+fn mode_name(i18n: I18n, mode: Mode) -> &'static str {
     match mode {
         Mode::Scroll => t_string!(i18n, composer.mode_scroll),
         Mode::Top => t_string!(i18n, composer.mode_top),
@@ -153,16 +153,16 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>) -> impl IntoView {
     });
     view! {
         <details class="style">
-            <summary aria-label=move || t_string!(i18n, composer.style) title=move || t_string!(i18n, composer.style)>
+            <summary aria-label=say!(i18n, composer.style) title=say!(i18n, composer.style)>
                 <Icon glyph=Glyph::Style />
             </summary>
             <div class="style-panel">
                 <fieldset>
-                    <legend>{t!(i18n, composer.color)}</legend>
+                    <legend>{say!(i18n, composer.color)}</legend>
                     {colors}
                 </fieldset>
                 <fieldset>
-                    <legend>{t!(i18n, composer.mode)}</legend>
+                    <legend>{say!(i18n, composer.mode)}</legend>
                     {modes}
                 </fieldset>
             </div>

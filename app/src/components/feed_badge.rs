@@ -3,18 +3,18 @@
 use leptos::prelude::*;
 
 use crate::{
-    i18n::{I18nContext, Locale, t, t_string, use_i18n},
+    i18n::{I18n, fill, say, t_string, use_i18n},
     live::{FeedState, Live},
 };
 
-fn say(state: FeedState, i18n: I18nContext<Locale>) -> AnyView {
+fn say(state: &FeedState, i18n: I18n) -> String {
     match state {
-        FeedState::Connecting => t!(i18n, feed.connecting).into_any(),
-        FeedState::Live => t!(i18n, feed.live).into_any(),
-        FeedState::Behind(seconds) => t!(i18n, feed.behind, seconds).into_any(),
-        FeedState::Crowded => t!(i18n, feed.crowded).into_any(),
-        FeedState::Reconnecting => t!(i18n, feed.reconnecting).into_any(),
-        FeedState::Stopped(problem) => (t!(i18n, feed.stopped), " · ", problem.view(i18n)).into_any(),
+        FeedState::Connecting => t_string!(i18n, feed.connecting).to_owned(),
+        FeedState::Live => t_string!(i18n, feed.live).to_owned(),
+        FeedState::Behind(seconds) => fill(t_string!(i18n, feed.behind), &[("seconds", seconds)]),
+        FeedState::Crowded => t_string!(i18n, feed.crowded).to_owned(),
+        FeedState::Reconnecting => t_string!(i18n, feed.reconnecting).to_owned(),
+        FeedState::Stopped(problem) => [t_string!(i18n, feed.stopped), &problem.say(i18n)].join(" · "),
     }
 }
 
@@ -29,13 +29,13 @@ pub fn FeedBadge(
         <p
             class="feed"
             role="status"
-            aria-label=move || t_string!(i18n, feed.label)
+            aria-label=say!(i18n, feed.label)
             data-feed
             data-state=move || live.feed.read().name()
             data-reads=move || live.reads.get().reads
             data-throttled=move || live.reads.get().throttled
         >
-            <span>{move || say(live.feed.get(), i18n)}</span>
+            <span>{move || say(&live.feed.read(), i18n)}</span>
         </p>
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::i18n::{Locale, t, t_string, use_i18n};
+use crate::i18n::{say, use_i18n};
 
 /// The page's header.
 ///
@@ -10,31 +10,22 @@ use crate::i18n::{Locale, t, t_string, use_i18n};
 #[component]
 pub fn PageHeader() -> impl IntoView {
     let i18n = use_i18n();
-    let switch = move |_| {
-        i18n.set_locale(match i18n.get_locale_untracked() {
-            Locale::en => Locale::zh,
-            Locale::zh => Locale::en,
-        });
-    };
-    let other = move || match i18n.get_locale() {
-        Locale::en => "zh",
-        Locale::zh => "en",
-    };
+    let other = move || if i18n.tag() == "en" { "zh" } else { "en" };
     view! {
         <header class="top">
             <a class="mark" href="/">
                 <img src="/logo.svg" alt="" width="28" height="28" />
-                <span>{t!(i18n, app.name)}</span>
+                <span>{say!(i18n, app.name)}</span>
             </a>
             <button
                 class="quiet"
                 type="button"
-                data-language=move || i18n.get_locale().to_string()
+                data-language=move || i18n.tag()
                 lang=other
-                title=move || t_string!(i18n, lang.label)
-                on:click=switch
+                title=say!(i18n, lang.label)
+                on:click=move |_| i18n.switch()
             >
-                {t!(i18n, lang.other)}
+                {say!(i18n, lang.other)}
             </button>
         </header>
     }

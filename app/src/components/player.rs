@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 
 use super::{Glyph, Icon, OverlayCanvas};
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t_string, use_i18n},
     live::Live,
 };
 
@@ -65,7 +65,7 @@ pub fn Player(
     };
 
     view! {
-        <section class="player" node_ref=player aria-label=move || t_string!(i18n, player.label)>
+        <section class="player" node_ref=player aria-label=say!(i18n, player.label)>
             <video
                 node_ref=media
                 src=video
@@ -79,7 +79,7 @@ pub fn Player(
                 on:pause=move |_| follow()
                 on:volumechange=move |_| follow()
             >
-                {t!(i18n, player.no_video)}
+                {say!(i18n, player.no_video)}
             </video>
             <OverlayCanvas live shown=shown paused=paused />
             <div class="controls">
@@ -111,7 +111,7 @@ pub fn Player(
                 >
                     <Icon glyph=Signal::derive(move || if shown.get() { Glyph::Danmu } else { Glyph::NoDanmu }) />
                 </button>
-                <button type="button" on:click=toggle_fullscreen aria-label=move || t_string!(i18n, player.fullscreen)>
+                <button type="button" on:click=toggle_fullscreen aria-label=say!(i18n, player.fullscreen)>
                     <Icon glyph=Glyph::Fullscreen />
                 </button>
             </div>

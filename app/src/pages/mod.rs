@@ -1,4 +1,4 @@
-//! The pages, one a file.
+//! The pages, one a file, and which of them an address means.
 
 mod home;
 mod missing;
@@ -6,34 +6,64 @@ mod overlay;
 mod room;
 
 use danmu::room::Room;
-use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos::{either::EitherOf4, prelude::*};
+use serde::{Deserialize, Serialize};
 
-pub use self::{home::HomePage, missing::MissingPage, overlay::OverlayPage, room::RoomPage};
-use crate::{
-    api::{ApiError, get_room},
-    problem::Problem,
-};
+use self::{home::HomePage, missing::MissingPage, overlay::OverlayPage, room::RoomPage};
+use crate::api::ApiError;
 
-/// Shows `view` for the room that the address names, or says why there is none.
-fn with_room<V>(view: impl Fn(Room) -> V + Clone + Send + 'static) -> impl IntoView
-where
-    V: IntoView + 'static,
-{
-    let params = use_params_map();
-    let id = move || params.read().get("room").unwrap_or_default();
-    let room: Resource<Result<Room, ApiError>> = Resource::new_blocking(id, get_room);
-    view! {
-        <Suspense>
-            {move || {
-                let view = view.clone();
-                Suspend::new(async move {
-                    match room.await {
-                        Ok(room) => view(room).into_any(),
-                        Err(error) => view! { <MissingPage problem=Problem::Api(error) /> }.into_any(),
-                    }
-                })
-            }}
-        </Suspense>
+/// A page, with all that the server knows of what it shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Page {
+    /// `/`: the rooms.
+    Home(Vec<Room>),
+    /// `/room/{room}`: the watch page.
+    Room(Room),
+    /// `/overlay/{room}`: danmu on a transparent page.
+    Overlay(Room),
+    /// Any other address, or a room that does not exist.
+    Missing(Option<ApiError>),
+}
+
+/// Shows the page that the address means.
+///
+/// The server finds out which that is and sends it along, and every link loads its page: a viewer comes for one page
+/// and stays. So the browser needs no router, no resource and no suspense, which together weighed 60 kB.
+#[component]
+pub fn CurrentPage() -> impl IntoView {
+    match SharedValue::new(find).into_inner() {
+        Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
+        Page::Room(room) => EitherOf4::B(view! { <RoomPage room /> }),
+        Page::Overlay(room) => EitherOf4::C(view! { <OverlayPage room /> }),
+        Page::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
+}
+
+/// The page of this request; sets the status of its response too.
+#[cfg(feature = "ssr")]
+fn find() -> Page {
+    use http::{StatusCode, request::Parts};
+    use leptos_axum::ResponseOptions;
+
+    use crate::api;
+
+    let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
+    let page = match path.split('/').collect::<Vec<_>>()[..] {
+        ["", ""] => api::rooms().map(Page::Home),
+        ["", "room", id] => api::room(id.to_owned()).map(Page::Room),
+        ["", "overlay", id] => api::room(id.to_owned()).map(Page::Overlay),
+        _ => {
+            if let Some(response) = use_context::<ResponseOptions>() {
+                response.set_status(StatusCode::NOT_FOUND);
+            }
+            Ok(Page::Missing(None))
+        }
+    };
+    api::answer(page).unwrap_or_else(|error| Page::Missing(Some(error)))
+}
+
+/// What the server found comes with the document; this is what a document without it means.
+#[cfg(not(feature = "ssr"))]
+fn find() -> Page {
+    Page::Missing(None)
 }

@@ -4,7 +4,6 @@ use danmu::room::Room;
 use leptos::prelude::*;
 use leptos_meta::{Html, Title};
 
-use super::with_room;
 use crate::{
     components::{FeedData, OverlayCanvas},
     live::Live,
@@ -12,12 +11,10 @@ use crate::{
 
 /// The page at `/overlay/{room}`.
 #[component]
-pub fn OverlayPage() -> impl IntoView {
-    with_room(|room| view! { <Overlay room /> })
-}
-
-#[component]
-fn Overlay(room: Room) -> impl IntoView {
+pub fn OverlayPage(
+    /// The room.
+    room: Room,
+) -> impl IntoView {
     let live = Live::join(room.clone());
     view! {
         <Title text=room.title />

@@ -4,27 +4,24 @@ use danmu::room::Room;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::with_room;
 use crate::{
     components::{Chat, Composer, FeedBadge, PageHeader, Player},
-    i18n::{t, use_i18n},
+    i18n::{say, use_i18n},
     live::Live,
 };
 
 /// The page at `/room/{room}`.
 #[component]
-pub fn RoomPage() -> impl IntoView {
-    with_room(|room| view! { <Watch room /> })
-}
-
-#[component]
-fn Watch(room: Room) -> impl IntoView {
+pub fn RoomPage(
+    /// The room.
+    room: Room,
+) -> impl IntoView {
     let i18n = use_i18n();
     let live = Live::join(room.clone());
     view! {
         <Title text=room.title.clone() />
         <a class="skip" href="#composer">
-            {t!(i18n, app.skip)}
+            {say!(i18n, app.skip)}
         </a>
         <PageHeader />
         <main class="watch">

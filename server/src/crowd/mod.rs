@@ -12,7 +12,11 @@ mod tally;
 mod texts;
 mod viewer;
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    io::{self, Write},
+    rc::Rc,
+    time::Duration,
+};
 
 use danmu::room::{RoomId, RoomIdError};
 use thiserror::Error;
@@ -63,7 +67,7 @@ pub enum CrowdError {
     Rate(f64),
     /// The system refuses.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// It broke down: a bug.
     #[error("the crowd broke down: {0}")]
     Broke(String),
@@ -99,7 +103,7 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
     let host = Native::new();
     let tally = Rc::new(Tally::default());
     let mood = Rc::new(Mood::new(&host));
-    println!("crowd: {} viewers come to {origin}, room {}", options.viewers, room.as_str());
+    say(&format!("{} viewers come to {origin}, room {}", options.viewers, room.as_str()));
     let viewers: Vec<_> = (0..options.viewers)
         .map(|rank| {
             let share = viewer::share(rank, options.viewers);
@@ -120,7 +124,7 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
     let mut told = std::pin::pin!(told_to_end());
     loop {
         tokio::select! {
-            _ = reports.tick() => println!("crowd: {}", tally.report()),
+            _ = reports.tick() => say(&tally.report()),
             () = &mut over => break,
             () = &mut told => break,
             () = leaving.cancelled() => break,
@@ -135,8 +139,13 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
         }
     };
     let _ = tokio::time::timeout(LAST_WORDS, farewell).await;
-    println!("crowd: {} (in all)", tally.totals());
+    say(&format!("{} (in all)", tally.totals()));
     tally.totals()
+}
+
+/// Tells whoever listens; that nobody does is no reason to end.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "crowd: {line}");
 }
 
 /// Ctrl-C or SIGTERM. Where neither can be listened for, nobody tells.

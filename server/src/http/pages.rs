@@ -9,32 +9,29 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu_app::{App, services::ClientAddr, shell};
+use danmu_app::{services::ClientAddr, shell};
 use http::{HeaderValue, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_app_async_with_context};
+use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use tower_http::services::ServeDir;
 
 use super::AppState;
 
-/// The pages and the site's files; an address that is neither gets the page that says so.
+/// The site's files; whatever is none is a page, and the app knows which, be it the one that says that there is none.
 pub fn router(state: &AppState) -> Router<AppState> {
+    // What leptos_axum does when it is given routes. Fails where it was done before, which is as good.
+    let _ = any_spawner::Executor::init_tokio();
     let options = state.leptos.clone();
     let files = ServeDir::new(Path::new(&*options.site_root))
         .append_index_html_on_directories(false)
         .precompressed_br()
         .precompressed_gzip();
-    let missing = {
-        let (state, options) = (state.clone(), options.clone());
-        let render = render_app_async_with_context(provide(&state), move || shell(options.clone()));
-        tower::service_fn(move |request: Request<Body>| {
-            let rendering = render(request);
-            async move { Ok::<_, std::convert::Infallible>(rendering.await) }
-        })
-    };
-    Router::new()
-        .leptos_routes_with_context(state, generate_route_list(App), provide(state), move || shell(options.clone()))
-        .fallback_service(files.fallback(missing))
+    let render = render_app_async_with_context(provide(state), move || shell(options.clone()));
+    let pages = tower::service_fn(move |request: Request<Body>| {
+        let rendering = render(request);
+        async move { Ok::<_, std::convert::Infallible>(rendering.await) }
+    });
+    Router::new().fallback_service(files.fallback(pages))
 }
 
 /// `POST /api/…`: the server functions.

@@ -32,7 +32,8 @@ pub(super) fn lane_height(font_size: f32) -> f32 {
 
 /// As the canvas wants it.
 pub(super) fn font(size: f32) -> String {
-    format!("bold {size}px {FAMILIES}")
+    // A whole number: what prints floats weighs 11 kB.
+    format!("bold {}px {FAMILIES}", size as u32)
 }
 
 /// As CSS wants it; bits above the lower 24 are not looked at.
