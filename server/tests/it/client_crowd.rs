@@ -39,10 +39,13 @@ impl Program {
             .spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut program = Self { child, url: String::new(), _dir: dir };
-        for line in BufReader::new(output).lines() {
+        let mut lines = BufReader::new(output).lines();
+        while let Some(line) = lines.next() {
             let line = line?;
             if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
                 program.url = url.to_owned();
+                // Somebody must go on listening, or what it says next breaks the pipe.
+                std::thread::spawn(move || lines.for_each(drop));
                 return Ok(program);
             }
         }
