@@ -24,9 +24,11 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
             return Err(Error::Usage(format!("There is no measurement `{name}`; there are {}.", BENCHES.join(", "))));
         }
     };
+    ui::heading("Setting up");
     let node = tools::node()?;
-    build::release(workspace)?;
+    let optimisers = build::set_up(workspace)?;
     let chromium = tools::chromium()?;
+    build::release(workspace, &optimisers)?;
     let results = workspace.root.join("target/bench");
     fs::create_dir_all(&results).at(&results)?;
     let mut broken = 0;

@@ -50,10 +50,10 @@ fn perform(task: Task) -> Result<()> {
     let workspace = Workspace::load()?;
     match task {
         Task::Help => Ok(()),
-        Task::Setup => setup(&workspace),
-        Task::Build => build::release(&workspace),
+        Task::Setup => set_up(&workspace),
+        Task::Build => build(&workspace),
         Task::Run(options) => {
-            build::release(&workspace)?;
+            build(&workspace)?;
             run::serve(&workspace, &options)
         }
         Task::Test => test::everything(&workspace),
@@ -62,9 +62,14 @@ fn perform(task: Task) -> Result<()> {
     }
 }
 
-fn setup(workspace: &Workspace) -> Result<()> {
+fn build(workspace: &Workspace) -> Result<()> {
     ui::heading("Setting up");
-    tools::wasm_target()?;
-    tools::npm_packages(workspace)?;
+    let optimisers = build::set_up(workspace)?;
+    build::release(workspace, &optimisers)
+}
+
+fn set_up(workspace: &Workspace) -> Result<()> {
+    ui::heading("Setting up");
+    build::set_up(workspace)?;
     tools::chromium().map(|_| ())
 }

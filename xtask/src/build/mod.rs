@@ -16,20 +16,27 @@ use crate::{
 };
 use std::{thread, time::Instant};
 
-/// Sets up what a build needs and builds. Nothing is done twice: a second run takes seconds.
+/// Makes sure that there is what a build needs.
 ///
 /// # Errors
-/// Where a tool is missing or fails, or a file cannot be written.
-pub fn release(workspace: &Workspace) -> Result<()> {
-    let since = Instant::now();
-    ui::heading("Building Danmu");
+/// Where something is missing that cannot be installed from here.
+pub fn set_up(workspace: &Workspace) -> Result<Optimisers> {
     tools::wasm_target()?;
     let npm = tools::npm_packages(workspace)?;
-    let optimisers = Optimisers::find(workspace, npm);
+    Ok(Optimisers::find(workspace, npm))
+}
+
+/// Builds both halves. Nothing is done twice: a second build takes seconds.
+///
+/// # Errors
+/// Where a tool fails, or a file cannot be written.
+pub fn release(workspace: &Workspace, optimisers: &Optimisers) -> Result<()> {
+    let since = Instant::now();
+    ui::heading("Building");
     thread::scope(|scope| {
         let server = scope.spawn(|| server(workspace));
         let site =
-            browser::build(workspace, &optimisers).and_then(|built| site::assemble(workspace, &optimisers, &built));
+            browser::build(workspace, optimisers).and_then(|built| site::assemble(workspace, optimisers, &built));
         let server = server.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         site.and(server)
     })?;

@@ -31,8 +31,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let since = Instant::now();
     ui::heading("Setting up");
     let node = tools::node()?;
-    tools::wasm_target()?;
-    tools::npm_packages(workspace)?;
+    let optimisers = build::set_up(workspace)?;
     let chromium = tools::chromium()?;
 
     ui::heading("Checking");
@@ -48,7 +47,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     reports.extend(suites::native(workspace)?);
 
     // What a browser meets is what `cargo xtask run` serves: the same build, the same binary.
-    match build::release(workspace) {
+    match build::release(workspace, &optimisers) {
         Ok(()) => {
             ui::heading("Testing in Chromium");
             reports.push(suites::browser(workspace, &node, &chromium)?);
