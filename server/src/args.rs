@@ -2,15 +2,21 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+
+use crate::crowd::CrowdArgs;
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
 ///
 /// Settings come from `danmu.toml`, are overridden by `DANMU_*` variables (`DANMU_HTTP__ADDR` for `addr` in `[http]`),
 /// and these by the flags below.
 #[derive(Clone, Debug, Default, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The settings file. Without it, `danmu.toml` in the working directory is read if it exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -30,4 +36,11 @@ pub struct Args {
     /// The directory of the embedded stream.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+/// What else the program does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Sends simulated viewers into a room of a running server, through the same door as everybody.
+    Crowd(CrowdArgs),
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, IntoFuture},
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     num::NonZeroU32,
     sync::Arc,
@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::Args,
+    args::{Args, Command},
     bus::{Bus, BusError},
     config::{Bus as BusKind, Config, LogFormat, SettingsError},
+    crowd::{self, CrowdError},
     http::{AppState, Health, router},
     rooms::ListedRooms,
     vending::{ClientLimit, TokenVending},
@@ -42,6 +43,9 @@ pub enum RunError {
     /// The log's filter.
     #[error("log.filter = {0:?} is no filter: {1}")]
     Filter(String, tracing_subscriber::filter::ParseError),
+    /// The simulated viewers.
+    #[error(transparent)]
+    Crowd(#[from] CrowdError),
     /// The bus.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -71,9 +75,13 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
+    if let Some(Command::Crowd(crowd)) = args.command {
+        crowd::run(crowd.into()).await?;
+        return Ok(());
+    }
     let config = Config::load(&args)?;
     if args.check {
-        println!("{}", config.explain());
+        let _ = writeln!(io::stdout(), "{}", config.explain());
         return Ok(());
     }
     log_to_stderr(&config)?;
@@ -81,20 +89,21 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     // Both ports first: a port that is taken is said before anything is opened.
     let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr").await?;
     let stop = CancellationToken::new();
-    let (bus, stream) = match config.bus {
+    let (bus, stream, stream_addr) = match config.bus {
         BusKind::Embedded => {
             let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR").await?;
-            let (bus, endpoint) = open_stream(&config, listener.local_addr()?).await?;
+            let addr = listener.local_addr()?;
+            let (bus, endpoint) = open_stream(&config, addr).await?;
             let serving = serve(listener, endpoint.router(), stop.clone());
-            (bus, Some((endpoint, tokio::spawn(serving))))
+            (bus, Some((endpoint, tokio::spawn(serving))), Some(addr))
         }
-        BusKind::Aws => (Bus::aws(&config).await?, None),
+        BusKind::Aws => (Bus::aws(&config).await?, None, None),
     };
 
     let health = Health::default();
     let state = app_state(config, bus, health.clone())?;
     tokio::spawn(forget_idle_clients(state.0, stop.clone()));
-    announce(&state.1.config, pages.local_addr()?);
+    announce(&state.1.config, pages.local_addr()?, stream_addr);
 
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
     let serving = tokio::spawn(serve(pages, router(state.1, public), stop.clone()));
@@ -184,25 +193,22 @@ fn log_to_stderr(config: &Config) -> Result<(), RunError> {
 }
 
 /// Says where to look, for whoever started the server by hand.
-fn announce(config: &Config, pages: SocketAddr) {
+fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
     let mut shown = pages;
     if pages.ip().is_unspecified() {
         shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
     }
-    println!("\n  Danmu is live\n");
+    let mut text = String::from("\n  Danmu is live\n\n");
     for room in &config.rooms {
-        println!("  room     http://{shown}/room/{}", room.id);
-        println!("  overlay  http://{shown}/overlay/{}   (OBS browser source)", room.id);
+        text += &format!("  room     http://{shown}/room/{}\n", room.id);
+        text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
     }
-    if config.bus == BusKind::Embedded {
-        println!(
-            "  stream   http://{}   (Kinesis and STS; {:?} in {})",
-            config.stream.addr,
-            config.stream.name,
-            config.stream.data.display()
-        );
+    if let Some(stream) = stream {
+        let (name, data) = (&config.stream.name, config.stream.data.display());
+        text += &format!("  stream   http://{stream}   (Kinesis and STS; {name:?} in {data})\n");
     }
-    println!();
+    // Nobody may be listening, and that is no reason to end.
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// The address by which the local network reaches this machine. Asks the routing table; sends nothing.

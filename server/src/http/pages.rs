@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu_app::{services::ClientAddr, shell};
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use tower_http::services::ServeDir;
@@ -36,7 +36,12 @@ pub fn router(state: &AppState) -> Router<AppState> {
 
 /// `POST /api/…`: the server functions.
 pub async fn server_function(State(state): State<AppState>, request: Request<Body>) -> Response {
-    handle_server_fns_with_context(provide(&state), request).await.into_response()
+    let mut response = handle_server_fns_with_context(provide(&state), request).await.into_response();
+    // The app gives each of its errors a status. This one is the framework's, for arguments that no page of ours sends.
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    response
 }
 
 /// What the app finds in its context, on every request.

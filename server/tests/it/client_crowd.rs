@@ -1,10 +1,6 @@
 //! The simulated audience and a reader, at the real program: pages, vending and stream in one process, one origin.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use danmu::{
     kinesis::{Client, Clock, Host, Keeper, Position, Reader, Scope, Vend, VendError},
@@ -12,53 +8,11 @@ use danmu::{
     session::{Purpose, Session},
 };
 use danmu_server::crowd::{CrowdError, CrowdOptions, Native, run};
-use tempfile::TempDir;
 
-use crate::world::{Failure, Shifted, Test, read, story};
-
-/// The program, on ports of its own, over a directory of its own.
-struct Program {
-    child: Child,
-    url: String,
-    _dir: TempDir,
-}
-
-impl Program {
-    fn start() -> Result<Self, Failure> {
-        let dir = tempfile::tempdir()?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_danmu-server"))
-            .current_dir(dir.path())
-            .env("LEPTOS_OUTPUT_NAME", "danmu")
-            .env("LEPTOS_SITE_ROOT", dir.path())
-            .env("DANMU_HTTP__ADDR", "127.0.0.1:0")
-            .env("DANMU_STREAM__ADDR", "127.0.0.1:0")
-            .env("DANMU_STREAM__DATA", dir.path().join("data"))
-            .env("DANMU_VENDING__PER_MINUTE", "1000")
-            .env("DANMU_VENDING__BURST", "1000")
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child.stdout.take().ok_or("no output")?;
-        let mut program = Self { child, url: String::new(), _dir: dir };
-        let mut lines = BufReader::new(output).lines();
-        while let Some(line) = lines.next() {
-            let line = line?;
-            if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
-                program.url = url.to_owned();
-                // Somebody must go on listening, or what it says next breaks the pipe.
-                std::thread::spawn(move || lines.for_each(drop));
-                return Ok(program);
-            }
-        }
-        Err("it ended before it told its address".into())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::{
+    program::Program,
+    world::{Shifted, Test, read, story},
+};
 
 /// Sessions as a page gets them.
 struct Page {
@@ -80,7 +34,7 @@ impl Vend for Page {
 #[test]
 fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
     story(async {
-        let program = Program::start()?;
+        let program = Program::start(&[])?;
         let host = Native::new();
         let clock = Clock::new(host.clone());
         let page = Page { host, url: program.url.clone() };

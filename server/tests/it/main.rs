@@ -6,4 +6,5 @@ mod client_readers;
 mod client_resharding;
 mod client_restart;
 mod client_sessions;
+mod program;
 mod world;

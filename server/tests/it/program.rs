@@ -1,0 +1,285 @@
+//! The program `danmu-server` itself, started as its users start it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::world::{Failure, Test};
+
+/// The program, on ports of its own, over a directory of its own.
+pub struct Program {
+    child: Child,
+    /// Where its pages are, without a slash at the end.
+    pub url: String,
+    _dir: TempDir,
+}
+
+impl Program {
+    /// Starts it with these variables besides those that keep it to itself, and waits until it tells its address.
+    pub fn start(variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        let dir = tempfile::tempdir()?;
+        let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("no output")?;
+        let mut lines = BufReader::new(output).lines();
+        let mut program = Self { child, url: String::new(), _dir: dir };
+        while let Some(line) = lines.next() {
+            let line = line?;
+            if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
+                program.url = url.to_owned();
+                // Somebody must go on listening, or what it says next breaks the pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(program);
+            }
+        }
+        Err("it ended before it told its address".into())
+    }
+
+    fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Sends one request; `head` is whatever follows the request's first line and `Host`, a line each.
+    fn ask(&self, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
+        let mut stream = TcpStream::connect(self.authority())?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
+        let (host, length) = (self.authority(), body.len());
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
+        )?;
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the head")?;
+        let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
+        Ok(Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
+    }
+
+    fn session(&self, room: &str, purpose: &str, head: &[&str]) -> Result<Answer, Failure> {
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}"))
+    }
+
+    /// Tells it to end as an operator does, and waits until it has.
+    fn terminate(mut self) -> Result<ExitStatus, Failure> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if since.elapsed() > Duration::from_secs(15) {
+                return Err("it did not end".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+fn command(dir: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_danmu-server"));
+    command
+        .current_dir(dir.path())
+        .env("LEPTOS_OUTPUT_NAME", "danmu")
+        .env("LEPTOS_SITE_ROOT", dir.path())
+        .env("DANMU_HTTP__ADDR", "127.0.0.1:0")
+        .env("DANMU_STREAM__ADDR", "127.0.0.1:0")
+        .env("DANMU_VENDING__PER_MINUTE", "1000")
+        .env("DANMU_VENDING__BURST", "1000");
+    command
+}
+
+/// Runs it to its end, in a directory that holds these files.
+fn end(files: &[(&str, &str)], arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output, Failure> {
+    let dir = tempfile::tempdir()?;
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text)?;
+    }
+    Ok(command(&dir).args(arguments).envs(variables.iter().copied()).output()?)
+}
+
+#[test]
+fn a_page_gets_a_session_of_its_own_for_what_it_asks() -> Test {
+    let program = Program::start(&[])?;
+    let mut keys = Vec::new();
+    for purpose in ["produce", "consume"] {
+        let answer = program.session("demo", purpose, &[])?;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let session: danmu::session::Session = serde_json::from_str(&answer.body)?;
+        assert_eq!((session.stream.as_str(), session.partition_key.as_str()), ("danmu", "demo"));
+        assert_eq!((session.endpoint.as_str(), session.region.as_str()), ("/aws/", "us-east-1"));
+        assert!((3_590_000..=3_610_000).contains(&(session.expiration - session.vended_at)));
+        keys.push(session.access_key_id);
+    }
+    assert_ne!(keys[0], keys[1]);
+    Ok(())
+}
+
+#[test]
+fn a_session_is_refused_with_a_status_and_a_reason() -> Test {
+    let program = Program::start(&[])?;
+    for (room, purpose, status, reason) in [
+        ("nowhere", "produce", 404, "NoRoom"),
+        ("No+Room", "produce", 404, "BadRoom"),
+        ("demo", "everything", 400, "Other"),
+    ] {
+        let answer = program.session(room, purpose, &[])?;
+        assert_eq!(answer.status, status, "{room} {purpose}: {}", answer.body);
+        assert!(answer.body.contains(reason), "{room} {purpose}: {}", answer.body);
+    }
+    Ok(())
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_back_and_others_are_served() -> Test {
+    let limits = [("DANMU_VENDING__PER_MINUTE", "1"), ("DANMU_VENDING__BURST", "2")];
+    let program = Program::start(&[&limits[..], &[("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8")]].concat())?;
+    let from = |client: &str| program.session("demo", "produce", &[&format!("X-Forwarded-For: {client}")]);
+    assert_eq!((from("198.51.100.1")?.status, from("198.51.100.1")?.status), (200, 200));
+    let refused = from("198.51.100.1")?;
+    assert_eq!(refused.status, 429);
+    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
+    assert_eq!(from("198.51.100.2")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn the_articles_page_gets_credentials_with_no_origin_and_no_cookie_and_foreign_pages_get_none() -> Test {
+    let program = Program::start(&[])?;
+    let certification = |head: &[&str]| program.ask("POST /getCertification.action", head, "{}");
+    let answer = certification(&[])?;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&answer.body)?;
+    let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accessKeyId", "expiration", "secretAccessKey", "sessionToken"]);
+    assert_eq!(fields["accessKeyId"].as_str().map(str::len), Some(20));
+    assert!(fields["expiration"].as_i64().is_some_and(|ms| ms > 1_700_000_000_000));
+
+    let own = format!("Origin: {}", program.url);
+    assert_eq!(certification(&[&own])?.status, 200);
+    for foreign in ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
+        assert_eq!(certification(&[foreign])?.status, 403, "{foreign}");
+        assert_eq!(program.session("demo", "produce", &[foreign])?.status, 403, "{foreign}");
+    }
+    Ok(())
+}
+
+#[test]
+fn reading_directly_can_be_switched_off() -> Test {
+    let program = Program::start(&[("DANMU_FEED__DIRECT", "off")])?;
+    assert_eq!(program.session("demo", "produce", &[])?.status, 200);
+    let refused = program.session("demo", "consume", &[])?;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("DirectOff"), "{}", refused.body);
+    Ok(())
+}
+
+#[test]
+fn the_public_port_never_reaches_sts_nor_the_control_plane() -> Test {
+    let program = Program::start(&[])?;
+    let sts = ["Content-Type: application/x-www-form-urlencoded"];
+    let answer = program.ask("POST /aws/", &sts, "Action=AssumeRole&Version=2011-06-15")?;
+    assert!((400..500).contains(&answer.status), "{}", answer.body);
+    assert!(!answer.body.contains("SessionToken"), "{}", answer.body);
+    let control = ["Content-Type: application/x-amz-json-1.1", "X-Amz-Target: Kinesis_20131202.CreateStream"];
+    let answer = program.ask("POST /aws/", &control, r#"{"StreamName":"x","ShardCount":1}"#)?;
+    assert!((400..500).contains(&answer.status), "{}", answer.body);
+    Ok(())
+}
+
+#[test]
+fn a_page_says_what_it_is_in_both_languages_and_what_it_may_do() -> Test {
+    let program = Program::start(&[])?;
+    let page = |path: &str, language: &str| {
+        program.ask(&format!("GET {path}"), &[&format!("Accept-Language: {language}")], "")
+    };
+    let room = page("/room/demo", "zh-CN,zh;q=0.9")?;
+    assert_eq!(room.status, 200);
+    assert!(room.body.contains("<html lang=\"zh\"") && room.body.contains("发送"), "{}", room.body);
+    assert!(
+        room.head.contains("content-security-policy: default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'nonce-")
+    );
+    assert!(page("/room/demo", "en")?.body.contains("Send"));
+    for (path, text) in [
+        ("/room/nowhere", "There is no room “nowhere”."),
+        ("/room/No%20Room", "cannot be a room"),
+        ("/overlay/nowhere", "There is no room “nowhere”."),
+        ("/nothing", "There is no page at this address."),
+        ("/pkg/nothing.js", "There is no page at this address."),
+    ] {
+        let missing = page(path, "en")?;
+        assert_eq!(missing.status, 404, "{path}");
+        assert!(missing.body.contains(text), "{path}: {}", missing.body);
+    }
+    Ok(())
+}
+
+#[test]
+fn it_says_that_it_lives_and_ends_when_it_is_told_to() -> Test {
+    let program = Program::start(&[])?;
+    assert_eq!(program.ask("GET /healthz", &[], "")?.status, 200);
+    assert_eq!(program.ask("GET /readyz", &[], "")?.status, 200);
+    assert!(program.terminate()?.success());
+    Ok(())
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_the_way_out() -> Test {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let addr = taken.local_addr()?.to_string();
+    for (variable, name) in [("DANMU_HTTP__ADDR", "http.addr"), ("DANMU_STREAM__ADDR", "stream.addr")] {
+        let output = end(&[], &[], &[(variable, &addr)])?;
+        assert!(!output.status.success());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(name) && error.contains(&addr) && error.contains(variable), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn broken_settings_are_said_and_good_ones_are_explained() -> Test {
+    let broken = end(&[("danmu.toml", "[http]\nadress = 1\n")], &["--check"], &[])?;
+    assert!(!broken.status.success());
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("adress"));
+    let missing = end(&[], &["--config", "nowhere.toml", "--check"], &[])?;
+    assert!(!missing.status.success());
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.toml"));
+
+    let good = end(&[("danmu.toml", "[stream]\nname = 'other'\n")], &["--check"], &[("DANMU_LOG__FORMAT", "json")])?;
+    assert!(good.status.success());
+    assert!(String::from_utf8_lossy(&good.stdout).contains("stream     other"));
+    Ok(())
+}
+
+#[test]
+fn two_programs_cannot_have_one_directory() -> Test {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let data = data.to_str().ok_or("a path")?;
+    let _first = Program::start(&[("DANMU_STREAM__DATA", data)])?;
+    let second = end(&[], &[], &[("DANMU_STREAM__DATA", data)])?;
+    assert!(!second.status.success());
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(error.contains(data), "{error}");
+    Ok(())
+}
