@@ -373,6 +373,12 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let documented = load(include_str!("../../deploy/danmu.toml")).expect("the file in deploy/");
+        assert_eq!(format!("{documented:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
     fn a_setting_that_does_not_exist_is_named() {
         let error = load("[http]\nadress = '127.0.0.1:1'").expect_err("mistyped").to_string();
         assert!(error.contains("adress"), "{error}");
