@@ -2,6 +2,43 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
+/// The partition that `region` is in: `aws`, `aws-cn` or `aws-us-gov`, by its name.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+/// Whether a stream may be called `name`: `[a-zA-Z0-9_.-]{1,128}`, the rule of
+/// [`CreateStream`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html).
+///
+/// # Errors
+/// [`InvalidStreamName`] with the name and the rule.
+pub fn check_stream_name(name: &str) -> Result<(), InvalidStreamName> {
+    if is_stream_name(name) { Ok(()) } else { Err(InvalidStreamName { name: name.to_owned() }) }
+}
+
+/// A name that no stream can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} cannot name a stream; use {rule}", rule = Self::RULE)]
+#[non_exhaustive]
+pub struct InvalidStreamName {
+    /// The name as it was given.
+    pub name: String,
+}
+
+impl InvalidStreamName {
+    /// What a name must be, for messages of one's own.
+    pub const RULE: &'static str = "1 to 128 of a-z, A-Z, 0-9, _, . and -";
+}
+
 /// The account, region and partition that this endpoint answers for.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -10,15 +47,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `aws`, `aws-cn` or `aws-us-gov`, by the region's name.
-    pub(crate) fn partition(&self) -> &'static str {
-        if self.region.starts_with("cn-") {
-            "aws-cn"
-        } else if self.region.starts_with("us-gov-") {
-            "aws-us-gov"
-        } else {
-            "aws"
-        }
+    fn partition(&self) -> &'static str {
+        partition(&self.region)
     }
 
     /// The ARN of the stream `name` here.
@@ -84,6 +114,20 @@ mod tests {
         assert_eq!(place("us-east-1").stream_arn("a"), "arn:aws:kinesis:us-east-1:000000000000:stream/a");
         assert_eq!(place("cn-north-1").stream_arn("a"), "arn:aws-cn:kinesis:cn-north-1:000000000000:stream/a");
         assert_eq!(place("us-gov-west-1").partition(), "aws-us-gov");
+        assert_eq!(partition(""), "aws");
+    }
+
+    #[test]
+    fn a_name_outside_the_rule_is_said_with_the_rule() {
+        let longest = "x".repeat(128);
+        for name in ["a", "danmu", "A.b_c-9", longest.as_str()] {
+            assert_eq!(check_stream_name(name), Ok(()));
+        }
+        let longer = "x".repeat(129);
+        for name in ["", "a b", "a/b", "stück", longer.as_str()] {
+            let message = check_stream_name(name).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(message.contains(name) && message.contains(InvalidStreamName::RULE), "{message}");
+        }
     }
 
     #[test]

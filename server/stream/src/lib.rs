@@ -35,10 +35,12 @@ mod store;
 mod sts;
 
 pub use crate::{
+    arn::{InvalidStreamName, check_stream_name, partition},
     clock::{Clock, SystemClock},
     endpoint::{Endpoint, StreamInfo},
     error::{OpenError, StreamError},
     http::{MAX_BODY, MAX_HEADERS},
+    kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,
     root_key::{RootKey, RootKeyError},

@@ -24,6 +24,7 @@ use crate::{
     store::{Refusal, StoreError, Stream, shard_id, shard_index},
 };
 
+pub use self::streams::MAX_SHARDS;
 pub(crate) use self::{iterator::Seals, streams::check_new_stream};
 
 /// What `X-Amz-Target` begins with.

@@ -12,8 +12,10 @@ use crate::{
     store::Stream,
 };
 
-/// Shards of a new stream at most: the account limit of the real service.
-const MAX_SHARDS: i64 = 500;
+/// Shards of a new stream at most: the [account limit] of the real service in its large regions.
+///
+/// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+pub const MAX_SHARDS: u32 = 500;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,7 +71,7 @@ struct Description<'a> {
 pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, ApiError> {
     check_name(name)?;
     let count = in_range(shards, "shardCount", 1..=i64::MAX, 1)?;
-    u32::try_from(count).ok().filter(|count| i64::from(*count) <= MAX_SHARDS).ok_or_else(|| {
+    u32::try_from(count).ok().filter(|count| *count <= MAX_SHARDS).ok_or_else(|| {
         let message = format!("A stream of {count} shards would exceed the limit of {MAX_SHARDS} shards.");
         ApiError::new(Kind::LimitExceeded, message)
     })
