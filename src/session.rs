@@ -40,7 +40,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// What a session may do. A session may do one of the two, never both (see `deploy/` for the policies).
+/// What a page asks a session for: one of the two, and a session that may do both is vended to no page of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {

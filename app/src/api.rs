@@ -31,6 +31,9 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
+    /// The room shows signed danmu only, and nobody can sign one yet. Status 403.
+    #[error("the room shows signed danmu only (unsigned = \"deny\" in its settings)")]
+    SignedOnly,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -67,7 +70,7 @@ pub(crate) use ssr::{answer, room, rooms};
 #[cfg(feature = "ssr")]
 mod ssr {
     use danmu::{
-        room::{Room, RoomId},
+        room::{Room, RoomId, Unsigned},
         session::{Purpose, Session},
     };
     use http::{HeaderValue, StatusCode, header};
@@ -94,6 +97,9 @@ mod ssr {
 
     pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
         let room = room(id)?;
+        if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
+            return Err(ApiError::SignedOnly);
+        }
         let client = use_context::<ClientAddr>()
             .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
         services()?.vending.vend(room.id, purpose, client).await
@@ -105,7 +111,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::SignedOnly => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

@@ -16,6 +16,8 @@ pub enum Problem {
     Api(ApiError),
     /// The stream cannot be reached.
     Network,
+    /// It was sent, and no answer came: it may have arrived.
+    Unanswered,
     /// The stream takes no more at the moment.
     Busy,
     /// The stream refused the credentials.
@@ -44,6 +46,7 @@ impl Problem {
             Self::Text(error) => say_text(*error, i18n),
             Self::Api(error) => say_api(error, i18n),
             Self::Network => t_string!(i18n, problem.network).to_owned(),
+            Self::Unanswered => t_string!(i18n, problem.unanswered).to_owned(),
             Self::Busy => t_string!(i18n, problem.busy).to_owned(),
             Self::Denied => t_string!(i18n, problem.denied).to_owned(),
             Self::Stream(reason) => fill(t_string!(i18n, problem.stream), &[("reason", reason)]),
@@ -69,6 +72,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::BadRoom(room) => fill(t_string!(i18n, problem.bad_room), &[("room", room)]),
         ApiError::NoRoom(room) => fill(t_string!(i18n, problem.no_room), &[("room", room)]),
         ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
+        ApiError::SignedOnly => t_string!(i18n, problem.signed_only).to_owned(),
         ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),

@@ -53,6 +53,11 @@ pub struct Http {
     /// Networks of the proxies in front, in CIDR notation. Only what comes from them may say, by `X-Forwarded-For` and
     /// `X-Forwarded-Host`, who the client is and what it asked for. Default none.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many connections may be open at a time, on each port. Default 10,000.
+    pub max_connections: usize,
+    /// After SIGTERM, how many seconds `/readyz` says "draining" before no more connections are taken, so that a
+    /// balancer sees it in time. Default 0.
+    pub drain_delay_s: u64,
 }
 
 /// The stream.
@@ -184,7 +189,12 @@ impl RoomSettings {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)), trusted_proxies: Vec::new() }
+        Self {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            drain_delay_s: 0,
+        }
     }
 }
 
@@ -289,6 +299,12 @@ impl Config {
                 "with bus = \"aws\" it names the role of viewers' sessions",
             );
         }
+        if !(10..=1_000_000).contains(&self.http.max_connections) {
+            return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
+        }
+        if self.http.drain_delay_s > 300 {
+            return wrong("http.drain_delay_s", &self.http.drain_delay_s, "0 to 300 seconds");
+        }
         if !(1..=100).contains(&self.stream.shards) {
             return wrong("stream.shards", &self.stream.shards, "1 to 100");
         }
@@ -321,6 +337,15 @@ impl Config {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
+    /// What the operator may not have meant.
+    fn warnings(&self) -> String {
+        let mute = self.rooms.iter().filter(|room| room.unsigned == Unsigned::Deny);
+        mute.map(|room| {
+            format!("\nwarning    nobody can speak in {}: it wants signed danmu, and there are none yet (unsigned = \"allow\")", room.id)
+        })
+        .collect()
+    }
+
     /// What the settings mean, for a person to read.
     #[must_use]
     pub fn explain(&self) -> String {
@@ -348,7 +373,7 @@ impl Config {
             self.vending.duration_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
             if rooms.is_empty() { "none" } else { &rooms },
-        )
+        ) + &self.warnings()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The life of the server: it opens what it needs, serves, and on a signal ends what it began before it goes.
 
 use std::{
-    future::{Future, IntoFuture},
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     num::NonZeroU32,
@@ -10,7 +9,6 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use axum::{Router, serve::ListenerExt};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options};
 use leptos::config::get_configuration;
@@ -24,7 +22,7 @@ use crate::{
     bus::{Bus, BusError},
     config::{Bus as BusKind, Config, LogFormat, SettingsError},
     crowd::{self, CrowdError},
-    http::{AppState, Health, router},
+    http::{AppState, Health, router, serve},
     rooms::ListedRooms,
     vending::{ClientLimit, TokenVending},
 };
@@ -94,7 +92,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR").await?;
             let addr = listener.local_addr()?;
             let (bus, endpoint) = open_stream(&config, addr).await?;
-            let serving = serve(listener, endpoint.router(), stop.clone());
+            let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
             (bus, Some((endpoint, tokio::spawn(serving))), Some(addr))
         }
         BusKind::Aws => (Bus::aws(&config).await?, None, None),
@@ -105,18 +103,23 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tokio::spawn(forget_idle_clients(state.0, stop.clone()));
     announce(&state.1.config, pages.local_addr()?, stream_addr);
 
+    let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
-    let serving = tokio::spawn(serve(pages, router(state.1, public), stop.clone()));
+    let serving = tokio::spawn(serve(pages, router(state.1, public), connections, stop.clone()));
     ended().await;
-    tracing::info!("draining");
+    tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
+    tokio::time::sleep(Duration::from_secs(drain_delay)).await;
     stop.cancel();
-    if tokio::time::timeout(DRAIN, serving).await.is_err() {
+    let drained = async {
+        let _ = serving.await;
+        if let Some((endpoint, serving)) = stream {
+            let _ = serving.await;
+            endpoint.close().await;
+        }
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!(seconds = DRAIN.as_secs(), "some requests did not end in time");
-    }
-    if let Some((endpoint, serving)) = stream {
-        serving.abort();
-        endpoint.close().await;
     }
     Ok(())
 }
@@ -163,16 +166,6 @@ async fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<T
         };
         RunError::Listen { name, addr, reason }
     })
-}
-
-fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> impl Future<Output = io::Result<()>> {
-    // A danmu is one small packet that must not wait for a second one.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .into_future()
 }
 
 async fn forget_idle_clients(limit: ClientLimit, stop: CancellationToken) {

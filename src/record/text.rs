@@ -13,7 +13,7 @@ pub const MAX_TEXT_BYTES: usize = 2_000;
 /// Why a text cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     #[error("the text is empty")]
     Empty,
     /// Too many graphemes.
@@ -37,12 +37,22 @@ pub fn grapheme_count(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).count() }
 }
 
+/// Whether a character leaves nothing to see: white space, what fonts must ignore
+/// ([Default_Ignorable_Code_Point](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point)), and the two
+/// blanks that are neither.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Checks that a text may be sent.
 ///
 /// # Errors
 /// See [`TextError`].
 pub fn check_text(text: &str) -> Result<(), TextError> {
-    if text.trim().is_empty() {
+    if text.chars().all(is_blank) {
         return Err(TextError::Empty);
     }
     for c in text.chars() {
@@ -96,7 +106,10 @@ mod tests {
 
     #[test]
     fn what_says_nothing_or_breaks_the_line_is_refused() {
-        assert_eq!(check_text(" \u{3000} "), Err(TextError::Empty));
+        for nothing in ["", " \u{3000} ", "\u{200b}", "\u{2060}\u{3164}\u{2800}", "\u{ad}\u{fe0f}"] {
+            assert_eq!(check_text(nothing), Err(TextError::Empty), "{nothing:?}");
+        }
+        assert_eq!(check_text("\u{200b}a"), Ok(()));
         assert_eq!(check_text("a\nb"), Err(TextError::Control('\n')));
         assert_eq!(check_text("a\u{1b}[31m"), Err(TextError::Control('\u{1b}')));
         assert_eq!(check_text("a\u{2028}b"), Err(TextError::Control('\u{2028}')));

@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
-    rc::Rc,
+    rc::{Rc, Weak},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use danmu::{
         self, Client, Clock, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Record, Scope,
         State,
     },
-    record::{Danmu, RecordId},
+    record::{Color, Danmu, Mode, RecordId},
     room::Room,
     session::Purpose,
 };
@@ -34,8 +34,9 @@ use crate::{
 
 /// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
-/// How soon it asks again when the server does not say.
-const RETRY: Duration = Duration::from_secs(5);
+/// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
+/// catches up in the chat list. As long as a danmu takes to cross it.
+const STALE_MS: i64 = 8_000;
 
 /// A live room in the browser. A handle; when the last one goes, the reading ends.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ pub struct RoomClient(Rc<Inner>);
 struct Inner {
     room: Room,
     live: Live,
+    chat: bool,
     clock: Clock<Browser>,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
@@ -52,7 +54,6 @@ struct Inner {
     overlay: RefCell<Option<Overlay>>,
     /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
     own: RefCell<HashSet<DanmuKey>>,
-    /// Told from danmu that came from elsewhere.
     preparing: Cell<bool>,
     reading: RefCell<Option<AbortHandle>>,
 }
@@ -66,15 +67,16 @@ impl Drop for Inner {
 }
 
 impl RoomClient {
-    /// Joins the room and reads it until the last handle goes.
-    pub fn start(room: &Room, live: Live) -> Self {
+    /// Joins the room and reads it until the last handle goes. With `chat`, what passes is kept as lines too.
+    pub fn start(room: &Room, live: Live, chat: bool) -> Self {
         let clock = Clock::new(Browser);
-        let vend = ServerVend::new(room.id.clone(), clock.clone());
+        let vend = ServerVend::new(room.id.clone());
         let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Produce);
         let producer = Producer::new(Client::new(keeper.clone(), &origin()), Options::default());
         let client = Self(Rc::new(Inner {
             room: room.clone(),
             live,
+            chat,
             clock,
             vend,
             keeper,
@@ -114,127 +116,110 @@ impl RoomClient {
 
     /// Sends a danmu. Its text has been checked.
     pub fn send(&self, draft: Draft) {
-        let Inner { room, live, clock, producer, .. } = &*self.0;
-        let now = clock.now_ms();
-        let id = RecordId::new(now, random_u128());
-        let danmu = match Danmu::new(id, room.id.clone(), draft.text.clone(), now) {
+        let inner = &self.0;
+        // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
+        let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft).map(|line| line.key.clone()));
+        if let Some(key) = failed {
+            return self.send_again(&key);
+        }
+        let now = inner.clock.now_ms();
+        let danmu = match Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), draft.text.clone(), now)
+        {
             Ok(danmu) => Danmu { mode: draft.mode, color: draft.color, ..danmu },
-            Err(error) => return live.returned.set(Some((draft, error.into()))),
+            Err(error) => return inner.live.returned.set(Some((draft, error.into()))),
         };
-        let key = DanmuKey::Record(id);
-        let state = RwSignal::new(LineState::Pending);
-        self.0.own.borrow_mut().insert(key.clone());
-        self.0.show(&key, &danmu.text, draft.mode, draft.color, Some(state));
-        live.lines.update(|lines| {
+        inner.own.borrow_mut().insert(DanmuKey::Record(danmu.id));
+        inner.live.lines.update(|lines| {
             lines.push(Line {
-                key: key.to_string(),
+                key: danmu.id.to_string(),
                 text: danmu.text.clone(),
-                color: draft.color,
-                own: true,
-                state,
-                draft: Some(draft.clone()),
+                color: danmu.color,
+                own: Some(danmu.clone()),
+                state: ArcRwSignal::new(LineState::Pending),
             });
         });
+        self.put(danmu);
+    }
 
-        let (producer, data, partition_key) = (producer.clone(), danmu.encode(), String::from(room.id.clone()));
+    /// Sends the danmu of a failed line again: the same record, which the gate lets through once.
+    pub fn send_again(&self, key: &str) {
+        let danmu = self.0.live.lines.with_untracked(|lines| {
+            let line = lines.find(key)?;
+            let failed = matches!(line.state.get_untracked(), LineState::Failed(_));
+            line.own.clone().filter(|_| failed)
+        });
+        if let Some(danmu) = danmu {
+            self.0.set_state(key, LineState::Pending);
+            self.put(danmu);
+        }
+    }
+
+    fn put(&self, danmu: Danmu) {
+        self.0.show(&danmu.id.to_string(), &danmu.text, danmu.mode, danmu.color, true);
+        let (producer, data) = (self.0.producer.clone(), danmu.encode());
         let inner = Rc::downgrade(&self.0);
         spawn_local(async move {
-            let outcome = producer.put(data, &partition_key).await;
+            let outcome = producer.put(data, danmu.room.as_str()).await;
             if let Some(inner) = inner.upgrade() {
                 match outcome {
-                    Ok(_) => inner.confirm(&key),
-                    Err(error) => inner.give_back(&key, draft, &error),
+                    Ok(_) => inner.confirm(&danmu.id.to_string()),
+                    Err(error) => inner.give_back(danmu, &error),
                 }
             }
         });
     }
-
-    /// Forgets a danmu that failed and is sent anew, under another id.
-    pub fn forget(&self, key: &str) {
-        self.0.retract(key);
-    }
 }
 
 impl Inner {
-    fn show(
-        &self,
-        key: &DanmuKey,
-        text: &str,
-        mode: danmu::record::Mode,
-        color: danmu::record::Color,
-        own: Option<RwSignal<LineState>>,
-    ) {
+    fn show(&self, id: &str, text: &str, mode: Mode, color: Color, own: bool) {
         if let Some(overlay) = &*self.overlay.borrow() {
-            overlay.show(Shown {
-                id: key.to_string(),
-                text: text.to_owned(),
-                color: color.rgb(),
-                mode,
-                own: own.is_some(),
-                pending: own.is_some(),
-            });
+            let (id, text) = (id.to_owned(), text.to_owned());
+            overlay.show(Shown { id, text, color: color.rgb(), mode, own, pending: own });
         }
     }
 
-    fn retract(&self, key: &str) {
-        if let Some(overlay) = &*self.overlay.borrow() {
-            overlay.retract(key);
-        }
-    }
-
-    /// The viewer's own danmu is on the stream: the put was answered, or it was read back, whichever came first.
-    fn confirm(&self, key: &DanmuKey) {
-        let key = key.to_string();
-        if let Some(overlay) = &*self.overlay.borrow() {
-            overlay.confirm(&key);
-        }
+    fn set_state(&self, key: &str, state: LineState) {
         self.live.lines.try_with_untracked(|lines| {
-            if let Some(line) = lines.find(&key) {
-                line.state.try_set(LineState::Confirmed);
+            if let Some(line) = lines.find(key) {
+                line.state.set(state);
             }
         });
     }
 
-    fn give_back(&self, key: &DanmuKey, draft: Draft, error: &PutError) {
-        let problem = self.problem_of_put(error);
-        let key = key.to_string();
+    /// The viewer's own danmu is on the stream: the put was answered, or it was read back, whichever came first.
+    fn confirm(&self, key: &str) {
+        if let Some(overlay) = &*self.overlay.borrow() {
+            overlay.confirm(key);
+        }
+        self.set_state(key, LineState::Confirmed);
+    }
+
+    fn give_back(&self, danmu: Danmu, error: &PutError) {
+        let key = danmu.id.to_string();
         // It may have arrived all the same, and been read back while its answer was lost.
         let arrived = self.live.lines.try_with_untracked(|lines| {
-            lines.find(&key).is_some_and(|line| line.state.try_get_untracked() == Some(LineState::Confirmed))
+            lines.find(&key).is_some_and(|line| line.state.get_untracked() == LineState::Confirmed)
         });
         if arrived != Some(false) {
             return;
         }
-        self.retract(&key);
-        self.live.lines.try_with_untracked(|lines| {
-            if let Some(line) = lines.find(&key) {
-                line.state.try_set(LineState::Failed(problem.clone()));
-            }
-        });
-        self.live.returned.try_set(Some((draft, problem)));
+        if let Some(overlay) = &*self.overlay.borrow() {
+            overlay.retract(&key);
+        }
+        let problem = self.problem_of_put(error);
+        self.set_state(&key, LineState::Failed(problem.clone()));
+        let Danmu { text, mode, color, .. } = danmu;
+        self.live.returned.try_set(Some((Draft { text, mode, color }, problem)));
     }
 
     fn problem_of_put(&self, error: &PutError) -> Problem {
         match error {
-            PutError::NoSession { message, .. } => self.problem_of_vending(message),
-            PutError::Refused(error) => self.problem_of_stream(error),
-            PutError::NotConfirmed { last: Some(error), .. } => self.problem_of_stream(error),
+            PutError::NoSession { message, .. } => self.vend.problem(message),
+            PutError::Refused(error) => problem_of_stream(error, &self.vend),
+            PutError::NotConfirmed { maybe_put: true, .. } => Problem::Unanswered,
+            PutError::NotConfirmed { last: Some(error), .. } => problem_of_stream(error, &self.vend),
             PutError::NotConfirmed { last: None, .. } => Problem::Network,
             PutError::TooLarge { .. } | PutError::PartitionKey { .. } => Problem::Stream(error.to_string()),
-        }
-    }
-
-    fn problem_of_vending(&self, message: &str) -> Problem {
-        self.vend.refusal().map_or_else(|| Problem::Stream(message.to_owned()), Problem::Api)
-    }
-
-    fn problem_of_stream(&self, error: &kinesis::Error) -> Problem {
-        match error.kind {
-            Kind::Network => Problem::Network,
-            Kind::Throttled => Problem::Busy,
-            Kind::Denied => Problem::Denied,
-            Kind::NoSession => self.problem_of_vending(&error.message),
-            _ => Problem::Stream(error.to_string()),
         }
     }
 
@@ -255,7 +240,7 @@ impl Inner {
             .filter(|admitted| {
                 let own = self.own.borrow().contains(&admitted.key);
                 if own {
-                    self.confirm(&admitted.key);
+                    self.confirm(&admitted.key.to_string());
                 }
                 !own
             })
@@ -263,67 +248,76 @@ impl Inner {
         if fresh.is_empty() {
             return;
         }
-        for Admitted { key, text, mode, color, .. } in &fresh {
-            self.show(key, text, *mode, *color, None);
-        }
-        self.live.lines.try_update(|lines| {
-            for Admitted { key, text, color, .. } in fresh {
-                let state = RwSignal::new(LineState::Confirmed);
-                lines.push(Line { key: key.to_string(), text, color, own: false, state, draft: None });
+        let now = self.clock.now_ms();
+        for Admitted { key, text, mode, color, arrival_ms } in &fresh {
+            if now - arrival_ms < STALE_MS {
+                self.show(&key.to_string(), text, *mode, *color, false);
             }
-        });
-    }
-
-    fn feed_state(&self, state: State) -> FeedState {
-        match state {
-            State::Starting => FeedState::Connecting,
-            State::Live => FeedState::Live,
-            State::Behind { ms } => FeedState::Behind(u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)),
-            State::Throttled { .. } => FeedState::Crowded,
-            State::Reconnecting { .. } => FeedState::Reconnecting,
-            State::Failed { reason, .. } => FeedState::Stopped(self.problem_of_stream(&reason)),
+        }
+        if self.chat {
+            self.live.lines.try_update(|lines| {
+                for Admitted { key, text, color, .. } in fresh {
+                    let state = ArcRwSignal::new(LineState::Confirmed);
+                    lines.push(Line { key: key.to_string(), text, color, own: None, state });
+                }
+            });
         }
     }
 }
 
-/// Reads the room as long as it is alive.
-async fn read(room: std::rc::Weak<Inner>) {
-    let Some(mut reader) = open(&room).await else { return };
+fn problem_of_stream(error: &kinesis::Error, vend: &ServerVend) -> Problem {
+    match error.kind {
+        Kind::Network => Problem::Network,
+        Kind::Throttled => Problem::Busy,
+        Kind::Denied => Problem::Denied,
+        Kind::NoSession => vend.problem(&error.message),
+        _ => Problem::Stream(error.to_string()),
+    }
+}
+
+fn feed_state(state: State, vend: &ServerVend) -> FeedState {
+    match state {
+        State::Starting => FeedState::Connecting,
+        State::Live => FeedState::Live,
+        State::Behind { ms } => FeedState::Behind(u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)),
+        State::Throttled { .. } => FeedState::Crowded,
+        State::Reconnecting { .. } => FeedState::Reconnecting,
+        State::Failed { reason, .. } => FeedState::Stopped(problem_of_stream(&reason, vend)),
+    }
+}
+
+/// Reads the room as long as it is alive, and as long as asking for the right to do so makes sense.
+async fn read(room: Weak<Inner>) {
+    let Some((id, clock)) = room.upgrade().map(|inner| (inner.room.id.clone(), inner.clock.clone())) else { return };
+    let vend = ServerVend::new(id.clone());
+    let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Consume);
+    // The first session tells the server's time too: the viewer's clock may be wrong.
+    let start = loop {
+        match keeper.session().await {
+            Ok(session) => break Position::at(session.vended_at - LOOK_BACK_MS),
+            Err(error) => {
+                let Some(inner) = room.upgrade() else { return };
+                inner.live.feed.try_set(FeedState::Stopped(vend.problem(&error.message)));
+                let Some(wait) = error.retry_after else { return };
+                drop(inner);
+                // Not all at once when the server is back.
+                let spread = Duration::from_millis(clock.host().random() % 2_000);
+                clock.host().sleep(wait + spread).await;
+            }
+        }
+    };
+    let mut reader = Reader::new(Client::new(keeper, &origin()), Scope::PartitionKey(id.into()), start);
     loop {
         let event = reader.next().await;
         let Some(inner) = room.upgrade() else { return };
         match event {
             Event::Records(records) => inner.admit(&records),
             Event::State(state) => {
-                inner.live.feed.try_set(inner.feed_state(state));
+                inner.live.feed.try_set(feed_state(state, &vend));
             }
         }
         let stats = reader.stats();
         inner.live.reads.try_set(ReadCounts { reads: stats.reads, throttled: stats.throttled });
-    }
-}
-
-/// Gets the first session, which also tells the server's time, and starts to read from a moment ago.
-async fn open(room: &std::rc::Weak<Inner>) -> Option<Reader<Browser, ServerVend>> {
-    loop {
-        let (keeper, clock) = {
-            let inner = room.upgrade()?;
-            (Keeper::new(inner.clock.clone(), inner.vend.clone(), Purpose::Consume), inner.clock.clone())
-        };
-        let wait = match keeper.session().await {
-            Ok(_) => {
-                let scope = Scope::PartitionKey(room.upgrade()?.room.id.to_string());
-                let start = Position::at(clock.now_ms() - LOOK_BACK_MS);
-                return Some(Reader::new(Client::new(keeper, &origin()), scope, start));
-            }
-            Err(error) => {
-                let inner = room.upgrade()?;
-                let problem = inner.problem_of_vending(&error.message);
-                inner.live.feed.try_set(FeedState::Stopped(problem));
-                error.retry_after.unwrap_or(RETRY)
-            }
-        };
-        clock.host().sleep(wait).await;
     }
 }
 

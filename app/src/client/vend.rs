@@ -3,34 +3,35 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{Clock, Vend, VendError},
+    kinesis::{Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
 };
 
-use super::host::Browser;
-use crate::api::{ApiError, get_session};
+use crate::{
+    api::{ApiError, get_session},
+    problem::Problem,
+};
 
 /// How soon the server is asked again after a failure that passes.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// Asks the server function for sessions.
+/// Asks the server function for sessions. One for each purpose: what one was refused says nothing of the other.
 #[derive(Clone)]
 pub struct ServerVend {
     room: RoomId,
-    clock: Clock<Browser>,
     refusal: Rc<RefCell<Option<ApiError>>>,
 }
 
 impl ServerVend {
-    /// Sessions for one room. The server's time, which comes with each, sets `clock` right.
-    pub fn new(room: RoomId, clock: Clock<Browser>) -> Self {
-        Self { room, clock, refusal: Rc::default() }
+    /// Sessions for one room.
+    pub fn new(room: RoomId) -> Self {
+        Self { room, refusal: Rc::default() }
     }
 
-    /// Why the last session was refused: the Kinesis client knows only the message.
-    pub fn refusal(&self) -> Option<ApiError> {
-        self.refusal.borrow().clone()
+    /// Why the last session was refused, as the page says it: the Kinesis client knows only the message.
+    pub fn problem(&self, message: &str) -> Problem {
+        self.refusal.borrow().clone().map_or_else(|| Problem::Stream(message.to_owned()), Problem::Api)
     }
 }
 
@@ -38,7 +39,6 @@ impl Vend for ServerVend {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
         match get_session(self.room.to_string(), purpose).await {
             Ok(session) => {
-                self.clock.learn(session.vended_at);
                 self.refusal.replace(None);
                 Ok(session)
             }
@@ -46,7 +46,11 @@ impl Vend for ServerVend {
                 let retry_after = match &error {
                     ApiError::TooMany { retry_after_s } => Some(Duration::from_secs(u64::from(*retry_after_s))),
                     ApiError::VendingDown | ApiError::Network(_) => Some(RETRY),
-                    ApiError::BadRoom(_) | ApiError::NoRoom(_) | ApiError::DirectOff | ApiError::Other(_) => None,
+                    ApiError::BadRoom(_)
+                    | ApiError::NoRoom(_)
+                    | ApiError::DirectOff
+                    | ApiError::SignedOnly
+                    | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();
                 self.refusal.replace(Some(error));

@@ -72,7 +72,7 @@ pub fn Chat(
 #[component]
 fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let i18n = use_i18n();
-    let state = line.state;
+    let (state, failed, name) = (line.state.clone(), line.state.clone(), line.state);
     let color = line.color.to_string();
     let status = move || match &*state.read() {
         LineState::Pending => t_string!(i18n, chat.pending).to_owned(),
@@ -82,7 +82,7 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let key = line.key.clone();
     let again = move || {
         let key = key.clone();
-        matches!(state.get(), LineState::Failed(_)).then(|| {
+        matches!(*failed.read(), LineState::Failed(_)).then(|| {
             view! {
                 <button class="quiet" type="button" on:click=move |_| live.send_again(&key)>
                     {say!(i18n, chat.again)}
@@ -91,7 +91,7 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
         })
     };
     view! {
-        <li data-id=line.key data-state=move || state.read().name() data-own=line.own.then_some("true")>
+        <li data-id=line.key data-state=move || name.read().name() data-own=line.own.is_some().then_some("true")>
             <bdi class="said" style:--said=color>
                 {line.text}
             </bdi>

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use danmu::record::Color;
+use danmu::record::{Color, Danmu};
 use leptos::prelude::*;
 
 use super::Draft;
@@ -43,12 +43,10 @@ pub struct Line {
     pub text: String,
     /// Its colour.
     pub color: Color,
-    /// Whether this viewer wrote it.
-    pub own: bool,
-    /// What became of it.
-    pub state: RwSignal<LineState>,
-    /// What the viewer wrote, to be sent again if it fails.
-    pub draft: Option<Draft>,
+    /// What this viewer sent, if it is theirs: to be sent again, the same, if it fails.
+    pub own: Option<Danmu>,
+    /// What became of it. Counted by reference: it goes when its line goes, however long the page stays.
+    pub state: ArcRwSignal<LineState>,
 }
 
 /// The last [`MAX_LINES`] lines, the oldest first.
@@ -71,7 +69,7 @@ impl Lines {
     pub fn push(&mut self, line: Line) {
         self.0.push_back(line);
         if self.0.len() > MAX_LINES {
-            let kept = |line: &Line| !matches!(line.state.try_get_untracked(), Some(LineState::Failed(_)));
+            let kept = |line: &Line| !matches!(line.state.get_untracked(), LineState::Failed(_));
             if let Some(at) = self.0.iter().position(kept) {
                 self.0.remove(at);
             }
@@ -84,12 +82,15 @@ impl Lines {
         self.0.iter().rev().find(|line| line.key == key)
     }
 
-    /// Takes a failed line out, and gives what the viewer wrote.
-    pub fn take_failed(&mut self, key: &str) -> Option<Draft> {
-        let at = self
-            .0
-            .iter()
-            .position(|line| line.key == key && matches!(line.state.try_get_untracked(), Some(LineState::Failed(_))))?;
-        self.0.remove(at)?.draft
+    /// The line of the same danmu, if it failed.
+    #[must_use]
+    pub fn find_failed(&self, draft: &Draft) -> Option<&Line> {
+        self.0.iter().rev().find(|line| {
+            let same = line
+                .own
+                .as_ref()
+                .is_some_and(|danmu| (&danmu.text, danmu.mode, danmu.color) == (&draft.text, draft.mode, draft.color));
+            same && matches!(line.state.get_untracked(), LineState::Failed(_))
+        })
     }
 }

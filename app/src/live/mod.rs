@@ -6,12 +6,12 @@ mod lines;
 
 use danmu::{
     record::{Color, Mode},
-    room::Room,
+    room::{Room, Unsigned},
 };
 use leptos::prelude::*;
 
 pub use self::lines::{Line, LineState, Lines};
-use crate::problem::Problem;
+use crate::{api::ApiError, problem::Problem};
 
 /// The state of what is being read off the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,20 +79,22 @@ pub struct Live {
     pub returned: RwSignal<Option<(Draft, Problem)>>,
     /// False until the page can send.
     pub ready: RwSignal<bool>,
+    unsigned: Unsigned,
     #[cfg(feature = "hydrate")]
     client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
 }
 
 impl Live {
     /// Joins a room: starts to read it at once, and asks for credentials to speak only when somebody means to.
-    /// Leaves it when the page goes.
-    pub fn join(room: Room) -> Self {
+    /// Leaves it when the page goes. Without a `chat`, no lines are kept.
+    pub fn join(room: Room, chat: bool) -> Self {
         let live = Self {
             feed: RwSignal::default(),
             lines: RwSignal::default(),
             reads: RwSignal::default(),
             returned: RwSignal::default(),
             ready: RwSignal::new(false),
+            unsigned: room.unsigned,
             #[cfg(feature = "hydrate")]
             client: StoredValue::new_local(None),
         };
@@ -100,7 +102,7 @@ impl Live {
         {
             // An effect, so that hydration is over: nothing here may change what the server rendered.
             Effect::new(move || {
-                live.client.set_value(Some(crate::client::RoomClient::start(&room, live)));
+                live.client.set_value(Some(crate::client::RoomClient::start(&room, live, chat)));
                 live.ready.set(true);
             });
             on_cleanup(move || {
@@ -108,7 +110,7 @@ impl Live {
             });
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = room;
+        let _ = (room, chat);
         live
     }
 
@@ -125,23 +127,21 @@ impl Live {
     /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
     pub fn send(self, draft: Draft) -> Result<(), Problem> {
         danmu::record::check_text(&draft.text)?;
+        // It would reach the stream, and every gate would refuse it.
+        if self.unsigned == Unsigned::Deny {
+            return Err(ApiError::SignedOnly.into());
+        }
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send(draft));
         Ok(())
     }
 
-    /// Sends a danmu again that failed.
+    /// Sends a danmu again that failed. It is the same danmu, so it is shown once even if it had arrived after all.
     pub fn send_again(self, key: &str) {
-        let draft = self.lines.try_update(|lines| lines.take_failed(key)).flatten();
         #[cfg(feature = "hydrate")]
-        if let Some(draft) = draft {
-            self.with_client(|client| {
-                client.forget(key);
-                client.send(draft);
-            });
-        }
+        self.with_client(|client| client.send_again(key));
         #[cfg(not(feature = "hydrate"))]
-        let _ = draft;
+        let _ = key;
     }
 
     /// Draws the danmu on a canvas from now on.

@@ -48,10 +48,12 @@ fn find() -> Page {
     use crate::api;
 
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
+    // A name that cannot be a room's is shown as it was typed.
+    let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.split('/').collect::<Vec<_>>()[..] {
         ["", ""] => api::rooms().map(Page::Home),
-        ["", "room", id] => api::room(id.to_owned()).map(Page::Room),
-        ["", "overlay", id] => api::room(id.to_owned()).map(Page::Overlay),
+        ["", "room", id] => api::room(decoded(id)).map(Page::Room),
+        ["", "overlay", id] => api::room(decoded(id)).map(Page::Overlay),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
                 response.set_status(StatusCode::NOT_FOUND);

@@ -15,7 +15,7 @@ pub fn OverlayPage(
     /// The room.
     room: Room,
 ) -> impl IntoView {
-    let live = Live::join(room.clone());
+    let live = Live::join(room.clone(), false);
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />

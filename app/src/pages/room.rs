@@ -17,7 +17,7 @@ pub fn RoomPage(
     room: Room,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let live = Live::join(room.clone());
+    let live = Live::join(room.clone(), true);
     view! {
         <Title text=room.title.clone() />
         <a class="skip" href="#composer">

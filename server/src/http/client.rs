@@ -28,7 +28,9 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
 pub async fn refuse_foreign_pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
-    if is_foreign(request.headers(), trusted) {
+    let only_here = state.config.http.addr.ip().is_loopback() && !trusted;
+    let bent = only_here && !public_host(request.headers(), false).is_some_and(is_local_name);
+    if bent || is_foreign(request.headers(), trusted) {
         return (StatusCode::FORBIDDEN, "This address answers pages of its own site only.\n").into_response();
     }
     next.run(request).await
@@ -64,15 +66,30 @@ fn is_foreign(headers: &HeaderMap, behind_trusted_proxy: bool) -> bool {
         return true;
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let forwarded = headers.get("x-forwarded-host").filter(|_| behind_trusted_proxy);
-    let host = forwarded.or_else(|| headers.get(header::HOST));
-    let own = match (origin.to_str().ok(), host.and_then(|host| host.to_str().ok())) {
+    let own = match (origin.to_str().ok(), public_host(headers, behind_trusted_proxy)) {
         (Some(origin), Some(host)) => {
             origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
         }
         _ => false,
     };
     !own
+}
+
+/// The name that the client asked for: as the first proxy saw it, where proxies are trusted.
+fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = text("x-forwarded-host").filter(|_| behind_trusted_proxy);
+    forwarded.and_then(|list| list.split(',').next()).map(str::trim).or_else(|| text("host"))
+}
+
+/// Whether a name can be this machine's own: an address, or `localhost`. Any other name that leads here was bent to it
+/// by somebody's DNS, and the page behind it is a foreign one ([DNS rebinding](https://en.wikipedia.org/wiki/DNS_rebinding)).
+fn is_local_name(host: &str) -> bool {
+    let name = host.strip_prefix('[').map_or_else(
+        || host.rsplit_once(':').map_or(host, |(name, _)| name),
+        |rest| rest.split(']').next().unwrap_or_default(),
+    );
+    name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
@@ -135,10 +152,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_bent_to_this_machine_is_told_from_its_own() {
+        for own in ["127.0.0.1:3000", "localhost:3000", "localhost", "[::1]:3000", "[::1]", "192.168.1.5"] {
+            assert!(is_local_name(own), "{own}");
+        }
+        for bent in ["evil.example:3000", "evil.example", "127.0.0.1.evil.example", ""] {
+            assert!(!is_local_name(bent), "{bent}");
+        }
+    }
+
+    #[test]
     fn behind_a_trusted_proxy_the_public_name_is_the_hosts() {
         let lines =
             [("host", "10.0.0.5:3000"), ("x-forwarded-host", "danmu.example"), ("origin", "https://danmu.example")];
         assert!(!foreign(&lines, true));
+        assert!(!foreign(&[("x-forwarded-host", "danmu.example, inner"), lines[2]], true));
         assert!(foreign(&lines, false));
     }
 }

@@ -4,22 +4,30 @@ mod article;
 mod client;
 mod health;
 mod pages;
+mod serve;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router, middleware,
     routing::{get, post},
 };
 use danmu_app::services::Services;
+use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use leptos::config::LeptosOptions;
-use tower_http::{compression::CompressionLayer, limit::RequestBodyLimitLayer};
+use tower_http::{
+    compression::{CompressionLayer, Predicate, predicate::SizeAbove},
+    limit::RequestBodyLimitLayer,
+    timeout::RequestBodyTimeoutLayer,
+};
 
-pub use self::health::Health;
+pub use self::{health::Health, serve::serve};
 use crate::{config::Config, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
+/// No form takes longer to arrive.
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -42,16 +50,23 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
     }
 }
 
+/// Pages and answers; files come with their compressed forms beside them.
+fn is_made_on_the_spot(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+    kind.starts_with(b"text/html") || kind.starts_with(b"application/json")
+}
+
 /// All that is served on the public port. `stream` is the embedded stream's data plane, if there is one.
 pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
         .route("/getCertification.action", post(article::get_certification))
         .route("/api/{*function}", post(pages::server_function))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(FORM_TIMEOUT))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
     let mut router = pages::router(&state)
         .merge(guarded)
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(state.clone(), client::identify))

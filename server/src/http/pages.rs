@@ -58,19 +58,67 @@ fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
 
 /// The headers that every answer carries: how long it may be kept, and what browsers must not do with it.
 pub async fn standing_headers(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let hashed = path.strip_prefix("/pkg/").is_some_and(|name| name.split('.').count() > 2);
-    let page = !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let keeping = Keeping::of(request.uri().path());
     let mut response = next.run(request).await;
-    let fits = response.status().is_success();
+    let fits = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
-    // A name with a hash in it means the same bytes for ever. A page names the files of its day, and has its nonce.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(match (fits, hashed, page) {
-        (true, true, _) => "public, max-age=31536000, immutable",
-        (true, false, false) => "public, max-age=3600",
-        _ => "no-store",
-    }));
+    let keeping = if fits { keeping } else { Keeping::Not };
+    if keeping != Keeping::Not {
+        // A cache on the way must not hand the compressed file to somebody who cannot read it.
+        headers.entry(header::VARY).or_insert(HeaderValue::from_static("accept-encoding"));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(keeping.directive()));
     response
+}
+
+/// How long an answer may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    /// For ever: its name has a hash in it, and means these bytes.
+    Always,
+    /// As long as the server says that it is the same.
+    WhileSame,
+    /// For an hour.
+    AnHour,
+    /// Not at all: a page names the files of its day, and has its nonce.
+    Not,
+}
+
+impl Keeping {
+    fn of(path: &str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        match (path.starts_with("/pkg/"), name.split('.').count()) {
+            (true, 3..) => Self::Always,
+            // Development: the next edit has the same name.
+            (true, _) => Self::WhileSame,
+            (false, 2..) => Self::AnHour,
+            (false, _) => Self::Not,
+        }
+    }
+
+    const fn directive(self) -> &'static str {
+        match self {
+            Self::Always => "public, max-age=31536000, immutable",
+            Self::WhileSame => "no-cache",
+            Self::AnHour => "public, max-age=3600",
+            Self::Not => "no-store",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_how_long_follows_from_the_name() {
+        assert_eq!(Keeping::of("/pkg/danmu.0534ae2d.js"), Keeping::Always);
+        assert_eq!(Keeping::of("/pkg/danmu.js"), Keeping::WhileSame);
+        assert_eq!(Keeping::of("/sample.mp4"), Keeping::AnHour);
+        for page in ["/", "/room/demo", "/getCertification.action/", "/api/session"] {
+            assert_eq!(Keeping::of(page), Keeping::Not, "{page}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -16,17 +17,23 @@ pub struct Program {
     child: Child,
     /// Where its pages are, without a slash at the end.
     pub url: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Program {
     /// Starts it with these variables besides those that keep it to itself, and waits until it tells its address.
     pub fn start(variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_with("", variables)
+    }
+
+    /// The same with a `danmu.toml`.
+    fn start_with(settings: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let dir = tempfile::tempdir()?;
+        std::fs::write(dir.path().join("danmu.toml"), settings)?;
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut lines = BufReader::new(output).lines();
-        let mut program = Self { child, url: String::new(), _dir: dir };
+        let mut program = Self { child, url: String::new(), dir };
         while let Some(line) = lines.next() {
             let line = line?;
             if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
@@ -37,6 +44,11 @@ impl Program {
             }
         }
         Err("it ended before it told its address".into())
+    }
+
+    /// Where it was started, which is also where its site is.
+    fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     fn authority(&self) -> &str {
@@ -66,9 +78,15 @@ impl Program {
         self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}"))
     }
 
-    /// Tells it to end as an operator does, and waits until it has.
-    fn terminate(mut self) -> Result<ExitStatus, Failure> {
+    /// Tells it to end, as an operator does.
+    fn signal(&self) -> Test {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Ok(())
+    }
+
+    /// Tells it to end, and waits until it has.
+    fn terminate(mut self) -> Result<ExitStatus, Failure> {
+        self.signal()?;
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -222,7 +240,8 @@ fn a_page_says_what_it_is_in_both_languages_and_what_it_may_do() -> Test {
     assert!(page("/room/demo", "en")?.body.contains("Send"));
     for (path, text) in [
         ("/room/nowhere", "There is no room “nowhere”."),
-        ("/room/No%20Room", "cannot be a room"),
+        ("/room/No%20Room", "“No Room” cannot be a room"),
+        ("/room/%E6%88%BF%E9%97%B4", "“房间” cannot be a room"),
         ("/overlay/nowhere", "There is no room “nowhere”."),
         ("/nothing", "There is no page at this address."),
         ("/pkg/nothing.js", "There is no page at this address."),
@@ -231,6 +250,62 @@ fn a_page_says_what_it_is_in_both_languages_and_what_it_may_do() -> Test {
         assert_eq!(missing.status, 404, "{path}");
         assert!(missing.body.contains(text), "{path}: {}", missing.body);
     }
+    Ok(())
+}
+
+#[test]
+fn what_may_be_kept_says_so_and_a_page_is_never_kept() -> Test {
+    let program = Program::start(&[])?;
+    let site = program.directory();
+    std::fs::create_dir(site.join("pkg"))?;
+    for name in ["pkg/danmu.0534ae2d.js", "pkg/danmu.0534ae2d.js.gz", "pkg/danmu.js", "clip.mp4"] {
+        std::fs::write(site.join(name), "//")?;
+    }
+    let get = |path: &str, head: &[&str]| program.ask(&format!("GET {path}"), head, "");
+    let hashed = get("/pkg/danmu.0534ae2d.js", &["Accept-Encoding: gzip"])?;
+    for line in
+        ["cache-control: public, max-age=31536000, immutable", "content-encoding: gzip", "vary: accept-encoding"]
+    {
+        assert!(hashed.head.contains(line), "{line}: {}", hashed.head);
+    }
+    assert!(get("/pkg/danmu.js", &[])?.head.contains("cache-control: no-cache"));
+    let clip = get("/clip.mp4", &[])?;
+    assert!(clip.head.contains("cache-control: public, max-age=3600"), "{}", clip.head);
+    let since = clip.head.lines().find_map(|line| line.strip_prefix("last-modified: ")).ok_or("no date")?;
+    // The head was made lower case; a date is not to be.
+    let since = since.split(' ').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<Vec<_>>().join(" ");
+    let same = get("/clip.mp4", &[&format!("If-Modified-Since: {}", since.replace("Gmt", "GMT"))])?;
+    assert_eq!(same.status, 304);
+    assert!(same.head.contains("cache-control: public, max-age=3600"), "{}", same.head);
+    for path in ["/room/demo", "/nothing", "/pkg/nothing.0534ae2d.js"] {
+        assert!(get(path, &[])?.head.contains("cache-control: no-store"), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_room_that_wants_signed_danmu_lets_nobody_speak_and_says_so() -> Test {
+    let program = Program::start_with("[[rooms]]\nid = 'quiet'\nvideo = ''\n", &[])?;
+    let refused = program.session("quiet", "produce", &[])?;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("SignedOnly"), "{}", refused.body);
+    assert_eq!(program.session("quiet", "consume", &[])?.status, 200);
+    let checked = end(&[("danmu.toml", "[[rooms]]\nid = 'quiet'\nvideo = ''\n")], &["--check"], &[])?;
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("nobody can speak in quiet"));
+    Ok(())
+}
+
+#[test]
+fn a_balancer_sees_that_it_drains_before_it_takes_no_more() -> Test {
+    let program = Program::start(&[("DANMU_HTTP__DRAIN_DELAY_S", "2")])?;
+    program.signal()?;
+    let since = Instant::now();
+    while program.ask("GET /readyz", &[], "")?.status != 503 {
+        assert!(since.elapsed() < Duration::from_secs(2), "it never said that it drains");
+    }
+    // What comes meanwhile is still answered.
+    assert_eq!(program.session("demo", "produce", &[])?.status, 200);
+    assert!(program.terminate()?.success());
     Ok(())
 }
 

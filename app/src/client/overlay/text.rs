@@ -1,7 +1,7 @@
 //! What is written and in which type: clean text, fonts, colours.
 
-/// Longer texts are cut, so that a bitmap stays a bitmap. Far above what a room admits.
-const MAX_CHARS: usize = 300;
+/// Longer texts are cut, so that a bitmap stays a bitmap. No text that a room admits has more.
+const MAX_CHARS: usize = danmu::record::MAX_TEXT_BYTES;
 
 /// Bold faces with Chinese, Japanese and Korean, as each system has them; emoji come last, so that digits are not theirs.
 const FAMILIES: &str = "\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",\"Noto Sans SC\",\"Source Han Sans SC\",\
