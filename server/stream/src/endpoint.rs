@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     error::{OpenError, StreamError},
     http,
+    intake::Intake,
     kinesis::{Seals, check_new_stream},
     limits::ReadGates,
     metrics::{Counters, Metrics},
@@ -60,8 +61,20 @@ pub(crate) struct Inner {
     pub(crate) place: Place,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) trust_forwarded_host: bool,
+    own_intake: Intake,
+    public_intake: Intake,
     root: RootKey,
     _lock: File,
+}
+
+impl Inner {
+    /// Neither door takes the other's room.
+    pub(crate) fn intake(&self, door: Door) -> &Intake {
+        match door {
+            Door::Own => &self.own_intake,
+            Door::Public => &self.public_intake,
+        }
+    }
 }
 
 impl Endpoint {
@@ -87,6 +100,8 @@ impl Endpoint {
             place: Place { region: options.region, account: options.account_id },
             clock: options.clock,
             trust_forwarded_host: options.trust_forwarded_host,
+            own_intake: Intake::new(),
+            public_intake: Intake::new(),
             root,
             _lock: lock,
         });
@@ -228,11 +243,11 @@ async fn keep_trimming(endpoint: Weak<Inner>) {
 async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
     let failed = |error: &dyn std::fmt::Display| StreamError::Log(error.to_string());
     let worker = Arc::clone(endpoint);
-    let removed = tokio::task::spawn_blocking(move || worker.store.trim())
+    let trimmed = tokio::task::spawn_blocking(move || worker.store.trim())
         .await
         .map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))?;
-    match endpoint.store.forget_shards().await {
+    match endpoint.store.forget_shards(trimmed.empty).await {
         // After `close` nothing is forgotten, and nothing needs to be.
         Ok(()) | Err(StoreError::Closed) => {}
         Err(error) => return Err(failed(&error)),
@@ -241,5 +256,5 @@ async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
     endpoint
         .gates
         .retain(|stream, shard| store.stream_by_id(stream).is_some_and(|stream| stream.shard(shard).is_some()));
-    Ok(removed)
+    Ok(trimmed.records)
 }

@@ -1,14 +1,14 @@
 //! The way in and out: bounded requests, preflights, which protocol is spoken, and the headers of an answer.
 //!
 //! Promises: nothing reaches an operation before its signature was verified against the host and the path that the client
-//! saw; at most [`MAX_BODY`] bytes of a request are kept, [`MAX_HEADERS`] of its headers, for [`BODY_PATIENCE`]; every
+//! saw; at most [`MAX_HEADERS`] bytes of headers are taken, and of a body what [`intake`](crate::intake) allows; every
 //! answer carries a request id and the endpoint's time. Cross-origin requests are answered as the real service answers them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{OriginalUri, Request},
     response::Response,
 };
@@ -30,19 +30,14 @@ use crate::{
     crypto,
     endpoint::Inner,
     error::{ApiError, Kind},
+    intake::{MAX_BODY, SMALL_BODY},
     kinesis::{Call, TARGET},
     metrics::add,
     sts::{Sts, xml},
 };
 
-/// The largest request body, bytes: 5 MiB of records as base64, 500 escaped partition keys, and room.
-pub const MAX_BODY: usize = 10 * 1024 * 1024;
-/// The same on the public origin for whoever shows no session token of ours: enough to be told what is wrong.
-const MAX_STRANGERS_BODY: usize = 64 * 1024;
 /// The most that all headers of a request may take, bytes; a session token has at most 3000.
 pub const MAX_HEADERS: usize = 32 * 1024;
-/// How long a body may take to arrive.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 const JSON: &str = "application/x-amz-json-1.1";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -111,10 +106,14 @@ async fn carry_out(
         let message = "STS is not available here; this origin offers the data plane only.";
         return Err(ApiError::new(Kind::AccessDenied, message));
     }
-    let body = read(body, body_limit(endpoint, door, &parts.headers)).await?;
+    // Programs reach the other door directly: nobody sets the header for them.
+    as_signed(&mut parts, door == Door::Public && endpoint.trust_forwarded_host)?;
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    as_signed(&mut parts, endpoint.trust_forwarded_host)?;
-    let service = if protocol == Protocol::Sts { "sts" } else { "kinesis" };
+    let (service, limit) = if protocol == Protocol::Sts { ("sts", SMALL_BODY) } else { ("kinesis", MAX_BODY) };
+    let vouched = endpoint.verifier.seems_known(&parts, service, door, now_ms);
+    // Kept until the answer is there: so long the body is in memory, whole or in parts.
+    let taken = endpoint.intake(door).take(body, limit, vouched).await?;
+    let body = taken.bytes.clone();
     let caller = endpoint.verifier.verify(parts, body.clone(), service, door, now_ms).await?;
     match protocol {
         Protocol::Sts => {
@@ -152,32 +151,6 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
         return Err(ApiError::new(Kind::UnsupportedMediaType, message));
     }
     Ok(())
-}
-
-/// Nobody makes the public origin keep megabytes without a token to show for it.
-fn body_limit(endpoint: &Inner, door: Door, headers: &HeaderMap) -> usize {
-    let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
-    if door == Door::Own || token.is_some_and(|token| endpoint.tokens.made(token)) {
-        MAX_BODY
-    } else {
-        MAX_STRANGERS_BODY
-    }
-}
-
-async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let body = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, limit)).await.map_err(|_| {
-        let message = format!("The body did not arrive within {} seconds.", BODY_PATIENCE.as_secs());
-        ApiError::new(Kind::RequestTimeout, message)
-    })?;
-    body.map_err(|error| {
-        use std::error::Error;
-        if error.source().is_some_and(|source| source.to_string().contains("length limit")) {
-            let message = format!("The body has more than {limit} bytes.");
-            ApiError::new(Kind::RequestTooLarge, message)
-        } else {
-            ApiError::new(Kind::Serialization, "The body ended early.")
-        }
-    })
 }
 
 /// Puts back the path and the host that the client signed.

@@ -25,6 +25,7 @@ mod endpoint;
 mod error;
 mod hash;
 mod http;
+mod intake;
 mod kinesis;
 mod limits;
 mod metrics;
@@ -39,7 +40,8 @@ pub use crate::{
     clock::{Clock, SystemClock},
     endpoint::{Endpoint, StreamInfo},
     error::{OpenError, StreamError},
-    http::{MAX_BODY, MAX_HEADERS},
+    http::MAX_HEADERS,
+    intake::MAX_BODY,
     kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,

@@ -19,8 +19,10 @@ pub struct Options {
     pub strict_reads: bool,
     /// Wall-clock time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
-    /// `true`: `X-Forwarded-Host` names the host that the client signed for. Only right when every peer is a proxy
-    /// that sets this header itself. Default `false`.
+    /// `true`: `X-Forwarded-Host`, where it is there, names the host that the client signed for. Honoured by
+    /// [`public_router`](crate::Endpoint::public_router) alone; programs reach [`router`](crate::Endpoint::router)
+    /// directly. For a page behind proxies that change `Host` and set this header themselves. A peer that is no proxy
+    /// gains by it no more than the choice of the host that its own signature is verified over. Default `false`.
     pub trust_forwarded_host: bool,
 }
 

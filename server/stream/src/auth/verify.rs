@@ -56,6 +56,34 @@ impl Verifier {
         door: Door,
         now_ms: i64,
     ) -> Result<Caller, ApiError> {
+        let (found, verdict) = self.check(parts, body, service, door, now_ms).await?;
+        verdict?;
+        found.ok_or_else(|| ApiError::new(Kind::InternalFailure, "The signature was verified without a key."))
+    }
+
+    /// Whether the headers could be those of a caller, as far as that shows without the body: their date and scope, a key
+    /// that is known here, a session that has not expired. Anybody can copy them, so this admits nobody.
+    pub(crate) async fn seems_known(
+        &self,
+        parts: &Parts,
+        service: &str,
+        door: Door,
+        now_ms: i64,
+    ) -> Result<(), ApiError> {
+        // The key is looked for last, and without the body no signature fits: finding the key is the best there is.
+        let (found, verdict) = self.check(parts.clone(), Bytes::new(), service, door, now_ms).await?;
+        if found.is_some() { Ok(()) } else { verdict }
+    }
+
+    /// Whose key the request names, if it got that far, and whether the signature is theirs.
+    async fn check(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        service: &str,
+        door: Door,
+        now_ms: i64,
+    ) -> Result<(Option<Caller>, Result<(), ApiError>), ApiError> {
         let now = DateTime::<Utc>::from_timestamp_millis(now_ms)
             .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?;
         let mut required = VecSignedHeaderRequirements::default();
@@ -69,13 +97,12 @@ impl Verifier {
         let mut signing_keys = service_for_signing_key_fn(find);
         let request = Request::from_parts(parts, body);
         let options = SignatureOptions::default();
-        sigv4_validate_request(request, &self.region, service, &mut signing_keys, now, &required, options)
-            .await
-            .map_err(refusal)?;
-        found
-            .get()
-            .cloned()
-            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The signature was verified without a key."))
+        let verdict =
+            sigv4_validate_request(request, &self.region, service, &mut signing_keys, now, &required, options)
+                .await
+                .map(drop)
+                .map_err(refusal);
+        Ok((found.get().cloned(), verdict))
     }
 }
 

@@ -109,6 +109,15 @@ pub(crate) struct Page {
     pub(crate) more: bool,
 }
 
+/// What a trim did.
+#[derive(Debug, Default)]
+pub(crate) struct Trimmed {
+    /// Records that were removed.
+    pub(crate) records: u64,
+    /// Closed shards without records, and never to have any again: the stream's name and the index.
+    pub(crate) empty: Vec<(Arc<str>, u32)>,
+}
+
 /// The log of a data directory.
 pub(crate) struct Store {
     keyspaces: Keyspaces,
@@ -183,9 +192,13 @@ impl Store {
         self.ask(|answer| Command::Merge { stream: stream.into(), shard, adjacent, answer }).await
     }
 
-    /// Forgets closed shards that are past retention. Call after [`Store::trim`].
-    pub(crate) async fn forget_shards(&self) -> Result<(), StoreError> {
-        self.ask(|answer| Command::Forget { answer }).await
+    /// Forgets the shards that a [`Store::trim`] left empty. It alone knows which: by a clock that has moved on meanwhile
+    /// others are past retention, too, whose last records would then be there for ever.
+    pub(crate) async fn forget_shards(&self, empty: Vec<(Arc<str>, u32)>) -> Result<(), StoreError> {
+        if empty.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Command::Forget { empty, answer }).await
     }
 
     /// Finishes what waits and refuses what comes later. Reads go on.
@@ -236,19 +249,21 @@ impl Store {
         Ok(page)
     }
 
-    /// Removes records past retention; says how many. Blocks.
-    pub(crate) fn trim(&self) -> Result<u64, StoreError> {
+    /// Removes records past retention. Blocks.
+    pub(crate) fn trim(&self) -> Result<Trimmed, StoreError> {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let streams: Vec<_> = self.shared().streams.values().cloned().collect();
-        let mut removed = 0;
+        let mut trimmed = Trimmed::default();
         for stream in streams {
-            let id = stream.meta.id;
+            let horizon = stream.horizon(now_ms);
             for shard in &stream.shards {
-                let horizon = Position::at(stream.horizon(now_ms));
-                removed += self.trim_shard(id, shard.index, horizon)?;
+                trimmed.records += self.trim_shard(stream.meta.id, shard.index, Position::at(horizon))?;
+                if shard.closed.is_some_and(|closed| closed.ms < horizon) {
+                    trimmed.empty.push((Arc::clone(&stream.meta.name), shard.index));
+                }
             }
         }
-        Ok(removed)
+        Ok(trimmed)
     }
 
     fn trim_shard(&self, stream: u64, shard: u32, horizon: Position) -> Result<u64, StoreError> {
@@ -319,6 +334,8 @@ impl Keyspaces {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicI64;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -340,6 +357,40 @@ mod tests {
             assert!(sequence.position >= from && store.tip() > sequence.position);
         }
         assert_eq!(store.commits(), 101);
+        Ok(())
+    }
+
+    /// A clock that is a millisecond further whenever it is looked at.
+    struct Hurried(AtomicI64);
+
+    impl Clock for Hurried {
+        fn now_ms(&self) -> i64 {
+            self.0.fetch_add(1, Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shard_is_forgotten_with_its_last_record_and_not_before() -> Result<(), Box<dyn std::error::Error>> {
+        const DAY_MS: u64 = 24 * 3_600_000;
+        let dir = tempfile::tempdir()?;
+        let clock = Arc::new(Hurried(AtomicI64::new(1_732_000_000_000)));
+        let store = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>)?;
+        let stream = store.create("s", 1).await?;
+        let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
+        store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
+        store.split(&name, 0, 1 << 64).await?;
+        let closed = store.stream(&name).and_then(|stream| stream.shard(0)?.closed).ok_or("not closed")?;
+        let left = || store.read(id, 0, Position::START, 10, 1000).map(|page| page.records.len());
+
+        // From two milliseconds before the shard's end is past retention until after it: every meeting of the two.
+        for now_ms in closed.ms + DAY_MS - 2..closed.ms + DAY_MS + 3 {
+            clock.0.store(i64::try_from(now_ms)?, Relaxed);
+            store.forget_shards(store.trim()?.empty).await?;
+            let is_known = store.stream(&name).is_some_and(|stream| stream.shard(0).is_some());
+            assert!(is_known || left()? == 0, "forgotten with a record in the log, {now_ms}");
+        }
+        assert_eq!(left()?, 0);
+        assert!(store.stream(&name).is_some_and(|stream| stream.shard(0).is_none() && stream.open_shards() == 2));
         Ok(())
     }
 

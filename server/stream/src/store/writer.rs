@@ -19,11 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    Keyspaces, Refusal, Shared, StoreError, keys,
-    model::{Shard, Stream},
-    reshard,
-};
+use super::{Keyspaces, Refusal, Shared, StoreError, keys, model::Stream, reshard};
 use crate::{
     clock::Clock,
     limits::WriteAllowance,
@@ -86,8 +82,9 @@ pub(super) enum Command {
         adjacent: u32,
         answer: Answer<()>,
     },
-    /// Drop closed shards whose records are all past retention.
+    /// Drop closed shards that have no records any more.
     Forget {
+        empty: Vec<(Arc<str>, u32)>,
         answer: Answer<()>,
     },
     Close {
@@ -182,8 +179,8 @@ impl Writer {
                 let result = self.change(&stream, group, |stream| reshard::merge(stream, shard, adjacent, ends));
                 group.answer(answer, result);
             }
-            Command::Forget { answer } => {
-                let result = self.forget(group);
+            Command::Forget { empty, answer } => {
+                let result = self.forget(&empty, group);
                 group.answer(answer, result);
             }
             Command::Close { .. } => {}
@@ -259,22 +256,17 @@ impl Writer {
         Ok(stream)
     }
 
-    fn forget(&mut self, group: &mut Group) -> Result<(), StoreError> {
-        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let streams: Vec<_> = self.streams.values().cloned().collect();
-        for stream in streams {
-            let horizon = stream.horizon(now_ms);
-            let is_past = |shard: &Shard| shard.closed.is_some_and(|closed| closed.ms < horizon);
-            if !stream.shards.iter().any(is_past) {
-                continue;
+    fn forget(&mut self, empty: &[(Arc<str>, u32)], group: &mut Group) -> Result<(), StoreError> {
+        for (name, index) in empty {
+            let mut stream = Stream::clone(&*self.stream(name)?);
+            // An open one takes records: whoever asks to forget it is wrong.
+            let before = stream.shards.len();
+            stream.shards.retain(|shard| shard.index != *index || shard.is_open());
+            if stream.shards.len() < before {
+                group.batch.remove(&self.keyspaces.shards, keys::shard(stream.meta.id, *index));
+                self.allowances.remove(&(stream.meta.id, *index));
+                self.save(stream, group)?;
             }
-            for shard in stream.shards.iter().filter(|shard| is_past(shard)) {
-                group.batch.remove(&self.keyspaces.shards, keys::shard(stream.meta.id, shard.index));
-                self.allowances.remove(&(stream.meta.id, shard.index));
-            }
-            let mut stream = Stream::clone(&stream);
-            stream.shards.retain(|shard| !is_past(shard));
-            self.save(stream, group)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::world::{STREAM, Test, World, send};
 
@@ -123,13 +124,40 @@ async fn a_body_and_headers_without_end_are_cut() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_public_origin_keeps_no_large_body_of_a_stranger() -> Test {
+async fn a_large_body_is_kept_for_no_stranger_and_no_expired_session() -> Test {
     let world = World::start().await?;
     let url = format!("http://{}/aws/", world.public);
     let post = |size: usize| Request::post(&url).body(Full::new(Bytes::from(vec![b' '; size])));
-    assert_eq!(send(post(100_000)?).await?.error(), (413, "RequestEntityTooLargeException".to_owned()));
-    assert_eq!(send(post(1000)?).await?.error(), (400, "MissingAuthenticationTokenException".to_owned()));
+    let unsigned = (400, "MissingAuthenticationTokenException".to_owned());
+    for size in [1000, 100_000, danmu_stream::MAX_BODY + 1] {
+        assert_eq!(send(post(size)?).await?.error(), unsigned, "{size}");
+    }
+    let producer = world.producer().await?;
     let body = json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": "x".repeat(1024 * 1024) });
-    assert_eq!(world.call_public(&world.producer().await?, "PutRecord", body).await?.status, 200);
+    assert_eq!(world.call_public(&producer, "PutRecord", body.clone()).await?.status, 200);
+    let mut sts = world.ask(&world.root()).sts(format!("Action={}", "x".repeat(100_000)));
+    sts.late_headers.push(("connection".to_owned(), "close".to_owned()));
+    assert_eq!(sts.send().await?.status, 413);
+
+    // What never ends must be refused by its headers: an answer after the body would not come.
+    world.clock.by_seconds(901);
+    let mut asks = JoinSet::new();
+    for (what, keys, name) in [
+        ("an expired session", &producer, "ExpiredTokenException"),
+        ("the root key at the public door", &world.root(), "UnrecognizedClientException"),
+    ] {
+        let mut ask = world.ask(keys).kinesis("PutRecord", &body);
+        (ask.addr, ask.host, ask.path) = (world.public, world.public.to_string(), "/aws/".to_owned());
+        let mut early = ask.clone();
+        early.time_ms -= 16 * 60_000;
+        for (ask, name) in [(ask, name), (early, "InvalidSignatureException")] {
+            asks.spawn(async move { (what, name, ask.send_without_end().await) });
+        }
+    }
+    while let Some(asked) = asks.join_next().await {
+        let (what, name, answer) = asked?;
+        let answer = answer.map_err(|error| format!("{what}: {error}"))?;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(name), "{what}: {answer}");
+    }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Who is kept out, and with which words.
 
+use std::net::SocketAddr;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Request;
 use http_body_util::Full;
@@ -241,12 +243,17 @@ async fn the_path_and_the_host_that_the_client_saw_are_verified() -> Test {
 
     let world = World::start_with(1, |options| options.trust_forwarded_host = true).await?;
     let producer = world.producer().await?;
-    let mut proxied = world.ask(&producer).kinesis("PutRecord", &put_body());
-    proxied.host = "live.example.org".to_owned();
-    proxied.late_headers.push(("host".to_owned(), world.own.to_string()));
-    proxied.late_headers.push(("x-forwarded-host".to_owned(), "live.example.org, inner".to_owned()));
-    let answer = proxied.send().await?;
+    let proxied = |addr: SocketAddr| {
+        let mut ask = world.ask(&producer).kinesis("PutRecord", &put_body());
+        (ask.addr, ask.host, ask.path) = (addr, "live.example.org".to_owned(), "/aws/".to_owned());
+        ask.late_headers.push(("host".to_owned(), addr.to_string()));
+        ask.late_headers.push(("x-forwarded-host".to_owned(), "live.example.org, inner".to_owned()));
+        ask
+    };
+    let answer = proxied(world.public).send().await?;
     assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = proxied(world.own).send().await?;
+    assert_eq!(answer.error(), (400, "InvalidSignatureException".to_owned()), "no proxy stands before this door");
     Ok(())
 }
 

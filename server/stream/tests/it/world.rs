@@ -25,7 +25,12 @@ use hyper::body::Bytes;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
 
 pub type Failure = Box<dyn Error + Send + Sync>;
 pub type Test = Result<(), Failure>;
@@ -292,6 +297,27 @@ impl Ask {
     }
 
     pub async fn send(self) -> Result<Answer, Failure> {
+        send(self.signed()?).await
+    }
+
+    /// Sends the head and a part of the body, stays, and returns what is answered.
+    pub async fn send_without_end(self) -> Result<String, Failure> {
+        let request = self.signed()?;
+        let mut head = format!("POST {} HTTP/1.1\r\n", request.uri().path());
+        for (name, value) in request.headers() {
+            head += &format!("{name}: {}\r\n", value.to_str()?);
+        }
+        let body = request.into_body().collect().await?.to_bytes();
+        head += &format!("content-length: {}\r\n\r\n", body.len());
+        let mut connection = TcpStream::connect(self.addr).await?;
+        connection.write_all(head.as_bytes()).await?;
+        connection.write_all(&body[..body.len() / 2]).await?;
+        let mut answer = Vec::new();
+        timeout(Duration::from_secs(10), connection.read_to_end(&mut answer)).await??;
+        Ok(String::from_utf8(answer)?)
+    }
+
+    fn signed(&self) -> Result<Request<Full<Bytes>>, Failure> {
         let url = format!("http://{}{}", self.host, self.path);
         let identity = credentials(&self.keys).into();
         let params = v4::SigningParams::builder()
@@ -310,13 +336,13 @@ impl Ask {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let body = self.tampered_body.unwrap_or(self.body);
+        let body = self.tampered_body.clone().unwrap_or_else(|| self.body.clone());
         let mut request = request.body(Full::new(Bytes::from(body)))?;
         instructions.apply_to_request_http1x(&mut request);
-        for (name, value) in self.late_headers {
+        for (name, value) in &self.late_headers {
             request.headers_mut().insert(http::HeaderName::from_bytes(name.as_bytes())?, value.parse()?);
         }
-        send(request).await
+        Ok(request)
     }
 }
 
