@@ -31,7 +31,7 @@ try {
   const requests = new Map();
   await watch(await page.context().newCDPSession(page), requests);
   await page.goto('/room/demo', { waitUntil: 'load' });
-  await untilOneCanSend(page);
+  await untilOneCanSend(page, requests);
   await report([...requests.values()]);
 } finally {
   await browser.close();
@@ -84,11 +84,13 @@ function follow(events, requests) {
     Object.assign(request, { status, bytes, encoding: header(response, 'content-encoding') });
   });
   on('Network.dataReceived', (request, { encodedDataLength }) => (request.bytes += encodedDataLength));
-  on('Network.loadingFinished', (request, { encodedDataLength }) => (request.bytes = encodedDataLength));
+  on('Network.loadingFinished', (request, { encodedDataLength }) =>
+    Object.assign(request, { bytes: encodedDataLength, finished: true }),
+  );
 }
 
 /** One can send when the form says so, the feed is live, and the credentials that focus asks for are there. */
-async function untilOneCanSend(page) {
+async function untilOneCanSend(page, requests) {
   await composer(page).and(page.locator('[data-ready=true]')).waitFor();
   await page.locator('[data-feed][data-state=live]').waitFor();
   const vended = page.waitForResponse((response) => {
@@ -96,7 +98,11 @@ async function untilOneCanSend(page) {
     return response.request().method() === 'POST' && !pathname.startsWith('/aws/');
   });
   await input(page).focus();
-  await (await vended).finished();
+  const url = (await vended).url();
+  // The protocol tells a request's full size a moment after its end.
+  while ([...requests.values()].some((request) => request.url === url && !request.finished)) {
+    await page.waitForTimeout(5);
+  }
 }
 
 async function report(requests) {

@@ -51,26 +51,36 @@ pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
     let directory = workspace.cache().join("browser");
     let stamp = directory.join("stamp");
     let key = tools::hash(&[&bytes, format!("{optimisers:?} {WASM_FEATURES:?}").as_bytes(), WASM_BINDGEN.as_bytes()]);
+    if !fs::read_to_string(&stamp).is_ok_and(|processed| processed == key) {
+        process_into(&directory, &raw, &key, workspace, optimisers)?;
+    }
     let name = &workspace.output_name;
     let (glue, module) = (directory.join(format!("{name}.js")), directory.join(format!("{name}_bg.wasm")));
-    if !fs::read_to_string(&stamp).is_ok_and(|processed| processed == key) {
-        // A stamp must never outlive the files that it vouches for.
-        let _ = fs::remove_dir_all(&directory);
-        bind(&raw, &directory, name)?;
-        if let Some(wasm_opt) = &optimisers.wasm_opt {
-            optimise(wasm_opt, &module)?;
-        }
-        if let Some(esbuild) = &optimisers.esbuild {
-            minify_glue(esbuild, &glue)?;
-        }
-        fs::write(&stamp, key).at(&stamp)?;
-    }
     Ok(Built {
         glue: fs::read(&glue).at(&glue)?,
         module: fs::read(&module).at(&module)?,
         module_name: format!("{name}_bg.wasm"),
         snippets: Some(directory.join("snippets")).filter(|path| optimisers.esbuild.is_none() && path.is_dir()),
     })
+}
+
+/// Makes the files elsewhere and moves them into place when they are whole: an interrupted build, or another one at the
+/// same time, leaves nothing half done behind a valid stamp.
+fn process_into(directory: &Path, raw: &Path, key: &str, workspace: &Workspace, optimisers: &Optimisers) -> Result<()> {
+    let work = directory.with_extension(std::process::id().to_string());
+    let name = &workspace.output_name;
+    bind(raw, &work, name)?;
+    if let Some(wasm_opt) = &optimisers.wasm_opt {
+        optimise(wasm_opt, &work.join(format!("{name}_bg.wasm")))?;
+    }
+    if let Some(esbuild) = &optimisers.esbuild {
+        minify_glue(esbuild, &work.join(format!("{name}.js")))?;
+    }
+    let stamp = work.join("stamp");
+    fs::write(&stamp, key).at(&stamp)?;
+    // The one before; on a first build there is none.
+    let _ = fs::remove_dir_all(directory);
+    fs::rename(&work, directory).at(directory)
 }
 
 fn compile(workspace: &Workspace) -> Result<PathBuf> {
