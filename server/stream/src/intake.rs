@@ -2,7 +2,7 @@
 //!
 //! Promises: a body is there within [`BODY_PATIENCE`] or cut off, however it is sent; more than [`SMALL_BODY`] bytes are
 //! kept only for whom the caller of [`Intake::take`] vouches, and only while a door's large bodies fit [`ROOM`] together,
-//! until their requests are answered. A small body waits for nobody. Never trusts a length that was only declared.
+//! until their requests are answered. A small body waits for nobody. Never keeps more than room was made for.
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
@@ -65,7 +65,9 @@ impl Intake {
         let most = hint.upper().map_or(limit, |most| usize::try_from(most).unwrap_or(usize::MAX));
         match self.make_room(most, limit, arrival.deadline, vouched).await {
             Ok(room) => {
-                if arrival.read(limit).await? {
+                // All at once: growing by doubling would take more than there is room for.
+                arrival.kept.reserve_exact(most.saturating_sub(arrival.kept.len()));
+                if arrival.read(most).await? {
                     return Ok(Taken { bytes: arrival.kept.into(), _room: Some(room) });
                 }
                 drop(room);
@@ -249,6 +251,10 @@ mod tests {
             assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(()))).await), Some(Kind::RequestTimeout), "{what}");
             assert!(started.elapsed().abs_diff(BODY_PATIENCE) <= SECOND / 100, "{what}: {:?}", started.elapsed());
         }
+        // Nor does one help itself to more time that is always there when it is looked at.
+        let mut late =
+            Arrival { body: slow(1, Duration::ZERO, 5, None), kept: Vec::new(), next: None, deadline: Instant::now() };
+        assert_eq!(kind(late.read(10).await), Some(Kind::RequestTimeout));
         // What is refused is listened to for a shorter time still.
         let stranger = || ready(Err(ApiError::new(Kind::ExpiredToken, "")));
         let started = Instant::now();

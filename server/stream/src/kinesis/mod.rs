@@ -159,6 +159,12 @@ impl Call<'_> {
                     shard_id(adjacent)
                 ),
             ),
+            Refusal::TooManyShards => ApiError::new(
+                Kind::LimitExceeded,
+                format!(
+                    "Stream {stream} under account {account} has {MAX_SHARDS} open shards, the most that a stream may have."
+                ),
+            ),
             Refusal::HashKeyOutside { start, end } => ApiError::new(
                 Kind::InvalidArgument,
                 format!(

@@ -12,7 +12,7 @@ use crate::{
     store::Stream,
 };
 
-/// Shards of a new stream at most: the [account limit] of the real service in its large regions.
+/// Open shards of a stream at most: the [account limit] of the real service in its large regions.
 ///
 /// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 pub const MAX_SHARDS: u32 = 500;

@@ -29,7 +29,7 @@ pub(crate) use self::{
     model::{Shard, Stream, shard_id, shard_index},
     writer::{NewRecord, Put},
 };
-use crate::{clock::Clock, sequence::Position};
+use crate::{clock::Clock, kinesis::MAX_SHARDS, sequence::Position};
 
 /// Requests that may wait for the writer; more wait outside.
 const INBOX: usize = 1024;
@@ -68,6 +68,8 @@ pub(crate) enum Refusal {
     ShardClosed(u32),
     #[error("shards {index} and {adjacent} are not neighbours")]
     NotAdjacent { index: u32, adjacent: u32 },
+    #[error("the stream has {MAX_SHARDS} open shards already")]
+    TooManyShards,
     #[error("the hash key is not inside {start}..{end}")]
     HashKeyOutside { start: u128, end: u128 },
 }
@@ -360,12 +362,16 @@ mod tests {
         Ok(())
     }
 
-    /// A clock that is a millisecond further whenever it is looked at.
-    struct Hurried(AtomicI64);
+    /// A clock that is a step further whenever it is looked at, milliseconds.
+    #[derive(Default)]
+    struct Hurried {
+        now_ms: AtomicI64,
+        step_ms: AtomicI64,
+    }
 
     impl Clock for Hurried {
         fn now_ms(&self) -> i64 {
-            self.0.fetch_add(1, Relaxed)
+            self.now_ms.fetch_add(self.step_ms.load(Relaxed), Relaxed)
         }
     }
 
@@ -373,7 +379,8 @@ mod tests {
     async fn a_shard_is_forgotten_with_its_last_record_and_not_before() -> Result<(), Box<dyn std::error::Error>> {
         const DAY_MS: u64 = 24 * 3_600_000;
         let dir = tempfile::tempdir()?;
-        let clock = Arc::new(Hurried(AtomicI64::new(1_732_000_000_000)));
+        let clock = Arc::new(Hurried::default());
+        clock.now_ms.store(1_732_000_000_000, Relaxed);
         let store = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>)?;
         let stream = store.create("s", 1).await?;
         let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
@@ -382,15 +389,34 @@ mod tests {
         let closed = store.stream(&name).and_then(|stream| stream.shard(0)?.closed).ok_or("not closed")?;
         let left = || store.read(id, 0, Position::START, 10, 1000).map(|page| page.records.len());
 
-        // From two milliseconds before the shard's end is past retention until after it: every meeting of the two.
-        for now_ms in closed.ms + DAY_MS - 2..closed.ms + DAY_MS + 3 {
-            clock.0.store(i64::try_from(now_ms)?, Relaxed);
+        // A look at the clock before the shard's end is past retention, the next one after it.
+        clock.step_ms.store(10, Relaxed);
+        let end = i64::try_from(closed.ms + DAY_MS)?;
+        for now_ms in end - 12..=end + 1 {
+            clock.now_ms.store(now_ms, Relaxed);
             store.forget_shards(store.trim()?.empty).await?;
             let is_known = store.stream(&name).is_some_and(|stream| stream.shard(0).is_some());
             assert!(is_known || left()? == 0, "forgotten with a record in the log, {now_ms}");
         }
         assert_eq!(left()?, 0);
         assert!(store.stream(&name).is_some_and(|stream| stream.shard(0).is_none() && stream.open_shards() == 2));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        store.create("s", 1).await?;
+        let (tip, commits) = (store.tip(), store.commits());
+        assert!(store.create("s", 1).await.is_err());
+        assert!(store.split("s", 0, 0).await.is_err());
+        assert!(store.merge("s", 0, 0).await.is_err());
+        assert_eq!(
+            (store.tip(), store.commits()),
+            (tip, commits),
+            "a place that is not on disk may be given out again"
+        );
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::{
     Refusal,
     model::{Closed, RETENTION_HOURS, Shard, Stream, StreamMeta},
 };
-use crate::{hash::uniform_ranges, sequence::Position};
+use crate::{hash::uniform_ranges, kinesis::MAX_SHARDS, sequence::Position};
 
 /// A new stream with `count` shards of equal size.
 pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
@@ -34,6 +34,9 @@ pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: Posit
     // The rule of the real service: both children get at least one key, the lower one two ends of its own.
     if new_start <= parent.start.saturating_add(1) || new_start >= parent.end {
         return Err(Refusal::HashKeyOutside { start: parent.start, end: parent.end });
+    }
+    if stream.open_shards() >= MAX_SHARDS as usize {
+        return Err(Refusal::TooManyShards);
     }
     close(stream, index, end);
     open(stream, parent.start, new_start - 1, &[&parent], end.ms);
@@ -94,6 +97,17 @@ mod tests {
         open.first().is_some_and(|shard| shard.start == 0)
             && open.last().is_some_and(|shard| shard.end == u128::MAX)
             && open.windows(2).all(|pair| pair[0].start <= pair[0].end && pair[0].end + 1 == pair[1].start)
+    }
+
+    #[test]
+    fn a_stream_is_not_split_beyond_what_it_can_be_made_with() -> Result<(), Refusal> {
+        let mut stream = create(1, "s", MAX_SHARDS, 1_732_000_000_000);
+        let at = Position::at(1_732_000_000_001);
+        assert_eq!(split(&mut stream, 0, 1000, at), Err(Refusal::TooManyShards));
+        merge(&mut stream, 1, 2, [at, at.next()])?;
+        split(&mut stream, 0, 1000, at)?;
+        assert_eq!(stream.open_shards(), MAX_SHARDS as usize);
+        Ok(())
     }
 
     proptest! {

@@ -272,13 +272,14 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Group) {
-        let result = if group.batch.is_empty() {
-            Ok(())
-        } else {
-            group.batch.insert(&self.keyspaces.state, keys::HIGH, keys::encode(self.high));
-            self.commits.fetch_add(1, Relaxed);
-            group.batch.commit().map_err(StoreError::engine)
-        };
+        // All of it was refused: a position that was taken and not used is nothing to show, for it is not on disk.
+        if group.batch.is_empty() {
+            group.answers.into_iter().for_each(|answer| answer(Ok(())));
+            return;
+        }
+        group.batch.insert(&self.keyspaces.state, keys::HIGH, keys::encode(self.high));
+        self.commits.fetch_add(1, Relaxed);
+        let result = group.batch.commit().map_err(StoreError::engine);
         {
             let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
             if result.is_ok() {
