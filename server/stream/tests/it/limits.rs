@@ -210,3 +210,38 @@ async fn what_is_past_retention_is_gone() -> Test {
     assert_eq!(world.endpoint.trim().await?, 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_large_puts_take_their_own_room_and_nobody_elses() -> Test {
+    let world = World::start().await?;
+    let producer = world.producer().await?;
+    let padded = |size: usize| {
+        let mut body = record(3).to_string().into_bytes();
+        body.resize(size, b' ');
+        let mut ask = world.ask(&producer).kinesis_raw("PutRecord", body);
+        (ask.addr, ask.host, ask.path) = (world.public, world.public.to_string(), "/aws/".to_owned());
+        ask
+    };
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        slow.push(padded(danmu_stream::MAX_BODY).begin().await?);
+    }
+    // All six have their room as soon as one more finds none.
+    let started = Instant::now();
+    let mut large = padded(danmu_stream::MAX_BODY).send().await?;
+    while large.status == 200 && started.elapsed() < Duration::from_secs(5) {
+        large = padded(danmu_stream::MAX_BODY).send().await?;
+    }
+    assert_eq!(large.error(), (503, "ServiceUnavailable".to_owned()), "{}", large.text());
+    assert!(large.message().contains("67108864 bytes"), "{}", large.message());
+
+    let small = Instant::now();
+    assert_eq!(padded(60_000).send().await?.status, 200);
+    assert!(small.elapsed() < Duration::from_millis(900), "a small put waited for {:?}", small.elapsed());
+    assert_eq!(world.call(&producer, "PutRecord", record(100_000)).await?.status, 200, "the other door has its own");
+
+    drop(slow);
+    let large = padded(danmu_stream::MAX_BODY).send().await?;
+    assert_eq!(large.status, 200, "whoever goes away leaves the room: {}", large.text());
+    Ok(())
+}

@@ -300,8 +300,8 @@ impl Ask {
         send(self.signed()?).await
     }
 
-    /// Sends the head and a part of the body, stays, and returns what is answered.
-    pub async fn send_without_end(self) -> Result<String, Failure> {
+    /// Sends the head and the beginning of the body, and leaves it at that.
+    pub async fn begin(&self) -> Result<TcpStream, Failure> {
         let request = self.signed()?;
         let mut head = format!("POST {} HTTP/1.1\r\n", request.uri().path());
         for (name, value) in request.headers() {
@@ -311,7 +311,13 @@ impl Ask {
         head += &format!("content-length: {}\r\n\r\n", body.len());
         let mut connection = TcpStream::connect(self.addr).await?;
         connection.write_all(head.as_bytes()).await?;
-        connection.write_all(&body[..body.len() / 2]).await?;
+        connection.write_all(&body[..body.len().min(100_000)]).await?;
+        Ok(connection)
+    }
+
+    /// What is answered to a request that was only begun.
+    pub async fn send_without_end(&self) -> Result<String, Failure> {
+        let mut connection = self.begin().await?;
         let mut answer = Vec::new();
         timeout(Duration::from_secs(10), connection.read_to_end(&mut answer)).await??;
         Ok(String::from_utf8(answer)?)
