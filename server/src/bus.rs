@@ -6,6 +6,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
+use danmu_stream::partition;
 use thiserror::Error;
 
 use crate::config::Config;
@@ -109,17 +110,6 @@ fn reachable(listens: SocketAddr) -> SocketAddr {
         addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
     addr
-}
-
-/// The partition of a region ([ARNs](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
-fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
 }
 
 /// Kinesis' public endpoint ([Service endpoints](https://docs.aws.amazon.com/general/latest/gr/ak.html)).

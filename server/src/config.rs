@@ -7,6 +7,7 @@ use std::{
 
 use config::{ConfigError, Environment, File, FileFormat};
 use danmu::room::{Room, RoomId, Unsigned};
+use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
@@ -305,13 +306,11 @@ impl Config {
         if self.http.drain_delay_s > 300 {
             return wrong("http.drain_delay_s", &self.http.drain_delay_s, "0 to 300 seconds");
         }
-        if !(1..=100).contains(&self.stream.shards) {
-            return wrong("stream.shards", &self.stream.shards, "1 to 100");
+        if !(1..=MAX_SHARDS).contains(&self.stream.shards) {
+            return wrong("stream.shards", &self.stream.shards, "1 to 500");
         }
-        let name = &self.stream.name;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        if !(1..=128).contains(&name.len()) || !name.bytes().all(plain) {
-            return wrong("stream.name", name, "1 to 128 of a-z, A-Z, 0-9, _, . and -");
+        if danmu_stream::check_stream_name(&self.stream.name).is_err() {
+            return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
         }
         for (at, room) in self.rooms.iter().enumerate() {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {

@@ -198,15 +198,18 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
         Some((line, rest)) => (line, Some(rest)),
         None => (text, None),
     };
-    let probe = line.starts_with('{').then(|| serde_json::from_str::<Probe>(line).ok()).flatten();
+    // From bytes, as everything else is that comes off the network: the parser is generic over its source, and one of it
+    // is enough in the browser.
+    let line = line.as_bytes();
+    let probe = line.starts_with(b"{").then(|| serde_json::from_slice::<Probe>(line).ok()).flatten();
     let Some(Probe { v: version, .. }) = probe else {
         return Ok(Parsed { content: Content::Foreign(text.to_owned()), signed: data, proof: None });
     };
     if version != u64::from(VERSION) {
         return Err(RecordError::Version(version));
     }
-    let danmu = serde_json::from_str(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
-    Ok(Parsed { content: Content::Danmu(danmu), signed: line.as_bytes(), proof })
+    let danmu = serde_json::from_slice(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
+    Ok(Parsed { content: Content::Danmu(danmu), signed: line, proof })
 }
 
 #[cfg(test)]

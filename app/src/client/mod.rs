@@ -7,4 +7,8 @@ pub mod overlay;
 mod room;
 mod vend;
 
-pub use self::{cookie::set_cookie, mount::mount_overlay, room::RoomClient};
+pub use self::{
+    cookie::set_cookie,
+    mount::{mount_overlay, play},
+    room::RoomClient,
+};

@@ -1,6 +1,7 @@
-//! Ties the overlay's renderer to the canvas of a page.
+//! Ties the pages' elements to what only the browser can do with them.
 
 use leptos::{html, prelude::*};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::overlay::Overlay;
 use crate::live::Live;
@@ -19,8 +20,10 @@ pub fn mount_overlay(canvas: NodeRef<html::Canvas>, live: Live, paused: Option<S
                 live.draw_on(overlay.clone());
                 mounted.set_value(Some(overlay));
             }
-            // The chat list says it all the same.
-            Err(error) => leptos::logging::warn!("no overlay: {error}"),
+            Err(error) => {
+                leptos::logging::warn!("no overlay: {error}");
+                live.undrawn.set(true);
+            }
         }
     });
     Effect::new(move || {
@@ -32,4 +35,13 @@ pub fn mount_overlay(canvas: NodeRef<html::Canvas>, live: Live, paused: Option<S
     on_cleanup(move || {
         mounted.try_update_value(Option::take);
     });
+}
+
+/// Plays a video, if the browser lets it.
+pub fn play(media: &web_sys::HtmlMediaElement) {
+    if let Ok(playing) = media.play() {
+        spawn_local(async move {
+            let _ = JsFuture::from(playing).await;
+        });
+    }
 }

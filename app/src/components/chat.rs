@@ -25,8 +25,11 @@ pub fn Chat(
         }
     };
     Effect::new(move || {
-        live.lines.track();
-        if follows.get_untracked() {
+        // A failure makes its line longer.
+        live.returned.track();
+        let own = live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some());
+        // Who speaks wants to see it.
+        if own || follows.get_untracked() {
             // The lines of this change are in the document only after this effect's turn.
             request_animation_frame(to_end);
         }
@@ -51,7 +54,7 @@ pub fn Chat(
                     <ChatLine live line />
                 </For>
             </ol>
-            <p class="empty" hidden=move || !live.lines.read().is_empty()>
+            <p class="empty" hidden=move || !live.ready.get() || !live.lines.read().is_empty()>
                 {say!(i18n, chat.empty)}
             </p>
             <button

@@ -13,6 +13,8 @@ use crate::{
 /// The colours to choose from: all of them read well on a picture, with the outline that danmu have.
 const COLORS: [u32; 8] = [0xff_ffff, 0xff_5c5c, 0xff_9f40, 0xff_e14d, 0x6b_e675, 0x4d_e1f5, 0x6f_a8ff, 0xff_8ad8];
 
+const MODES: [Mode; 3] = [Mode::Scroll, Mode::Top, Mode::Bottom];
+
 /// Where a viewer writes. Enter sends; what cannot be sent stays, with the reason.
 ///
 /// *Server-side rendering*: the form is there and can be typed into; it sends after hydration.
@@ -25,8 +27,10 @@ pub fn Composer(
     let input = NodeRef::<html::Input>::new();
     let count = RwSignal::new(0_usize);
     let problem = RwSignal::new(None::<Problem>);
-    let mode = RwSignal::new(Mode::Scroll);
-    let color = RwSignal::new(Color::WHITE);
+    // Somebody may have chosen before the page came alive; the buttons are about to be set to what is here.
+    let mode = RwSignal::new(checked("mode").and_then(|value| mode_of(&value)).unwrap_or_default());
+    let color = RwSignal::new(checked("color").and_then(|value| Color::parse(&value)).unwrap_or_default());
+    let opened = RwSignal::new(false);
 
     let recount = move || {
         if let Some(input) = input.get_untracked() {
@@ -40,15 +44,30 @@ pub fn Composer(
         }
     });
     // A draft that failed comes back, unless the viewer is already writing the next one: then it waits in the chat.
-    Effect::new(move || {
-        let Some((draft, reason)) = live.returned.get() else { return };
-        if let Some(input) = input.get_untracked()
-            && input.value().is_empty()
-        {
-            input.set_value(&draft.text);
-            recount();
+    // If it is sent again from there, it goes from here.
+    Effect::new(move |given_back: Option<Option<String>>| {
+        let input = input.get_untracked()?;
+        match live.returned.get() {
+            Some((draft, reason)) => {
+                problem.set(Some(reason));
+                if !input.value().is_empty() {
+                    return None;
+                }
+                input.set_value(&draft.text);
+                mode.set(draft.mode);
+                color.set(draft.color);
+                recount();
+                Some(draft.text)
+            }
+            None => {
+                if given_back.flatten().is_some_and(|text| text == input.value()) {
+                    input.set_value("");
+                    problem.set(None);
+                    recount();
+                }
+                None
+            }
         }
-        problem.set(Some(reason));
     });
 
     let on_submit = move |event: ev::SubmitEvent| {
@@ -59,6 +78,7 @@ pub fn Composer(
             Ok(()) => {
                 input.set_value("");
                 problem.set(None);
+                opened.set(false);
             }
             Err(reason) => problem.set(Some(reason)),
         }
@@ -69,9 +89,10 @@ pub fn Composer(
 
     view! {
         <form class="composer" id="composer" data-composer data-ready=move || live.ready.get().to_string() on:submit=on_submit>
-            <StylePicker mode color />
+            <StylePicker mode color opened />
             <input
                 node_ref=input
+                id="say"
                 type="text"
                 name="text"
                 autocomplete="off"
@@ -121,39 +142,101 @@ fn mode_name(i18n: I18n, mode: Mode) -> &'static str {
     }
 }
 
+/// The value of the radio button of that name that is checked in the document.
+///
+/// *Server-side rendering*: there is none yet.
+fn checked(name: &str) -> Option<String> {
+    #[cfg(feature = "hydrate")]
+    return document().query_selector(&["input[name=", name, "]:checked"].concat()).ok()??.get_attribute("value");
+    #[cfg(not(feature = "hydrate"))]
+    {
+        let _ = name;
+        None
+    }
+}
+
+const fn mode_value(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Scroll => "scroll",
+        Mode::Top => "top",
+        Mode::Bottom => "bottom",
+    }
+}
+
+fn mode_of(value: &str) -> Option<Mode> {
+    MODES.into_iter().find(|mode| mode_value(*mode) == value)
+}
+
 /// Colour and place, folded away: most danmu are white and scroll.
 #[component]
-fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>) -> impl IntoView {
+fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, opened: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
+    let details = NodeRef::<html::Details>::new();
+    let summary = NodeRef::<html::Summary>::new();
     let colors = COLORS.map(|rgb| {
+        let name = Signal::derive(move || color_name(i18n, rgb));
+        let value = Color::from_rgb(rgb).to_string();
+        let swatch = value.clone();
         view! {
-            <label class="swatch" title=move || color_name(i18n, rgb) style:--swatch=Color::from_rgb(rgb).to_string()>
+            <label class="swatch" title=name style:--swatch=swatch>
                 <input
                     type="radio"
                     name="color"
+                    value=value
                     prop:checked=move || color.get().rgb() == rgb
-                    aria-label=move || color_name(i18n, rgb)
+                    aria-label=name
                     on:change=move |_| color.set(Color::from_rgb(rgb))
                 />
             </label>
         }
     });
-    let modes = [Mode::Scroll, Mode::Top, Mode::Bottom].map(|choice| {
+    let modes = MODES.map(|choice| {
         view! {
             <label class="choice">
                 <input
                     type="radio"
                     name="mode"
+                    value=mode_value(choice)
                     prop:checked=move || mode.get() == choice
                     on:change=move |_| mode.set(choice)
                 />
-                <span>{move || mode_name(i18n, choice)}</span>
+                <span>{Signal::derive(move || mode_name(i18n, choice))}</span>
             </label>
         }
     });
+    let on_key = move |event: ev::KeyboardEvent| {
+        if event.key() == "Escape" && opened.get_untracked() {
+            opened.set(false);
+            if let Some(summary) = summary.get_untracked() {
+                let _ = summary.focus();
+            }
+        }
+    };
+    // Where the focus goes next is known only when it is there.
+    let on_leave = move |_| {
+        request_animation_frame(move || {
+            let inside = details.get_untracked().is_some_and(|details| {
+                document().active_element().is_some_and(|active| details.contains(Some(&active)))
+            });
+            if !inside {
+                opened.set(false);
+            }
+        });
+    };
     view! {
-        <details class="style">
-            <summary aria-label=say!(i18n, composer.style) title=say!(i18n, composer.style)>
+        <details
+            class="style"
+            node_ref=details
+            prop:open=move || opened.get()
+            on:toggle=move |_| {
+                if let Some(details) = details.get_untracked() {
+                    opened.set(details.open());
+                }
+            }
+            on:keydown=on_key
+            on:focusout=on_leave
+        >
+            <summary node_ref=summary aria-label=say!(i18n, composer.style) title=say!(i18n, composer.style)>
                 <Icon glyph=Glyph::Style />
             </summary>
             <div class="style-panel">

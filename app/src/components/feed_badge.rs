@@ -35,7 +35,9 @@ pub fn FeedBadge(
             data-reads=move || live.reads.get().reads
             data-throttled=move || live.reads.get().throttled
         >
-            <span>{move || say(&live.feed.read(), i18n)}</span>
+            <span title=move || {
+                matches!(*live.feed.read(), FeedState::Crowded).then(|| t_string!(i18n, feed.crowded_why))
+            }>{move || say(&live.feed.read(), i18n)}</span>
         </p>
     }
 }

@@ -19,6 +19,8 @@ pub enum Glyph {
     NoDanmu,
     /// Four corners.
     Fullscreen,
+    /// Four corners, turned inwards.
+    Window,
     /// A letter with a stroke of colour under it.
     Style,
     /// A paper plane.
@@ -35,6 +37,7 @@ impl Glyph {
             Self::Danmu => "M3 6h9M16 6h5M3 12h4M11 12h10M3 18h11M18 18h3",
             Self::NoDanmu => "M9 6h3M16 6h5M3 12h4M13 12h8M3 18h11M4 3l16 18",
             Self::Fullscreen => "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+            Self::Window => "M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5",
             Self::Style => "M6 15l6-11 6 11M8.200 11h7.600M4 20h16",
             Self::Send => "M4 12l16-8-5 16-4-7z",
         }

@@ -1,6 +1,6 @@
 //! The video with the danmu over it, and its controls.
 
-use leptos::{html, prelude::*};
+use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon, OverlayCanvas};
 use crate::{
@@ -21,11 +21,14 @@ pub fn Player(
     poster: Option<String>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let player = NodeRef::<html::Section>::new();
     let media = NodeRef::<html::Video>::new();
     let paused = RwSignal::new(false);
     let muted = RwSignal::new(true);
     let shown = RwSignal::new(true);
+    // Danmu stand still because somebody paused, not because a video will not play: they are live without it.
+    let still = RwSignal::new(false);
+    let unplayable = RwSignal::new(false);
+    let fullscreen = RwSignal::new(false);
 
     // What the element is doing, which is not always what it was told: a browser may refuse to play, a key may pause.
     let follow = move || {
@@ -44,7 +47,9 @@ pub fn Player(
     let toggle_play = move |_| {
         if let Some(media) = media.get_untracked() {
             if media.paused() {
-                let _ = media.play();
+                // A browser that refuses says so by not playing, which the button shows.
+                #[cfg(feature = "hydrate")]
+                crate::client::play(&media);
             } else {
                 let _ = media.pause();
             }
@@ -59,13 +64,18 @@ pub fn Player(
         let document = document();
         if document.fullscreen_element().is_some() {
             document.exit_fullscreen();
-        } else if let Some(player) = player.get_untracked() {
-            let _ = player.request_fullscreen();
+        } else if let Ok(Some(page)) = document.query_selector("main") {
+            // The whole page, so that one can go on writing.
+            let _ = page.request_fullscreen();
         }
     };
+    let followed = window_event_listener(ev::fullscreenchange, move |_| {
+        fullscreen.set(document().fullscreen_element().is_some());
+    });
+    on_cleanup(move || followed.remove());
 
     view! {
-        <section class="player" node_ref=player aria-label=say!(i18n, player.label)>
+        <section class="player" aria-label=say!(i18n, player.label)>
             <video
                 node_ref=media
                 src=video
@@ -75,13 +85,20 @@ pub fn Player(
                 loop
                 playsinline
                 on:click=toggle_play
-                on:play=move |_| follow()
-                on:pause=move |_| follow()
+                on:play=move |_| {
+                    still.set(false);
+                    follow();
+                }
+                on:pause=move |_| {
+                    still.set(true);
+                    follow();
+                }
+                on:error=move |_| unplayable.set(true)
                 on:volumechange=move |_| follow()
             >
                 {say!(i18n, player.no_video)}
             </video>
-            <OverlayCanvas live shown=shown paused=paused />
+            <OverlayCanvas live shown=shown paused=still />
             <div class="controls">
                 <button
                     type="button"
@@ -111,10 +128,28 @@ pub fn Player(
                 >
                     <Icon glyph=Signal::derive(move || if shown.get() { Glyph::Danmu } else { Glyph::NoDanmu }) />
                 </button>
-                <button type="button" on:click=toggle_fullscreen aria-label=say!(i18n, player.fullscreen)>
-                    <Icon glyph=Glyph::Fullscreen />
+                <button
+                    type="button"
+                    on:click=toggle_fullscreen
+                    aria-label=move || {
+                        if fullscreen.get() {
+                            t_string!(i18n, player.window)
+                        } else {
+                            t_string!(i18n, player.fullscreen)
+                        }
+                    }
+                >
+                    <Icon glyph=Signal::derive(move || {
+                        if fullscreen.get() { Glyph::Window } else { Glyph::Fullscreen }
+                    }) />
                 </button>
             </div>
+            <p class="note" role="status" hidden=move || !unplayable.get()>
+                {say!(i18n, player.no_video)}
+            </p>
+            <p class="note" role="status" hidden=move || !live.undrawn.get()>
+                {say!(i18n, problem.overlay)}
+            </p>
         </section>
     }
 }

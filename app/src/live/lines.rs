@@ -55,7 +55,7 @@ pub struct Lines(VecDeque<Line>);
 
 impl Lines {
     /// The lines, the oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Line> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Line> {
         self.0.iter()
     }
 

@@ -77,6 +77,8 @@ pub struct Live {
     pub reads: RwSignal<ReadCounts>,
     /// Drafts that could not be sent, to be put back into the composer.
     pub returned: RwSignal<Option<(Draft, Problem)>>,
+    /// Whether danmu cannot be drawn here, so that only the chat has them.
+    pub undrawn: RwSignal<bool>,
     /// False until the page can send.
     pub ready: RwSignal<bool>,
     unsigned: Unsigned,
@@ -93,6 +95,7 @@ impl Live {
             lines: RwSignal::default(),
             reads: RwSignal::default(),
             returned: RwSignal::default(),
+            undrawn: RwSignal::new(false),
             ready: RwSignal::new(false),
             unsigned: room.unsigned,
             #[cfg(feature = "hydrate")]
@@ -138,6 +141,7 @@ impl Live {
 
     /// Sends a danmu again that failed. It is the same danmu, so it is shown once even if it had arrived after all.
     pub fn send_again(self, key: &str) {
+        self.returned.set(None);
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send_again(key));
         #[cfg(not(feature = "hydrate"))]

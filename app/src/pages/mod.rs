@@ -31,7 +31,9 @@ enum Page {
 /// and stays. So the browser needs no router, no resource and no suspense, which together weighed 60 kB.
 #[component]
 pub fn CurrentPage() -> impl IntoView {
-    match SharedValue::new(find).into_inner() {
+    // As text that is parsed here, not by a codec: that one would bring a second JSON parser (see `danmu::record`).
+    let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
+    match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
         Page::Room(room) => EitherOf4::B(view! { <RoomPage room /> }),
         Page::Overlay(room) => EitherOf4::C(view! { <OverlayPage room /> }),
@@ -50,8 +52,8 @@ fn find() -> Page {
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
     // A name that cannot be a room's is shown as it was typed.
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
-    let page = match path.split('/').collect::<Vec<_>>()[..] {
-        ["", ""] => api::rooms().map(Page::Home),
+    let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
+        [""] => api::rooms().map(Page::Home),
         ["", "room", id] => api::room(decoded(id)).map(Page::Room),
         ["", "overlay", id] => api::room(decoded(id)).map(Page::Overlay),
         _ => {

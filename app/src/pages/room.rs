@@ -20,10 +20,15 @@ pub fn RoomPage(
     let live = Live::join(room.clone(), true);
     view! {
         <Title text=room.title.clone() />
-        <a class="skip" href="#composer">
+        <a class="skip" href="#say">
             {say!(i18n, app.skip)}
         </a>
         <PageHeader />
+        <noscript>
+            <p class="note">
+                "Danmu fly by JavaScript and WebAssembly, which are off here. 弹幕需要 JavaScript 和 WebAssembly,此浏览器已关闭。"
+            </p>
+        </noscript>
         <main class="watch">
             <div class="stage">
                 <Player live video=room.video poster=room.poster />

@@ -42,6 +42,8 @@ impl Sprite {
         if text.is_empty() {
             return None;
         }
+        // In the direction of its own first letter, as `<bdi>` does it; a canvas takes all for left to right.
+        let text = ["\u{2068}", &text, "\u{2069}"].concat();
         context.set_font(&text::font(font_size));
         let advance = context.measure_text(&text).ok()?.width() as f32;
         Some(Self {
