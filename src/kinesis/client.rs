@@ -3,7 +3,7 @@
 //! It tries again at most once, and only for what it can put right itself: a wrong clock (learnt from the reply's
 //! `Date`) and a session that has ended (the keeper gets a new one). Everything else is the caller's to decide.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use serde::de::DeserializeOwned;
 
@@ -46,7 +46,17 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// # Errors
     /// What the service said, or that nobody answered.
     pub async fn put_record(&self, data: &[u8], partition_key: &str) -> Result<api::PutRecordReply, Error> {
-        self.call(Operation::PutRecord, &|stream| api::put_record(stream, data, partition_key)).await
+        self.put_record_seen(data, partition_key, &Cell::default()).await
+    }
+
+    /// The same; `in_air` is as [`Self::send`] says.
+    pub(super) async fn put_record_seen(
+        &self,
+        data: &[u8],
+        partition_key: &str,
+        in_air: &Cell<bool>,
+    ) -> Result<api::PutRecordReply, Error> {
+        self.call(Operation::PutRecord, &|stream| api::put_record(stream, data, partition_key), in_air).await
     }
 
     /// Puts up to 500 records, given as data and partition key; the reply says of each what became of it.
@@ -54,8 +64,17 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// # Errors
     /// As [`Self::put_record`]; also when the reply does not speak of as many as were sent.
     pub async fn put_records(&self, entries: &[(&[u8], &str)]) -> Result<api::PutRecordsReply, Error> {
-        let reply: api::PutRecordsReply =
-            self.call(Operation::PutRecords, &|stream| api::put_records(stream, entries.iter().copied())).await?;
+        self.put_records_seen(entries, &Cell::default()).await
+    }
+
+    /// The same; `in_air` is as [`Self::send`] says.
+    pub(super) async fn put_records_seen(
+        &self,
+        entries: &[(&[u8], &str)],
+        in_air: &Cell<bool>,
+    ) -> Result<api::PutRecordsReply, Error> {
+        let body = |stream: &str| api::put_records(stream, entries.iter().copied());
+        let reply: api::PutRecordsReply = self.call(Operation::PutRecords, &body, in_air).await?;
         if reply.records.len() == entries.len() { Ok(reply) } else { Err(unreadable()) }
     }
 
@@ -64,7 +83,8 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// # Errors
     /// As [`Self::put_record`].
     pub async fn list_shards(&self, next_token: Option<&str>) -> Result<api::ListShardsReply, Error> {
-        self.call(Operation::ListShards, &|stream| api::list_shards(stream, next_token)).await
+        let body = |stream: &str| api::list_shards(stream, next_token);
+        self.call(Operation::ListShards, &body, &Cell::default()).await
     }
 
     /// A new iterator.
@@ -72,8 +92,8 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// # Errors
     /// As [`Self::put_record`].
     pub async fn shard_iterator(&self, shard_id: &str, from: &api::From) -> Result<String, Error> {
-        let reply: api::ShardIteratorReply =
-            self.call(Operation::GetShardIterator, &|stream| api::get_shard_iterator(stream, shard_id, from)).await?;
+        let body = |stream: &str| api::get_shard_iterator(stream, shard_id, from);
+        let reply: api::ShardIteratorReply = self.call(Operation::GetShardIterator, &body, &Cell::default()).await?;
         Ok(reply.shard_iterator)
     }
 
@@ -82,24 +102,30 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// # Errors
     /// As [`Self::put_record`].
     pub async fn get_records(&self, shard_iterator: &str, limit: u32) -> Result<api::GetRecordsReply, Error> {
-        self.call(Operation::GetRecords, &|_| api::get_records(shard_iterator, limit)).await
+        self.call(Operation::GetRecords, &|_| api::get_records(shard_iterator, limit), &Cell::default()).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
         operation: Operation,
         body: &dyn Fn(&str) -> Vec<u8>,
+        in_air: &Cell<bool>,
     ) -> Result<T, Error> {
-        let reply = self.signed(operation, body).await?;
+        let reply = self.signed(operation, body, in_air).await?;
         serde_json::from_slice(&reply).map_err(|_| unreadable())
     }
 
-    async fn signed(&self, operation: Operation, body: &dyn Fn(&str) -> Vec<u8>) -> Result<Vec<u8>, Error> {
+    async fn signed(
+        &self,
+        operation: Operation,
+        body: &dyn Fn(&str) -> Vec<u8>,
+        in_air: &Cell<bool>,
+    ) -> Result<Vec<u8>, Error> {
         let (mut clock_corrected, mut session_renewed) = (false, false);
         loop {
             let session = self.keeper.session().await.map_err(no_session)?;
-            let (error, date) = match self.keeper.alongside(self.send(operation, &session, body(&session.stream))).await
-            {
+            let sending = self.send(operation, &session, body(&session.stream), in_air);
+            let (error, date) = match self.keeper.alongside(sending).await {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -121,12 +147,14 @@ impl<H: Host, V: Vend> Client<H, V> {
         }
     }
 
-    /// One request and its reply; beside an error, the reply's `Date`.
+    /// One request and its reply; beside an error, the reply's `Date`. `in_air` is true from when the request is
+    /// handed to the host until a reply is there; without one it stays so.
     async fn send(
         &self,
         operation: Operation,
         session: &Session,
         body: Vec<u8>,
+        in_air: &Cell<bool>,
     ) -> Result<Vec<u8>, (Error, Option<String>)> {
         let url = match session.endpoint.starts_with('/') {
             true => [&*self.origin, &session.endpoint].concat(),
@@ -144,7 +172,10 @@ impl<H: Host, V: Vend> Client<H, V> {
         let mut headers = sigv4::sign(&request, &credentials, &scope, sigv4::Settings::default());
         headers.extend([("content-type", CONTENT_TYPE.to_owned()), ("x-amz-target", operation.target().to_owned())]);
 
-        match self.clock().host().post(&url, &headers, body).await {
+        in_air.set(true);
+        let outcome = self.clock().host().post(&url, &headers, body).await;
+        in_air.set(outcome.is_err());
+        match outcome {
             Ok(reply) if reply.status == 200 => Ok(reply.body),
             Ok(reply) => Err((Error::from_reply(reply.status, &reply.body), reply.date)),
             Err(error) => Err((Error::network(error.0), None)),

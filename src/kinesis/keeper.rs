@@ -1,7 +1,8 @@
 //! Keeps temporary credentials: asks for them when they are first needed, and again before they end.
 //!
-//! Promises: however many wait, one call is made; a failed call fails all who waited for it and nobody after them;
-//! credentials that still hold are used while new ones are on their way; it never loops on its own. Credentials live
+//! Promises: however many wait, one call is made; a failed call fails those who began it and nobody who came later; a
+//! call that was left alone (its last waiter went away) is taken up again while it is young and replaced when it is
+//! not; credentials that still hold are used while new ones are on their way; it never loops on its own. Credentials live
 //! in memory only. From a session it also learns how wrong the local clock is.
 
 use std::{cell::RefCell, future::Future, pin::pin, rc::Rc, time::Duration};
@@ -20,12 +21,15 @@ const RENEW_AHEAD_MS: i64 = 120_000;
 const RENEW_GAP_MS: i64 = 30_000;
 /// How long a new session is trusted against the local clock, which may be wrong where the vending machine is not.
 const GRACE_MS: i64 = 60_000;
-/// A difference between the local clock and the vending machine's that is worth correcting, and the longest a call may
-/// take for its time to tell anything.
-const SKEW_MS: i64 = 30_000;
-
+/// The longest a call may take, and be left unattended, for its time to tell anything.
+const PROMPT_MS: i64 = 2_000;
+/// A difference between the local clock and the vending machine's that is worth correcting: more than a prompt call
+/// leaves in doubt.
+const SKEW_MS: u64 = 2_000;
 /// A call without an answer is given up after this long, so that it does not hold up the next one for ever.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE_MS: i64 = 20_000;
+/// Who joins a call that is older than this is not failed by it: nobody may have attended to it for a while.
+const YOUNG_MS: i64 = 1_000;
 
 /// The token vending machine, as the keeper sees it.
 pub trait Vend: 'static {
@@ -60,8 +64,18 @@ struct Inner {
     flight: Option<(u64, Flight)>,
     /// Names flights, so that a late waiter does not take a newer one for its own.
     flights: u64,
-    /// Local milliseconds.
+    /// When the last flight began, in local milliseconds.
     last_call: Option<i64>,
+}
+
+impl Inner {
+    /// The flight that may still be joined, and its age. An older one may not have been polled for long: its timer
+    /// would fail whoever takes it up.
+    fn under_way(&self, now: i64) -> Option<(u64, &Flight, i64)> {
+        let (id, flight) = self.flight.as_ref()?;
+        let age = now.saturating_sub(self.last_call?);
+        (0..PATIENCE_MS).contains(&age).then_some((*id, flight, age))
+    }
 }
 
 struct Held {
@@ -98,14 +112,16 @@ impl<H: Host, V: Vend> Keeper<H, V> {
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        // A call begun long ago and never waited for may bring a session that has ended since: then one more is made.
-        let joined = self.state.borrow().flight.is_some();
-        let session = self.fly().await?;
-        if !joined || self.clock.now_ms() < session.expiration {
-            return Ok(session);
+        loop {
+            let (vended, old) = self.fly().await;
+            match &vended {
+                _ if !old => return vended,
+                Ok(session) if self.clock.now_ms() < session.expiration => return vended,
+                // An old call may bring a session that has ended since, or an old failure: then a young one is made.
+                Ok(session) => self.drop_session(session),
+                Err(_) => {}
+            }
         }
-        self.drop_session(&session);
-        self.fly().await
     }
 
     /// Runs `work`, and beside it the renewal of the session if that is due.
@@ -131,36 +147,26 @@ impl<H: Host, V: Vend> Keeper<H, V> {
     fn renewal_due(&self) -> bool {
         let state = self.state.borrow();
         let Some(held) = &state.held else { return false };
-        let due = held.session.expiration - self.clock.now_ms() < held.renew_ms;
-        let rested = state.last_call.is_none_or(|last| self.clock.host().now_ms() - last >= RENEW_GAP_MS);
-        due && (rested || state.flight.is_some())
+        let now = self.clock.host().now_ms();
+        let due = held.session.expiration.saturating_sub(self.clock.now_ms()) < held.renew_ms;
+        let rested = state.last_call.is_none_or(|last| !(0..RENEW_GAP_MS).contains(&now.saturating_sub(last)));
+        due && (rested || state.under_way(now).is_some())
     }
 
-    /// Joins the call under way, or makes one.
-    async fn fly(&self) -> Vended {
+    /// Joins the call under way, or makes one; and whether what it joined was old by then.
+    async fn fly(&self) -> (Vended, bool) {
         let now = self.clock.host().now_ms();
-        let (id, flight) = {
+        let (id, flight, old) = {
             let mut state = self.state.borrow_mut();
-            match &state.flight {
-                Some((id, flight)) => (*id, flight.clone()),
+            match state.under_way(now) {
+                Some((id, flight, age)) => (id, flight.clone(), age >= YOUNG_MS),
                 None => {
-                    let (vend, purpose, clock) = (Rc::clone(&self.vend), self.purpose, self.clock.clone());
-                    let call = async move {
-                        let late = pin!(clock.host().sleep(PATIENCE));
-                        match select(pin!(vend.vend(purpose)), late).await {
-                            Either::Left((vended, _)) => vended.map(Rc::new),
-                            Either::Right(_) => {
-                                let message = "the server does not answer".into();
-                                Err(VendError { message, retry_after: Some(Duration::from_secs(1)) })
-                            }
-                        }
-                    };
-                    let flight = call.boxed_local().shared();
+                    let flight = call(Rc::clone(&self.vend), self.purpose, self.clock.clone()).boxed_local().shared();
                     state.flights += 1;
                     let id = state.flights;
                     state.flight = Some((id, flight.clone()));
                     state.last_call = Some(now);
-                    (id, flight)
+                    (id, flight, false)
                 }
             }
         };
@@ -169,11 +175,7 @@ impl<H: Host, V: Vend> Keeper<H, V> {
         if state.flight.as_ref().is_some_and(|(current, _)| *current == id) {
             state.flight = None;
             if let Ok(session) = &vended {
-                let prompt = self.clock.host().now_ms() - state.last_call.unwrap_or(i64::MIN / 2) < SKEW_MS;
-                if prompt && (session.vended_at - self.clock.now_ms()).abs() >= SKEW_MS {
-                    self.clock.learn(session.vended_at);
-                }
-                let life = session.expiration - session.vended_at;
+                let life = session.expiration.saturating_sub(session.vended_at);
                 state.held = Some(Held {
                     session: Rc::clone(session),
                     received: self.clock.host().now_ms(),
@@ -181,7 +183,29 @@ impl<H: Host, V: Vend> Keeper<H, V> {
                 });
             }
         }
-        vended
+        (vended, old)
+    }
+}
+
+/// One call to the vending machine. If its answer was taken in promptly, the clock learns from it.
+async fn call<H: Host, V: Vend>(vend: Rc<V>, purpose: Purpose, clock: Clock<H>) -> Vended {
+    let begun = clock.host().now_ms();
+    let late = pin!(clock.host().sleep(Duration::from_millis(PATIENCE_MS.unsigned_abs())));
+    match select(pin!(vend.vend(purpose)), late).await {
+        Either::Left((vended, _)) => {
+            let session = vended?;
+            let took = clock.host().now_ms().saturating_sub(begun);
+            // Vended halfway, as far as anybody can tell.
+            let true_now = session.vended_at.saturating_add(took / 2);
+            if (0..=PROMPT_MS).contains(&took) && true_now.abs_diff(clock.now_ms()) >= SKEW_MS {
+                clock.learn(true_now);
+            }
+            Ok(Rc::new(session))
+        }
+        Either::Right(_) => {
+            let message = "the server does not answer".into();
+            Err(VendError { message, retry_after: Some(Duration::from_secs(1)) })
+        }
     }
 }
 

@@ -125,8 +125,8 @@ struct Entry {
 /// What its author wants to know if the deadline passes.
 #[derive(Default)]
 struct Story {
-    /// A request that carries it is under way: until the answer is there, it may have been put.
-    under_way: bool,
+    /// A request that carries it was sent and has no reply yet: it may have been put.
+    in_air: Rc<Cell<bool>>,
     maybe_put: bool,
     last: Option<Error>,
 }
@@ -182,8 +182,8 @@ impl<H: Host, V: Vend> Producer<H, V> {
                 // The flight has landed. Unless the receipt is there by now, the next one takes this put.
                 Either::Left((Either::Right(_), _)) => {}
                 Either::Left((Either::Left((Err(oneshot::Canceled), _)), _)) | Either::Right(_) => {
-                    let Story { under_way, maybe_put, last } = story.take();
-                    return Err(PutError::NotConfirmed { waited, maybe_put: maybe_put || under_way, last });
+                    let Story { in_air, maybe_put, last } = story.take();
+                    return Err(PutError::NotConfirmed { waited, maybe_put: maybe_put || in_air.get(), last });
                 }
             }
         }
@@ -255,12 +255,12 @@ impl<H: Host, V: Vend> Line<H, V> {
     /// One request. What failed and may succeed goes back to the head of the queue; then the answer is the least time
     /// to wait before the next.
     async fn send(&self, batch: Vec<Entry>) -> Option<Duration> {
-        let under_way = |now| batch.iter().for_each(|entry| entry.story.borrow_mut().under_way = now);
-        under_way(true);
+        let in_air = Rc::<Cell<bool>>::default();
+        batch.iter().for_each(|entry| entry.story.borrow_mut().in_air = Rc::clone(&in_air));
         let limit = self.client.clock().host().sleep(self.options.attempt);
         let call = async {
             match batch.as_slice() {
-                [one] => self.client.put_record(&one.data, &one.partition_key).await.map(|reply| {
+                [one] => self.client.put_record_seen(&one.data, &one.partition_key, &in_air).await.map(|reply| {
                     vec![api::PutRecordsEntry {
                         shard_id: Some(reply.shard_id),
                         sequence_number: Some(reply.sequence_number),
@@ -269,7 +269,7 @@ impl<H: Host, V: Vend> Line<H, V> {
                 }),
                 many => {
                     let entries: Vec<_> = many.iter().map(|e| (e.data.as_slice(), e.partition_key.as_str())).collect();
-                    self.client.put_records(&entries).await.map(|reply| reply.records)
+                    self.client.put_records_seen(&entries, &in_air).await.map(|reply| reply.records)
                 }
             }
         };
@@ -277,10 +277,11 @@ impl<H: Host, V: Vend> Line<H, V> {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Error::network("no reply in time".into())),
         };
-        under_way(false);
+        // The service answers for all that reached it; what failed without its answer may have been put.
+        let unknown = in_air.take();
         match outcome {
             Ok(entries) => self.settle(batch, entries),
-            Err(error) => self.fail(batch, &error),
+            Err(error) => self.fail(batch, &error, unknown),
         }
     }
 
@@ -309,7 +310,7 @@ impl<H: Host, V: Vend> Line<H, V> {
         wait
     }
 
-    fn fail(&self, mut batch: Vec<Entry>, error: &Error) -> Option<Duration> {
+    fn fail(&self, mut batch: Vec<Entry>, error: &Error, unknown: bool) -> Option<Duration> {
         if error.retry() == Retry::Never || error.retry_after.is_some_and(|wait| wait >= self.options.deadline) {
             if error.kind == Kind::Invalid && batch.len() > 1 {
                 // One of them is wrong: let each answer for itself.
@@ -329,8 +330,7 @@ impl<H: Host, V: Vend> Line<H, V> {
         }
         for entry in &batch {
             let mut story = entry.story.borrow_mut();
-            // The service answers for all that reached it; what failed without its answer may have been put.
-            story.maybe_put |= matches!(error.kind, Kind::Network | Kind::Server);
+            story.maybe_put |= unknown || error.kind == Kind::Server;
             story.last = Some(error.clone());
         }
         self.put_back(batch);

@@ -71,7 +71,9 @@ impl<H: Host, V: Vend> Reader<H, V> {
                     alarm.await;
                     None
                 }
-                (_, None) => self.calls.next().await,
+                // No call, no alarm: shards that all wait for each other. To go round here would stop the page.
+                (true, None) => std::future::pending().await,
+                (false, None) => self.calls.next().await,
             };
             match answer {
                 Some(answer) => {

@@ -25,16 +25,25 @@ pub fn amz_date(unix_ms: i64) -> String {
 /// Unix milliseconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`
 /// ([RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7); the preferred form only), if it is one.
 pub fn http_date(text: &str) -> Option<i64> {
-    let mut words = text.split_once(',')?.1.strip_prefix(' ')?.split(' ');
-    let day: i64 = words.next()?.parse().ok()?;
-    let name = words.next()?.as_bytes();
-    let year: i64 = words.next()?.parse().ok()?;
-    let mut clock = words.next()?.split(':');
-    let mut part = || clock.next()?.parse::<i64>().ok();
-    let second = part()? * 3600 + part()? * 60 + part()?;
-    let month = 1 + MONTHS.chunks(3).position(|m| m == name)? as i64;
-    let plausible = (1..=31).contains(&day) && (1970..=9999).contains(&year) && (0..=86_400).contains(&second);
-    plausible.then(|| days(year, month, day) * DAY_MS + second * 1000)
+    let text = text.as_bytes();
+    if text.len() != 29 || [&text[3..5], &text[25..]] != [b", ".as_slice(), b" GMT"] {
+        return None;
+    }
+    if [7, 11, 16, 19, 22].map(|place| text[place]) != *b"   ::" {
+        return None;
+    }
+    // Two or four digits: nothing that is computed from them can overflow.
+    let number = |from: usize, width: usize| {
+        let digit = |sum: i64, d: &u8| d.is_ascii_digit().then(|| sum * 10 + i64::from(d - b'0'));
+        text[from..from + width].iter().try_fold(0, digit)
+    };
+    let (day, year) = (number(5, 2)?, number(12, 4)?);
+    let month = 1 + MONTHS.chunks(3).position(|name| name == &text[8..11])? as i64;
+    let (hour, minute, second) = (number(17, 2)?, number(20, 2)?, number(23, 2)?);
+    let date = days(year, month, day);
+    // A leap second is the next one.
+    let plausible = year >= 1970 && civil(date) == (year, month, day) && hour < 24 && minute < 60 && second <= 60;
+    plausible.then(|| date * DAY_MS + (hour * 3600 + minute * 60 + second) * 1000)
 }
 
 /// Decimal seconds with millisecond precision, the way the JSON protocol writes a timestamp. Never negative.
@@ -74,6 +83,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -89,8 +100,43 @@ mod tests {
     fn an_http_date_is_read_and_anything_else_refused() {
         assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
         assert_eq!(http_date("Thu, 29 Feb 2024 23:59:59 GMT"), Some(1_709_251_199_000));
-        for bad in ["", "yesterday", "Sun, 06 Nux 1994 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov"] {
+        for bad in [
+            "",
+            "yesterday",
+            "Sun, 06 Nov",
+            "Sun, 06 Nux 1994 08:49:37 GMT",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Wed, 30 Feb 2024 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:00 GMT",
+            "Sun, 06 Nov 1994 -8:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994 9223372036854775807:0:0 GMT",
+        ] {
             assert_eq!(http_date(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_much_for_it(
+            text in "\\PC{0,40}",
+            day in "[+-]?[0-9]{1,20}", year in "[+-]?[0-9]{1,20}",
+            hour in "[+-]?[0-9]{1,20}", minute in "[+-]?[0-9]{1,20}", second in "[+-]?[0-9]{1,20}",
+            bytes in "[A-Z][a-z]{2}, \\PC{2} Nov \\PC{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT",
+        ) {
+            http_date(&text);
+            http_date(&bytes);
+            prop_assert_eq!(http_date(&format!("Sun, {day} Nov {year} {hour}:{minute}:{second}0 GMT")), None);
+        }
+
+        #[test]
+        fn every_second_until_the_year_9999_is_read_as_it_is_written(second in 0..253_402_300_800_i64) {
+            let (year, month, day) = civil(second.div_euclid(86_400));
+            let month = std::str::from_utf8(&MONTHS[month as usize * 3 - 3..][..3]).unwrap();
+            let (h, m, s) = (second / 3600 % 24, second / 60 % 60, second % 60);
+            let text = format!("Sun, {day:02} {month} {year:04} {h:02}:{m:02}:{s:02} GMT");
+            prop_assert_eq!(http_date(&text), Some(second * 1000));
         }
     }
 

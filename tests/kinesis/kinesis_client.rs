@@ -82,6 +82,85 @@ fn a_call_that_is_never_answered_is_given_up_and_the_next_one_made() {
 }
 
 #[test]
+fn a_call_that_was_left_alone_fails_nobody_who_comes_later() {
+    // Left alone by the one who began it, for so long; then somebody else needs a session.
+    for alone_s in [2, 15, 19, 25, 3_600] {
+        story(async move {
+            let (here, _) = open_network();
+            let vending = Machine::new(&here, QUARTER_HOUR_MS);
+            vending.0.takes.set(Duration::from_secs(3_600));
+            let keeper = Keeper::new(here.clock(), vending.clone(), Purpose::Produce);
+            let hasty = tokio::time::timeout(Duration::from_millis(20), keeper.session()).await;
+            assert!(hasty.is_err());
+            vending.0.takes.set(Duration::from_millis(80));
+            tokio::time::sleep(Duration::from_secs(alone_s)).await;
+            let later = join_all((0..10).map(|_| keeper.session())).await;
+            assert!(later.iter().all(Result::is_ok), "after {alone_s} s: {:?}", later[0]);
+            assert_eq!(vending.0.calls.get(), 2);
+        });
+    }
+}
+
+#[test]
+fn a_renewal_that_outlives_the_put_beside_it_fails_no_later_put_and_delays_none() {
+    story(async {
+        let (here, _) = open_network();
+        let vending = Machine::new(&here, QUARTER_HOUR_MS);
+        let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
+        client.put_record(b"x", "demo").await.expect("put");
+        // The renewal is due, and hangs; the put beside it is done and goes.
+        tokio::time::sleep(Duration::from_secs(880)).await;
+        vending.0.takes.set(Duration::from_secs(3_600));
+        client.put_record(b"x", "demo").await.expect("put");
+        assert_eq!(vending.0.calls.get(), 2);
+        // The next put comes when the session has ended, and the renewal's time is long over.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        vending.0.takes.set(Duration::from_millis(80));
+        let began = tokio::time::Instant::now();
+        client.put_record(b"x", "demo").await.expect("put");
+        assert!(began.elapsed() < Duration::from_millis(150), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_session_that_was_taken_in_late_does_not_set_the_clock() {
+    for alone_ms in [2_500, 10_000, 19_000] {
+        story(async move {
+            let (here, _) = open_network();
+            let vending = Machine::new(&here, QUARTER_HOUR_MS);
+            let keeper = Keeper::new(here.clock(), vending.clone(), Purpose::Produce);
+            let vended_at = here.now_ms();
+            vending.0.vended_at.set(Some(vended_at));
+            let hasty = tokio::time::timeout(Duration::from_millis(20), keeper.session()).await;
+            assert!(hasty.is_err());
+            tokio::time::sleep(Duration::from_millis(alone_ms)).await;
+            assert_eq!(keeper.session().await.expect("a session").vended_at, vended_at);
+            assert_eq!((vending.0.calls.get(), keeper.clock().skew_ms()), (1, 0));
+        });
+    }
+}
+
+#[test]
+fn a_clock_is_corrected_by_what_a_prompt_call_proves_and_left_alone_otherwise() {
+    for (takes_ms, offset_ms, skew_ms) in
+        [(80, 0, 0), (80, 1_500, 0), (80, 5_000, -5_000), (1_900, -5_000, 5_000), (1_900, 0, 0), (2_100, 5_000, 0)]
+    {
+        story(async move {
+            let (here, _) = open_network();
+            here.0.offset_ms.set(offset_ms);
+            let vending = Machine::new(&here, QUARTER_HOUR_MS);
+            vending.0.takes.set(Duration::from_millis(takes_ms));
+            let keeper = Keeper::new(here.clock(), vending, Purpose::Produce);
+            keeper.session().await.expect("a session");
+            let skew = keeper.clock().skew_ms();
+            // Nobody knows when, while the call was under way, the session was made.
+            let doubt = if skew_ms == 0 { 0 } else { takes_ms as i64 / 2 + 1 };
+            assert!((skew - skew_ms).abs() <= doubt, "{takes_ms} ms, {offset_ms} ms off: {skew}");
+        });
+    }
+}
+
+#[test]
 fn a_waiter_that_gives_up_takes_nobody_with_it() {
     story(async {
         let (here, _) = open_network();

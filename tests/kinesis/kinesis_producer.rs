@@ -247,6 +247,52 @@ fn a_put_that_nobody_confirms_fails_at_its_deadline_and_says_whether_it_may_have
 }
 
 #[test]
+fn a_put_that_was_never_sent_did_not_arrive() {
+    story(async {
+        // The vending machine is slower than an attempt, and than the deadline; in the second case the session has
+        // ended according to the stream, and the new one does not come.
+        for refused in [false, true] {
+            let here = Here::new(7, move |_| Box::pin(async { Ok(error(400, "ExpiredTokenException", "over")) }));
+            let vending = Machine::new(&here, 900_000);
+            let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
+            if refused {
+                client.keeper().session().await.expect("a session");
+            }
+            vending.0.takes.set(Duration::from_secs(18));
+            match Producer::new(client, Options::default()).put(b"x".to_vec(), "demo").await {
+                Err(PutError::NotConfirmed { maybe_put, last: Some(error), .. }) => {
+                    assert_eq!((maybe_put, error.kind), (false, Kind::Network), "refused: {refused}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_put_that_was_sent_and_not_answered_may_have_arrived() {
+    story(async {
+        // The deadline passes during the first attempt, or during the second, which waits for a session.
+        for deadline in [3, 8] {
+            let here = Here::new(7, |_| Box::pin(std::future::pending()));
+            let vending = Machine::new(&here, 900_000);
+            let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
+            let session = client.keeper().session().await.expect("a session");
+            let keeper = client.keeper().clone();
+            let options = Options { deadline: Duration::from_secs(deadline), ..Options::default() };
+            let producer = Producer::new(client, options);
+            let forget = async {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                vending.0.takes.set(Duration::from_secs(18));
+                keeper.drop_session(&session);
+            };
+            let (put, ()) = futures::join!(producer.put(b"x".to_vec(), "demo"), forget);
+            assert!(matches!(put, Err(PutError::NotConfirmed { maybe_put: true, .. })), "{put:?}");
+        }
+    });
+}
+
+#[test]
 fn without_a_session_the_reason_comes_from_the_vending_machine() {
     story(async {
         let stream = Rc::new(RefCell::new(Stream::default()));

@@ -13,6 +13,8 @@ use danmu::kinesis::{
 pub struct Model {
     pub shards: Vec<ModelShard>,
     next: u128,
+    /// The number at which the stream was made: it tells a stream from those of the same name before it.
+    pub born: u128,
     /// Whether the end of a shard names its children, as Amazon's does and some emulators' does not.
     names_children: bool,
     limit: Limit,
@@ -36,7 +38,7 @@ pub enum Limit {
 
 impl Model {
     pub fn new(names_children: bool, limit: Limit) -> Self {
-        let mut model = Self { shards: vec![], next: 98, names_children, limit };
+        let mut model = Self { shards: vec![], next: 98, born: 98, names_children, limit };
         model.open(0, u128::MAX, vec![]);
         model
     }
@@ -91,6 +93,18 @@ impl Model {
         }
     }
 
+    /// Deletes the stream and makes one of the same name, with the same names of shards.
+    pub fn make_anew(&mut self, shards: u64) {
+        self.shards.clear();
+        self.next += 1;
+        self.born = self.next;
+        let share = u128::MAX / u128::from(shards);
+        for n in 0..u128::from(shards) {
+            let end = if n + 1 == u128::from(shards) { u128::MAX } else { (n + 1) * share - 1 };
+            self.open(n * share, end, vec![]);
+        }
+    }
+
     pub fn put(&mut self, key: &str, now: i64) -> String {
         let hash = hash_key(key);
         let open = self.open_shards();
@@ -104,6 +118,11 @@ impl Model {
             arrival_ms: now,
         });
         number
+    }
+
+    /// At the given record of a shard.
+    pub fn iterator(&self, place: usize, now: i64) -> String {
+        format!("{place}@{now}@{}", self.born)
     }
 
     pub fn index(&self, id: &str) -> Option<usize> {
@@ -138,16 +157,29 @@ impl Model {
                     return Answer::Iterator(shard_id.clone(), Err(error));
                 };
                 let number = |text: &str| text.parse::<u128>().expect("a number");
+                let shard = &self.shards[index].shard;
+                let start = number(&shard.sequence_number_range.starting_sequence_number);
+                if matches!(from, From::After(last) if number(last) < start) {
+                    let error = Error::from_code("InvalidArgumentException", "did not come from this stream", 400);
+                    return Answer::Iterator(shard_id.clone(), Err(error));
+                }
                 let records = &self.shards[index].records;
                 let place = match from {
                     From::TrimHorizon => 0,
                     From::After(last) => records.partition_point(|r| number(&r.sequence_number) <= number(last)),
                     From::Timestamp(at) => records.partition_point(|r| r.arrival_ms < *at),
                 };
-                Answer::Iterator(shard_id.clone(), Ok(format!("{place}@{now}")))
+                Answer::Iterator(shard_id.clone(), Ok(self.iterator(place, now)))
             }
             Call::Records { shard_id, iterator } => {
                 let (place, made) = iterator.split_once('@').expect("our iterator");
+                let (made, born) = made.split_once('@').expect("our iterator");
+                if born != self.born.to_string() {
+                    // Services disagree about what this is called.
+                    let code =
+                        if self.names_children { "ResourceNotFoundException" } else { "InvalidArgumentException" };
+                    return Answer::Records(shard_id.clone(), Err(Error::from_code(code, "another stream", 400)));
+                }
                 if now - made.parse::<i64>().expect("a time") > 300_000 {
                     let error = Error::from_code("ExpiredIteratorException", "old", 400);
                     return Answer::Records(shard_id.clone(), Err(error));
@@ -171,7 +203,7 @@ impl Model {
                     shard_id.clone(),
                     Ok(GetRecordsReply {
                         records,
-                        next_shard_iterator: (!ended).then(|| format!("{next}@{now}")),
+                        next_shard_iterator: (!ended).then(|| self.iterator(next, now)),
                         millis_behind_latest: Some(rest.last().map_or(0, |last| (now - last.arrival_ms).max(1))),
                         child_shards: (ended && self.names_children).then(children),
                     }),

@@ -128,6 +128,8 @@ pub struct Vending {
     pub life_ms: Cell<i64>,
     pub fail: Cell<bool>,
     pub takes: Cell<Duration>,
+    /// When it says that it made the session; when it answers, if it does not say.
+    pub vended_at: Cell<Option<i64>>,
 }
 
 impl Machine {
@@ -138,6 +140,7 @@ impl Machine {
             life_ms: Cell::new(life_ms),
             fail: Cell::new(false),
             takes: Cell::new(Duration::from_millis(80)),
+            vended_at: Cell::default(),
         }))
     }
 }
@@ -151,7 +154,8 @@ impl Vend for Machine {
             return Err(VendError { message: "closed".into(), retry_after: Some(Duration::from_secs(1)) });
         }
         // The vending machine's clock is right, whatever the host's is.
-        Ok(session(vending.here.now_ms() - vending.here.0.offset_ms.get(), vending.life_ms.get()))
+        let now = vending.here.now_ms() - vending.here.0.offset_ms.get();
+        Ok(session(vending.vended_at.get().unwrap_or(now), vending.life_ms.get()))
     }
 }
 

@@ -6,18 +6,21 @@
 //!
 //! Promises: every record of the shards in scope, from the position on, once and in the order of each shard; a shard's
 //! records only after all of its parents'; the same across expired iterators, throttling, splits and merges; no hot
-//! loop whatever the answers. It never starts at `LATEST`, which would lose what arrives before the first iterator
-//! exists. Times are milliseconds of one clock, the driver's, but for [`Position::since_ms`], which the service's
-//! clock judges.
+//! loop whatever the answers. When the stream is deleted and made anew under its name, it goes on with the new one's
+//! records, from its beginning or the starting time, within seconds; for that moment only, a child may come early. It
+//! never starts at `LATEST`, which would lose what arrives before the first iterator exists. Times are milliseconds of
+//! one clock, the driver's, but for [`Position::since_ms`], which the service's clock judges.
 
+mod call;
 mod event;
 mod pace;
 mod shard;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
+pub use call::{Answer, Call, Step};
 pub use event::{Event, Position, Record, Scope, State, Stats};
-use shard::{Line, Phase};
+use shard::{Line, Phase, is_before};
 
 use super::{
     api::{From, GetRecordsReply, ListShardsReply},
@@ -34,52 +37,6 @@ const BEHIND_MS: i64 = 3_000;
 const BACKOFF_MS: (u32, u32) = (200, 10_000);
 /// Least wait after a failure that will not pass by itself; as much again at random.
 const RARELY_MS: i64 = 10_000;
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Make this call and [`Machine::answer`] it. Ask for the next step at once: there may be more.
-    Call(Call),
-    /// Nothing before this time, unless an answer comes.
-    Wait(i64),
-    /// Nothing until an answer comes.
-    Idle,
-}
-
-/// A call to Kinesis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// One page of `ListShards`.
-    ListShards {
-        /// From the page before.
-        next_token: Option<String>,
-    },
-    /// `GetShardIterator`.
-    Iterator {
-        /// Of this shard.
-        shard_id: String,
-        /// From here.
-        from: From,
-    },
-    /// `GetRecords`.
-    Records {
-        /// Of this shard.
-        shard_id: String,
-        /// With this iterator.
-        iterator: String,
-    },
-}
-
-/// What became of a call.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// To [`Call::ListShards`].
-    Shards(Result<ListShardsReply, Error>),
-    /// To [`Call::Iterator`]: the shard and its new iterator.
-    Iterator(String, Result<String, Error>),
-    /// To [`Call::Records`]: the shard and what it gave.
-    Records(String, Result<GetRecordsReply, Error>),
-}
 
 /// The state machine.
 #[derive(Debug)]
@@ -172,7 +129,7 @@ impl Machine {
                 let Some(line) = self.shards.get_mut(&id) else { return };
                 line.busy = false;
                 match outcome {
-                    Ok(_) if line.is_done() => {}
+                    Ok(_) if line.phase != Phase::Parked => {}
                     Ok(iterator) => {
                         line.phase = Phase::Reading(iterator);
                         line.due = now;
@@ -259,8 +216,21 @@ impl Machine {
         for shard in reply.shards {
             listing.found.insert(shard.shard_id.clone());
             let parents = shard.parents().map(str::to_owned).collect();
-            let line = Line::new(parents, shard.hash_key_range, self.key, listing.begun);
-            self.shards.entry(shard.shard_id).or_insert(line);
+            let new = Line::new(parents, shard.hash_key_range, self.key, listing.begun);
+            let start = shard.sequence_number_range.starting_sequence_number;
+            match self.shards.entry(shard.shard_id) {
+                Entry::Vacant(place) => place.insert(new).start = start,
+                Entry::Occupied(place) => {
+                    let line = place.into_mut();
+                    if line.precedes(&start) {
+                        // What was read belongs to a stream that is gone. Of this one nothing was.
+                        *line = Line { busy: line.busy, ..new };
+                    } else {
+                        (line.parents, line.in_scope) = (new.parents, new.in_scope);
+                    }
+                    line.start = start;
+                }
+            }
         }
         listing.token = reply.next_token;
         listing.due = now;
@@ -274,7 +244,9 @@ impl Machine {
         self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));
 
         for (id, number) in std::mem::take(&mut self.resume) {
-            if let Some(line) = self.shards.get_mut(&id) {
+            if let Some(line) = self.shards.get_mut(&id)
+                && !is_before(&number, &line.start)
+            {
                 line.last = Some(number);
                 self.finish_ancestors(&id);
             }
@@ -316,10 +288,12 @@ impl Machine {
 
     fn records_read(&mut self, id: &str, reply: GetRecordsReply, now: i64) {
         let Some(line) = self.shards.get_mut(id) else { return };
-        if line.is_done() {
+        // Finished, or begun anew, while the call was under way.
+        if !matches!(line.phase, Phase::Reading(_)) {
             return;
         }
         line.failures = 0;
+        line.renewed = false;
         let mut records = Vec::new();
         for record in reply.records {
             if !line.is_new(&record.sequence_number) {
@@ -379,35 +353,34 @@ impl Machine {
     fn shard_failed(&mut self, id: &str, error: Error, now: i64, random: u64) {
         let Some(line) = self.shards.get_mut(id) else { return };
         let reading = matches!(line.phase, Phase::Reading(_));
-        match error.kind {
-            Kind::Throttled => {
-                self.stats.throttled += 1;
-                line.due = line.pace.refused(now, random);
-                self.stats.interval_ms = line.pace.interval_ms();
-                if line.pace.noticed() {
-                    line.state = State::Throttled { interval_ms: line.pace.interval_ms() };
-                }
+        if error.kind == Kind::Throttled {
+            self.stats.throttled += 1;
+            line.due = line.pace.refused(now, random);
+            self.stats.interval_ms = line.pace.interval_ms();
+            if line.pace.noticed() {
+                line.state = State::Throttled { interval_ms: line.pace.interval_ms() };
             }
-            // The first time at once. An endpoint that was started anew may not know its old iterators.
-            Kind::IteratorExpired | Kind::Invalid if reading && line.failures == 0 => {
-                line.phase = Phase::Parked;
-                line.failures += 1;
-                line.due = now;
-            }
-            kind => {
-                if matches!(kind, Kind::IteratorExpired | Kind::Invalid | Kind::NotFound) && reading {
-                    line.phase = Phase::Parked;
-                }
-                line.state = trouble(error, line.failures, random);
-                line.failures += 1;
-                line.due = now + line.state.retry_in_ms();
-                if kind == Kind::NotFound && !self.listing.wanted {
-                    // The shard may have been trimmed away: the listing will tell.
-                    self.listing.wanted = true;
-                    self.listing.due = now + 1_000;
-                }
-            }
+            return;
         }
+        let misplaced = matches!(error.kind, Kind::IteratorExpired | Kind::Invalid | Kind::NotFound);
+        if misplaced && reading {
+            line.phase = Phase::Parked;
+        }
+        if misplaced && !self.listing.wanted {
+            // The shard may have been trimmed away, or the whole stream made anew: the listing will tell.
+            self.listing.wanted = true;
+            self.listing.due = now + 1_000;
+        }
+        if misplaced && reading && error.kind != Kind::NotFound && !line.renewed {
+            // The first time at once, whatever failed before: an endpoint that was started anew may not know its old
+            // iterators.
+            line.renewed = true;
+            line.due = now;
+            return;
+        }
+        line.state = trouble(error, line.failures, random);
+        line.failures += 1;
+        line.due = now + line.state.retry_in_ms();
     }
 
     fn restate(&mut self) {

@@ -13,6 +13,10 @@ pub(super) struct Line {
     pub(super) phase: Phase,
     /// The last sequence number delivered.
     pub(super) last: Option<String>,
+    /// Its first sequence number, once a listing has told; empty before.
+    pub(super) start: String,
+    /// The iterator was replaced because it was refused, and none has been read with since.
+    pub(super) renewed: bool,
     /// A call is under way.
     pub(super) busy: bool,
     /// When the next call may be made.
@@ -43,6 +47,8 @@ impl Line {
             settled_by,
             phase: Phase::Waiting,
             last: None,
+            start: String::new(),
+            renewed: false,
             busy: false,
             due: i64::MIN,
             pace: Pace::new(),
@@ -55,8 +61,19 @@ impl Line {
         self.phase == Phase::Done
     }
 
-    /// Whether a record with this number was not delivered yet. Sequence numbers are decimals without leading zeros.
+    /// Whether a record with this number was not delivered yet.
     pub(super) fn is_new(&self, number: &str) -> bool {
-        self.last.as_deref().is_none_or(|last| (last.len(), last) < (number.len(), number))
+        self.last.as_deref().is_none_or(|last| is_before(last, number))
     }
+
+    /// Whether the shard of this name that begins at `start` is another one: the stream was made anew. (Or nothing was
+    /// read from one whose start nobody told: then nothing is lost by taking it for another.)
+    pub(super) fn precedes(&self, start: &str) -> bool {
+        is_before(self.last.as_ref().unwrap_or(&self.start), start)
+    }
+}
+
+/// The order of sequence numbers, which are decimals without leading zeros.
+pub(super) fn is_before(number: &str, other: &str) -> bool {
+    (number.len(), number) < (other.len(), other)
 }
