@@ -17,7 +17,7 @@ pub fn Chat(
     live: Live,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let list = NodeRef::<html::Ol>::new();
+    let list = NodeRef::<html::Div>::new();
     let follows = RwSignal::new(true);
     let to_end = move || {
         if let Some(list) = list.get_untracked() {
@@ -42,18 +42,20 @@ pub fn Chat(
     let lines = move || live.lines.read().iter().cloned().collect::<Vec<_>>();
     view! {
         <section class="chat" aria-label=say!(i18n, chat.label)>
-            <ol
+            <div
+                class="lines"
                 node_ref=list
                 role="log"
                 aria-label=say!(i18n, chat.label)
                 tabindex="0"
-                data-chat
                 on:scroll=on_scroll
             >
-                <For each=lines key=|line| line.key.clone() let(line)>
-                    <ChatLine live line />
-                </For>
-            </ol>
+                <ol data-chat>
+                    <For each=lines key=|line| line.key.clone() let(line)>
+                        <ChatLine live line />
+                    </For>
+                </ol>
+            </div>
             <p class="empty" hidden=move || !live.ready.get() || !live.lines.read().is_empty()>
                 {say!(i18n, chat.empty)}
             </p>
