@@ -121,3 +121,17 @@ fn nothing_is_lost_when_nobody_waits_for_the_next_event_for_a_while() {
         assert_eq!(got, (1..=got.len() as u64).collect::<Vec<_>>());
     });
 }
+
+#[test]
+fn shards_that_wait_for_each_other_do_not_stop_the_page() {
+    story(async {
+        let here = Here::new(1, |post| {
+            assert_eq!(post.operation(), "ListShards");
+            let range = json!({"StartingHashKey": "0", "EndingHashKey": u128::MAX.to_string()});
+            let shard = json!({"ShardId": "s", "ParentShardId": "s", "HashKeyRange": range});
+            Box::pin(async move { Ok(ok(json!({"Shards": [shard]}))) })
+        });
+        // Whoever polls the reader gets control back.
+        assert!(tokio::time::timeout(Duration::from_secs(60), reader(&here).next()).await.is_err());
+    });
+}
