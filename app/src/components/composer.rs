@@ -30,7 +30,7 @@ pub fn Composer(
     // Somebody may have chosen before the page came alive; the buttons are about to be set to what is here.
     let mode = RwSignal::new(checked("mode").and_then(|value| mode_of(&value)).unwrap_or_default());
     let color = RwSignal::new(checked("color").and_then(|value| Color::parse(&value)).unwrap_or_default());
-    let opened = RwSignal::new(false);
+    let style = NodeRef::<html::Details>::new();
 
     let recount = move || {
         if let Some(input) = input.get_untracked() {
@@ -78,7 +78,7 @@ pub fn Composer(
             Ok(()) => {
                 input.set_value("");
                 problem.set(None);
-                opened.set(false);
+                close(style);
             }
             Err(reason) => problem.set(Some(reason)),
         }
@@ -89,7 +89,7 @@ pub fn Composer(
 
     view! {
         <form class="composer" id="composer" data-composer data-ready=move || live.ready.get().to_string() on:submit=on_submit>
-            <StylePicker mode color opened />
+            <StylePicker mode color details=style />
             <input
                 node_ref=input
                 id="say"
@@ -167,11 +167,16 @@ fn mode_of(value: &str) -> Option<Mode> {
     MODES.into_iter().find(|mode| mode_value(*mode) == value)
 }
 
+fn close(details: NodeRef<html::Details>) {
+    if let Some(details) = details.get_untracked() {
+        details.set_open(false);
+    }
+}
+
 /// Colour and place, folded away: most danmu are white and scroll.
 #[component]
-fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, opened: RwSignal<bool>) -> impl IntoView {
+fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<html::Details>) -> impl IntoView {
     let i18n = use_i18n();
-    let details = NodeRef::<html::Details>::new();
     let summary = NodeRef::<html::Summary>::new();
     let colors = COLORS.map(|rgb| {
         let name = Signal::derive(move || color_name(i18n, rgb));
@@ -205,8 +210,8 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, opened: RwSignal<bo
         }
     });
     let on_key = move |event: ev::KeyboardEvent| {
-        if event.key() == "Escape" && opened.get_untracked() {
-            opened.set(false);
+        if event.key() == "Escape" {
+            close(details);
             if let Some(summary) = summary.get_untracked() {
                 let _ = summary.focus();
             }
@@ -219,7 +224,7 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, opened: RwSignal<bo
                 document().active_element().is_some_and(|active| details.contains(Some(&active)))
             });
             if !inside {
-                opened.set(false);
+                close(details);
             }
         });
     };
@@ -227,12 +232,6 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, opened: RwSignal<bo
         <details
             class="style"
             node_ref=details
-            prop:open=move || opened.get()
-            on:toggle=move |_| {
-                if let Some(details) = details.get_untracked() {
-                    opened.set(details.open());
-                }
-            }
             on:keydown=on_key
             on:focusout=on_leave
         >
