@@ -1,7 +1,7 @@
 // A Danmu server of one's own: the release binary, on free ports, with a data directory that goes when it ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -22,11 +22,13 @@ async function freePort() {
 /**
  * Starts a server and waits until it answers.
  * @param {Record<string, string>} settings `DANMU_*` variables
+ * @param {string} file what its `danmu.toml` says
  */
-export async function startServer(settings = {}) {
+export async function startServer(settings = {}, file = '') {
   const binary = process.env.E2E_SERVER;
   if (!binary) throw new Error('E2E_SERVER names no server; start the tests by `cargo xtask test`');
   const data = await mkdtemp(path.join(os.tmpdir(), 'danmu-e2e-'));
+  await writeFile(path.join(data, 'danmu.toml'), file);
   const origin = `http://127.0.0.1:${await freePort()}`;
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   const child = spawn(binary, [], {

@@ -6,11 +6,8 @@ test.describe('when the stream cannot be reached', () => {
   // A sender tries for a quarter of a minute before it gives a text back: too long to sit through.
   const losePatience = (page) => page.clock.fastForward(16_000);
 
-  test.beforeEach(async ({ page }) => page.clock.install());
-
-  test.use({ tolerated: /ERR_FAILED|ERR_CONNECTION/ });
-
-  test('the text is given back with the reason, and can be sent again', async ({ page }) => {
+  /** A danmu of which the stream never heard. */
+  async function failed(page) {
     await enter(page);
     // Credentials first: it is the stream that is to be down, not the vending machine.
     await say(page, fresh('all is well'));
@@ -21,6 +18,15 @@ test.describe('when the stream cannot be reached', () => {
     await expect(line(page, text)).toHaveAttribute('data-state', 'pending');
     await losePatience(page);
     await expect(line(page, text)).toHaveAttribute('data-state', 'failed');
+    return text;
+  }
+
+  test.beforeEach(async ({ page }) => page.clock.install());
+
+  test.use({ tolerated: /ERR_FAILED|ERR_CONNECTION/ });
+
+  test('the text is given back with the reason, and can be sent again', async ({ page }) => {
+    const text = await failed(page);
     await expect(input(page)).toHaveValue(text);
     await expect(problem(page)).not.toHaveText('');
     await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'reconnecting');
@@ -29,6 +35,21 @@ test.describe('when the stream cannot be reached', () => {
     await input(page).press('Enter');
     await expect(line(page, text).and(page.locator('[data-state=confirmed]'))).toHaveCount(1);
     await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 15_000 });
+  });
+
+  test('a failed danmu goes again from its line, once, and leaves the composer', async ({ page }) => {
+    const text = await failed(page);
+    const id = await line(page, text).getAttribute('data-id');
+    await page.unroute('**/aws/**');
+    await line(page, text).getByRole('button').click();
+    await expect(input(page)).toHaveValue('');
+    await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+    // The same danmu, under the same id: had it arrived the first time, nobody would see it twice.
+    await expect(line(page, text)).toHaveAttribute('data-id', id);
+    // The page is alive: what is said next shows.
+    const next = fresh('and on');
+    await say(page, next);
+    await expect(line(page, next)).toHaveAttribute('data-state', 'confirmed');
   });
 
   test('a server that is gone costs the viewer no word', async ({ page }) => {

@@ -71,7 +71,8 @@ impl Workspace {
             browser: text("lib-package")?,
             browser_profile: text("lib-profile-release")?,
             output_name: text("output-name")?,
-            site: root.join(text("site-root")?),
+            // A neighbour of the one that `cargo leptos watch` writes: each clears away what it did not put there.
+            site: root.join(text("site-root")? + "-release"),
             package_dir: text("site-pkg-dir")?,
             style: root.join(text("style-file")?),
             assets: root.join(text("assets-dir")?),
