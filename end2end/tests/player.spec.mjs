@@ -1,12 +1,13 @@
 // The player and the composer's panel: what a viewer does besides typing.
 import { test, expect } from '../lib/test.mjs';
-import { enter, fresh, input, line, say } from '../lib/room.mjs';
+import { drawn, enter, fresh, input, line, say } from '../lib/room.mjs';
 
 test('danmu fly although the video does not play, and the page says that it does not', async ({ page }) => {
   await page.route('**/sample.mp4', (route) => route.fulfill({ status: 200, contentType: 'video/mp4', body: 'no video' }));
   await enter(page);
-  await say(page, fresh('who needs a picture'));
-  await expect(page.locator('[data-overlay]')).toHaveAttribute('data-shown', '1');
+  const text = fresh('who needs a picture');
+  await say(page, text);
+  await drawn(page, await line(page, text).getAttribute('data-id'));
   await expect(page.locator('.player .note').first()).toBeVisible();
 });
 

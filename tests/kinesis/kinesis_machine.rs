@@ -1,170 +1,20 @@
 //! The reader's state machine against a model stream that splits, merges, throttles, forgets iterators and drops
-//! replies; and its pace against both kinds of limit.
+//! replies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use danmu::kinesis::{
     Error, Event, Position, Scope, State,
     api::{From, WireRecord},
-    machine::{Answer, Call, Machine, Step},
+    machine::{Call, Machine, Step},
 };
 use proptest::prelude::*;
 
 use crate::{
+    driver::{Act, Driver, failed, run, script},
     model::{Limit, Model},
-    world::{EPOCH_MS, random},
+    world::EPOCH_MS,
 };
-
-fn failed(call: &Call, error: Error) -> Answer {
-    match call {
-        Call::ListShards { .. } => Answer::Shards(Err(error)),
-        Call::Iterator { shard_id, .. } => Answer::Iterator(shard_id.clone(), Err(error)),
-        Call::Records { shard_id, .. } => Answer::Records(shard_id.clone(), Err(error)),
-    }
-}
-
-/// A reader, its calls under way, and what it has told so far.
-struct Driver {
-    machine: Machine,
-    under_way: Vec<(i64, i64, Call)>,
-    got: Vec<(i64, danmu::kinesis::Record)>,
-    states: Vec<State>,
-    calls: u64,
-    seed: u64,
-    /// Of a hundred calls, how many fail in some way.
-    faults: u64,
-    begins: i64,
-}
-
-impl Driver {
-    /// Begins at the time it is to read from: a start in the future is not a thing to ask for.
-    fn new(scope: Scope, position: Position, seed: u64, faults: u64) -> Self {
-        let begins = position.since_ms;
-        let machine = Machine::new(scope, position);
-        Self { machine, under_way: vec![], got: vec![], states: vec![], calls: 0, seed, faults, begins }
-    }
-
-    /// Does what is to be done at `now`; answers when to come back.
-    fn turn(&mut self, model: &mut Model, now: i64) -> i64 {
-        if now < self.begins {
-            return self.begins;
-        }
-        while let Some(index) = self.under_way.iter().position(|(done, ..)| *done <= now) {
-            let (_, began, call) = self.under_way.swap_remove(index);
-            let answer = self.outcome(model, &call, began, now);
-            self.machine.answer(answer, now, random(&mut self.seed));
-        }
-        let next = loop {
-            match self.machine.step(now) {
-                Step::Call(call) => {
-                    self.calls += 1;
-                    let way = 5 + (random(&mut self.seed) % 20) as i64;
-                    let admitted = match &call {
-                        Call::Records { shard_id, .. } => {
-                            // A shard of a stream that is gone has no limit.
-                            model.index(shard_id).map_or(Some(now + way), |index| model.admit(index, now + way))
-                        }
-                        _ => Some(now + way),
-                    };
-                    // A refusal is known by its negative beginning.
-                    let (done, began) = admitted.map_or((now + way, -1), |at| (at + 1, at));
-                    self.under_way.push((done, began, call));
-                }
-                Step::Wait(until) => {
-                    assert!(until > now, "a wait for the past");
-                    break until;
-                }
-                Step::Idle => break i64::MAX,
-            }
-        };
-        while let Some(event) = self.machine.event() {
-            match event {
-                Event::Records(records) => self.got.extend(records.into_iter().map(|record| (now, record))),
-                Event::State(state) => self.states.push(state),
-            }
-        }
-        self.under_way.iter().map(|(done, ..)| *done).chain([next]).min().unwrap_or(i64::MAX)
-    }
-
-    fn outcome(&mut self, model: &mut Model, call: &Call, began: i64, now: i64) -> Answer {
-        if began < 0 {
-            return failed(call, Error::from_code("ProvisionedThroughputExceededException", "5 reads", 400));
-        }
-        let answer = model.answer(call, now);
-        if random(&mut self.seed) % 100 >= self.faults {
-            return answer;
-        }
-        let reading = matches!(call, Call::Records { .. });
-        match random(&mut self.seed) % 6 {
-            0 => failed(call, Error::from_code("ProvisionedThroughputExceededException", "", 400)),
-            1 => failed(call, Error::from_code("InternalFailure", "", 500)),
-            // The service answered, and nobody heard it.
-            2 | 3 => failed(call, Error::network("reset".into())),
-            4 if reading => failed(call, Error::from_code("ExpiredIteratorException", "", 400)),
-            _ => failed(call, Error::from_code("ExpiredTokenException", "", 400)),
-        }
-    }
-}
-
-/// Runs the world: `script` acts at its times, the reader in between; then it gets `rest_ms` to finish.
-fn run(driver: &mut Driver, model: &mut Model, script: &[(i64, Act)], rest_ms: i64, scope: &Scope) -> i64 {
-    let mut now = EPOCH_MS;
-    let end = script.last().map_or(now, |(at, _)| *at) + rest_ms;
-    let mut acts = script.iter().peekable();
-    let mut came_back = driver.turn(model, now);
-    while now < end {
-        let act = acts.peek().map_or(end, |(at, _)| *at);
-        now = act.min(came_back).min(end);
-        while let Some((_, act)) = acts.next_if(|(at, _)| *at <= now) {
-            match act {
-                Act::Put(key) => {
-                    model.put(&format!("key {}", key % 6), now);
-                }
-                Act::Split(pick) => model.split(*pick),
-                Act::Merge(pick) => model.merge(*pick),
-                Act::MakeAnew(shards) => model.make_anew(1 + shards % 4),
-                Act::Restart => {
-                    // The reader goes down with whatever it had under way, and comes back from its position.
-                    let text = serde_json::to_string(&driver.machine.position()).expect("JSON");
-                    let position = serde_json::from_str(&text).expect("the same JSON");
-                    driver.machine = Machine::new(scope.clone(), position);
-                    driver.under_way.clear();
-                }
-            }
-        }
-        came_back = driver.turn(model, now);
-    }
-    now
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Put(u64),
-    Split(u64),
-    Merge(u64),
-    Restart,
-    MakeAnew(u64),
-}
-
-fn script() -> impl Strategy<Value = Vec<(i64, Act)>> {
-    let act = prop_oneof![
-        12 => any::<u64>().prop_map(Act::Put),
-        2 => any::<u64>().prop_map(Act::Split),
-        2 => any::<u64>().prop_map(Act::Merge),
-        1 => Just(Act::Restart),
-        1 => any::<u64>().prop_map(Act::MakeAnew),
-    ];
-    let pause = prop_oneof![8 => 0_i64..400, 1 => 1_000_i64..20_000];
-    proptest::collection::vec((pause, act), 1..150).prop_map(|acts| {
-        let mut at = EPOCH_MS;
-        acts.into_iter()
-            .map(|(pause, act)| {
-                at += pause;
-                (at, act)
-            })
-            .collect()
-    })
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
@@ -234,68 +84,6 @@ proptest! {
         prop_assert!(driver.calls < seconds * 6 * shards + 1_000, "{} calls in {seconds} s, {shards} shards", driver.calls);
         prop_assert!(matches!(driver.machine.state(), State::Live | State::Throttled { .. }), "{:?}", driver.machine.state());
     }
-}
-
-/// Two readers on one shard: milliseconds from put to seen by each, and the reads refused.
-fn latencies(limit: Limit, seed: u64) -> (Vec<i64>, u64) {
-    let mut model = Model::new(true, limit);
-    let new = |seed| Driver::new(Scope::All, Position::at(EPOCH_MS), seed, 0);
-    let mut readers = [new(seed), new(seed ^ 0xffff)];
-    let (mut now, mut put_at, mut seed) = (EPOCH_MS, EPOCH_MS + 3_000, seed);
-    while now < EPOCH_MS + 123_000 {
-        if now >= put_at {
-            model.put("key", now);
-            put_at += 300 + (random(&mut seed) % 700) as i64;
-        }
-        let next: Vec<i64> = readers.iter_mut().map(|reader| reader.turn(&mut model, now)).collect();
-        now = next.into_iter().min().unwrap_or(put_at).min(put_at).max(now + 1);
-    }
-    let mut waits: Vec<i64> =
-        readers.iter().flat_map(|r| &r.got).map(|(seen, record)| seen - record.arrival_ms).collect();
-    waits.sort_unstable();
-    (waits, readers.iter().map(|reader| reader.machine.stats().throttled).sum())
-}
-
-#[test]
-fn two_readers_see_a_record_within_300_ms_at_the_median_under_either_kind_of_limit() {
-    for limit in [Limit::Refuse, Limit::Queue] {
-        for seed in 0..20 {
-            let (waits, throttled) = latencies(limit, seed);
-            let at = |percent: usize| waits[waits.len() * percent / 100];
-            let kind = if limit == Limit::Refuse { "refused" } else { "queued" };
-            println!(
-                "{kind}: median {} ms, p95 {} ms, most {} ms, {throttled} refused",
-                at(50),
-                at(95),
-                waits[waits.len() - 1]
-            );
-            assert!(at(50) <= 300 && at(95) <= 600, "{kind}: median {} ms, p95 {} ms", at(50), at(95));
-        }
-    }
-}
-
-#[test]
-fn alone_a_reader_is_never_refused_and_sees_a_record_within_a_quarter_second() {
-    let mut model = Model::new(true, Limit::Refuse);
-    let mut reader = Driver::new(Scope::All, Position::at(EPOCH_MS), 3, 0);
-    let script: Vec<_> = (0..200).map(|n| (EPOCH_MS + n * 333, Act::Put(0))).collect();
-    run(&mut reader, &mut model, &script, 1_000, &Scope::All);
-    assert_eq!(reader.got.len(), 200);
-    assert_eq!(reader.machine.stats().throttled, 0);
-    assert!(reader.got.iter().skip(1).all(|(seen, record)| seen - record.arrival_ms <= 260));
-    assert_eq!(reader.states, [State::Live]);
-}
-
-#[test]
-fn a_reader_that_is_far_behind_reads_as_fast_as_the_shard_gives() {
-    let mut model = Model::new(true, Limit::Refuse);
-    for _ in 0..700 {
-        model.put("key", EPOCH_MS);
-    }
-    let mut reader = Driver::new(Scope::All, Position::at(EPOCH_MS), 3, 0);
-    run(&mut reader, &mut model, &[(EPOCH_MS, Act::Put(0))], 21_500, &Scope::All);
-    // Seven a read, at most five reads a second, less a few refused ones.
-    assert!(reader.got.len() >= 660, "{} in 21.5 s", reader.got.len());
 }
 
 #[test]
@@ -459,18 +247,4 @@ fn an_iterator_that_a_restarted_service_does_not_know_is_replaced_at_once() {
 fn the_machine_may_move_between_threads_as_a_server_wants_it() {
     fn send<T: Send>(_: &T) {}
     send(&Machine::new(Scope::All, Position::at(EPOCH_MS)));
-}
-
-#[test]
-fn a_crowd_of_readers_is_told_that_the_limit_bites() {
-    let mut model = Model::new(true, Limit::Queue);
-    let mut readers: Vec<Driver> = (0..8).map(|n| Driver::new(Scope::All, Position::at(EPOCH_MS), n, 0)).collect();
-    let mut now = EPOCH_MS;
-    while now < EPOCH_MS + 30_000 {
-        let next: Vec<i64> = readers.iter_mut().map(|reader| reader.turn(&mut model, now)).collect();
-        now = next.into_iter().min().unwrap_or(now).max(now + 1);
-    }
-    for reader in &readers {
-        assert!(matches!(reader.machine.state(), State::Throttled { .. }), "{:?}", reader.machine.state());
-    }
 }

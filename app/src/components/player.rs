@@ -8,6 +8,10 @@ use crate::{
     live::Live,
 };
 
+/// [`networkState`](https://html.spec.whatwg.org/multipage/media.html#dom-media-network_no_source) of a video that was
+/// looked for and not found, or not understood.
+const NO_SOURCE: u16 = 3;
+
 /// The video of a room.
 ///
 /// *Server-side rendering*: a muted video that browsers start by themselves; the controls work after hydration.
@@ -42,6 +46,8 @@ pub fn Player(
             // The attribute is a default that only the parser heeds; a page reached by a link needs the property.
             media.set_muted(true);
             follow();
+            // Its error may have come before anybody listened.
+            unplayable.set(media.network_state() == NO_SOURCE);
         }
     });
     let toggle_play = move |_| {

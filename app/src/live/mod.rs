@@ -117,10 +117,12 @@ impl Live {
         live
     }
 
-    /// The viewer means to speak: gets the credentials ready.
+    /// The viewer means to speak: gets the credentials ready, where there are any to be had.
     pub fn prepare(self) {
         #[cfg(feature = "hydrate")]
-        self.with_client(crate::client::RoomClient::prepare);
+        if self.unsigned == Unsigned::Allow {
+            self.with_client(crate::client::RoomClient::prepare);
+        }
     }
 
     /// Sends a danmu. It is shown at once, marked as on its way; what becomes of it is told by its line in the chat,
