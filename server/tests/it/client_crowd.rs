@@ -1,9 +1,13 @@
-//! The simulated audience and a reader, at the real program: pages, vending and stream in one process, one origin.
+//! The browser's client and the simulated audience at the real program: pages, vending and stream in one process, one
+//! origin.
 
 use std::time::Duration;
 
 use danmu::{
-    kinesis::{Client, Clock, Host, Keeper, Position, Reader, Scope, Vend, VendError},
+    kinesis::{
+        Client, Clock, Error, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Scope, State,
+        Vend, VendError,
+    },
     record::{Content, decode},
     session::{Purpose, Session},
 };
@@ -60,6 +64,39 @@ fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
         for record in &seen.records {
             assert!(matches!(decode(&record.data)?.content, Content::Danmu(_)));
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_session_for_one_thing_is_good_for_nothing_else() -> Test {
+    story(async {
+        let program = Program::start(&[])?;
+        let host = Native::new();
+        let clock = Clock::new(host.clone());
+        let client = |purpose| {
+            let page = Page { host: host.clone(), url: program.url.clone() };
+            Client::new(Keeper::new(clock.clone(), page, purpose), &program.url)
+        };
+        let denied = |error: &Error| error.kind == Kind::Denied;
+
+        let put = Producer::new(client(Purpose::Consume), Options::default()).put(b"hi".to_vec(), "demo").await;
+        assert!(matches!(&put, Err(PutError::Refused(error)) if denied(error)), "{put:?}");
+
+        let scope = Scope::PartitionKey("demo".into());
+        let mut reader = Reader::new(client(Purpose::Produce), scope, Position::at(clock.now_ms()));
+        let state = loop {
+            match reader.next().await {
+                Event::State(State::Starting) => {}
+                Event::State(state) => break state,
+                Event::Records(records) => return Err(format!("{} records were read", records.len()).into()),
+            }
+        };
+        assert!(matches!(&state, State::Failed { reason, .. } if denied(reason)), "{state:?}");
+
+        // And what each is for, it may do.
+        let put = Producer::new(client(Purpose::Produce), Options::default()).put(b"hi".to_vec(), "demo").await;
+        assert!(put.is_ok(), "{put:?}");
         Ok(())
     })
 }
