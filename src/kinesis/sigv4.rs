@@ -191,7 +191,8 @@ fn normalize(path: &str) -> String {
     out
 }
 
-/// Sorts a handful by insertion, and keeps the order of equals: the library's own sorts weigh 8 kB in the browser.
+/// Sorts a handful by insertion, and keeps the order of equals: the library's own sorts weigh 8 kB in the
+/// browser, uncompressed.
 fn sorted<T>(items: Vec<T>, in_order: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
