@@ -13,6 +13,10 @@ use http::{HeaderMap, StatusCode, header};
 use super::AppState;
 use crate::config::Config;
 
+/// What a request under a foreign name is told; its sender may well be the operator's own proxy.
+const BENT: &str = "This server is served to its own machine only, under no other name than its address or localhost. \
+                    If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.\n";
+
 /// Tells every handler the client's address, as [`ClientAddr`] among the request's extensions.
 pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     // Missing only where a test calls the router without a connection.
@@ -30,7 +34,10 @@ pub async fn refuse_foreign_pages(State(state): State<AppState>, request: Reques
     let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
     let only_here = state.config.http.addr.ip().is_loopback() && !trusted;
     let bent = only_here && !public_host(request.headers(), false).is_some_and(is_local_name);
-    if bent || is_foreign(request.headers(), trusted) {
+    if bent {
+        return (StatusCode::FORBIDDEN, BENT).into_response();
+    }
+    if is_foreign(request.headers(), trusted) {
         return (StatusCode::FORBIDDEN, "This address answers pages of its own site only.\n").into_response();
     }
     next.run(request).await

@@ -57,10 +57,15 @@ impl Program {
 
     /// Sends one request; `head` is whatever follows the request's first line and `Host`, a line each.
     fn ask(&self, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
+        self.ask_as(self.authority(), line, head, body)
+    }
+
+    /// The same under another name.
+    fn ask_as(&self, host: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
         let mut stream = TcpStream::connect(self.authority())?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
-        let (host, length) = (self.authority(), body.len());
+        let length = body.len();
         write!(
             stream,
             "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
@@ -199,6 +204,20 @@ fn the_articles_page_gets_credentials_with_no_origin_and_no_cookie_and_foreign_p
         assert_eq!(certification(&[foreign])?.status, 403, "{foreign}");
         assert_eq!(program.session("demo", "produce", &[foreign])?.status, 403, "{foreign}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_name_bent_to_this_machine_gets_nothing_and_a_proxy_is_told_how_to_get_through() -> Test {
+    let certification = |program: &Program, origin: &str| {
+        program.ask_as("danmu.example", "POST /getCertification.action", &[origin], "{}")
+    };
+    let refused = certification(&Program::start(&[])?, "Origin: http://danmu.example")?;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("http.trusted_proxies"), "{}", refused.body);
+    let proxied = Program::start(&[("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.1/32")])?;
+    assert_eq!(certification(&proxied, "Origin: https://danmu.example")?.status, 200);
+    assert_eq!(certification(&proxied, "Origin: https://evil.example")?.status, 403);
     Ok(())
 }
 

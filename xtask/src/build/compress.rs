@@ -1,4 +1,4 @@
-//! Files compressed once, as well as they can be, so that the server never compresses anything.
+//! Files compressed once, as well as they can be, so that the server compresses no file when it is asked for one.
 //!
 //! Brotli for everybody on `https` or localhost; gzip beside it because browsers ask for nothing better on plain
 //! `http`, which is how a phone on the same network reaches `cargo xtask run --lan`.
