@@ -2,6 +2,7 @@
 
 mod article;
 mod client;
+mod connection;
 mod health;
 mod pages;
 mod serve;

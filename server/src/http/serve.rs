@@ -1,20 +1,14 @@
-//! The loop that takes connections: as many as are allowed, each with a bound on how long it may be silent, and on a
-//! signal no more of them, until those that are open have had their answers.
+//! The loop that takes connections: as many as are allowed, and on a signal no more of them, until those that are open have
+//! had their answers. What a connection may do is in [`connection`](super::connection).
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long a client may take for the head of a request. Also how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use super::connection;
+
 /// After a connection could not be taken, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -22,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// ones wait in the system's queue.
 pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(connections));
-    let open = GracefulShutdown::new();
+    let open = TaskTracker::new();
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -40,35 +34,13 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, st
                 continue;
             }
         };
-        // A danmu is one small packet that must not wait for a second one.
-        let _ = stream.set_nodelay(true);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service(router.clone(), peer));
-        let connection = open.watch(connection);
-        tokio::spawn(async move {
-            // Fails when the client goes in the middle of something, which is its right.
-            let _ = connection.await;
+        let (router, stop) = (router.clone(), stop.clone());
+        open.spawn(async move {
+            connection::attend(stream, peer, router, &stop).await;
             drop(place);
         });
     }
     drop(listener);
-    open.shutdown().await;
-}
-
-fn service(
-    router: Router,
-    peer: SocketAddr,
-) -> impl hyper::service::Service<
-    hyper::Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send,
-> {
-    service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
-    })
+    open.close();
+    open.wait().await;
 }

@@ -1,0 +1,212 @@
+//! One connection: HTTP/1.1, or HTTP/2 as clients begin it that know the server (RFC 9113, section 3.3). There is no
+//! encryption here, and so no other way to agree on a version.
+//!
+//! Promises, for both: a client that sends no whole request within [`PATIENCE`], or is idle for so long, is let go; headers
+//! are bounded; on a signal an idle connection ends at once, another one with its last answer. For HTTP/2 besides: bounded
+//! streams, and peers that are gone, or that open and reset streams for nothing, are found out. Handlers find the host in
+//! `Host`, whatever the version.
+
+use std::{
+    convert::Infallible,
+    io::{self, Cursor},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use http::{HeaderValue, Request, Version, header::HOST};
+use hyper::{
+    body::{Bytes, Frame, Incoming, SizeHint},
+    rt::{Read, Write},
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpStream,
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// How long a client may take for the head of a request. Also how long a connection may be idle.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What every HTTP/2 connection begins with.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Requests at a time on an HTTP/2 connection: a program with every consumer of a stream of some shards has room.
+const STREAMS: u32 = 256;
+/// The headers of an HTTP/2 request, bytes; a session token of ours is a tenth of it.
+const MAX_HEADERS: u32 = 32 * 1024;
+/// Streams that a peer may reset before we came to serve them; with more of them it is let go.
+const MAX_RESETS: usize = 20;
+/// How often a silent HTTP/2 peer is asked whether it is there, and for how long its answer is waited for.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_PATIENCE: Duration = Duration::from_secs(10);
+/// What an answer may have waiting for its HTTP/2 client, bytes, besides the piece at hand.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// Answers the requests of one connection, until it ends or `stop` comes and every request that had begun is answered.
+pub(super) async fn attend(mut stream: TcpStream, peer: SocketAddr, router: Router, stop: &CancellationToken) {
+    // A danmu is one small packet that must not wait for a second one.
+    let _ = stream.set_nodelay(true);
+    let (is_http2, begun) = tokio::select! {
+        begun = timeout(PATIENCE, beginning(&mut stream)) => match begun {
+            Ok(Ok(begun)) => begun,
+            _ => return,
+        },
+        // No request had begun.
+        () = stop.cancelled() => return,
+    };
+    let (input, output) = stream.into_split();
+    let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(input), output));
+    let under_way = Arc::new(watch::Sender::new(0));
+    let service = service(router, peer, Arc::clone(&under_way));
+    // Either fails when the client goes in the middle of something, which is its right.
+    if is_http2 { serve_http2(io, service, &under_way, stop).await } else { serve_http1(io, service, stop).await }
+}
+
+/// The first bytes of a connection, as many as are needed to tell whether they begin HTTP/2.
+async fn beginning(stream: &mut TcpStream) -> io::Result<(bool, Vec<u8>)> {
+    let mut begun = Vec::with_capacity(PREFACE.len());
+    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
+        let room = (PREFACE.len() - begun.len()) as u64;
+        if (&mut *stream).take(room).read_buf(&mut begun).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok((begun == PREFACE, begun))
+}
+
+async fn serve_http1<I, S>(io: I, service: S, stop: &CancellationToken)
+where
+    I: Read + Write + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
+{
+    let mut connection = pin!(
+        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(PATIENCE).serve_connection(io, service)
+    );
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+    }
+    GracefulConnection::graceful_shutdown(connection.as_mut());
+    let _ = connection.await;
+}
+
+async fn serve_http2<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
+where
+    I: Read + Write + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(MAX_HEADERS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_PATIENCE);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+        () = idle(under_way.subscribe()) => {}
+    }
+    // Whoever is at it has its answers, and begins nothing new.
+    GracefulConnection::graceful_shutdown(connection.as_mut());
+    tokio::select! {
+        _ = connection => {}
+        // It does not say goodbye, or does not take what is left for it.
+        () = idle(under_way.subscribe()) => {}
+    }
+}
+
+/// Ends once no request was under way for [`PATIENCE`].
+async fn idle(mut under_way: watch::Receiver<usize>) {
+    loop {
+        if *under_way.borrow_and_update() == 0 {
+            tokio::select! {
+                () = sleep(PATIENCE) => return,
+                _ = under_way.changed() => {}
+            }
+        } else if under_way.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn service(
+    router: Router,
+    peer: SocketAddr,
+    under_way: Arc<watch::Sender<usize>>,
+) -> impl Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible, Future: Send + 'static> {
+    service_fn(move |request: Request<Incoming>| {
+        let busy = Busy::new(&under_way);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        name_host(&mut request);
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer: Result<Response, Infallible> = answer.await;
+            answer.map(|answer| answer.map(|body| Counted { body, _busy: busy }))
+        }
+    })
+}
+
+/// HTTP/2 has the host in a pseudo-header; `Host` beside it must say the same (RFC 9113, section 8.3.1) and is overruled.
+fn name_host(request: &mut Request<Body>) {
+    if request.version() == Version::HTTP_2
+        && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+}
+
+/// A request under way, until it is dropped.
+struct Busy(Arc<watch::Sender<usize>>);
+
+impl Busy {
+    fn new(under_way: &Arc<watch::Sender<usize>>) -> Self {
+        under_way.send_modify(|requests| *requests += 1);
+        Self(Arc::clone(under_way))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|requests| *requests -= 1);
+    }
+}
+
+/// The body of an answer, under way until it was given out or nobody wants it any more.
+struct Counted {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
