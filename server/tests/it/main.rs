@@ -6,5 +6,6 @@ mod client_readers;
 mod client_resharding;
 mod client_restart;
 mod client_sessions;
+mod http2;
 mod program;
 mod world;

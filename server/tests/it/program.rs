@@ -17,11 +17,13 @@ pub struct Program {
     child: Child,
     /// Where its pages are, without a slash at the end.
     pub url: String,
+    /// Where its stream is for programs, likewise.
+    pub stream: String,
     dir: TempDir,
 }
 
 impl Program {
-    /// Starts it with these variables besides those that keep it to itself, and waits until it tells its address.
+    /// Starts it with these variables besides those that keep it to itself, and waits until it tells its addresses.
     pub fn start(variables: &[(&str, &str)]) -> Result<Self, Failure> {
         Self::start_with("", variables)
     }
@@ -33,21 +35,24 @@ impl Program {
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut lines = BufReader::new(output).lines();
-        let mut program = Self { child, url: String::new(), dir };
+        let mut program = Self { child, url: String::new(), stream: String::new(), dir };
         while let Some(line) = lines.next() {
             let line = line?;
             if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
                 program.url = url.to_owned();
+            } else if let Some(stream) = line.trim().strip_prefix("stream") {
+                program.stream = stream.trim().split(' ').next().unwrap_or_default().to_owned();
+            } else if line.is_empty() && !program.url.is_empty() {
                 // Somebody must go on listening, or what it says next breaks the pipe.
                 std::thread::spawn(move || lines.for_each(drop));
                 return Ok(program);
             }
         }
-        Err("it ended before it told its address".into())
+        Err("it ended before it told its addresses".into())
     }
 
     /// Where it was started, which is also where its site is.
-    fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.dir.path()
     }
 
@@ -90,7 +95,7 @@ impl Program {
     }
 
     /// Tells it to end, and waits until it has.
-    fn terminate(mut self) -> Result<ExitStatus, Failure> {
+    pub fn terminate(mut self) -> Result<ExitStatus, Failure> {
         self.signal()?;
         let since = Instant::now();
         loop {

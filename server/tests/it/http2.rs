@@ -1,0 +1,119 @@
+//! The program's ports over HTTP/2, as clients begin it that know the server, and how it ends with connections open.
+
+use std::{
+    io::Write,
+    net::TcpStream,
+    time::{Duration, Instant, SystemTime},
+};
+
+use danmu::kinesis::sigv4;
+use http::{Request, Response, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    program::Program,
+    world::{Failure, Test},
+};
+
+type Http2 = Client<HttpConnector, Full<Bytes>>;
+
+fn http2() -> Http2 {
+    Client::builder(TokioExecutor::new()).http2_only(true).build_http()
+}
+
+/// A call of the program's stream with its root key, in whichever HTTP the client speaks.
+async fn call(client: &Http2, program: &Program, operation: &str, body: Value) -> Result<Response<Incoming>, Failure> {
+    // Where the settings leave it.
+    let file = program.directory().join("data/root-key.json");
+    let key: Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    let member = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+    let (id, secret) = (member("access_key_id"), member("secret_access_key"));
+    let credentials = sigv4::Credentials { access_key_id: &id, secret_access_key: &secret, session_token: None };
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("host", program.stream.trim_start_matches("http://")),
+        ("x-amz-target", target.as_str()),
+    ];
+    let body = body.to_string().into_bytes();
+    let request = sigv4::Request { method: "POST", path: "/", query: "", headers: &headers, body: &body };
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let scope = sigv4::Scope { region: "us-east-1", service: "kinesis", time_ms: i64::try_from(since.as_millis())? };
+    let signed = sigv4::sign(&request, &credentials, &scope, sigv4::Settings::default());
+    let mut request = Request::post(format!("{}/", program.stream));
+    for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
+        request = request.header(name, value);
+    }
+    for (name, value) in signed {
+        request = request.header(name, value);
+    }
+    Ok(client.request(request.body(Full::new(body.into()))?).await?)
+}
+
+async fn text(answer: Response<Incoming>) -> Result<String, Failure> {
+    Ok(String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?)
+}
+
+#[tokio::test]
+async fn both_ports_answer_over_http2_and_know_their_host() -> Test {
+    let program = Program::start(&[])?;
+    let client = http2();
+    let answer = client.get(format!("{}/healthz", program.url).parse()?).await?;
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
+    for (origin, status) in [(program.url.as_str(), 200), ("http://elsewhere.example", 403)] {
+        let form = Request::post(format!("{}/api/session", program.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", origin)
+            .body(Full::from("room=demo&purpose=produce"))?;
+        let answer = client.request(form).await?;
+        assert_eq!(answer.status().as_u16(), status, "from {origin}: {}", text(answer).await?);
+    }
+    let answer = call(&client, &program, "DescribeStreamSummary", json!({ "StreamName": "danmu" })).await?;
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
+    assert!(text(answer).await?.contains("\"StreamStatus\":\"ACTIVE\""));
+    Ok(())
+}
+
+#[tokio::test]
+async fn headers_over_http2_are_bounded() -> Test {
+    let program = Program::start(&[])?;
+    let client = http2();
+    let with = |size: usize| {
+        Request::get(format!("{}/healthz", program.url)).header("x-long", "x".repeat(size)).body(Full::default())
+    };
+    assert_eq!(client.request(with(16_000)?).await?.status(), 200);
+    let refused = client.request(with(40_000)?).await;
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status() == 431));
+    Ok(())
+}
+
+#[tokio::test]
+async fn connections_that_ask_for_nothing_do_not_hold_the_end_up() -> Test {
+    let program = Program::start(&[])?;
+    let client = http2();
+    assert_eq!(client.get(format!("{}/healthz", program.url).parse()?).await?.status(), 200);
+    let mut silent = Vec::new();
+    for begun in ["", "PRI * HTTP/2.0\r\n"] {
+        for url in [&program.url, &program.stream] {
+            let mut connection = TcpStream::connect(url.trim_start_matches("http://"))?;
+            connection.write_all(begun.as_bytes())?;
+            silent.push(connection);
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    ends_soon(program).await
+}
+
+/// An operator's signal ends the program long before the time that is granted to requests under way.
+async fn ends_soon(program: Program) -> Test {
+    let since = Instant::now();
+    assert!(tokio::task::spawn_blocking(|| program.terminate()).await??.success());
+    assert!(since.elapsed() < Duration::from_secs(5), "it took {:?}", since.elapsed());
+    Ok(())
+}
