@@ -62,6 +62,22 @@ impl Place {
         arn.strip_prefix(&prefix).filter(|name| is_stream_name(name))
     }
 
+    /// The ARN of the consumer `name` of `stream` that was registered in that second (Unix).
+    pub(crate) fn consumer_arn(&self, stream: &str, name: &str, created_s: u64) -> String {
+        format!("{}/consumer/{name}:{created_s}", self.stream_arn(stream))
+    }
+
+    /// The stream, the name and the second of registration in `arn`, if it is an ARN of a consumer of this place.
+    pub(crate) fn consumer_of<'a>(&self, arn: &'a str) -> Option<(&'a str, &'a str, u64)> {
+        let (stream, consumer) = arn.strip_prefix(&self.stream_arn(""))?.split_once("/consumer/")?;
+        let (name, created) = consumer.split_once(':')?;
+        // One spelling a consumer: policies compare ARNs as text.
+        let plain = created == "0" || !created.starts_with('0');
+        let digits = created.bytes().all(|byte| byte.is_ascii_digit());
+        let sane = plain && digits && is_stream_name(stream) && is_stream_name(name);
+        sane.then(|| created.parse().ok().map(|created_s| (stream, name, created_s))).flatten()
+    }
+
     /// The ARN of a session: who the caller is in messages and in `GetCallerIdentity`.
     pub(crate) fn session_arn(&self, role: &str, session: &str) -> String {
         format!("arn:{}:sts::{}:assumed-role/{role}/{session}", self.partition(), self.account)
@@ -142,6 +158,31 @@ mod tests {
             "a",
         ] {
             assert_eq!(here.stream_of(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_consumer_is_known_by_its_one_arn() {
+        for region in ["us-east-1", "cn-north-1", "us-gov-west-1"] {
+            let here = place(region);
+            let arn = here.consumer_arn("danmu", "wall", 1_732_000_000);
+            assert_eq!(arn, here.stream_arn("danmu/consumer/wall:1732000000"));
+            assert_eq!(here.consumer_of(&arn), Some(("danmu", "wall", 1_732_000_000)));
+            assert_eq!(here.stream_of(&arn), None);
+        }
+        let here = place("us-east-1");
+        for foreign in [
+            "arn:aws:kinesis:us-east-2:000000000000:stream/a/consumer/b:1",
+            "arn:aws:kinesis:us-east-1:111111111111:stream/a/consumer/b:1",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/a/consumer/b:01",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/a/consumer/b:+1",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/a/consumer/b:",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/a/consumer/:1",
+            "arn:aws:kinesis:us-east-1:000000000000:stream//consumer/b:1",
+            "arn:aws:kinesis:us-east-1:000000000000:stream/a",
+            "",
+        ] {
+            assert_eq!(here.consumer_of(foreign), None, "{foreign}");
         }
     }
 

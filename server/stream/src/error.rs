@@ -90,7 +90,6 @@ pub(crate) enum Kind {
     ServiceUnavailable,
     UnknownOperation,
     UnrecognizedClient,
-    UnsupportedMediaType,
     Validation,
     // STS alone:
     InvalidAction,
@@ -121,7 +120,6 @@ impl Kind {
             Self::ServiceUnavailable => "ServiceUnavailable",
             Self::UnknownOperation | Self::InvalidAction => "UnknownOperationException",
             Self::UnrecognizedClient => "UnrecognizedClientException",
-            Self::UnsupportedMediaType => "UnsupportedMediaTypeException",
             Self::Validation => "ValidationException",
             Self::MalformedPolicyDocument => "MalformedPolicyDocumentException",
             Self::PackedPolicyTooLarge => "PackedPolicyTooLargeException",
@@ -155,7 +153,6 @@ impl Kind {
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
         }
     }

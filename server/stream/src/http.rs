@@ -23,7 +23,7 @@ use http::{
     },
     request::Parts,
 };
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
     auth::Door,
@@ -31,7 +31,7 @@ use crate::{
     endpoint::Inner,
     error::{ApiError, Kind},
     intake::{MAX_BODY, SMALL_BODY},
-    kinesis::{Call, TARGET},
+    kinesis::{Answer, Call, Format, TARGET},
     metrics::add,
     sts::{Sts, xml},
 };
@@ -39,7 +39,8 @@ use crate::{
 /// The most that all headers of a request may take, bytes; a session token has at most 3000.
 pub const MAX_HEADERS: usize = 32 * 1024;
 
-const JSON: &str = "application/x-amz-json-1.1";
+const EVENTS: &str = "application/vnd.amazon.eventstream";
+const XML: &str = "text/xml";
 const FORM: &str = "application/x-www-form-urlencoded";
 const EXPOSED: &str = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
 
@@ -51,17 +52,27 @@ pub(crate) fn router(endpoint: Arc<Inner>, door: Door) -> Router {
     })
 }
 
+/// What a request speaks, and so its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    Kinesis,
+    Kinesis(Format),
     Sts,
+}
+
+impl Protocol {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Kinesis(format) => format.content_type(),
+            Self::Sts => XML,
+        }
+    }
 }
 
 /// An answer before its headers.
 struct Reply {
     status: StatusCode,
     content_type: &'static str,
-    body: Vec<u8>,
+    body: Body,
     error: Option<&'static str>,
 }
 
@@ -77,12 +88,13 @@ async fn respond(endpoint: &Arc<Inner>, door: Door, request: Request) -> Respons
     let result = carry_out(endpoint, door, protocol, request, &request_id, now_ms).await;
     add(&endpoint.counters.requests, 1);
     let reply = match result {
-        Ok(body) => Reply {
-            status: StatusCode::OK,
-            content_type: if protocol == Protocol::Sts { "text/xml" } else { JSON },
-            body,
-            error: None,
-        },
+        Ok(answer) => {
+            let (content_type, body) = match answer {
+                Answer::Whole(bytes) => (protocol.content_type(), Body::from(bytes)),
+                Answer::Events(events) => (EVENTS, events),
+            };
+            Reply { status: StatusCode::OK, content_type, body, error: None }
+        }
         Err(error) => refusal(endpoint, protocol, &error, &request_id),
     };
     finish(reply, &ids, &request_id, now_ms, cross_origin)
@@ -95,7 +107,7 @@ async fn carry_out(
     request: Request,
     request_id: &str,
     now_ms: i64,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<Answer, ApiError> {
     let (mut parts, body) = request.into_parts();
     check_headers(&parts.headers)?;
     if parts.method != Method::POST {
@@ -118,14 +130,14 @@ async fn carry_out(
     match protocol {
         Protocol::Sts => {
             let sts = Sts { place: &endpoint.place, tokens: &endpoint.tokens, now_ms };
-            sts.call(&caller, &body, request_id).map(String::into_bytes)
+            sts.call(&caller, &body, request_id).map(|xml| Answer::Whole(xml.into_bytes()))
         }
-        Protocol::Kinesis => {
+        Protocol::Kinesis(format) => {
             let operation = target.as_deref().and_then(|target| target.strip_prefix(TARGET)).ok_or_else(|| {
                 let message = format!("X-Amz-Target must be {TARGET} and the name of an operation.");
                 ApiError::new(Kind::UnknownOperation, message)
             })?;
-            Call { endpoint, caller: &caller, door, operation }.run(&body).await
+            Call { endpoint, caller: &caller, door, operation, format }.run(&body).await
         }
     }
 }
@@ -135,7 +147,11 @@ fn protocol(headers: &HeaderMap) -> Protocol {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with(FORM));
-    if is_form && !headers.contains_key("x-amz-target") { Protocol::Sts } else { Protocol::Kinesis }
+    if is_form && !headers.contains_key("x-amz-target") {
+        Protocol::Sts
+    } else {
+        Protocol::Kinesis(Format::of(headers))
+    }
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -143,12 +159,6 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     if size > MAX_HEADERS {
         let message = format!("The headers have {size} bytes; at most {MAX_HEADERS} are taken.");
         return Err(ApiError::new(Kind::RequestTooLarge, message));
-    }
-    let is_cbor =
-        headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/x-amz-cbor"));
-    if is_cbor {
-        let message = format!("CBOR is not spoken here; use {JSON}.");
-        return Err(ApiError::new(Kind::UnsupportedMediaType, message));
     }
     Ok(())
 }
@@ -176,20 +186,30 @@ fn as_signed(parts: &mut Parts, trust_forwarded_host: bool) -> Result<(), ApiErr
 
 fn refusal(endpoint: &Inner, protocol: Protocol, error: &ApiError, request_id: &str) -> Reply {
     let (name, status) = match protocol {
-        Protocol::Kinesis => (error.kind.kinesis_name(), error.kind.kinesis_status()),
+        Protocol::Kinesis(_) => (error.kind.kinesis_name(), error.kind.kinesis_status()),
         Protocol::Sts => (error.kind.sts_name(), error.kind.sts_status()),
     };
     endpoint.counters.reject(name);
     tracing::debug!(error = name, message = %error.message, request_id, "refused");
-    let (content_type, body) = match protocol {
-        Protocol::Kinesis => (JSON, json!({ "__type": name, "message": error.message }).to_string()),
-        Protocol::Sts => ("text/xml", xml::error(name, &error.message, status.is_server_error(), request_id)),
+    let body = match protocol {
+        Protocol::Kinesis(format) => {
+            format.encode(&Refused { kind: name, message: &error.message }).unwrap_or_default()
+        }
+        Protocol::Sts => xml::error(name, &error.message, status.is_server_error(), request_id).into_bytes(),
     };
-    Reply { status, content_type, body: body.into_bytes(), error: Some(name) }
+    Reply { status, content_type: protocol.content_type(), body: Body::from(body), error: Some(name) }
+}
+
+/// How Kinesis writes an error.
+#[derive(Serialize)]
+struct Refused<'a> {
+    #[serde(rename = "__type")]
+    kind: &'a str,
+    message: &'a str,
 }
 
 fn finish(reply: Reply, ids: &[u8; 64], request_id: &str, now_ms: i64, cross_origin: bool) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
+    let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));

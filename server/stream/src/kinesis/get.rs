@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Call, answer, in_range,
+    Call, Outcome, in_range,
     iterator::{Cursor, LIFE_MS},
     shards::{hash_key_range, parents},
     types::{Blob, ChildShard, GetRecords, GetRecordsAnswer, Record, Timestamp},
@@ -19,7 +19,7 @@ const MAX_RECORDS: i64 = 10_000;
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 impl Call<'_> {
-    pub(super) async fn get_records(&self, request: GetRecords) -> Answer {
+    pub(super) async fn get_records(&self, request: GetRecords) -> Outcome {
         let limit = in_range(request.limit, "limit", 1..=MAX_RECORDS, MAX_RECORDS)?;
         let cursor = self.cursor(&request)?;
         // Sealed by us, so the stream was there; it may be gone since.
@@ -91,7 +91,7 @@ impl Call<'_> {
             .map_err(|error| self.store_error(&stream.meta.name, error))
     }
 
-    fn records_answer(&self, stream: &Stream, cursor: Cursor, page: Page) -> Answer {
+    fn records_answer(&self, stream: &Stream, cursor: Cursor, page: Page) -> Outcome {
         // A shard that was forgotten meanwhile has ended, too.
         let shard = stream.shard(cursor.shard);
         let now_ms = self.endpoint.store.now_ms();
@@ -124,7 +124,7 @@ impl Call<'_> {
                 })
                 .collect(),
         };
-        answer(&GetRecordsAnswer {
+        self.answer(&GetRecordsAnswer {
             records,
             next_shard_iterator: (!ended).then(|| self.endpoint.seals.iterator(next)),
             millis_behind_latest: behind,

@@ -4,9 +4,11 @@
 //! that they may not read. Stateless: an iterator survives a restart.
 
 use base64::Engine;
-use serde::Serialize;
 
-use super::{Answer, Call, answer, types::GetShardIterator};
+use super::{
+    Call, Outcome,
+    types::{GetShardIterator, GetShardIteratorAnswer},
+};
 use crate::{
     crypto::{Key, LENIENT},
     error::{ApiError, Kind},
@@ -96,15 +98,9 @@ impl Cursor {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetShardIteratorAnswer {
-    shard_iterator: String,
-}
-
 impl Call<'_> {
-    pub(super) fn get_shard_iterator(&self, request: &GetShardIterator) -> Answer {
-        let stream = self.stream(&request.stream)?;
+    pub(super) fn get_shard_iterator(&self, request: &GetShardIterator) -> Outcome {
+        let stream = self.stream(request)?;
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
         let Some(shard) = stream.shard(index) else {
             return Err(self.no_shard(&stream.meta.name, &crate::store::shard_id(index)));
@@ -138,7 +134,7 @@ impl Call<'_> {
             }
         };
         let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
-        answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
+        self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
     }
 
     /// The position of `StartingSequenceNumber`, which must be one of this shard's.

@@ -3,6 +3,7 @@
 //! Promises: every operation asks first whether the caller may, on the stream that it concerns; limits and messages are
 //! the service's. Operations that are not here are refused by name.
 
+mod format;
 mod get;
 mod iterator;
 mod put;
@@ -13,9 +14,10 @@ mod types;
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::types::StreamRef;
+use self::types::NamesStream;
 use crate::{
     arn::is_stream_name,
     auth::{Caller, Door},
@@ -25,7 +27,7 @@ use crate::{
 };
 
 pub use self::streams::MAX_SHARDS;
-pub(crate) use self::{iterator::Seals, streams::check_new_stream};
+pub(crate) use self::{format::Format, iterator::Seals, streams::check_new_stream};
 
 /// What `X-Amz-Target` begins with.
 pub(crate) const TARGET: &str = "Kinesis_20131202.";
@@ -36,44 +38,68 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) door: Door,
     pub(crate) operation: &'a str,
+    /// Of the request and of its answer.
+    pub(crate) format: Format,
 }
 
-type Answer = Result<Vec<u8>, ApiError>;
+/// What an operation answers.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// One value in the form of the request, or nothing.
+    Whole(Vec<u8>),
+    /// An event stream, `application/vnd.amazon.eventstream`, which goes on for minutes.
+    Events(Body),
+}
+
+impl Answer {
+    /// What is answered where there is nothing to say.
+    const EMPTY: Self = Self::Whole(Vec::new());
+}
+
+type Outcome = Result<Answer, ApiError>;
 
 impl Call<'_> {
-    /// Carries the call out; the answer is JSON, or empty.
-    pub(crate) async fn run(&self, body: &[u8]) -> Answer {
+    /// Carries the call out.
+    pub(crate) async fn run(&self, body: &[u8]) -> Outcome {
         match self.operation {
-            "PutRecord" => self.put_record(parse(body)?).await,
-            "PutRecords" => self.put_records(parse(body)?).await,
-            "GetRecords" => self.get_records(parse(body)?).await,
-            "GetShardIterator" => self.get_shard_iterator(&parse(body)?),
-            "ListShards" => self.list_shards(&parse(body)?),
+            "PutRecord" => self.put_record(self.parse(body)?).await,
+            "PutRecords" => self.put_records(self.parse(body)?).await,
+            "GetRecords" => self.get_records(self.parse(body)?).await,
+            "GetShardIterator" => self.get_shard_iterator(&self.parse(body)?),
+            "ListShards" => self.list_shards(&self.parse(body)?),
             _ if self.door == Door::Public => Err(ApiError::new(
                 Kind::AccessDenied,
                 format!("{} is not available here; this origin offers the data plane only.", self.operation),
             )),
-            "CreateStream" => self.create_stream(parse(body)?).await,
-            "DescribeStream" => self.describe_stream(&parse(body)?),
-            "DescribeStreamSummary" => self.describe_stream_summary(&parse(body)?),
-            "SplitShard" => self.split_shard(&parse(body)?).await,
-            "MergeShards" => self.merge_shards(&parse(body)?).await,
+            "CreateStream" => self.create_stream(self.parse(body)?).await,
+            "DescribeStream" => self.describe_stream(&self.parse(body)?),
+            "DescribeStreamSummary" => self.describe_stream_summary(&self.parse(body)?),
+            "SplitShard" => self.split_shard(&self.parse(body)?).await,
+            "MergeShards" => self.merge_shards(&self.parse(body)?).await,
             other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),
         }
     }
 
+    fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ApiError> {
+        self.format.decode(body)
+    }
+
+    fn answer(&self, value: &impl Serialize) -> Outcome {
+        self.format.encode(value).map(Answer::Whole)
+    }
+
     /// The stream that a data-plane request names, once it is sure that the caller may use it so. Whoever may not
     /// learns nothing about which streams exist.
-    fn stream(&self, named: &StreamRef) -> Result<Arc<Stream>, ApiError> {
-        let name = self.name(named)?;
+    fn stream(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
+        let name = self.name(request)?;
         self.caller.may_use(&self.endpoint.place, self.operation, &self.endpoint.place.stream_arn(name))?;
         self.existing(name)
     }
 
     /// The stream that a control-plane request names: for the root key.
-    fn stream_for_root(&self, named: &StreamRef) -> Result<Arc<Stream>, ApiError> {
+    fn stream_for_root(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
         self.must_be_root()?;
-        self.existing(self.name(named)?)
+        self.existing(self.name(request)?)
     }
 
     fn must_be_root(&self) -> Result<(), ApiError> {
@@ -84,10 +110,10 @@ impl Call<'_> {
         self.endpoint.store.stream(name).ok_or_else(|| self.refused(name, Refusal::NoSuchStream))
     }
 
-    fn name<'r>(&self, named: &'r StreamRef) -> Result<&'r str, ApiError> {
+    fn name<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
+        let named = request.named();
         let by_arn = named
-            .stream_arn
-            .as_deref()
+            .arn
             .map(|arn| {
                 self.endpoint.place.stream_of(arn).ok_or_else(|| {
                     let message = format!("StreamARN {arn} does not name a stream of this account and region");
@@ -95,7 +121,7 @@ impl Call<'_> {
                 })
             })
             .transpose()?;
-        match (named.stream_name.as_deref(), by_arn) {
+        match (named.name, by_arn) {
             (Some(name), Some(other)) if name != other => {
                 Err(ApiError::new(Kind::InvalidArgument, "StreamARN and StreamName do not name the same stream."))
             }
@@ -174,17 +200,6 @@ impl Call<'_> {
             ),
         }
     }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::new(Kind::Serialization, error.to_string()))
-}
-
-fn answer(value: &impl Serialize) -> Answer {
-    serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
-        ApiError::new(Kind::InternalFailure, "The answer could not be written.")
-    })
 }
 
 fn check_name(name: &str) -> Result<&str, ApiError> {

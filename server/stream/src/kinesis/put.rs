@@ -1,13 +1,14 @@
 //! `PutRecord` and `PutRecords`.
 
 use super::{
-    Answer, Call, answer,
+    Call, Outcome,
     types::{PutEntry, PutRecord, PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry},
 };
 use crate::{
     error::{ApiError, Kind},
     hash::{hash_key, parse_hash_key},
     metrics::add,
+    sequence::SequenceNumber,
     store::{NewRecord, Put, Stream, shard_id},
 };
 
@@ -23,21 +24,26 @@ const MAX_REQUEST: usize = 5 * 1024 * 1024;
 const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
 
 impl Call<'_> {
-    pub(super) async fn put_record(&self, request: PutRecord) -> Answer {
-        let stream = self.stream(&request.stream)?;
-        let (record, bytes) = checked(&request.record, "")?;
+    pub(super) async fn put_record(&self, request: PutRecord) -> Outcome {
+        let stream = self.stream(&request)?;
+        let PutRecord { data, partition_key, explicit_hash_key, sequence_number_for_ordering, .. } = request;
+        if let Some(after) = sequence_number_for_ordering {
+            self.check_ordering(&stream, &after)?;
+        }
+        let (record, bytes) = checked(&PutEntry { data, partition_key, explicit_hash_key }, "")?;
         let outcomes = self.append(&stream, vec![record], &[bytes]).await?;
         match outcomes.first() {
             Some(Put::Written(sequence)) => {
-                answer(&PutRecordAnswer { shard_id: shard_id(sequence.shard), sequence_number: sequence.to_string() })
+                let sequence_number = sequence.to_string();
+                self.answer(&PutRecordAnswer { shard_id: shard_id(sequence.shard), sequence_number })
             }
             Some(Put::Throttled { shard }) => Err(ApiError::new(THROTTLED, self.rate_exceeded(&stream, *shard))),
             None => Err(ApiError::new(Kind::InternalFailure, "The record was not written.")),
         }
     }
 
-    pub(super) async fn put_records(&self, request: PutRecords) -> Answer {
-        let stream = self.stream(&request.stream)?;
+    pub(super) async fn put_records(&self, request: PutRecords) -> Outcome {
+        let stream = self.stream(&request)?;
         let entries = request.records.ok_or_else(|| ApiError::missing("records"))?;
         if entries.is_empty() || entries.len() > MAX_RECORDS {
             let rule = if entries.is_empty() {
@@ -75,7 +81,21 @@ impl Call<'_> {
             })
             .collect();
         let failed = outcomes.iter().filter(|outcome| matches!(outcome, Put::Throttled { .. })).count();
-        answer(&PutRecordsAnswer { failed_record_count: failed, records })
+        self.answer(&PutRecordsAnswer { failed_record_count: failed, records })
+    }
+
+    /// Numbers of a shard always grow, so whatever was written before comes first anyway; what is no number of the past is
+    /// refused as the service does.
+    fn check_ordering(&self, stream: &Stream, after: &str) -> Result<(), ApiError> {
+        let now_ms = self.endpoint.store.now_ms();
+        if after.parse::<SequenceNumber>().is_ok_and(|number| number.position.ms <= now_ms) {
+            return Ok(());
+        }
+        let message = format!(
+            "ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {} under account {} is invalid.",
+            stream.meta.name, self.endpoint.place.account
+        );
+        Err(ApiError::new(Kind::InvalidArgument, message))
     }
 
     async fn append(&self, stream: &Stream, records: Vec<NewRecord>, sizes: &[usize]) -> Result<Vec<Put>, ApiError> {

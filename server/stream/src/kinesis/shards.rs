@@ -1,11 +1,9 @@
 //! `ListShards`, and how a shard is described.
 
-use serde::Serialize;
-
 use super::{
-    Answer, Call, answer, in_range,
+    Call, Outcome, in_range,
     iterator::Cursor,
-    types::{HashKeyRange, ListShards, SequenceNumberRange, ShardFilter, ShardInfo},
+    types::{HashKeyRange, ListShards, ListShardsAnswer, SequenceNumberRange, ShardFilter, ShardInfo},
 };
 use crate::{
     error::{ApiError, Kind},
@@ -16,16 +14,8 @@ use crate::{
 const MAX_RESULTS: i64 = 10_000;
 const DEFAULT_RESULTS: i64 = 1000;
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListShardsAnswer {
-    shards: Vec<ShardInfo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
 impl Call<'_> {
-    pub(super) fn list_shards(&self, request: &ListShards) -> Answer {
+    pub(super) fn list_shards(&self, request: &ListShards) -> Outcome {
         let limit = in_range(request.max_results, "maxResults", 1..=MAX_RESULTS, DEFAULT_RESULTS)?;
         let now_ms = self.endpoint.store.now_ms();
         let (stream, after) = match request.next_token.as_deref() {
@@ -39,7 +29,7 @@ impl Call<'_> {
                 (stream, Some(cursor.shard))
             }
             None => {
-                let stream = self.stream(&request.stream)?;
+                let stream = self.stream(request)?;
                 let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;
                 (stream, after)
             }
@@ -59,11 +49,11 @@ impl Call<'_> {
                 from: Position::START,
             })
         });
-        answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
+        self.answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
     }
 
     fn page_cursor(&self, request: &ListShards, token: &str, now_ms: u64) -> Result<Cursor, ApiError> {
-        let named_twice = request.stream.stream_name.is_some()
+        let named_twice = request.stream_name.is_some()
             || request.exclusive_start_shard_id.is_some()
             || request.stream_creation_timestamp.is_some();
         if named_twice {

@@ -1,71 +1,24 @@
 //! `CreateStream`, `DescribeStream`, `DescribeStreamSummary`. For the root key.
 
-use serde::Serialize;
-
 use super::{
-    Answer, Call, answer, check_name, in_range,
+    Answer, Call, Outcome, check_name, in_range,
     shards::{describe, parse_shard_id},
-    types::{CreateStream, DescribeStream, DescribeStreamSummary, ShardInfo, StreamModeDetails, Timestamp},
+    types::{
+        CreateStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, Monitoring,
+        StreamModeDetails, Summary, SummaryAnswer, Timestamp,
+    },
 };
-use crate::{
-    error::{ApiError, Kind},
-    store::Stream,
-};
+use crate::error::{ApiError, Kind};
 
 /// Open shards of a stream at most: the [account limit] of the real service in its large regions.
 ///
 /// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 pub const MAX_SHARDS: u32 = 500;
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Summary<'a> {
-    stream_name: &'a str,
-    #[serde(rename = "StreamARN")]
-    stream_arn: String,
-    stream_status: &'static str,
-    stream_mode_details: StreamModeDetails,
-    retention_period_hours: u32,
-    stream_creation_timestamp: Timestamp,
-    enhanced_monitoring: [Monitoring; 1],
-    encryption_type: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Monitoring {
-    shard_level_metrics: [&'static str; 0],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SummaryAnswer<'a> {
-    stream_description_summary: SummaryWithCounts<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SummaryWithCounts<'a> {
-    #[serde(flatten)]
-    summary: Summary<'a>,
-    open_shard_count: usize,
-    consumer_count: usize,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescriptionAnswer<'a> {
-    stream_description: Description<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Description<'a> {
-    #[serde(flatten)]
-    summary: Summary<'a>,
-    shards: Vec<ShardInfo>,
-    has_more_shards: bool,
-}
+/// Streams are made and changed before the answer goes out: nobody sees another status.
+pub(super) const ACTIVE: &str = "ACTIVE";
+/// Data at rest is as safe as the disk is.
+const NO_ENCRYPTION: &str = "NONE";
 
 /// The name and the number of shards of a new stream, if both are within their ranges.
 pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, ApiError> {
@@ -78,7 +31,7 @@ pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, A
 }
 
 impl Call<'_> {
-    pub(super) async fn create_stream(&self, request: CreateStream) -> Answer {
+    pub(super) async fn create_stream(&self, request: CreateStream) -> Outcome {
         self.must_be_root()?;
         let name = request.stream_name.ok_or_else(|| ApiError::missing("streamName"))?;
         if let Some(StreamModeDetails { stream_mode }) = &request.stream_mode_details
@@ -92,45 +45,46 @@ impl Call<'_> {
         }
         let shards = check_new_stream(&name, request.shard_count)?;
         self.endpoint.store.create(&name, shards).await.map_err(|error| self.store_error(&name, error))?;
-        Ok(Vec::new())
+        Ok(Answer::EMPTY)
     }
 
-    pub(super) fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Answer {
-        let stream = self.stream_for_root(&request.stream)?;
-        answer(&SummaryAnswer {
-            stream_description_summary: SummaryWithCounts {
-                summary: self.summary(&stream),
+    pub(super) fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {
+        let stream = self.stream_for_root(request)?;
+        self.answer(&SummaryAnswer {
+            stream_description_summary: Summary {
+                stream_name: &stream.meta.name,
+                stream_arn: self.endpoint.place.stream_arn(&stream.meta.name),
+                stream_status: ACTIVE,
+                stream_mode_details: StreamModeDetails::provisioned(),
+                retention_period_hours: stream.meta.retention_hours,
+                stream_creation_timestamp: Timestamp(stream.meta.created_ms),
+                enhanced_monitoring: [Monitoring::NONE],
+                encryption_type: NO_ENCRYPTION,
                 open_shard_count: stream.open_shards(),
                 consumer_count: 0,
             },
         })
     }
 
-    pub(super) fn describe_stream(&self, request: &DescribeStream) -> Answer {
-        let stream = self.stream_for_root(&request.stream)?;
+    pub(super) fn describe_stream(&self, request: &DescribeStream) -> Outcome {
+        let stream = self.stream_for_root(request)?;
         let limit = in_range(request.limit, "limit", 1..=10_000, 100)?;
         let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;
         let mut shards = stream.shards.iter().filter(|shard| after.is_none_or(|after| shard.index > after)).peekable();
         let page = shards.by_ref().take(limit).map(describe).collect();
-        answer(&DescriptionAnswer {
+        self.answer(&DescriptionAnswer {
             stream_description: Description {
-                summary: self.summary(&stream),
+                stream_name: &stream.meta.name,
+                stream_arn: self.endpoint.place.stream_arn(&stream.meta.name),
+                stream_status: ACTIVE,
+                stream_mode_details: StreamModeDetails::provisioned(),
+                retention_period_hours: stream.meta.retention_hours,
+                stream_creation_timestamp: Timestamp(stream.meta.created_ms),
+                enhanced_monitoring: [Monitoring::NONE],
+                encryption_type: NO_ENCRYPTION,
                 shards: page,
                 has_more_shards: shards.peek().is_some(),
             },
         })
-    }
-
-    fn summary<'s>(&self, stream: &'s Stream) -> Summary<'s> {
-        Summary {
-            stream_name: &stream.meta.name,
-            stream_arn: self.endpoint.place.stream_arn(&stream.meta.name),
-            stream_status: "ACTIVE",
-            stream_mode_details: StreamModeDetails { stream_mode: "PROVISIONED".to_owned() },
-            retention_period_hours: stream.meta.retention_hours,
-            stream_creation_timestamp: Timestamp(stream.meta.created_ms),
-            enhanced_monitoring: [Monitoring { shard_level_metrics: [] }],
-            encryption_type: "NONE",
-        }
     }
 }

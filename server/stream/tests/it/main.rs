@@ -1,5 +1,6 @@
 //! The endpoint as its clients meet it: over HTTP, through the AWS SDK and through requests made by hand.
 
+mod cbor;
 mod durability;
 mod limits;
 mod operations;

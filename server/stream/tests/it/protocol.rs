@@ -100,10 +100,6 @@ async fn what_is_not_offered_is_refused_by_name() -> Test {
     other.headers.insert("x-amz-target".to_owned(), "DynamoDB_20120810.PutItem".to_owned());
     assert_eq!(other.send().await?.error(), (400, "UnknownOperationException".to_owned()));
 
-    let mut cbor = world.ask(&root).kinesis("PutRecord", &json!({}));
-    cbor.headers.insert("content-type".to_owned(), "application/x-amz-cbor-1.1".to_owned());
-    assert_eq!(cbor.send().await?.error(), (415, "UnsupportedMediaTypeException".to_owned()));
-
     let get = Request::get(format!("http://{}/", world.own)).body(Full::new(Bytes::new()))?;
     assert_eq!(send(get).await?.error().1, "UnknownOperationException");
     let sts = world.ask(&root).sts("Action=DeleteAccount&Version=2011-06-15".to_owned()).send().await?;

@@ -1,0 +1,52 @@
+//! Requests and answers of the Kinesis API, version 2013-12-02, in JSON 1.1 and in CBOR.
+//!
+//! Every member of a request is optional here: what is missing is answered as the service answers it, by name. Members
+//! that are not known are ignored, as the service does. Nothing is flattened: that would forget which form is read and copy
+//! every blob. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>
+
+mod records;
+mod shards;
+mod streams;
+pub(super) mod wire;
+
+pub(super) use self::{
+    records::{
+        ChildShard, GetRecords, GetRecordsAnswer, GetShardIterator, GetShardIteratorAnswer, PutEntry, PutRecord,
+        PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry, Record,
+    },
+    shards::{
+        HashKeyRange, ListShards, ListShardsAnswer, MergeShards, SequenceNumberRange, ShardFilter, ShardInfo,
+        SplitShard,
+    },
+    streams::{
+        CreateStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, Monitoring,
+        StreamModeDetails, Summary, SummaryAnswer,
+    },
+    wire::{Blob, Timestamp},
+};
+
+/// The stream that a request names: by name, by ARN, or by both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) arn: Option<&'a str>,
+}
+
+/// Requests with `StreamName` and `StreamARN`.
+pub(super) trait NamesStream {
+    fn named(&self) -> Named<'_>;
+}
+
+macro_rules! names_a_stream {
+    ($($request:ty),+) => {
+        $(impl $crate::kinesis::types::NamesStream for $request {
+            fn named(&self) -> $crate::kinesis::types::Named<'_> {
+                $crate::kinesis::types::Named {
+                    name: self.stream_name.as_deref(),
+                    arn: self.stream_arn.as_deref(),
+                }
+            }
+        })+
+    };
+}
+use names_a_stream;

@@ -1,0 +1,101 @@
+//! Requests and answers that concern whole streams.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ShardInfo, Timestamp, names_a_stream};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CreateStream {
+    pub(crate) stream_name: Option<String>,
+    pub(crate) shard_count: Option<i64>,
+    pub(crate) stream_mode_details: Option<StreamModeDetails>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StreamModeDetails {
+    pub(crate) stream_mode: String,
+}
+
+impl StreamModeDetails {
+    /// The one mode there is here.
+    pub(crate) fn provisioned() -> Self {
+        Self { stream_mode: "PROVISIONED".to_owned() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescribeStream {
+    pub(crate) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<String>,
+    pub(crate) limit: Option<i64>,
+    pub(crate) exclusive_start_shard_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescribeStreamSummary {
+    pub(crate) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<String>,
+}
+
+names_a_stream!(DescribeStream, DescribeStreamSummary);
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Monitoring {
+    shard_level_metrics: [&'static str; 0],
+}
+
+impl Monitoring {
+    /// There are no metrics a shard.
+    pub(crate) const NONE: Self = Self { shard_level_metrics: [] };
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SummaryAnswer<'a> {
+    pub(crate) stream_description_summary: Summary<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Summary<'a> {
+    pub(crate) stream_name: &'a str,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: String,
+    pub(crate) stream_status: &'static str,
+    pub(crate) stream_mode_details: StreamModeDetails,
+    pub(crate) retention_period_hours: u32,
+    pub(crate) stream_creation_timestamp: Timestamp,
+    pub(crate) enhanced_monitoring: [Monitoring; 1],
+    pub(crate) encryption_type: &'static str,
+    pub(crate) open_shard_count: usize,
+    pub(crate) consumer_count: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescriptionAnswer<'a> {
+    pub(crate) stream_description: Description<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Description<'a> {
+    pub(crate) stream_name: &'a str,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: String,
+    pub(crate) stream_status: &'static str,
+    pub(crate) stream_mode_details: StreamModeDetails,
+    pub(crate) retention_period_hours: u32,
+    pub(crate) stream_creation_timestamp: Timestamp,
+    pub(crate) enhanced_monitoring: [Monitoring; 1],
+    pub(crate) encryption_type: &'static str,
+    pub(crate) shards: Vec<ShardInfo>,
+    pub(crate) has_more_shards: bool,
+}
