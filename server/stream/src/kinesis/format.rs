@@ -63,7 +63,11 @@ impl Format {
     pub(crate) fn decode<T: DeserializeOwned>(self, mut body: &[u8]) -> Result<T, ApiError> {
         let wrong = |message: String| ApiError::new(Kind::Serialization, message);
         match self {
-            Self::Json => serde_json::from_slice(body).map_err(|error| wrong(error.to_string())),
+            Self::Json => {
+                // As a whole: the reader would not look into members that are passed over.
+                let text = std::str::from_utf8(body).map_err(|error| wrong(error.to_string()))?;
+                serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
+            }
             Self::Cbor => {
                 let size = body.len();
                 let value = ciborium::de::from_reader_with_recursion_limit(&mut body, MAX_DEPTH)

@@ -65,7 +65,7 @@ async fn broken_bodies_are_refused_and_never_a_panic() -> Test {
         b"[]",
         b"\"text\"",
         b"{\"StreamName\":\"danmu\",\"PartitionKey\":\"\xff\xfe\",\"Data\":\"aGk=\"}",
-        b"{\"StreamName\":\"danmu\",\"PartitionKey\":\"\\ud800\",\"Data\":\"aGk=\"}",
+        b"{\"StreamName\":\"\\ud800\",\"PartitionKey\":\"a\",\"Data\":\"aGk=\"}",
         b"{\"StreamName\":{},\"PartitionKey\":\"a\",\"Data\":\"aGk=\"}",
         deep.as_bytes(),
     ];
