@@ -1,29 +1,85 @@
-//! Measurements in a real browser: each a script in `end2end/bench/` that prints a table with the limits beside the
-//! figures, writes `target/bench/<name>.json`, and fails where a limit is broken.
+//! Measurements: each prints a table with the limits beside the figures, writes `target/bench/<name>.json`, and fails
+//! where a limit is broken. Those of the page are scripts in `end2end/bench/`, run in a real browser against the release;
+//! those of the stream are bench targets of its crate, and need nothing but cargo.
 
 use crate::{
     build,
     error::{At, Error, Result},
-    test, tools, ui,
-    workspace::Workspace,
+    process, test, tools,
+    ui::{self, Step},
+    workspace::{Workspace, cargo},
 };
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
-/// All there are.
-const BENCHES: [&str; 2] = ["weight", "latency"];
+/// All there are, the quickest to set up first.
+const BENCHES: [Bench; 3] = [Bench::cargo("stream"), Bench::browser("weight"), Bench::browser("latency")];
 
-/// Builds for release, then measures `name`, or everything.
+/// The package that the stream's measurements belong to.
+const STREAM: &str = "danmu-stream";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bench {
+    name: &'static str,
+    in_browser: bool,
+}
+
+impl Bench {
+    const fn cargo(name: &'static str) -> Self {
+        Self { name, in_browser: false }
+    }
+
+    const fn browser(name: &'static str) -> Self {
+        Self { name, in_browser: true }
+    }
+}
+
+/// Builds what is needed, then measures `name`, or everything.
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that does not exist, [`Error::Unsuccessful`] where a limit is broken.
 pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
-    let chosen: Vec<&str> = match name {
-        None => BENCHES.to_vec(),
-        Some(name) if BENCHES.contains(&name) => vec![name],
-        Some(name) => {
-            return Err(Error::Usage(format!("There is no measurement `{name}`; there are {}.", BENCHES.join(", "))));
-        }
+    let chosen: Vec<Bench> = BENCHES.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name)).collect();
+    if chosen.is_empty() {
+        let names = BENCHES.map(|bench| bench.name).join(", ");
+        return Err(Error::Usage(format!(
+            "There is no measurement `{}`; there are {names}.",
+            name.unwrap_or_default()
+        )));
+    }
+    let (browser, cargo): (Vec<Bench>, Vec<Bench>) = chosen.into_iter().partition(|bench| bench.in_browser);
+    let mut broken = 0;
+    if !cargo.is_empty() {
+        broken += of_stream(workspace, &cargo)?;
+    }
+    if !browser.is_empty() {
+        broken += of_page(workspace, &browser)?;
+    }
+    if broken == 0 { Ok(()) } else { Err(Error::Unsuccessful(broken)) }
+}
+
+/// Measures by cargo's bench targets; says how many broke a limit. They are built first, by a step of their own, so that
+/// nothing is compiled while something is measured.
+fn of_stream(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
+    let bench = |name: &str| {
+        let mut command = cargo();
+        command.args(["bench", "--package", STREAM, "--bench", name]).current_dir(&workspace.root);
+        command
     };
+    ui::heading("Building");
+    for &Bench { name, .. } in benches {
+        let step = Step::start(name);
+        process::build(&step, bench(name).arg("--no-run"))?;
+        step.done("");
+    }
+    let mut broken = 0;
+    for &Bench { name, .. } in benches {
+        broken += one(name, bench(name).arg("--quiet"))?;
+    }
+    Ok(broken)
+}
+
+/// Measures in a browser; says how many broke a limit.
+fn of_page(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
     ui::heading("Setting up");
     let node = tools::node()?;
     let optimisers = build::set_up(workspace)?;
@@ -32,16 +88,19 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     let results = workspace.root.join("target/bench");
     fs::create_dir_all(&results).at(&results)?;
     let mut broken = 0;
-    for name in chosen {
-        ui::heading(&format!("Measuring {name}"));
-        let status = Command::new(&node)
-            .arg(workspace.end2end().join("bench").join(format!("{name}.mjs")))
-            .current_dir(workspace.end2end())
-            .envs(test::browser_environment(workspace, &chromium))
-            .env("E2E_RESULT", results.join(format!("{name}.json")))
-            .status()
-            .map_err(|source| Error::Start { program: "node".to_owned(), source })?;
-        broken += usize::from(!status.success());
+    for &Bench { name, .. } in benches {
+        let script = Path::new("bench").join(format!("{name}.mjs"));
+        let mut command = Command::new(&node);
+        command.arg(script).current_dir(workspace.end2end()).envs(test::browser_environment(workspace, &chromium));
+        broken += one(name, command.env("E2E_RESULT", results.join(format!("{name}.json"))))?;
     }
-    if broken == 0 { Ok(()) } else { Err(Error::Unsuccessful(broken)) }
+    Ok(broken)
+}
+
+/// Runs a measurement, which prints its table itself; 1 where it broke a limit.
+fn one(name: &str, command: &mut Command) -> Result<usize> {
+    ui::heading(&format!("Measuring {name}"));
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().map_err(|source| Error::Start { program, source })?;
+    Ok(usize::from(!status.success()))
 }
