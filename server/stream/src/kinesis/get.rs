@@ -12,7 +12,7 @@ use crate::{
     error::{ApiError, Kind},
     metrics::add,
     sequence::Position,
-    store::{Page, Stream, shard_id},
+    store::{Page, Shard, StoredRecord, Stream, shard_id},
 };
 
 const MAX_RECORDS: i64 = 10_000;
@@ -101,29 +101,8 @@ impl Call<'_> {
             _ => 0,
         };
         let next = Cursor { issued_ms: now_ms, from: page.next, ..cursor };
-        let children = || {
-            let children = stream.shards.iter().filter(|shard| shard.is_child_of(cursor.shard));
-            children
-                .map(|shard| ChildShard {
-                    shard_id: shard.id(),
-                    parent_shards: parents(shard).into_iter().flatten().collect(),
-                    hash_key_range: hash_key_range(shard),
-                })
-                .collect()
-        };
-        let records = match shard {
-            None => Vec::new(),
-            Some(shard) => page
-                .records
-                .into_iter()
-                .map(|record| Record {
-                    approximate_arrival_timestamp: Timestamp(record.position.ms),
-                    sequence_number: shard.sequence(record.position).to_string(),
-                    partition_key: record.partition_key,
-                    data: Blob(record.data),
-                })
-                .collect(),
-        };
+        let children = || child_shards(stream, cursor.shard);
+        let records = shard.map_or_else(Vec::new, |shard| records(shard, page.records));
         self.answer(&GetRecordsAnswer {
             records,
             next_shard_iterator: (!ended).then(|| self.endpoint.seals.iterator(next)),
@@ -131,4 +110,27 @@ impl Call<'_> {
             child_shards: ended.then(children),
         })
     }
+}
+
+/// Records of a shard as answers carry them.
+pub(super) fn records(shard: &Shard, records: Vec<StoredRecord>) -> Vec<Record> {
+    let record = |record: StoredRecord| Record {
+        approximate_arrival_timestamp: Timestamp(record.position.ms),
+        sequence_number: shard.sequence(record.position).to_string(),
+        partition_key: record.partition_key,
+        data: Blob(record.data),
+    };
+    records.into_iter().map(record).collect()
+}
+
+/// The shards that go on where the shard `index` ended.
+pub(super) fn child_shards(stream: &Stream, index: u32) -> Vec<ChildShard> {
+    let children = stream.shards.iter().filter(|shard| shard.is_child_of(index));
+    children
+        .map(|shard| ChildShard {
+            shard_id: shard.id(),
+            parent_shards: parents(shard).into_iter().flatten().collect(),
+            hash_key_range: hash_key_range(shard),
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 
 use super::{
     Call, Outcome,
-    types::{GetShardIterator, GetShardIteratorAnswer},
+    types::{GetShardIterator, GetShardIteratorAnswer, Timestamp},
 };
 use crate::{
     crypto::{Key, LENIENT},
@@ -27,6 +27,16 @@ pub(super) struct Cursor {
     pub(super) stream: u64,
     pub(super) shard: u32,
     pub(super) from: Position,
+}
+
+/// Where a client wants to begin, in its own words.
+pub(super) struct Start<'a> {
+    /// One of the five types.
+    pub(super) kind: Option<&'a str>,
+    /// What the request calls the type.
+    pub(super) kind_field: &'static str,
+    pub(super) sequence_number: Option<&'a str>,
+    pub(super) timestamp: Option<Timestamp>,
 }
 
 /// Seals what clients carry for us.
@@ -105,18 +115,32 @@ impl Call<'_> {
         let Some(shard) = stream.shard(index) else {
             return Err(self.no_shard(&stream.meta.name, &crate::store::shard_id(index)));
         };
-        let kind = request.shard_iterator_type.as_deref().ok_or_else(|| ApiError::missing("shardIteratorType"))?;
+        let start = Start {
+            kind: request.shard_iterator_type.as_deref(),
+            kind_field: "shardIteratorType",
+            sequence_number: request.starting_sequence_number.as_deref(),
+            timestamp: request.timestamp,
+        };
+        let from = self.position(&stream, shard, &start)?;
         let now_ms = self.endpoint.store.now_ms();
-        let from = match kind {
+        let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
+        self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
+    }
+
+    /// Where in `shard` it is to begin.
+    pub(super) fn position(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
+        let kind = start.kind.ok_or_else(|| ApiError::missing(start.kind_field))?;
+        Ok(match kind {
             "TRIM_HORIZON" => Position::START,
             "LATEST" => self.endpoint.store.tip(),
-            "AT_SEQUENCE_NUMBER" => self.given_sequence(&stream, shard, request)?,
-            "AFTER_SEQUENCE_NUMBER" => self.given_sequence(&stream, shard, request)?.next(),
+            "AT_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?,
+            "AFTER_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?.next(),
             "AT_TIMESTAMP" => {
-                let Some(at) = request.timestamp else {
+                let Some(at) = start.timestamp else {
                     let message = "Must either specify timestamp for AT_TIMESTAMP iterator type.";
                     return Err(ApiError::new(Kind::InvalidArgument, message));
                 };
+                let now_ms = self.endpoint.store.now_ms();
                 if at.0 > now_ms {
                     let message = format!(
                         "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
@@ -130,16 +154,14 @@ impl Call<'_> {
             other => {
                 let rule = "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, \
                             AT_SEQUENCE_NUMBER, TRIM_HORIZON]";
-                return Err(ApiError::constraint(other, "shardIteratorType", rule));
+                return Err(ApiError::constraint(other, start.kind_field, rule));
             }
-        };
-        let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
-        self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
+        })
     }
 
     /// The position of `StartingSequenceNumber`, which must be one of this shard's.
-    fn given_sequence(&self, stream: &Stream, shard: &Shard, request: &GetShardIterator) -> Result<Position, ApiError> {
-        let Some(text) = request.starting_sequence_number.as_deref() else {
+    fn given_sequence(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
+        let Some(text) = start.sequence_number else {
             let message = "Must specify StartingSequenceNumber for AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER.";
             return Err(ApiError::new(Kind::InvalidArgument, message));
         };
@@ -149,8 +171,9 @@ impl Call<'_> {
             .map(|sequence| sequence.position)
             .ok_or_else(|| {
                 let message = format!(
-                    "StartingSequenceNumber {text} used in GetShardIterator on shard {} in stream {} under account {} is \
+                    "StartingSequenceNumber {text} used in {} on shard {} in stream {} under account {} is \
                      invalid because it did not come from this stream.",
+                    self.operation,
                     shard.id(),
                     stream.meta.name,
                     self.endpoint.place.account
