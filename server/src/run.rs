@@ -112,6 +112,10 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tokio::time::sleep(Duration::from_secs(drain_delay)).await;
     stop.cancel();
     let drained = async {
+        // Whoever listens would go on listening.
+        if let Some((endpoint, _)) = &stream {
+            endpoint.end_subscriptions();
+        }
         let _ = serving.await;
         if let Some((endpoint, serving)) = stream {
             let _ = serving.await;

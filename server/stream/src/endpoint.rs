@@ -24,6 +24,7 @@ use crate::{
     root_key::RootKey,
     store::{Refusal, Store, StoreError, Stream},
     sts::token::Tokens,
+    subscriptions::Subscriptions,
 };
 
 /// How often records past retention are removed.
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) gates: ReadGates,
     pub(crate) counters: Counters,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) verifier: Verifier,
     pub(crate) tokens: Tokens,
     pub(crate) seals: Seals,
@@ -94,6 +96,7 @@ impl Endpoint {
             store,
             gates: ReadGates::new(options.strict_reads),
             counters: Counters::default(),
+            subscriptions: Arc::default(),
             verifier: Verifier::new(root.clone(), tokens.clone(), options.region.clone()),
             tokens,
             seals: Seals::new(&root),
@@ -161,15 +164,22 @@ impl Endpoint {
         trim(&self.inner).await
     }
 
-    /// Writes what waits, then refuses every later put with `ServiceUnavailable`. Reads go on.
+    /// Ends every subscription, each with a complete event, and refuses every later one with `ServiceUnavailable`. For
+    /// servers that wait for the answers under way before they end: without it these last for up to five minutes.
+    pub fn end_subscriptions(&self) {
+        self.inner.subscriptions.close();
+    }
+
+    /// Ends the subscriptions, writes what waits, then refuses every later put with `ServiceUnavailable`. Reads go on.
     pub async fn close(&self) {
+        self.end_subscriptions();
         self.inner.store.close().await;
     }
 
     /// The counters as they stand.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.inner.counters.snapshot(self.inner.store.commits())
+        self.inner.counters.snapshot(self.inner.store.commits(), self.inner.subscriptions.active())
     }
 
     fn info(&self, stream: &Stream) -> StreamInfo {

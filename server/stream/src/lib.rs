@@ -23,6 +23,7 @@ mod clock;
 mod crypto;
 mod endpoint;
 mod error;
+mod events;
 mod hash;
 mod http;
 mod intake;
@@ -34,6 +35,7 @@ mod root_key;
 mod sequence;
 mod store;
 mod sts;
+mod subscriptions;
 
 pub use crate::{
     arn::{InvalidStreamName, check_stream_name, partition},

@@ -96,6 +96,25 @@ impl ReadAllowance {
     }
 }
 
+/// What a consumer may be pushed from a shard: 2 MiB a second, of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PushAllowance {
+    bytes: Bucket,
+}
+
+impl PushAllowance {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { bytes: Bucket::full(2.0 * MIB, now) }
+    }
+
+    /// Charges what was pushed, whatever its size; says when it will be paid off.
+    pub(crate) fn charge(&mut self, bytes: usize, now: Instant) -> Instant {
+        self.bytes.refill(now);
+        self.bytes.level -= bytes as f64;
+        self.bytes.ready_at(0.0)
+    }
+}
+
 type Gate = Arc<FairMutex<ReadAllowance>>;
 
 /// The readers' queues, one a shard.

@@ -30,6 +30,14 @@ pub struct Metrics {
     pub reads_delayed: u64,
     /// `GetRecords` calls refused because the shard's read limit was met.
     pub reads_throttled: u64,
+    /// Subscriptions to shards that were begun.
+    pub subscriptions: u64,
+    /// Of these, the ones that go on now: it alone goes down, too.
+    pub subscriptions_active: u64,
+    /// Records pushed to subscribers, for each of them.
+    pub records_pushed: u64,
+    /// Bytes of data pushed.
+    pub bytes_pushed: u64,
     /// Journal syncs; with `records_put`, how well puts are gathered.
     pub commits: u64,
     /// Requests refused, by the name of the error.
@@ -48,6 +56,9 @@ pub(crate) struct Counters {
     pub(crate) bytes_read: AtomicU64,
     pub(crate) reads_delayed: AtomicU64,
     pub(crate) reads_throttled: AtomicU64,
+    pub(crate) subscriptions: AtomicU64,
+    pub(crate) records_pushed: AtomicU64,
+    pub(crate) bytes_pushed: AtomicU64,
     rejected: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -56,7 +67,7 @@ impl Counters {
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }
 
-    pub(crate) fn snapshot(&self, commits: u64) -> Metrics {
+    pub(crate) fn snapshot(&self, commits: u64, subscriptions_active: u64) -> Metrics {
         Metrics {
             requests: self.requests.load(Relaxed),
             records_put: self.records_put.load(Relaxed),
@@ -67,6 +78,10 @@ impl Counters {
             bytes_read: self.bytes_read.load(Relaxed),
             reads_delayed: self.reads_delayed.load(Relaxed),
             reads_throttled: self.reads_throttled.load(Relaxed),
+            subscriptions: self.subscriptions.load(Relaxed),
+            subscriptions_active,
+            records_pushed: self.records_pushed.load(Relaxed),
+            bytes_pushed: self.bytes_pushed.load(Relaxed),
             commits,
             rejected: self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

@@ -36,6 +36,15 @@ impl Position {
     pub(crate) fn next(self) -> Self {
         Self { ms: self.ms, counter: self.counter.saturating_add(1) }
     }
+
+    /// The place right before this one; the first is its own.
+    pub(crate) fn previous(self) -> Self {
+        match (self.counter.checked_sub(1), self.ms.checked_sub(1)) {
+            (Some(counter), _) => Self { ms: self.ms, counter },
+            (None, Some(ms)) => Self { ms, counter: u64::MAX },
+            (None, None) => self,
+        }
+    }
 }
 
 /// The sequence number of a record, or of a shard's beginning or end.
