@@ -24,6 +24,8 @@ mod crypto;
 mod endpoint;
 mod error;
 mod events;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hash;
 mod http;
 mod intake;

@@ -1,0 +1,101 @@
+//! What the fuzz targets in `fuzz/` may reach of the inside; compiled with `--cfg fuzzing` alone, which cargo-fuzz sets.
+//!
+//! A [`Subject`] is an endpoint whose callers need no signature. Once it is [sealed](Subject::seal), it takes no more
+//! writes, so that every input meets the same log and costs no sync.
+
+use axum::body::Bytes;
+use http::Request;
+
+use crate::{
+    Endpoint,
+    auth::{
+        Caller, Door,
+        policy::{Policy, Verdict},
+    },
+    kinesis::{Answer, Call, Format},
+    sequence::SequenceNumber,
+    sts::Sts,
+};
+
+/// How a call is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// In CBOR instead of JSON.
+    pub cbor: bool,
+    /// Through the public door instead of the endpoint's own.
+    pub public: bool,
+}
+
+/// The name and the message of a refusal.
+pub type Refused = (&'static str, String);
+
+/// An endpoint without its outer shell.
+#[derive(Debug)]
+pub struct Subject(Endpoint);
+
+impl Subject {
+    /// Takes an endpoint that was opened as usual.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+
+    /// No more writes from now on: they are refused with `ServiceUnavailable` where they would have been made.
+    pub async fn seal(&self) {
+        self.0.close().await;
+    }
+
+    /// Carries out a Kinesis operation for the root key; an answer that is a stream of events is empty.
+    ///
+    /// # Errors
+    /// As a client would see it.
+    pub async fn kinesis(&self, operation: &str, way: Way, body: &[u8]) -> Result<Vec<u8>, Refused> {
+        let door = if way.public { Door::Public } else { Door::Own };
+        let format = if way.cbor { Format::Cbor } else { Format::Json };
+        let call = Call { endpoint: &self.0.inner, caller: &Caller::Root, door, operation, format };
+        match call.run(body).await {
+            Ok(Answer::Whole(bytes)) => Ok(bytes),
+            Ok(Answer::Events(_)) => Ok(Vec::new()),
+            Err(error) => Err((error.kind.kinesis_name(), error.message)),
+        }
+    }
+
+    /// Carries out an STS action, given as a form, for the root key.
+    ///
+    /// # Errors
+    /// As a client would see it.
+    pub fn sts(&self, form: &[u8]) -> Result<String, Refused> {
+        let inner = &self.0.inner;
+        let sts = Sts { place: &inner.place, tokens: &inner.tokens, now_ms: inner.clock.now_ms() };
+        sts.call(&Caller::Root, form, "fuzz").map_err(|error| (error.kind.sts_name(), error.message))
+    }
+
+    /// Whether the signature of a request is somebody's who may come in here.
+    ///
+    /// # Errors
+    /// As a client would see it.
+    pub async fn verify(&self, request: Request<Vec<u8>>, public: bool) -> Result<(), Refused> {
+        let (parts, body) = request.into_parts();
+        let door = if public { Door::Public } else { Door::Own };
+        let inner = &self.0.inner;
+        let now_ms = inner.clock.now_ms();
+        // The check without the body comes first in a real request, too; what it says admits nobody.
+        let _ = inner.verifier.seems_known(&parts, "kinesis", door, now_ms).await;
+        let caller = inner.verifier.verify(parts, Bytes::from(body), "kinesis", door, now_ms).await;
+        caller.map(drop).map_err(|error| (error.kind.kinesis_name(), error.message))
+    }
+
+    /// Whether a session token opens for this access key.
+    pub fn opens(&self, token: &str, access_key_id: &str) -> bool {
+        self.0.inner.tokens.open(token, access_key_id, self.0.inner.clock.now_ms()).is_ok()
+    }
+}
+
+/// The number of this text, written again.
+pub fn sequence_number(text: &str) -> Option<String> {
+    text.parse::<SequenceNumber>().ok().map(|number| number.to_string())
+}
+
+/// Whether a session policy allows this; `None` where it is not understood.
+pub fn allows(policy: &str, action: &str, resource: &str) -> Option<bool> {
+    Policy::parse(policy).ok().map(|policy| matches!(policy.evaluate(action, resource), Verdict::Allow))
+}
