@@ -95,18 +95,31 @@ pub(crate) fn is_stream_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
+/// The account in `arn`, if it has the form of a stream's ARN of any partition, region and account.
+pub(crate) fn stream_account(arn: &str) -> Option<&str> {
+    let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":kinesis:")?;
+    let (before, name) = rest.split_once(":stream/")?;
+    let (_region, account) = before.rsplit_once(':')?;
+    let sane =
+        partition.starts_with("aws") && is_account(account) && !name.is_empty() && !name.contains(char::is_whitespace);
+    sane.then_some(account)
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The role's name in `arn:…:iam::…:role/path/name`, of any partition and account.
 pub(crate) fn role_name(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let (scheme, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
     let name = resource.strip_prefix("role/")?.rsplit('/').next()?;
-    let account_is_sane = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     (scheme == "arn"
         && partition.starts_with("aws")
         && service == "iam"
         && region.is_empty()
-        && account_is_sane
+        && is_account(account)
         && (1..=64).contains(&name.len())
         && name.bytes().all(is_name_byte))
     .then_some(name)
@@ -183,6 +196,21 @@ mod tests {
             "",
         ] {
             assert_eq!(here.consumer_of(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn an_arn_of_a_stream_tells_its_account_wherever_it_is() {
+        assert_eq!(stream_account("arn:aws-cn:kinesis:cn-north-1:123456789012:stream/a"), Some("123456789012"));
+        for other in [
+            "arn:aws:kinesis:us-east-1:12345:stream/a",
+            "arn:aws:sqs:us-east-1:123456789012:a",
+            "arn:aws:kinesis:us-east-1:123456789012:stream/",
+            "arn:aws:kinesis:us-east-1:123456789012:stream/a b",
+            "a",
+            "",
+        ] {
+            assert_eq!(stream_account(other), None, "{other}");
         }
     }
 

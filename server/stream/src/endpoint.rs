@@ -17,7 +17,7 @@ use crate::{
     error::{OpenError, StreamError},
     http,
     intake::Intake,
-    kinesis::{Seals, check_new_stream},
+    kinesis::{CallLimits, Seals, check_new_stream},
     limits::ReadGates,
     metrics::{Counters, Metrics},
     options::Options,
@@ -55,6 +55,7 @@ pub struct StreamInfo {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) gates: ReadGates,
+    pub(crate) calls: CallLimits,
     pub(crate) counters: Counters,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) verifier: Verifier,
@@ -95,6 +96,7 @@ impl Endpoint {
         let inner = Arc::new(Inner {
             store,
             gates: ReadGates::new(options.strict_reads),
+            calls: CallLimits::new(options.strict_reads),
             counters: Counters::default(),
             subscriptions: Arc::default(),
             verifier: Verifier::new(root.clone(), tokens.clone(), options.region.clone()),

@@ -24,14 +24,14 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 /// A token bucket: `rate` a second, at most one second's worth saved up. May go into debt.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     rate: f64,
     level: f64,
     at: Instant,
 }
 
 impl Bucket {
-    fn full(rate: f64, at: Instant) -> Self {
+    pub(crate) fn full(rate: f64, at: Instant) -> Self {
         Self { rate, level: rate, at }
     }
 
@@ -46,6 +46,24 @@ impl Bucket {
         // A whisker less than wanted is enough: rounding must not cost a reader another turn.
         let lack = wanted - self.level - 1e-9;
         if lack <= 0.0 { self.at } else { self.at + Duration::from_secs_f64(lack / self.rate) }
+    }
+
+    /// Takes one now, to be used from the answered time on; `None`, and nothing taken, where that is later than `patience`
+    /// from now. Whoever asks first comes first.
+    pub(crate) fn reserve(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
+        self.refill(now);
+        let ready = self.ready_at(1.0);
+        if ready > now + patience {
+            return None;
+        }
+        self.level -= 1.0;
+        Some(ready)
+    }
+
+    /// Whether it was not used for so long that it is as good as new.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.level >= self.rate
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     error::{ApiError, Kind},
     metrics::add,
     sequence::Position,
-    store::{Page, Shard, StoredRecord, Stream, shard_id},
+    store::{Page, Shard, StoredRecord, Stream},
 };
 
 const MAX_RECORDS: i64 = 10_000;
@@ -35,12 +35,7 @@ impl Call<'_> {
         let counters = &self.endpoint.counters;
         let Some(mut turn) = self.endpoint.gates.enter(cursor.stream, cursor.shard).await else {
             add(&counters.reads_throttled, 1);
-            let message = format!(
-                "Rate exceeded for shard {} in stream {} under account {}.",
-                shard_id(cursor.shard),
-                stream.meta.name,
-                self.endpoint.place.account
-            );
+            let message = self.rate_exceeded(&stream, cursor.shard);
             return Err(ApiError::new(Kind::ProvisionedThroughputExceeded, message));
         };
         add(&counters.reads_delayed, u64::from(turn.delayed));

@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, Kind},
     root_key::RootKey,
     sequence::{Position, SequenceNumber},
-    store::{Shard, Stream},
+    store::{Shard, Stream, shard_id},
 };
 
 /// How long an iterator or a page token lives, milliseconds.
@@ -109,11 +109,11 @@ impl Cursor {
 }
 
 impl Call<'_> {
-    pub(super) fn get_shard_iterator(&self, request: &GetShardIterator) -> Outcome {
+    pub(super) async fn get_shard_iterator(&self, request: &GetShardIterator) -> Outcome {
         let stream = self.stream(request)?;
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
         let Some(shard) = stream.shard(index) else {
-            return Err(self.no_shard(&stream.meta.name, &crate::store::shard_id(index)));
+            return Err(self.no_shard(&stream.meta.name, &shard_id(index)));
         };
         let start = Start {
             kind: request.shard_iterator_type.as_deref(),
@@ -122,6 +122,7 @@ impl Call<'_> {
             timestamp: request.timestamp,
         };
         let from = self.position(&stream, shard, &start)?;
+        self.turn_on_shard(&stream, index, Kind::ProvisionedThroughputExceeded).await?;
         let now_ms = self.endpoint.store.now_ms();
         let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
         self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
@@ -165,20 +166,24 @@ impl Call<'_> {
             let message = "Must specify StartingSequenceNumber for AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER.";
             return Err(ApiError::new(Kind::InvalidArgument, message));
         };
-        text.parse::<SequenceNumber>()
-            .ok()
-            .filter(|sequence| sequence.shard == shard.index && sequence.shard_created == shard.epoch)
-            .map(|sequence| sequence.position)
-            .ok_or_else(|| {
-                let message = format!(
-                    "StartingSequenceNumber {text} used in {} on shard {} in stream {} under account {} is \
-                     invalid because it did not come from this stream.",
-                    self.operation,
-                    shard.id(),
-                    stream.meta.name,
-                    self.endpoint.place.account
-                );
-                ApiError::new(Kind::InvalidArgument, message)
-            })
+        let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
+        match text.parse::<SequenceNumber>() {
+            Ok(sequence) if sequence.shard == shard.index && sequence.shard_created == shard.epoch => {
+                Ok(sequence.position)
+            }
+            Ok(sequence) if sequence.shard != shard.index => wrong(format!(
+                "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard with {}",
+                shard_id(sequence.shard),
+                shard.id()
+            )),
+            _ => wrong(format!(
+                "StartingSequenceNumber {text} used in {} on shard {} in stream {} under account {} is invalid because it \
+                 did not come from this stream.",
+                self.operation,
+                shard.id(),
+                stream.meta.name,
+                self.endpoint.place.account
+            )),
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Promises: every operation asks first whether the caller may, on the stream that it concerns; limits and messages are
 //! the service's. Operations that are not here are refused by name.
 
+mod calls;
 mod format;
 mod get;
 mod iterator;
@@ -19,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::types::NamesStream;
 use crate::{
-    arn::is_stream_name,
+    arn::{is_stream_name, stream_account},
     auth::{Caller, Door},
     endpoint::Inner,
     error::{ApiError, Kind},
@@ -27,7 +28,7 @@ use crate::{
 };
 
 pub use self::streams::MAX_SHARDS;
-pub(crate) use self::{format::Format, iterator::Seals, streams::check_new_stream};
+pub(crate) use self::{calls::CallLimits, format::Format, iterator::Seals, streams::check_new_stream};
 
 /// What `X-Amz-Target` begins with.
 pub(crate) const TARGET: &str = "Kinesis_20131202.";
@@ -65,15 +66,15 @@ impl Call<'_> {
             "PutRecord" => self.put_record(self.parse(body)?).await,
             "PutRecords" => self.put_records(self.parse(body)?).await,
             "GetRecords" => self.get_records(self.parse(body)?).await,
-            "GetShardIterator" => self.get_shard_iterator(&self.parse(body)?),
-            "ListShards" => self.list_shards(&self.parse(body)?),
+            "GetShardIterator" => self.get_shard_iterator(&self.parse(body)?).await,
+            "ListShards" => self.list_shards(&self.parse(body)?).await,
             _ if self.door == Door::Public => Err(ApiError::new(
                 Kind::AccessDenied,
                 format!("{} is not available here; this origin offers the data plane only.", self.operation),
             )),
             "CreateStream" => self.create_stream(self.parse(body)?).await,
-            "DescribeStream" => self.describe_stream(&self.parse(body)?),
-            "DescribeStreamSummary" => self.describe_stream_summary(&self.parse(body)?),
+            "DescribeStream" => self.describe_stream(&self.parse(body)?).await,
+            "DescribeStreamSummary" => self.describe_stream_summary(&self.parse(body)?).await,
             "SplitShard" => self.split_shard(&self.parse(body)?).await,
             "MergeShards" => self.merge_shards(&self.parse(body)?).await,
             other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),
@@ -112,15 +113,7 @@ impl Call<'_> {
 
     fn name<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let named = request.named();
-        let by_arn = named
-            .arn
-            .map(|arn| {
-                self.endpoint.place.stream_of(arn).ok_or_else(|| {
-                    let message = format!("StreamARN {arn} does not name a stream of this account and region");
-                    ApiError::new(Kind::InvalidArgument, message)
-                })
-            })
-            .transpose()?;
+        let by_arn = named.arn.map(|arn| self.name_of_arn(arn)).transpose()?;
         match (named.name, by_arn) {
             (Some(name), Some(other)) if name != other => {
                 Err(ApiError::new(Kind::InvalidArgument, "StreamARN and StreamName do not name the same stream."))
@@ -129,6 +122,31 @@ impl Call<'_> {
             (None, Some(name)) => Ok(name),
             (None, None) => Err(ApiError::new(Kind::InvalidArgument, "Either StreamName or StreamARN must be given.")),
         }
+    }
+
+    /// The name of the stream with this ARN, if that may be one of ours.
+    fn name_of_arn<'r>(&self, arn: &'r str) -> Result<&'r str, ApiError> {
+        let place = &self.endpoint.place;
+        if let Some(name) = place.stream_of(arn) {
+            return Ok(name);
+        }
+        let Some(account) = stream_account(arn) else {
+            let rule = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
+            return Err(ApiError::constraint(arn, "streamARN", rule));
+        };
+        if account != place.account {
+            // As for every stream of another account that has no policy for us.
+            let message = format!(
+                "User: {} is not authorized to perform: kinesis:{} on resource: {arn} because no resource-based policy \
+                 allows the kinesis:{} action",
+                self.caller.arn(place),
+                self.operation,
+                self.operation
+            );
+            return Err(ApiError::new(Kind::AccessDenied, message));
+        }
+        let message = format!("StreamARN {arn} does not name a stream of this account and region");
+        Err(ApiError::new(Kind::InvalidArgument, message))
     }
 
     /// The index of a shard of `stream`.

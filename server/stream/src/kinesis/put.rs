@@ -114,15 +114,6 @@ impl Call<'_> {
         }
         Ok(outcomes)
     }
-
-    fn rate_exceeded(&self, stream: &Stream, shard: u32) -> String {
-        format!(
-            "Rate exceeded for shard {} in stream {} under account {}.",
-            shard_id(shard),
-            stream.meta.name,
-            self.endpoint.place.account
-        )
-    }
 }
 
 /// A record within its limits, and the size of its data.

@@ -19,6 +19,7 @@ impl Call<'_> {
             let message = format!("NewStartingHashKey {text} is not in the range: [0, 2^128-1].");
             ApiError::new(Kind::InvalidArgument, message)
         })?;
+        self.turn_on(&stream).await?;
         let done = self.endpoint.store.split(name, shard, new_start).await;
         done.map_err(|error| self.store_error(name, error))?;
         Ok(Answer::EMPTY)
@@ -29,6 +30,7 @@ impl Call<'_> {
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_merge.as_deref(), "shardToMerge")?;
         let adjacent = self.shard(&stream, request.adjacent_shard_to_merge.as_deref(), "adjacentShardToMerge")?;
+        self.turn_on(&stream).await?;
         let done = self.endpoint.store.merge(name, shard, adjacent).await;
         done.map_err(|error| self.store_error(name, error))?;
         Ok(Answer::EMPTY)

@@ -3,20 +3,21 @@
 use super::{
     Call, Outcome, in_range,
     iterator::Cursor,
-    types::{HashKeyRange, ListShards, ListShardsAnswer, SequenceNumberRange, ShardFilter, ShardInfo},
+    types::{HashKeyRange, ListShards, ListShardsAnswer, SequenceNumberRange, ShardFilter, ShardInfo, Timestamp},
 };
 use crate::{
     error::{ApiError, Kind},
     sequence::Position,
-    store::{Shard, Stream, shard_id, shard_index},
+    store::{Refusal, Shard, Stream, shard_id, shard_index},
 };
 
 const MAX_RESULTS: i64 = 10_000;
-const DEFAULT_RESULTS: i64 = 1000;
+/// What is answered where nothing else is asked for, and the most.
+const MAX_PAGE: usize = 1000;
 
 impl Call<'_> {
-    pub(super) fn list_shards(&self, request: &ListShards) -> Outcome {
-        let limit = in_range(request.max_results, "maxResults", 1..=MAX_RESULTS, DEFAULT_RESULTS)?;
+    pub(super) async fn list_shards(&self, request: &ListShards) -> Outcome {
+        let limit = in_range(request.max_results, "maxResults", 1..=MAX_RESULTS, MAX_RESULTS)?.min(MAX_PAGE);
         let now_ms = self.endpoint.store.now_ms();
         let (stream, after) = match request.next_token.as_deref() {
             Some(token) => {
@@ -34,7 +35,9 @@ impl Call<'_> {
                 (stream, after)
             }
         };
+        self.check_created(&stream, request.stream_creation_timestamp)?;
         let wanted = filter(request.shard_filter.as_ref(), &stream, now_ms)?;
+        self.turn_on(&stream).await?;
         let mut shards = stream
             .shards
             .iter()
@@ -50,6 +53,14 @@ impl Call<'_> {
             })
         });
         self.answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
+    }
+
+    /// `StreamCreationTimestamp` tells streams that have had the same name apart; to the second, which is what clients print.
+    pub(super) fn check_created(&self, stream: &Stream, given: Option<Timestamp>) -> Result<(), ApiError> {
+        if given.is_none_or(|given| given.0 / 1000 == stream.meta.created_ms / 1000) {
+            return Ok(());
+        }
+        Err(self.refused(&stream.meta.name, Refusal::NoSuchStream))
     }
 
     fn page_cursor(&self, request: &ListShards, token: &str, now_ms: u64) -> Result<Cursor, ApiError> {
@@ -72,7 +83,7 @@ impl Call<'_> {
     }
 }
 
-type ShardTest = Box<dyn Fn(&Shard) -> bool>;
+type ShardTest = Box<dyn Fn(&Shard) -> bool + Send>;
 
 /// Which shards a `ShardFilter` lets through.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html>

@@ -15,6 +15,8 @@ use crate::error::{ApiError, Kind};
 /// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 pub const MAX_SHARDS: u32 = 500;
 
+/// The most streams, or shards, that a page of descriptions holds, whatever was asked for.
+const MAX_PAGE: usize = 100;
 /// Streams are made and changed before the answer goes out: nobody sees another status.
 pub(super) const ACTIVE: &str = "ACTIVE";
 /// Data at rest is as safe as the disk is.
@@ -24,10 +26,12 @@ const NO_ENCRYPTION: &str = "NONE";
 pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, ApiError> {
     check_name(name)?;
     let count = in_range(shards, "shardCount", 1..=i64::MAX, 1)?;
-    u32::try_from(count).ok().filter(|count| *count <= MAX_SHARDS).ok_or_else(|| {
-        let message = format!("A stream of {count} shards would exceed the limit of {MAX_SHARDS} shards.");
-        ApiError::new(Kind::LimitExceeded, message)
-    })
+    u32::try_from(count).ok().filter(|count| *count <= MAX_SHARDS).ok_or_else(|| too_many_shards(count))
+}
+
+pub(super) fn too_many_shards(count: usize) -> ApiError {
+    let message = format!("A stream of {count} shards would exceed the limit of {MAX_SHARDS} shards.");
+    ApiError::new(Kind::LimitExceeded, message)
 }
 
 impl Call<'_> {
@@ -44,12 +48,14 @@ impl Call<'_> {
             return Err(ApiError::new(Kind::InvalidArgument, "ShardCount is required for a provisioned stream."));
         }
         let shards = check_new_stream(&name, request.shard_count)?;
+        self.turn().await?;
         self.endpoint.store.create(&name, shards).await.map_err(|error| self.store_error(&name, error))?;
         Ok(Answer::EMPTY)
     }
 
-    pub(super) fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {
+    pub(super) async fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {
         let stream = self.stream_for_root(request)?;
+        self.turn_on(&stream).await?;
         self.answer(&SummaryAnswer {
             stream_description_summary: Summary {
                 stream_name: &stream.meta.name,
@@ -66,9 +72,10 @@ impl Call<'_> {
         })
     }
 
-    pub(super) fn describe_stream(&self, request: &DescribeStream) -> Outcome {
+    pub(super) async fn describe_stream(&self, request: &DescribeStream) -> Outcome {
         let stream = self.stream_for_root(request)?;
-        let limit = in_range(request.limit, "limit", 1..=10_000, 100)?;
+        let limit = in_range(request.limit, "limit", 1..=10_000, 100)?.min(MAX_PAGE);
+        self.turn_on(&stream).await?;
         let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;
         let mut shards = stream.shards.iter().filter(|shard| after.is_none_or(|after| shard.index > after)).peekable();
         let page = shards.by_ref().take(limit).map(describe).collect();

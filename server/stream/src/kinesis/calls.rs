@@ -1,0 +1,224 @@
+//! How often each operation may be called, as the real service limits it.
+//!
+//! A call over the limit waits for its turn for up to [`PATIENCE`], in order of arrival, and is refused after that; a strict
+//! endpoint refuses at once. Counted from when the endpoint was opened; nothing is kept on disk. Calls that are refused for
+//! another reason before it is their turn cost nothing. Records and reads have limits of their own, by volume.
+//! <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html> and the pages of the operations.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Call;
+use crate::{
+    error::{ApiError, Kind},
+    limits::{Bucket, PATIENCE},
+    store::{Stream, shard_id},
+};
+
+/// What calls are counted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// The endpoint.
+    Account,
+    Stream,
+    Shard,
+}
+
+/// Calls a second, and over what.
+const LIMITS: [(&str, f64, Over); 17] = [
+    ("CreateStream", 5.0, Over::Account),
+    ("DecreaseStreamRetentionPeriod", 5.0, Over::Stream),
+    ("DeleteStream", 5.0, Over::Account),
+    ("DeregisterStreamConsumer", 5.0, Over::Stream),
+    ("DescribeStream", 10.0, Over::Account),
+    ("DescribeStreamConsumer", 20.0, Over::Stream),
+    ("DescribeStreamSummary", 20.0, Over::Account),
+    ("GetShardIterator", 5.0, Over::Shard),
+    ("IncreaseStreamRetentionPeriod", 5.0, Over::Stream),
+    ("ListShards", 1000.0, Over::Stream),
+    ("ListStreamConsumers", 5.0, Over::Stream),
+    ("ListStreams", 5.0, Over::Account),
+    ("MergeShards", 5.0, Over::Account),
+    ("RegisterStreamConsumer", 5.0, Over::Account),
+    ("SplitShard", 5.0, Over::Account),
+    // A consumer and a shard in the service; its one subscription a shard makes that the tighter limit.
+    ("SubscribeToShard", 5.0, Over::Shard),
+    ("UpdateShardCount", 10.0, Over::Account),
+];
+
+/// How often a stream may be scaled in [`DAY_MS`], where the endpoint is strict.
+const SCALINGS: usize = 10;
+const DAY_MS: u64 = 24 * 3_600_000;
+/// Idle buckets are forgotten beyond so many.
+const MANY: usize = 1024;
+
+/// A bucket's operation, stream and shard.
+type Key = (&'static str, Option<u64>, Option<u32>);
+
+/// The allowances of all operations.
+#[derive(Debug)]
+pub(crate) struct CallLimits {
+    strict: bool,
+    buckets: Mutex<HashMap<Key, Bucket>>,
+    /// When each stream was scaled, milliseconds.
+    scalings: Mutex<HashMap<u64, Vec<u64>>>,
+}
+
+impl CallLimits {
+    pub(crate) fn new(strict: bool) -> Self {
+        Self { strict, buckets: Mutex::default(), scalings: Mutex::default() }
+    }
+
+    /// Waits for the turn of a call; `false`: it would come too late.
+    async fn turn(&self, operation: &str, stream: Option<u64>, shard: Option<u32>) -> bool {
+        let Some(&(operation, rate, over)) = LIMITS.iter().find(|(name, ..)| *name == operation) else { return true };
+        let key = match over {
+            Over::Account => (operation, None, None),
+            Over::Stream => (operation, stream, None),
+            Over::Shard => (operation, stream, shard),
+        };
+        let now = Instant::now();
+        let patience = if self.strict { Duration::ZERO } else { PATIENCE };
+        let ready = {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            if buckets.len() >= MANY {
+                buckets.retain(|_, bucket| !bucket.is_full(now));
+            }
+            buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).reserve(now, patience)
+        };
+        let Some(ready) = ready else { return false };
+        sleep_until(ready).await;
+        true
+    }
+
+    /// Counts a scaling of a stream; `false`: it was scaled too often within a day. A day's limit is a nuisance where streams
+    /// are made to be tried out: it holds where the endpoint is strict.
+    fn scale(&self, stream: u64, now_ms: u64) -> bool {
+        if !self.strict {
+            return true;
+        }
+        let mut scalings = self.scalings.lock().unwrap_or_else(PoisonError::into_inner);
+        scalings.retain(|_, times| {
+            times.retain(|time| now_ms.saturating_sub(*time) < DAY_MS);
+            !times.is_empty()
+        });
+        let times = scalings.entry(stream).or_default();
+        let allowed = times.len() < SCALINGS;
+        if allowed {
+            times.push(now_ms);
+        }
+        allowed
+    }
+}
+
+impl Call<'_> {
+    /// Waits for this call's turn among those that count over the whole endpoint.
+    pub(super) async fn turn(&self) -> Result<(), ApiError> {
+        let account = &self.endpoint.place.account;
+        let over = || ApiError::new(Kind::LimitExceeded, format!("Rate exceeded for account {account}."));
+        self.endpoint.calls.turn(self.operation, None, None).await.then_some(()).ok_or_else(over)
+    }
+
+    /// Waits for this call's turn, whether it counts over the endpoint or over `stream`.
+    pub(super) async fn turn_on(&self, stream: &Stream) -> Result<(), ApiError> {
+        let over = || {
+            let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
+            ApiError::new(Kind::LimitExceeded, format!("Rate exceeded for stream {name} under account {account}."))
+        };
+        self.endpoint.calls.turn(self.operation, Some(stream.meta.id), None).await.then_some(()).ok_or_else(over)
+    }
+
+    /// Waits for this call's turn among those that count over `shard` of `stream`.
+    pub(super) async fn turn_on_shard(&self, stream: &Stream, shard: u32, kind: Kind) -> Result<(), ApiError> {
+        let over = || ApiError::new(kind, self.rate_exceeded(stream, shard));
+        self.endpoint.calls.turn(self.operation, Some(stream.meta.id), Some(shard)).await.then_some(()).ok_or_else(over)
+    }
+
+    /// What a call over the limit of a shard is told.
+    pub(super) fn rate_exceeded(&self, stream: &Stream, shard: u32) -> String {
+        let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
+        format!("Rate exceeded for shard {} in stream {name} under account {account}.", shard_id(shard))
+    }
+
+    /// Counts a scaling of `stream` among those of the day.
+    pub(super) fn count_scaling(&self, stream: &Stream) -> Result<(), ApiError> {
+        if self.endpoint.calls.scale(stream.meta.id, self.endpoint.store.now_ms()) {
+            return Ok(());
+        }
+        let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
+        let message = format!(
+            "Stream {name} under account {account} was scaled {SCALINGS} times within 24 hours, the most that a stream may be."
+        );
+        Err(ApiError::new(Kind::LimitExceeded, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_over_the_limit_waits_its_turn_and_is_refused_after_a_second() {
+        let calls = std::sync::Arc::new(CallLimits::new(false));
+        let started = Instant::now();
+        for _ in 0..10 {
+            assert!(calls.turn("CreateStream", Some(1), None).await);
+        }
+        assert!(started.elapsed() >= Duration::from_millis(999), "five at once, five within the second");
+
+        // Twelve at once: five of another second wait, the others would wait for longer than that.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let mut asks = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            let calls = std::sync::Arc::clone(&calls);
+            asks.spawn(async move { calls.turn("CreateStream", Some(2), None).await });
+        }
+        let admitted = asks.join_all().await.into_iter().filter(|admitted| *admitted).count();
+        assert_eq!(admitted, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_strict_endpoint_refuses_at_once() {
+        let calls = CallLimits::new(true);
+        let started = Instant::now();
+        for _ in 0..5 {
+            assert!(calls.turn("GetShardIterator", Some(1), Some(0)).await);
+        }
+        assert!(!calls.turn("GetShardIterator", Some(1), Some(0)).await);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert!(calls.turn("GetShardIterator", Some(1), Some(1)).await, "another shard has its own limit");
+        assert!(calls.turn("GetShardIterator", Some(2), Some(0)).await, "another stream has its own limit");
+        for _ in 0..5 {
+            assert!(calls.turn("CreateStream", None, None).await);
+        }
+        assert!(!calls.turn("CreateStream", Some(7), None).await, "the account has one limit");
+        assert!(calls.turn("PutRecord", Some(1), None).await, "records are limited by volume");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_allowances_are_forgotten() {
+        let calls = CallLimits::new(false);
+        for stream in 0..3000 {
+            assert!(calls.turn("ListShards", Some(stream), None).await);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(calls.buckets.lock().unwrap_or_else(PoisonError::into_inner).len() <= MANY);
+    }
+
+    #[test]
+    fn a_stream_is_scaled_ten_times_a_day_where_it_is_strict() {
+        let (strict, lenient) = (CallLimits::new(true), CallLimits::new(false));
+        for hour in 0..10 {
+            assert!(strict.scale(1, hour * 3_600_000));
+        }
+        assert!(!strict.scale(1, DAY_MS - 1));
+        assert!(strict.scale(2, DAY_MS - 1));
+        assert!(strict.scale(1, DAY_MS));
+        assert!((0..100).all(|_| lenient.scale(1, 0)));
+    }
+}
