@@ -6,12 +6,14 @@
 //! | `shards` | stream id, index | JSON |
 //! | `records` | stream id, shard index, arrival ms, counter | version, key length, partition key, data |
 //! | `state` | `high` | arrival ms, counter: the last that were given out |
+//! | `state` | `deleted`, stream id | nothing: a stream that is gone, whose records may still be there |
 //!
 //! A stream's id is made at its creation and never used again: a stream of the same name made later shares nothing with it.
 
 use crate::sequence::Position;
 
 pub(super) const HIGH: &str = "high";
+pub(super) const DELETED: &str = "deleted";
 
 /// The layout of a record's value; a reader refuses what it does not know.
 const RECORD_VERSION: u8 = 1;
@@ -28,6 +30,21 @@ pub(super) fn record(stream: u64, shard_index: u32, position: Position) -> [u8; 
     key[..12].copy_from_slice(&shard(stream, shard_index));
     key[12..].copy_from_slice(&encode(position));
     key
+}
+
+/// The keys of all records that a stream can have.
+pub(super) fn records_of(stream: u64) -> std::ops::Range<[u8; 28]> {
+    record(stream, 0, Position::START)..record(stream.saturating_add(1), 0, Position::START)
+}
+
+/// What says that a stream was deleted.
+pub(super) fn deleted(stream: u64) -> Vec<u8> {
+    [DELETED.as_bytes(), &stream.to_be_bytes()].concat()
+}
+
+/// The id in a key of [`deleted`].
+pub(super) fn deleted_stream(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(DELETED.as_bytes())?.try_into().ok()?))
 }
 
 /// The position in a record's key.

@@ -3,9 +3,11 @@
 //! Promises: what was acknowledged is on disk; records of a shard come in the order of their sequence numbers; a read
 //! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
 
+mod change;
 mod keys;
 mod model;
 mod reshard;
+mod watch;
 mod writer;
 
 use std::{
@@ -22,11 +24,13 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
-    model::StreamMeta,
+    change::Change,
+    model::StreamEntry,
+    watch::Watches,
     writer::{Command, Writer},
 };
 pub(crate) use self::{
-    model::{Shard, Stream, shard_id, shard_index},
+    model::{Consumer, MAX_CONSUMERS, Shard, Stream, shard_id, shard_index},
     writer::{NewRecord, Put},
 };
 use crate::{clock::Clock, kinesis::MAX_SHARDS, sequence::Position};
@@ -70,6 +74,12 @@ pub(crate) enum Refusal {
     NotAdjacent { index: u32, adjacent: u32 },
     #[error("the stream has {MAX_SHARDS} open shards already")]
     TooManyShards,
+    #[error("the consumer exists")]
+    ConsumerExists,
+    #[error("the stream has {MAX_CONSUMERS} consumers already")]
+    TooManyConsumers,
+    #[error("there is no such consumer")]
+    NoSuchConsumer,
     #[error("the hash key is not inside {start}..{end}")]
     HashKeyOutside { start: u128, end: u128 },
 }
@@ -125,6 +135,7 @@ pub(crate) struct Store {
     keyspaces: Keyspaces,
     shared: Arc<RwLock<Shared>>,
     commits: Arc<AtomicU64>,
+    watches: Arc<Watches>,
     commands: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
     clock: Arc<dyn Clock>,
@@ -143,14 +154,19 @@ impl Store {
             db,
         };
         let shared = Arc::new(RwLock::new(keyspaces.recover()?));
-        let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer::new(keyspaces.clone(), Arc::clone(&clock), Arc::clone(&shared), Arc::clone(&commits));
+        let (commits, watches) = (Arc::new(AtomicU64::new(0)), Arc::new(Watches::default()));
+        let outside = writer::Outside {
+            shared: Arc::clone(&shared),
+            commits: Arc::clone(&commits),
+            watches: Arc::clone(&watches),
+        };
+        let writer = Writer::new(keyspaces.clone(), Arc::clone(&clock), outside);
         let (commands, inbox) = mpsc::channel(INBOX);
         let writer = thread::Builder::new()
             .name("stream-writer".to_owned())
             .spawn(move || writer.run(inbox))
             .map_err(StoreError::engine)?;
-        Ok(Self { keyspaces, shared, commits, commands, writer: Mutex::new(Some(writer)), clock })
+        Ok(Self { keyspaces, shared, commits, watches, commands, writer: Mutex::new(Some(writer)), clock })
     }
 
     /// Now, never earlier than the last arrival.
@@ -177,6 +193,16 @@ impl Store {
         self.shared().streams.values().find(|stream| stream.meta.id == id).cloned()
     }
 
+    /// By name, ascending.
+    pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
+        self.shared().streams.values().cloned().collect()
+    }
+
+    /// Changes after every commit that touched the shard: records, its end, what its stream is, the stream's deletion.
+    pub(crate) fn watch(&self, stream: u64, shard: u32) -> tokio::sync::watch::Receiver<u64> {
+        self.watches.watch((stream, shard))
+    }
+
     /// Appends records; answers when they are on disk.
     pub(crate) async fn put(&self, stream: Arc<str>, records: Vec<NewRecord>) -> Result<Vec<Put>, StoreError> {
         self.ask(|answer| Command::Put { stream, records, answer }).await
@@ -192,6 +218,35 @@ impl Store {
 
     pub(crate) async fn merge(&self, stream: &str, shard: u32, adjacent: u32) -> Result<(), StoreError> {
         self.ask(|answer| Command::Merge { stream: stream.into(), shard, adjacent, answer }).await
+    }
+
+    /// Deletes a stream: gone at once for everybody; its records are removed by the next [`Store::trim`], also after a crash.
+    pub(crate) async fn delete(&self, stream: &str) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Delete { stream: stream.into(), answer }).await
+    }
+
+    /// How long the records of a stream are kept, hours.
+    pub(crate) async fn set_retention(&self, stream: &str, hours: u32) -> Result<(), StoreError> {
+        self.change(stream, Change::Retention(hours)).await.map(drop)
+    }
+
+    /// Splits and merges until the stream has so many open shards of equal ranges.
+    pub(crate) async fn resize(&self, stream: &str, shards: u32) -> Result<(), StoreError> {
+        self.change(stream, Change::Resize(shards)).await.map(drop)
+    }
+
+    pub(crate) async fn register_consumer(&self, stream: &str, name: &str) -> Result<Consumer, StoreError> {
+        let stream = self.change(stream, Change::Register(name.into())).await?;
+        stream.consumer(name).cloned().ok_or(StoreError::Refused(Refusal::NoSuchConsumer))
+    }
+
+    pub(crate) async fn deregister_consumer(&self, stream: &str, name: &str) -> Result<(), StoreError> {
+        self.change(stream, Change::Deregister(name.into())).await.map(drop)
+    }
+
+    /// The stream as it is then.
+    async fn change(&self, stream: &str, change: Change) -> Result<Arc<Stream>, StoreError> {
+        self.ask(|answer| Command::Change { stream: stream.into(), change, answer }).await
     }
 
     /// Forgets the shards that a [`Store::trim`] left empty. It alone knows which: by a clock that has moved on meanwhile
@@ -251,7 +306,7 @@ impl Store {
         Ok(page)
     }
 
-    /// Removes records past retention. Blocks.
+    /// Removes records past retention, and those of deleted streams. Blocks.
     pub(crate) fn trim(&self) -> Result<Trimmed, StoreError> {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let streams: Vec<_> = self.shared().streams.values().cloned().collect();
@@ -259,17 +314,26 @@ impl Store {
         for stream in streams {
             let horizon = stream.horizon(now_ms);
             for shard in &stream.shards {
-                trimmed.records += self.trim_shard(stream.meta.id, shard.index, Position::at(horizon))?;
+                let id = stream.meta.id;
+                let (start, end) = (Position::START, Position::at(horizon));
+                let past = keys::record(id, shard.index, start)..keys::record(id, shard.index, end);
+                trimmed.records += self.remove_records(past)?;
                 if shard.closed.is_some_and(|closed| closed.ms < horizon) {
                     trimmed.empty.push((Arc::clone(&stream.meta.name), shard.index));
                 }
             }
         }
+        for entry in self.keyspaces.state.prefix(keys::DELETED) {
+            let key = entry.key().map_err(StoreError::engine)?;
+            let Some(id) = keys::deleted_stream(&key) else { continue };
+            trimmed.records += self.remove_records(keys::records_of(id))?;
+            // Lost in a crash, it is only looked for again what is not there.
+            self.keyspaces.state.remove(key).map_err(StoreError::engine)?;
+        }
         Ok(trimmed)
     }
 
-    fn trim_shard(&self, stream: u64, shard: u32, horizon: Position) -> Result<u64, StoreError> {
-        let range = keys::record(stream, shard, Position::START)..keys::record(stream, shard, horizon);
+    fn remove_records(&self, range: std::ops::Range<[u8; 28]>) -> Result<u64, StoreError> {
         let mut past = self.keyspaces.records.range(range);
         let mut removed = 0;
         loop {
@@ -316,10 +380,10 @@ impl Keyspaces {
         }
         let mut streams = BTreeMap::new();
         for entry in self.streams.iter() {
-            let meta: StreamMeta =
+            let StreamEntry { meta, consumers } =
                 serde_json::from_slice(&entry.value().map_err(StoreError::engine)?).map_err(StoreError::engine)?;
             let shards = shards.remove(&meta.id).unwrap_or_default();
-            streams.insert(Arc::clone(&meta.name), Arc::new(Stream { meta, shards }));
+            streams.insert(Arc::clone(&meta.name), Arc::new(Stream { meta, shards, consumers }));
         }
         let high = self
             .state

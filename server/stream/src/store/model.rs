@@ -15,9 +15,32 @@ pub(crate) struct Stream {
     pub(crate) meta: StreamMeta,
     /// By index, ascending; closed ones included until their records are past retention.
     pub(crate) shards: Vec<Shard>,
+    /// By name.
+    pub(crate) consumers: Vec<Consumer>,
 }
 
-/// What the keyspace `streams` holds.
+/// The most consumers that a stream may have.
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html>
+pub(crate) const MAX_CONSUMERS: usize = 20;
+
+/// Somebody who is registered to be pushed what comes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Consumer {
+    pub(crate) name: Arc<str>,
+    /// When it was registered; its second is never used again under this name.
+    pub(crate) created_ms: u64,
+}
+
+/// What the keyspace `streams` holds. Directories of before there were consumers have none.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StreamEntry {
+    #[serde(flatten)]
+    pub(super) meta: StreamMeta,
+    #[serde(default)]
+    pub(super) consumers: Vec<Consumer>,
+}
+
+/// What there is to know about a stream itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StreamMeta {
     pub(crate) id: u64,
@@ -26,6 +49,9 @@ pub(crate) struct StreamMeta {
     pub(crate) retention_hours: u32,
     /// Never used before, also when the last shards are forgotten.
     pub(crate) next_shard: u32,
+    /// The latest second in which a consumer was registered that is not any more.
+    #[serde(default)]
+    pub(crate) last_deregistered_s: u64,
 }
 
 /// What the keyspace `shards` holds.
@@ -88,6 +114,10 @@ impl Stream {
 
     pub(crate) fn shard_mut(&mut self, index: u32) -> Option<&mut Shard> {
         self.shards.binary_search_by_key(&index, |shard| shard.index).ok().and_then(|at| self.shards.get_mut(at))
+    }
+
+    pub(crate) fn consumer(&self, name: &str) -> Option<&Consumer> {
+        self.consumers.binary_search_by(|known| (*known.name).cmp(name)).ok().and_then(|at| self.consumers.get(at))
     }
 
     /// The open shard that takes `hash_key`. The open ones cover every key.

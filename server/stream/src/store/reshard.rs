@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{hash::uniform_ranges, kinesis::MAX_SHARDS, sequence::Position};
 
+/// Keys that make no difference to whether ranges are equal: of 2^128.
+const NEAR: u128 = 1 << 32;
+
 /// A new stream with `count` shards of equal size.
 pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
     let shards = uniform_ranges(count)
@@ -23,9 +26,15 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
             closed: None,
         })
         .collect();
-    let meta =
-        StreamMeta { id, name: name.into(), created_ms: now_ms, retention_hours: RETENTION_HOURS, next_shard: count };
-    Stream { meta, shards }
+    let meta = StreamMeta {
+        id,
+        name: name.into(),
+        created_ms: now_ms,
+        retention_hours: RETENTION_HOURS,
+        next_shard: count,
+        last_deregistered_s: 0,
+    };
+    Stream { meta, shards, consumers: Vec::new() }
 }
 
 /// Closes `index` at `end` and opens two children; the second begins at `new_start`.
@@ -38,10 +47,14 @@ pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: Posit
     if stream.open_shards() >= MAX_SHARDS as usize {
         return Err(Refusal::TooManyShards);
     }
-    close(stream, index, end);
-    open(stream, parent.start, new_start - 1, &[&parent], end.ms);
-    open(stream, new_start, parent.end, &[&parent], end.ms);
+    divide(stream, &parent, new_start, end);
     Ok(())
+}
+
+fn divide(stream: &mut Stream, parent: &Shard, new_start: u128, end: Position) {
+    close(stream, parent.index, end);
+    open(stream, parent.start, new_start - 1, &[parent], end.ms);
+    open(stream, new_start, parent.end, &[parent], end.ms);
 }
 
 /// Closes two neighbours at `ends` and opens one child over both.
@@ -56,6 +69,36 @@ pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [Posit
     close(stream, adjacent, ends[1]);
     open(stream, low.start, high.end, &[&one, &other], ends[1].ms);
     Ok(())
+}
+
+/// Splits and merges neighbours until `count` open shards have the ranges that a new stream's would have, give or take
+/// [`NEAR`] keys: a third of a half ends not quite where a sixth does, and nobody shall split and merge for that.
+pub(super) fn resize(stream: &mut Stream, count: u32, advance: &mut impl FnMut() -> Position) -> Result<(), Refusal> {
+    let mut start = 0;
+    for (_, end) in uniform_ranges(count) {
+        while let Some(shard) = open_from(stream, start) {
+            if shard.end.abs_diff(end) < NEAR {
+                start = shard.end.wrapping_add(1);
+                break;
+            }
+            if shard.end > end {
+                divide(stream, &shard, end + 1, advance());
+                continue;
+            }
+            let Some(next) = open_from(stream, shard.end + 1) else { break };
+            if next.end > end && next.end - end >= NEAR {
+                divide(stream, &next, end + 1, advance());
+            } else {
+                merge(stream, shard.index, next.index, [advance(), advance()])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The open shard that begins with the key `start`.
+fn open_from(stream: &Stream, start: u128) -> Option<Shard> {
+    stream.shards.iter().find(|shard| shard.is_open() && shard.start == start).cloned()
 }
 
 fn open_shard(stream: &Stream, index: u32) -> Result<&Shard, Refusal> {
@@ -110,7 +153,47 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn a_stream_of_twice_the_shards_is_all_splits_and_one_of_half_all_merges() -> Result<(), Refusal> {
+        let mut at = Position::at(1_732_000_000_000);
+        let mut stream = create(1, "s", 3, at.ms);
+        let mut advance = || {
+            at = at.next();
+            at
+        };
+        resize(&mut stream, 6, &mut advance)?;
+        assert_eq!((stream.open_shards(), stream.shards.len()), (6, 3 + 6));
+        resize(&mut stream, 3, &mut advance)?;
+        assert_eq!((stream.open_shards(), stream.shards.len()), (3, 3 + 6 + 3));
+        // With the most there may be, a merge may need a split first.
+        let mut stream = create(1, "s", MAX_SHARDS, 1_732_000_000_000);
+        resize(&mut stream, MAX_SHARDS - 1, &mut advance)?;
+        assert_eq!(stream.open_shards(), MAX_SHARDS as usize - 1);
+        Ok(())
+    }
+
     proptest! {
+        #[test]
+        fn a_resized_stream_has_the_ranges_of_a_new_one(counts in proptest::collection::vec(1_u32..40, 1..6)) {
+            let mut at = Position::at(1_732_000_000_000);
+            let mut stream = create(1, "s", 3, at.ms);
+            for count in counts {
+                let resized = resize(&mut stream, count, &mut || {
+                    at = at.next();
+                    at
+                });
+                prop_assert_eq!(resized, Ok(()));
+                let mut open: Vec<_> = stream.shards.iter().filter(|shard| shard.is_open()).collect();
+                open.sort_by_key(|shard| shard.start);
+                let ranges: Vec<_> = open.iter().map(|shard| (shard.start, shard.end)).collect();
+                prop_assert!(covers_every_key_once(&stream));
+                prop_assert_eq!(ranges.len(), count as usize);
+                for ((start, end), (new_start, new_end)) in ranges.into_iter().zip(uniform_ranges(count)) {
+                    prop_assert!(start.abs_diff(new_start) < NEAR && end.abs_diff(new_end) < NEAR);
+                }
+            }
+        }
+
         #[test]
         fn open_shards_cover_every_hash_key_whatever_is_split_and_merged(
             count in 1_u32..6,

@@ -6,7 +6,7 @@
 //! records.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,7 +19,14 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Keyspaces, Refusal, Shared, StoreError, keys, model::Stream, reshard};
+use super::{
+    Keyspaces, Refusal, Shared, StoreError,
+    change::Change,
+    keys,
+    model::{Stream, StreamEntry},
+    reshard,
+    watch::{ShardKey, Watches},
+};
 use crate::{
     clock::Clock,
     limits::WriteAllowance,
@@ -82,6 +89,15 @@ pub(super) enum Command {
         adjacent: u32,
         answer: Answer<()>,
     },
+    Change {
+        stream: Arc<str>,
+        change: Change,
+        answer: Answer<Arc<Stream>>,
+    },
+    Delete {
+        stream: Arc<str>,
+        answer: Answer<()>,
+    },
     /// Drop closed shards that have no records any more.
     Forget {
         empty: Vec<(Arc<str>, u32)>,
@@ -99,14 +115,22 @@ struct Group {
     batch: OwnedWriteBatch,
     bytes: usize,
     answers: Vec<OnCommit>,
+    /// The shards in which something happens.
+    touched: HashSet<ShardKey>,
     now: Instant,
+}
+
+/// What the writer shares with everybody else.
+pub(super) struct Outside {
+    pub(super) shared: Arc<RwLock<Shared>>,
+    pub(super) commits: Arc<AtomicU64>,
+    pub(super) watches: Arc<Watches>,
 }
 
 pub(super) struct Writer {
     keyspaces: Keyspaces,
     clock: Arc<dyn Clock>,
-    shared: Arc<RwLock<Shared>>,
-    commits: Arc<AtomicU64>,
+    outside: Outside,
     /// As `shared` will be when the group at hand is on disk.
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
     high: Position,
@@ -114,17 +138,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        keyspaces: Keyspaces,
-        clock: Arc<dyn Clock>,
-        shared: Arc<RwLock<Shared>>,
-        commits: Arc<AtomicU64>,
-    ) -> Self {
+    pub(super) fn new(keyspaces: Keyspaces, clock: Arc<dyn Clock>, outside: Outside) -> Self {
         let (streams, high) = {
-            let shared = shared.read().unwrap_or_else(PoisonError::into_inner);
+            let shared = outside.shared.read().unwrap_or_else(PoisonError::into_inner);
             (shared.streams.clone(), shared.high)
         };
-        Self { keyspaces, clock, shared, commits, streams, high, allowances: HashMap::new() }
+        Self { keyspaces, clock, outside, streams, high, allowances: HashMap::new() }
     }
 
     /// Works until it is told to close or nobody can ask any more.
@@ -134,6 +153,7 @@ impl Writer {
                 batch: self.keyspaces.db.batch().durability(Some(PersistMode::SyncAll)),
                 bytes: 0,
                 answers: Vec::new(),
+                touched: HashSet::new(),
                 now: Instant::now(),
             };
             let mut next = Some(first);
@@ -179,6 +199,18 @@ impl Writer {
                 let result = self.change(&stream, group, |stream| reshard::merge(stream, shard, adjacent, ends));
                 group.answer(answer, result);
             }
+            Command::Change { stream, change, answer } => {
+                let result = self.stream(&stream).and_then(|known| {
+                    let mut changed = Stream::clone(&known);
+                    change.apply(&mut changed, &mut || self.advance()).map_err(StoreError::Refused)?;
+                    self.save(changed, group)
+                });
+                group.answer(answer, result);
+            }
+            Command::Delete { stream, answer } => {
+                let result = self.delete(&stream, group);
+                group.answer(answer, result);
+            }
             Command::Forget { empty, answer } => {
                 let result = self.forget(&empty, group);
                 group.answer(answer, result);
@@ -210,6 +242,7 @@ impl Writer {
             outcomes.push(if allowance.take(record.size, group.now) {
                 let position = self.advance();
                 group.bytes += record.value.len();
+                group.touched.insert((id, shard.index));
                 let key = keys::record(id, shard.index, position);
                 group.batch.insert(&self.keyspaces.records, key, record.value);
                 Put::Written(shard.sequence(position))
@@ -242,8 +275,10 @@ impl Writer {
 
     fn save(&mut self, stream: Stream, group: &mut Group) -> Result<Arc<Stream>, StoreError> {
         let known = self.streams.get(&stream.meta.name);
-        let meta = serde_json::to_vec(&stream.meta).map_err(StoreError::engine)?;
-        group.batch.insert(&self.keyspaces.streams, &*stream.meta.name, meta);
+        let entry = StreamEntry { meta: stream.meta.clone(), consumers: stream.consumers.clone() };
+        let entry = serde_json::to_vec(&entry).map_err(StoreError::engine)?;
+        group.batch.insert(&self.keyspaces.streams, &*stream.meta.name, entry);
+        group.touched.extend(stream.shards.iter().map(|shard| (stream.meta.id, shard.index)));
         for shard in &stream.shards {
             let before = known.and_then(|known| known.shard(shard.index));
             if before.is_none_or(|before| before.is_open() != shard.is_open()) {
@@ -256,6 +291,20 @@ impl Writer {
         Ok(stream)
     }
 
+    fn delete(&mut self, name: &str, group: &mut Group) -> Result<(), StoreError> {
+        let stream = self.stream(name)?;
+        let id = stream.meta.id;
+        group.batch.remove(&self.keyspaces.streams, name);
+        for shard in &stream.shards {
+            group.batch.remove(&self.keyspaces.shards, keys::shard(id, shard.index));
+            group.touched.insert((id, shard.index));
+            self.allowances.remove(&(id, shard.index));
+        }
+        group.batch.insert(&self.keyspaces.state, keys::deleted(id), []);
+        self.streams.remove(name);
+        Ok(())
+    }
+
     fn forget(&mut self, empty: &[(Arc<str>, u32)], group: &mut Group) -> Result<(), StoreError> {
         for (name, index) in empty {
             let mut stream = Stream::clone(&*self.stream(name)?);
@@ -265,6 +314,7 @@ impl Writer {
             if stream.shards.len() < before {
                 group.batch.remove(&self.keyspaces.shards, keys::shard(stream.meta.id, *index));
                 self.allowances.remove(&(stream.meta.id, *index));
+                group.touched.insert((stream.meta.id, *index));
                 self.save(stream, group)?;
             }
         }
@@ -278,10 +328,10 @@ impl Writer {
             return;
         }
         group.batch.insert(&self.keyspaces.state, keys::HIGH, keys::encode(self.high));
-        self.commits.fetch_add(1, Relaxed);
+        self.outside.commits.fetch_add(1, Relaxed);
         let result = group.batch.commit().map_err(StoreError::engine);
         {
-            let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+            let mut shared = self.outside.shared.write().unwrap_or_else(PoisonError::into_inner);
             if result.is_ok() {
                 shared.streams = self.streams.clone();
                 shared.high = self.high;
@@ -290,6 +340,7 @@ impl Writer {
                 self.streams = shared.streams.clone();
             }
         }
+        self.outside.watches.touched(&group.touched);
         for answer in group.answers {
             answer(result.clone());
         }

@@ -1,0 +1,131 @@
+//! What can be changed about a stream that exists, besides a single split or merge.
+
+use std::sync::Arc;
+
+use super::{
+    Refusal,
+    model::{Consumer, MAX_CONSUMERS, Stream},
+    reshard,
+};
+use crate::sequence::Position;
+
+/// A change, done as a whole or not at all.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// How long records are kept, hours.
+    Retention(u32),
+    /// So many open shards of equal ranges.
+    Resize(u32),
+    Register(Arc<str>),
+    Deregister(Arc<str>),
+}
+
+impl Change {
+    /// `advance` gives positions, each later than all before.
+    pub(super) fn apply(&self, stream: &mut Stream, advance: &mut impl FnMut() -> Position) -> Result<(), Refusal> {
+        match self {
+            Self::Retention(hours) => {
+                stream.meta.retention_hours = *hours;
+                Ok(())
+            }
+            Self::Resize(shards) => reshard::resize(stream, *shards, advance),
+            Self::Register(name) => register(stream, name, advance().ms),
+            Self::Deregister(name) => deregister(stream, name),
+        }
+    }
+}
+
+fn register(stream: &mut Stream, name: &Arc<str>, now_ms: u64) -> Result<(), Refusal> {
+    let at = stream.consumers.binary_search_by(|known| known.name.cmp(name)).err().ok_or(Refusal::ConsumerExists)?;
+    if stream.consumers.len() >= MAX_CONSUMERS {
+        return Err(Refusal::TooManyConsumers);
+    }
+    // The second is in the ARN: one that was registered before under this name must not come back.
+    let created_ms = now_ms.max((stream.meta.last_deregistered_s + 1) * 1000);
+    stream.consumers.insert(at, Consumer { name: Arc::clone(name), created_ms });
+    Ok(())
+}
+
+fn deregister(stream: &mut Stream, name: &str) -> Result<(), Refusal> {
+    let at = stream.consumers.binary_search_by(|known| (*known.name).cmp(name)).map_err(|_| Refusal::NoSuchConsumer)?;
+    let gone = stream.consumers.remove(at);
+    stream.meta.last_deregistered_s = stream.meta.last_deregistered_s.max(gone.created_ms / 1000);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::SystemClock,
+        store::{NewRecord, Store, StoreError},
+    };
+
+    const NOW: u64 = 1_732_000_000_000;
+
+    fn change(stream: &mut Stream, change: &Change) -> Result<(), Refusal> {
+        change.apply(stream, &mut || Position::at(NOW))
+    }
+
+    #[test]
+    fn a_consumer_registered_again_within_the_second_is_another() -> Result<(), Refusal> {
+        let mut stream = reshard::create(1, "s", 1, NOW);
+        let mut seconds = Vec::new();
+        for _ in 0..3 {
+            change(&mut stream, &Change::Register("a".into()))?;
+            assert_eq!(change(&mut stream, &Change::Register("a".into())), Err(Refusal::ConsumerExists));
+            seconds.extend(stream.consumer("a").map(|consumer| consumer.created_ms / 1000));
+            change(&mut stream, &Change::Deregister("a".into()))?;
+        }
+        assert_eq!(seconds, [NOW / 1000, NOW / 1000 + 1, NOW / 1000 + 2]);
+        assert_eq!(change(&mut stream, &Change::Deregister("a".into())), Err(Refusal::NoSuchConsumer));
+        Ok(())
+    }
+
+    #[test]
+    fn a_stream_has_twenty_consumers_in_the_order_of_their_names() -> Result<(), Refusal> {
+        let mut stream = reshard::create(1, "s", 1, NOW);
+        for number in (0..MAX_CONSUMERS).rev() {
+            change(&mut stream, &Change::Register(format!("{number:02}").into()))?;
+        }
+        assert_eq!(change(&mut stream, &Change::Register("x".into())), Err(Refusal::TooManyConsumers));
+        assert!(stream.consumers.is_sorted_by_key(|consumer| Arc::clone(&consumer.name)));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_is_so_after_a_restart_and_what_was_deleted_leaves_nothing()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let open = || Store::open(dir.path(), Arc::new(SystemClock));
+        let (kept, gone) = {
+            let store = open()?;
+            let (kept, gone) = (store.create("kept", 1).await?.meta.id, store.create("gone", 1).await?.meta.id);
+            store.register_consumer("kept", "b").await?;
+            store.register_consumer("kept", "a").await?;
+            store.deregister_consumer("kept", "b").await?;
+            store.set_retention("kept", 48).await?;
+            store.resize("kept", 2).await?;
+            for name in ["kept", "gone"] {
+                store.put(name.into(), vec![NewRecord::new("k", 0, b"text")]).await?;
+            }
+            store.delete("gone").await?;
+            assert!(matches!(store.delete("gone").await, Err(StoreError::Refused(Refusal::NoSuchStream))));
+            assert!(store.stream("gone").is_none());
+            (kept, gone)
+        };
+        let store = open()?;
+        let names: Vec<_> = store.streams().iter().map(|stream| stream.meta.name.to_string()).collect();
+        assert_eq!(names, ["kept"]);
+        let stream = store.stream("kept").ok_or("it is gone")?;
+        assert_eq!((stream.meta.retention_hours, stream.open_shards()), (48, 2));
+        assert_eq!(stream.consumers.iter().map(|consumer| &*consumer.name).collect::<Vec<_>>(), ["a"]);
+        let count =
+            |stream, shard| Ok::<_, StoreError>(store.read(stream, shard, Position::START, 10, 100)?.records.len());
+        assert_eq!((count(gone, 0)?, store.trim()?.records, count(gone, 0)?), (1, 1, 0));
+        assert_eq!((count(kept, 1)?, store.trim()?.records), (1, 0), "and it is not looked for again");
+        // A stream of the same name shares nothing with it.
+        assert_ne!(store.create("gone", 1).await?.meta.id, gone);
+        Ok(())
+    }
+}
