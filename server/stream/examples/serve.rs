@@ -1,5 +1,6 @@
 //! A stream of one shard on `127.0.0.1:4567`: `cargo run -p danmu-stream --example serve -- [directory] [address]`.
 
+use axum::serve::ListenerExt;
 use danmu_stream::{Endpoint, Options};
 use tokio::net::TcpListener;
 
@@ -15,8 +16,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} on http://{}", stream.arn, listener.local_addr()?);
     println!("the key {} is in {dir}/root-key.json", endpoint.root_key().access_key_id);
 
-    let until = async {
+    // An event is one small packet that must not wait for a second one.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let served = endpoint.clone();
+    let until = async move {
         let _ = tokio::signal::ctrl_c().await;
+        served.end_subscriptions();
     };
     axum::serve(listener, endpoint.router()).with_graceful_shutdown(until).await?;
     endpoint.close().await;

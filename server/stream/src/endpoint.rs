@@ -34,7 +34,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(60);
 /// clone, routers included, is gone.
 #[derive(Clone)]
 pub struct Endpoint {
-    pub(crate) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 /// What is known about a stream.
@@ -149,8 +149,8 @@ impl Endpoint {
         http::router(Arc::clone(&self.inner), Door::Own)
     }
 
-    /// The data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`. Never STS,
-    /// the control plane or the root key.
+    /// The data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`,
+    /// `SubscribeToShard`. Never STS, the control plane or the root key.
     ///
     /// Mount it with `nest_service("/aws", …)`, under any path: signatures are verified over the path that the client saw.
     /// (`nest` would not match the path with a slash at its end.)

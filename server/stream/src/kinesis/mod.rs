@@ -7,10 +7,12 @@ mod calls;
 mod format;
 mod get;
 mod iterator;
+mod push;
 mod put;
 mod reshard;
 mod shards;
 mod streams;
+mod subscribe;
 mod types;
 
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use crate::{
     auth::{Caller, Door},
     endpoint::Inner,
     error::{ApiError, Kind},
-    store::{Refusal, StoreError, Stream, shard_id, shard_index},
+    store::{MAX_CONSUMERS, Refusal, StoreError, Stream, shard_id, shard_index},
 };
 
 pub use self::streams::MAX_SHARDS;
@@ -68,6 +70,7 @@ impl Call<'_> {
             "GetRecords" => self.get_records(self.parse(body)?).await,
             "GetShardIterator" => self.get_shard_iterator(&self.parse(body)?).await,
             "ListShards" => self.list_shards(&self.parse(body)?).await,
+            "SubscribeToShard" => self.subscribe_to_shard(&self.parse(body)?),
             _ if self.door == Door::Public => Err(ApiError::new(
                 Kind::AccessDenied,
                 format!("{} is not available here; this origin offers the data plane only.", self.operation),
@@ -201,6 +204,16 @@ impl Call<'_> {
                     "Shards {} and {} {of} are not an adjacent pair of shards eligible for merging",
                     shard_id(index),
                     shard_id(adjacent)
+                ),
+            ),
+            Refusal::ConsumerExists => {
+                ApiError::new(Kind::ResourceInUse, format!("A consumer {of} has this name already."))
+            }
+            Refusal::NoSuchConsumer => ApiError::new(Kind::ResourceNotFound, format!("A consumer {of} was not found.")),
+            Refusal::TooManyConsumers => ApiError::new(
+                Kind::LimitExceeded,
+                format!(
+                    "Stream {stream} under account {account} has {MAX_CONSUMERS} consumers, the most that a stream may have."
                 ),
             ),
             Refusal::TooManyShards => ApiError::new(

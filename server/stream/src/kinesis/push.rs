@@ -1,0 +1,291 @@
+//! A subscription as it goes: what comes into the shard, event after event, until it ends.
+//!
+//! Promises: every record from the starting position on, in order and once, soon after it was acknowledged; a continuation
+//! number with every event, good for going on behind it; an event at least every [`HEARTBEAT`]. It makes the next event only
+//! when the client has room for one, and holds no more than that one: a slow client costs no more than a fast one, and sees
+//! less often what there is. Between two looks it holds nothing of the endpoint.
+
+use std::{future::pending, sync::Weak, time::Duration};
+
+use axum::body::{Body, Bytes};
+use futures::stream;
+use serde::Serialize;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Format,
+    get::{child_shards, records},
+    types::{ChildShard, Record},
+};
+use crate::{
+    endpoint::Inner,
+    error::{ApiError, Kind},
+    events,
+    metrics::add,
+    sequence::Position,
+    store::{Page, Stream, shard_id},
+    subscriptions::{Ending, Place, Seat},
+};
+
+/// How long a subscription lasts; then its client asks for a new one.
+pub(super) const LIFE: Duration = Duration::from_secs(300);
+/// The longest without an event.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The most in an event, unless the first record alone is larger: bytes of data and partition keys, and records.
+const EVENT_BYTES: usize = 1024 * 1024;
+const EVENT_RECORDS: usize = 1000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    records: Vec<Record>,
+    /// None: the shard has ended, and `child_shards` go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continuation_sequence_number: Option<String>,
+    millis_behind_latest: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    child_shards: Option<Vec<ChildShard>>,
+}
+
+/// What an exception says.
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// One client's subscription to one shard.
+pub(super) struct Subscription {
+    pub(super) endpoint: Weak<Inner>,
+    pub(super) seat: Seat,
+    /// What the seat is for.
+    pub(super) place: Place,
+    pub(super) format: Format,
+    /// The first position that was not pushed.
+    pub(super) from: Position,
+    /// Of the shard, in the log; none any more: there will be no others.
+    pub(super) changes: Option<watch::Receiver<u64>>,
+    /// When the caller's session expires, milliseconds since the Unix epoch.
+    pub(super) expires_ms: Option<i64>,
+    pub(super) times: Times,
+}
+
+/// What a subscription does when, by the clock that waits run on.
+pub(super) struct Times {
+    ends: Instant,
+    /// When the next event goes out, with or without records.
+    event_by: Instant,
+    /// When what was pushed is paid off.
+    paid: Instant,
+}
+
+impl Times {
+    /// A subscription that begins now, with an event at once: whoever begins at the latest record must know where that was.
+    pub(super) fn from(now: Instant) -> Self {
+        Self { ends: now + LIFE, event_by: now, paid: now }
+    }
+}
+
+/// How far a subscription is.
+enum State {
+    Begins(Subscription),
+    Listens(Subscription),
+    Over,
+}
+
+/// What a look at the log found.
+enum Found {
+    /// An event; `bytes` of it count against the limit.
+    Event { frame: Bytes, bytes: usize, next: Position, last: bool },
+    /// Nothing worth an event yet.
+    Nothing { next: Position },
+}
+
+/// Why a subscription ends by itself.
+enum Over {
+    /// In good order: the client may ask for a new one.
+    Quietly,
+    With(ApiError),
+}
+
+impl From<ApiError> for Over {
+    fn from(error: ApiError) -> Self {
+        Self::With(error)
+    }
+}
+
+impl Subscription {
+    /// The body of the answer: the frames, each made when it is asked for.
+    pub(super) fn into_body(self) -> Body {
+        Body::from_stream(stream::unfold(State::Begins(self), |state| async move {
+            let (frame, state) = state.next().await?;
+            Some((Ok::<_, std::convert::Infallible>(frame), state))
+        }))
+    }
+
+    /// The next event, and whether it is the last one.
+    async fn event(&mut self) -> Result<(Bytes, bool), Over> {
+        loop {
+            if let Ok(ending) = self.seat.ended.try_recv() {
+                return Err(self.told(ending));
+            }
+            self.must_be_current()?;
+            if self.times.paid > Instant::now() {
+                self.wait(self.times.paid, false).await?;
+                continue;
+            }
+            // Before the look: what comes after it ends the wait.
+            self.changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
+            match self.look().await? {
+                Found::Event { frame, bytes, next, last } => {
+                    self.from = next;
+                    self.times.event_by = Instant::now() + HEARTBEAT;
+                    self.times.paid = self.seat.charge(bytes);
+                    return Ok((frame, last));
+                }
+                Found::Nothing { next } => self.from = next,
+            }
+            self.wait(self.times.event_by, true).await?;
+        }
+    }
+
+    /// Waits until `until`, or until something changes in the shard, if `changes` are of interest; until the end at most.
+    async fn wait(&mut self, until: Instant, changes: bool) -> Result<(), Over> {
+        let changed = async {
+            match self.changes.as_mut().filter(|_| changes) {
+                Some(changes) => changes.changed().await.is_ok(),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            ending = &mut self.seat.ended => return Err(self.told(ending.unwrap_or(Ending::Closing))),
+            goes_on = changed => if !goes_on {
+                // The stream is gone, or the log: a look will tell.
+                self.changes = None;
+            },
+            () = sleep_until(until.min(self.times.ends)) => {}
+        }
+        Ok(())
+    }
+
+    fn must_be_current(&self) -> Result<(), Over> {
+        let endpoint = self.endpoint.upgrade().ok_or(Over::Quietly)?;
+        let expired = self.expires_ms.is_some_and(|expires| endpoint.clock.now_ms() >= expires);
+        if expired || Instant::now() >= self.times.ends { Err(Over::Quietly) } else { Ok(()) }
+    }
+
+    fn told(&self, ending: Ending) -> Over {
+        let (consumer, shard) = (&self.place.consumer, shard_id(self.place.shard));
+        match ending {
+            Ending::Closing => Over::Quietly,
+            Ending::TakenOver => Over::With(ApiError::new(
+                Kind::ResourceInUse,
+                format!("Another subscription of consumer {consumer} to {shard} has taken over."),
+            )),
+            Ending::Deregistered => Over::With(no_consumer(consumer)),
+        }
+    }
+
+    /// Looks for what came since the last look, and puts it into an event, on a thread that may block.
+    async fn look(&self) -> Result<Found, Over> {
+        let endpoint = self.endpoint.upgrade().ok_or(Over::Quietly)?;
+        let (place, format, from) = (self.place.clone(), self.format, self.from);
+        let is_due = Instant::now() >= self.times.event_by;
+        let looked = tokio::task::spawn_blocking(move || look(&endpoint, &place, format, from, is_due)).await;
+        looked.map_err(|error| {
+            tracing::error!(%error, "a subscription could not look at the log");
+            Over::With(ApiError::new(Kind::InternalFailure, "The log could not be read."))
+        })?
+    }
+}
+
+impl State {
+    async fn next(self) -> Option<(Bytes, Self)> {
+        match self {
+            Self::Begins(subscription) => {
+                let format = subscription.format;
+                match format
+                    .encode(&Nothing {})
+                    .and_then(|nothing| events::event("initial-response", format.content_type(), nothing))
+                {
+                    Ok(frame) => Some((frame, Self::Listens(subscription))),
+                    Err(error) => failed(format, &error),
+                }
+            }
+            Self::Listens(mut subscription) => match subscription.event().await {
+                Ok((frame, true)) => Some((frame, Self::Over)),
+                Ok((frame, false)) => Some((frame, Self::Listens(subscription))),
+                Err(Over::With(error)) => failed(subscription.format, &error),
+                Err(Over::Quietly) => None,
+            },
+            Self::Over => None,
+        }
+    }
+}
+
+/// The exception that ends a subscription.
+fn failed(format: Format, error: &ApiError) -> Option<(Bytes, State)> {
+    let name = match error.kind {
+        Kind::InternalFailure => "InternalFailureException",
+        kind => kind.kinesis_name(),
+    };
+    let payload = format.encode(&Message { message: &error.message }).ok()?;
+    Some((events::exception(name, format.content_type(), payload).ok()?, State::Over))
+}
+
+fn look(endpoint: &Inner, place: &Place, format: Format, from: Position, is_due: bool) -> Result<Found, Over> {
+    let store = &endpoint.store;
+    // In this order: what was acknowledged by now is among what is read below, and so is everything before the end of a
+    // shard that is closed by now.
+    let tip = store.tip();
+    let now_ms = store.now_ms();
+    let stream = store.stream_by_id(place.stream).ok_or_else(|| {
+        ApiError::new(Kind::ResourceNotFound, "The stream of this subscription does not exist any more.")
+    })?;
+    let registered = stream.consumer(&place.consumer).is_some_and(|known| known.created_ms == place.registered_ms);
+    if !registered {
+        return Err(no_consumer(&place.consumer).into());
+    }
+    // What is past retention is gone for readers, whether it was trimmed yet or not.
+    let from = from.max(Position::at(stream.horizon(now_ms)));
+    let page = store.read(place.stream, place.shard, from, EVENT_RECORDS, EVENT_BYTES).map_err(|error| {
+        tracing::error!(%error, stream = &*stream.meta.name, "the log could not be read");
+        ApiError::new(Kind::InternalFailure, "The log could not be read.")
+    })?;
+    // All there was up to the tip was seen, so the subscription is further than its last record.
+    let next = if page.more { page.next } else { page.next.max(tip) };
+    let ended = !page.more && stream.shard(place.shard).is_none_or(|shard| !shard.is_open());
+    if page.records.is_empty() && !ended && !is_due {
+        return Ok(Found::Nothing { next });
+    }
+    let counters = &endpoint.counters;
+    add(&counters.records_pushed, page.records.len() as u64);
+    add(&counters.bytes_pushed, page.records.iter().map(|record| record.data.len() as u64).sum());
+    let bytes = page.bytes;
+    let event = describe(&stream, place.shard, page, next, ended, now_ms);
+    let frame = events::event("SubscribeToShardEvent", format.content_type(), format.encode(&event)?)?;
+    Ok(Found::Event { frame, bytes, next, last: ended })
+}
+
+fn describe(stream: &Stream, shard: u32, page: Page, next: Position, ended: bool, now_ms: u64) -> Event {
+    let known = stream.shard(shard);
+    let behind = page.records.last().filter(|_| page.more);
+    Event {
+        millis_behind_latest: behind.map_or(0, |last| now_ms.saturating_sub(last.position.ms)),
+        records: known.map_or_else(Vec::new, |known| records(known, page.records)),
+        continuation_sequence_number: known
+            .filter(|_| !ended)
+            // The one before the next: good both for going on at it, and after it.
+            .map(|known| known.sequence(next.previous()).to_string()),
+        child_shards: ended.then(|| child_shards(stream, shard)),
+    }
+}
+
+fn no_consumer(name: &str) -> ApiError {
+    ApiError::new(Kind::ResourceNotFound, format!("Consumer {name} is not registered any more."))
+}

@@ -1,0 +1,106 @@
+//! `SubscribeToShard`: who may listen to what, from where. How it goes on is in [`push`](super::push).
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{
+    Answer, Call, Outcome,
+    iterator::Start,
+    push::{Subscription, Times},
+    types::Timestamp,
+};
+use crate::{
+    auth::Caller,
+    error::{ApiError, Kind},
+    metrics::add,
+    store::{Refusal, shard_id},
+    subscriptions::{Occupied, Place},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SubscribeToShard {
+    #[serde(rename = "ConsumerARN")]
+    consumer_arn: Option<String>,
+    shard_id: Option<String>,
+    starting_position: Option<StartingPosition>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StartingPosition {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    sequence_number: Option<String>,
+    timestamp: Option<Timestamp>,
+}
+
+impl Call<'_> {
+    /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html>
+    pub(super) fn subscribe_to_shard(&self, request: &SubscribeToShard) -> Outcome {
+        let endpoint = self.endpoint;
+        let arn = request.consumer_arn.as_deref().ok_or_else(|| ApiError::missing("consumerARN"))?;
+        let (name, consumer, created_s) = endpoint.place.consumer_of(arn).ok_or_else(|| {
+            let message = format!("ConsumerARN {arn} does not name a consumer of this account and region");
+            ApiError::new(Kind::InvalidArgument, message)
+        })?;
+        self.caller.may_use(&endpoint.place, self.operation, arn)?;
+        let stream = self.existing(name)?;
+        let consumer = stream
+            .consumer(consumer)
+            .filter(|known| known.created_ms / 1000 == created_s)
+            .ok_or_else(|| self.refused(name, Refusal::NoSuchConsumer))?;
+        let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
+        let shard = stream.shard(index).ok_or_else(|| self.no_shard(name, &shard_id(index)))?;
+        let start = request.starting_position.as_ref().ok_or_else(|| ApiError::missing("startingPosition"))?;
+        let start = Start {
+            kind: start.kind.as_deref(),
+            kind_field: "startingPosition.type",
+            sequence_number: start.sequence_number.as_deref(),
+            timestamp: start.timestamp,
+        };
+        let from = self.position(&stream, shard, &start)?;
+        let place = Place {
+            stream: stream.meta.id,
+            shard: index,
+            consumer: Arc::clone(&consumer.name),
+            registered_ms: consumer.created_ms,
+        };
+        let seat =
+            endpoint.subscriptions.take(place.clone()).map_err(|occupied| occupied_error(occupied, arn, index))?;
+        add(&endpoint.counters.subscriptions, 1);
+        let subscription = Subscription {
+            endpoint: Arc::downgrade(endpoint),
+            seat,
+            format: self.format,
+            from,
+            changes: Some(endpoint.store.watch(place.stream, place.shard)),
+            place,
+            expires_ms: match self.caller {
+                Caller::Root => None,
+                Caller::Session(session) => Some(session.expires_ms),
+            },
+            times: Times::from(Instant::now()),
+        };
+        Ok(Answer::Events(subscription.into_body()))
+    }
+}
+
+fn occupied_error(occupied: Occupied, consumer: &str, shard: u32) -> ApiError {
+    let shard = shard_id(shard);
+    match occupied {
+        Occupied::TooSoon => ApiError::new(
+            Kind::ResourceInUse,
+            format!(
+                "Another active subscription exists for this consumer: {consumer}, {shard}. Try again after 5 seconds."
+            ),
+        ),
+        Occupied::TooOften => ApiError::new(
+            Kind::LimitExceeded,
+            format!("Rate exceeded for consumer {consumer} and shard {shard}: one SubscribeToShard a second."),
+        ),
+        Occupied::Closing => ApiError::new(Kind::ServiceUnavailable, "The endpoint is shutting down. Try again."),
+    }
+}
