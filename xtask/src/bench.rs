@@ -12,7 +12,8 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 3] = [Bench::cargo("stream"), Bench::browser("weight"), Bench::browser("latency")];
+const BENCHES: [Bench; 4] =
+    [Bench::cargo("stream"), Bench::cargo("engines"), Bench::browser("weight"), Bench::browser("latency")];
 
 /// The package that the stream's measurements belong to.
 const STREAM: &str = "danmu-stream";

@@ -15,8 +15,9 @@ cargo xtask <task>
       -- ARGS         … with these arguments for the server
   build             set up and build for release, no more
   test              set up and run every check and test there is
-  bench [NAME]      measure: stream (the embedded stream under load, beside ferrokinesis), weight (bytes until
-                    one can send), latency (Enter to the other screen); all of them without a name
+  bench [NAME]      measure: stream (the embedded stream under load, beside ferrokinesis), engines (fjall and
+                    redb at the stream's work), weight (bytes until one can send), latency (Enter to the other
+                    screen); all of them without a name
   setup             install what the other tasks would install when they need it
   watch             `cargo leptos watch`, with the tools that it would otherwise download
   help              this

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -19,7 +19,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub const MIB: u64 = 1024 * 1024;
 
 /// How long something took, many times; milliseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Latency {
     pub count: usize,
     /// Not counted above: what was refused or did not come.
@@ -120,27 +120,28 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// Writes `target/bench/{name}.json`, with the machine that the figures are of, says which limits were broken, and gives
-/// the program's exit code.
-pub fn conclude(name: &str, mut figures: Value, broken: &[String]) -> Result<ExitCode, Failure> {
+/// Writes `target/bench/{name}.json`, with the machine that the figures are of.
+pub fn keep(name: &str, mut figures: Value) -> Result<(), Failure> {
     let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"));
     fs::create_dir_all(dir)?;
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     figures["bench"] = json!(name);
-    figures["kept"] = json!(broken.is_empty());
-    figures["broken"] = json!(broken);
     figures["at_ms"] = json!(u64::try_from(since_epoch.as_millis())?);
     figures["machine"] = json!({
         "cores": std::thread::available_parallelism().map(usize::from).unwrap_or_default(),
         "os": std::env::consts::OS,
         "arch": std::env::consts::ARCH,
     });
-    fs::write(dir.join(format!("{name}.json")), format!("{figures:#}\n"))?;
+    Ok(fs::write(dir.join(format!("{name}.json")), format!("{figures:#}\n"))?)
+}
+
+/// Says which limits were broken; the program's exit code.
+pub fn verdict(broken: &[String]) -> ExitCode {
     for limit in broken {
         println!("  OVER THE LIMIT: {limit}");
     }
-    println!("{}\n", if broken.is_empty() { "  Within the limits." } else { "" });
-    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{}", if broken.is_empty() { "  Within the limits.\n" } else { "" });
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A process' resident memory and the most it ever was, bytes; `None` where the system has no `/proc`.

@@ -67,7 +67,11 @@ fn main() -> Result<ExitCode, Failure> {
     let mut report = runtime.block_on(measure(extent))?;
     report.minutes = start.elapsed().as_secs_f64() / 60.0;
     report.print();
-    kit::conclude("stream", serde_json::to_value(&report)?, &report.broken(extent.records))
+    let broken = report.broken(extent.records);
+    let mut figures = serde_json::to_value(&report)?;
+    figures["broken"] = serde_json::to_value(&broken)?;
+    kit::keep("stream", figures)?;
+    Ok(kit::verdict(&broken))
 }
 
 fn extent(arguments: &[String]) -> Result<Extent, Failure> {
