@@ -72,6 +72,7 @@ pub(crate) struct ApiError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     AccessDenied,
+    DryRun,
     ExpiredIterator,
     ExpiredNextToken,
     ExpiredToken,
@@ -102,6 +103,7 @@ impl Kind {
     pub(crate) const fn kinesis_name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
+            Self::DryRun => "DryRunOperationException",
             Self::ExpiredIterator => "ExpiredIteratorException",
             Self::ExpiredNextToken => "ExpiredNextTokenException",
             Self::ExpiredToken => "ExpiredTokenException",
@@ -177,19 +179,52 @@ impl ApiError {
 
     /// The form in which AWS reports a value outside its constraint.
     pub(crate) fn constraint(value: impl std::fmt::Display, field: &str, rule: &str) -> Self {
-        Self::new(
-            Kind::Validation,
-            format!("1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {rule}"),
-        )
+        let mut violations = Violations::default();
+        violations.constraint(value, field, rule);
+        violations.error()
     }
 
     /// A required member that is not there.
     pub(crate) fn missing(field: &str) -> Self {
-        Self::new(
-            Kind::Validation,
-            format!(
-                "1 validation error detected: Value null at '{field}' failed to satisfy constraint: Member must not be null"
-            ),
-        )
+        let mut violations = Violations::default();
+        violations.missing(field);
+        violations.error()
+    }
+}
+
+/// The members of a request that break their rules, told all at once as AWS does.
+#[derive(Debug, Default)]
+pub(crate) struct Violations(Vec<String>);
+
+impl Violations {
+    /// The most that are told.
+    const MOST: usize = 10;
+
+    pub(crate) fn constraint(&mut self, value: impl std::fmt::Display, field: &str, rule: &str) {
+        self.add(|| format!("Value '{value}' at '{field}' failed to satisfy constraint: {rule}"));
+    }
+
+    /// A required member that is not there.
+    pub(crate) fn missing(&mut self, field: &str) {
+        self.add(|| format!("Value null at '{field}' failed to satisfy constraint: Member must not be null"));
+    }
+
+    fn add(&mut self, words: impl FnOnce() -> String) {
+        if self.0.len() < Self::MOST {
+            self.0.push(words());
+        }
+    }
+
+    /// # Errors
+    /// `ValidationException` where there is any.
+    pub(crate) fn verdict(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.error()) }
+    }
+
+    fn error(self) -> ApiError {
+        let count = self.0.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let message = format!("{count} validation error{plural} detected: {}", self.0.join("; "));
+        ApiError::new(Kind::Validation, message)
     }
 }

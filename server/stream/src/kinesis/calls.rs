@@ -76,6 +76,10 @@ impl CallLimits {
 
     /// Waits for the turn of a call; `false`: it would come too late.
     async fn turn(&self, operation: &str, stream: Option<u64>, shard: Option<u32>) -> bool {
+        // Fuzz targets look for what breaks, as often as they can.
+        if cfg!(fuzzing) {
+            return true;
+        }
         let Some(&(operation, rate, over)) = LIMITS.iter().find(|(name, ..)| *name == operation) else { return true };
         let key = match over {
             Over::Account => (operation, None, None),

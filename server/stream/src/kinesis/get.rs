@@ -7,6 +7,7 @@ use super::{
     iterator::{Cursor, LIFE_MS},
     shards::{hash_key_range, parents},
     types::{Blob, ChildShard, GetRecords, GetRecordsAnswer, Record, Timestamp},
+    unless_dry,
 };
 use crate::{
     error::{ApiError, Kind},
@@ -32,6 +33,7 @@ impl Call<'_> {
             let message = "StreamARN does not name the stream of this iterator.";
             return Err(ApiError::new(Kind::InvalidArgument, message));
         }
+        unless_dry(request.dry_run)?;
         let counters = &self.endpoint.counters;
         let Some(mut turn) = self.endpoint.gates.enter(cursor.stream, cursor.shard).await else {
             add(&counters.reads_throttled, 1);

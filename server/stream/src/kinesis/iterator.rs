@@ -8,10 +8,11 @@ use base64::Engine;
 use super::{
     Call, Outcome,
     types::{GetShardIterator, GetShardIteratorAnswer, Timestamp},
+    unless_dry,
 };
 use crate::{
     crypto::{Key, LENIENT},
-    error::{ApiError, Kind},
+    error::{ApiError, Kind, Violations},
     root_key::RootKey,
     sequence::{Position, SequenceNumber},
     store::{Shard, Stream, shard_id},
@@ -63,7 +64,8 @@ impl Seals {
         open(&self.iterators, text)
     }
 
-    /// A token for the next page of shards: the same shape under another key. `from` is not used.
+    /// A token for the next page of shards: the same shape under another key, with what is listed
+    /// in the place of `from`.
     pub(super) fn page(&self, cursor: Cursor) -> String {
         LENIENT.encode(self.pages.seal(cursor.to_bytes()))
     }
@@ -110,7 +112,15 @@ impl Cursor {
 
 impl Call<'_> {
     pub(super) async fn get_shard_iterator(&self, request: &GetShardIterator) -> Outcome {
-        let stream = self.stream(request)?;
+        let name = self.allowed(request)?;
+        let mut violations = Violations::default();
+        for (member, field) in [(&request.shard_id, "shardId"), (&request.shard_iterator_type, "shardIteratorType")] {
+            if member.is_none() {
+                violations.missing(field);
+            }
+        }
+        violations.verdict()?;
+        let stream = self.existing(name)?;
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
         let Some(shard) = stream.shard(index) else {
             return Err(self.no_shard(&stream.meta.name, &shard_id(index)));
@@ -122,6 +132,7 @@ impl Call<'_> {
             timestamp: request.timestamp,
         };
         let from = self.position(&stream, shard, &start)?;
+        unless_dry(request.dry_run)?;
         self.turn_on_shard(&stream, index, Kind::ProvisionedThroughputExceeded).await?;
         let now_ms = self.endpoint.store.now_ms();
         let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };

@@ -95,9 +95,15 @@ impl Call<'_> {
     /// The stream that a data-plane request names, once it is sure that the caller may use it so. Whoever may not
     /// learns nothing about which streams exist.
     fn stream(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
+        self.existing(self.allowed(request)?)
+    }
+
+    /// The name of the stream that a data-plane request names, which need not exist, once it is sure that the caller may use
+    /// it so.
+    fn allowed<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request)?;
         self.caller.may_use(&self.endpoint.place, self.operation, &self.endpoint.place.stream_arn(name))?;
-        self.existing(name)
+        Ok(name)
     }
 
     /// The stream that a control-plane request names: for the root key.
@@ -231,6 +237,14 @@ impl Call<'_> {
             ),
         }
     }
+}
+
+/// Ends a call that was only to tell whether it would succeed, where it would have.
+fn unless_dry(dry_run: Option<bool>) -> Result<(), ApiError> {
+    if dry_run != Some(true) {
+        return Ok(());
+    }
+    Err(ApiError::new(Kind::DryRun, "The request would have succeeded, but the DryRun parameter was specified."))
 }
 
 fn check_name(name: &str) -> Result<&str, ApiError> {

@@ -3,9 +3,10 @@
 use super::{
     Call, Outcome,
     types::{PutEntry, PutRecord, PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry},
+    unless_dry,
 };
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, Kind, Violations},
     hash::{hash_key, parse_hash_key},
     metrics::add,
     sequence::SequenceNumber,
@@ -25,12 +26,18 @@ const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
 
 impl Call<'_> {
     pub(super) async fn put_record(&self, request: PutRecord) -> Outcome {
-        let stream = self.stream(&request)?;
-        let PutRecord { data, partition_key, explicit_hash_key, sequence_number_for_ordering, .. } = request;
+        let name = self.allowed(&request)?.to_owned();
+        let PutRecord { data, partition_key, explicit_hash_key, sequence_number_for_ordering, dry_run, .. } = request;
+        let entry = PutEntry { data, partition_key, explicit_hash_key };
+        let mut violations = Violations::default();
+        check(&entry, "", &mut violations);
+        violations.verdict()?;
+        let stream = self.existing(&name)?;
         if let Some(after) = sequence_number_for_ordering {
             self.check_ordering(&stream, &after)?;
         }
-        let (record, bytes) = checked(&PutEntry { data, partition_key, explicit_hash_key }, "")?;
+        let (record, bytes) = record(&entry)?;
+        unless_dry(dry_run)?;
         let outcomes = self.append(&stream, vec![record], &[bytes]).await?;
         match outcomes.first() {
             Some(Put::Written(sequence)) => {
@@ -43,7 +50,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn put_records(&self, request: PutRecords) -> Outcome {
-        let stream = self.stream(&request)?;
+        let name = self.allowed(&request)?.to_owned();
         let entries = request.records.ok_or_else(|| ApiError::missing("records"))?;
         if entries.is_empty() || entries.len() > MAX_RECORDS {
             let rule = if entries.is_empty() {
@@ -53,11 +60,17 @@ impl Call<'_> {
             };
             return Err(ApiError::constraint(format!("{} records", entries.len()), "records", &rule));
         }
+        let mut violations = Violations::default();
+        for (entry, number) in entries.iter().zip(1..) {
+            check(entry, &format!("records.{number}.member."), &mut violations);
+        }
+        violations.verdict()?;
+        let stream = self.existing(&name)?;
         let mut records = Vec::with_capacity(entries.len());
         let mut sizes = Vec::with_capacity(entries.len());
         let mut total = 0;
-        for (entry, number) in entries.iter().zip(1..) {
-            let (record, bytes) = checked(entry, &format!("records.{number}.member."))?;
+        for entry in &entries {
+            let (record, bytes) = record(entry)?;
             total += bytes + entry.partition_key.as_ref().map_or(0, String::len);
             records.push(record);
             sizes.push(bytes);
@@ -66,6 +79,7 @@ impl Call<'_> {
             let message = format!("Records size exceeds 5 MB limit: {total} bytes of data and partition keys");
             return Err(ApiError::new(Kind::InvalidArgument, message));
         }
+        unless_dry(request.dry_run)?;
         let outcomes = self.append(&stream, records, &sizes).await?;
         let records: Vec<_> = outcomes
             .iter()
@@ -116,24 +130,31 @@ impl Call<'_> {
     }
 }
 
-/// A record within its limits, and the size of its data.
-fn checked(entry: &PutEntry, at: &str) -> Result<(NewRecord, usize), ApiError> {
-    let data = &entry.data.as_ref().ok_or_else(|| ApiError::missing(&format!("{at}data")))?.0;
-    if data.len() > MAX_DATA {
-        let rule = format!("Member must have length less than or equal to {MAX_DATA}");
-        return Err(ApiError::constraint(format!("{} bytes", data.len()), &format!("{at}data"), &rule));
+/// Notes what is wrong with the members of a record; `at` is where it stands in the request.
+fn check(entry: &PutEntry, at: &str, violations: &mut Violations) {
+    match &entry.data {
+        None => violations.missing(&format!("{at}data")),
+        Some(data) if data.0.len() > MAX_DATA => {
+            let rule = format!("Member must have length less than or equal to {MAX_DATA}");
+            violations.constraint(format_args!("{} bytes", data.0.len()), &format!("{at}data"), &rule);
+        }
+        Some(_) => {}
     }
     let field = || format!("{at}partitionKey");
-    let key = entry.partition_key.as_deref().ok_or_else(|| ApiError::missing(&field()))?;
-    let letters = key.chars().count();
-    if letters == 0 || letters > MAX_KEY {
-        let rule = if letters == 0 {
-            "Member must have length greater than or equal to 1".to_owned()
-        } else {
-            format!("Member must have length less than or equal to {MAX_KEY}")
-        };
-        return Err(ApiError::constraint(key, &field(), &rule));
+    match entry.partition_key.as_deref() {
+        None => violations.missing(&field()),
+        Some("") => violations.constraint("", &field(), "Member must have length greater than or equal to 1"),
+        Some(key) if key.chars().count() > MAX_KEY => {
+            violations.constraint(key, &field(), &format!("Member must have length less than or equal to {MAX_KEY}"));
+        }
+        Some(_) => {}
     }
+}
+
+/// A record that was checked, and the size of its data.
+fn record(entry: &PutEntry) -> Result<(NewRecord, usize), ApiError> {
+    let data = &entry.data.as_ref().ok_or_else(|| ApiError::missing("data"))?.0;
+    let key = entry.partition_key.as_deref().ok_or_else(|| ApiError::missing("partitionKey"))?;
     let hash_key = match entry.explicit_hash_key.as_deref() {
         None => hash_key(key),
         Some(text) => parse_hash_key(text).ok_or_else(|| {

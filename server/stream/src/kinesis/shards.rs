@@ -19,7 +19,7 @@ impl Call<'_> {
     pub(super) async fn list_shards(&self, request: &ListShards) -> Outcome {
         let limit = in_range(request.max_results, "maxResults", 1..=MAX_RESULTS, MAX_RESULTS)?.min(MAX_PAGE);
         let now_ms = self.endpoint.store.now_ms();
-        let (stream, after) = match request.next_token.as_deref() {
+        let (stream, after, wanted) = match request.next_token.as_deref() {
             Some(token) => {
                 let cursor = self.page_cursor(request, token, now_ms)?;
                 let gone =
@@ -27,21 +27,21 @@ impl Call<'_> {
                 let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(gone)?;
                 let arn = self.endpoint.place.stream_arn(&stream.meta.name);
                 self.caller.may_use(&self.endpoint.place, self.operation, &arn)?;
-                (stream, Some(cursor.shard))
+                (stream, Some(cursor.shard), Wanted::from_position(cursor.from))
             }
             None => {
                 let stream = self.stream(request)?;
                 let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;
-                (stream, after)
+                let (wanted, after_too) = filter(request.shard_filter.as_ref(), &stream, now_ms)?;
+                (stream, after.max(after_too), wanted)
             }
         };
         self.check_created(&stream, request.stream_creation_timestamp)?;
-        let wanted = filter(request.shard_filter.as_ref(), &stream, now_ms)?;
         self.turn_on(&stream).await?;
         let mut shards = stream
             .shards
             .iter()
-            .filter(|shard| after.is_none_or(|after| shard.index > after) && wanted(shard))
+            .filter(|shard| after.is_none_or(|after| shard.index > after) && wanted.admits(shard))
             .peekable();
         let page: Vec<_> = shards.by_ref().take(limit).collect();
         let next_token = page.last().filter(|_| shards.peek().is_some()).map(|last| {
@@ -49,7 +49,7 @@ impl Call<'_> {
                 issued_ms: now_ms,
                 stream: stream.meta.id,
                 shard: last.index,
-                from: Position::START,
+                from: wanted.to_position(),
             })
         });
         self.answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
@@ -83,12 +83,53 @@ impl Call<'_> {
     }
 }
 
-type ShardTest = Box<dyn Fn(&Shard) -> bool + Send>;
+/// Which shards are listed. Travels in the token of a page, so that the next one is of the same list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Those that take records now.
+    Open,
+    /// Those that took records at a time, milliseconds.
+    OpenAt(u64),
+    /// Those that took records at a time or later.
+    OpenSince(u64),
+}
 
-/// Which shards a `ShardFilter` lets through.
+impl Wanted {
+    fn admits(self, shard: &Shard) -> bool {
+        match self {
+            Self::All => true,
+            Self::Open => shard.is_open(),
+            Self::OpenAt(at) => shard.created_ms <= at && shard.closed.is_none_or(|closed| closed.ms > at),
+            Self::OpenSince(at) => shard.closed.is_none_or(|closed| closed.ms >= at),
+        }
+    }
+
+    /// In the place of a token that is no position.
+    fn to_position(self) -> Position {
+        let (counter, ms) = match self {
+            Self::All => (0, 0),
+            Self::Open => (1, 0),
+            Self::OpenAt(at) => (2, at),
+            Self::OpenSince(at) => (3, at),
+        };
+        Position { ms, counter }
+    }
+
+    fn from_position(Position { ms, counter }: Position) -> Self {
+        match counter {
+            1 => Self::Open,
+            2 => Self::OpenAt(ms),
+            3 => Self::OpenSince(ms),
+            _ => Self::All,
+        }
+    }
+}
+
+/// What a `ShardFilter` means now, and after which shard the list begins by it.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html>
-fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<ShardTest, ApiError> {
-    let Some(filter) = filter else { return Ok(Box::new(|_| true)) };
+fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<(Wanted, Option<u32>), ApiError> {
+    let Some(filter) = filter else { return Ok((Wanted::All, None)) };
     let kind = filter.kind.as_deref().ok_or_else(|| ApiError::missing("shardFilter.type"))?;
     let time = || {
         let at = filter.timestamp.ok_or_else(|| ApiError::missing("shardFilter.timestamp"))?.0;
@@ -99,27 +140,23 @@ fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<
         Ok(at)
     };
     let horizon = stream.horizon(now_ms).max(stream.meta.created_ms);
-    let open_since = |at: u64| Box::new(move |shard: &Shard| shard.closed.is_none_or(|closed| closed.ms >= at));
-    let open_at = |at: u64| {
-        Box::new(move |shard: &Shard| shard.created_ms <= at && shard.closed.is_none_or(|closed| closed.ms > at))
-    };
-    Ok(match kind {
+    let wanted = match kind {
         "AFTER_SHARD_ID" => {
             let id = filter.shard_id.as_deref().ok_or_else(|| ApiError::missing("shardFilter.shardId"))?;
-            let after = parse_shard_id(id)?;
-            Box::new(move |shard| shard.index > after)
+            return Ok((Wanted::All, Some(parse_shard_id(id)?)));
         }
-        "AT_LATEST" => Box::new(Shard::is_open),
-        "AT_TRIM_HORIZON" => open_at(horizon),
-        "FROM_TRIM_HORIZON" => open_since(horizon),
-        "AT_TIMESTAMP" => open_at(time()?.max(horizon)),
-        "FROM_TIMESTAMP" => open_since(time()?.max(horizon)),
+        "AT_LATEST" => Wanted::Open,
+        "AT_TRIM_HORIZON" => Wanted::OpenAt(horizon),
+        "FROM_TRIM_HORIZON" => Wanted::OpenSince(horizon),
+        "AT_TIMESTAMP" => Wanted::OpenAt(time()?.max(horizon)),
+        "FROM_TIMESTAMP" => Wanted::OpenSince(time()?.max(horizon)),
         other => {
             let rule = "Member must satisfy enum value set: [AFTER_SHARD_ID, AT_TRIM_HORIZON, FROM_TRIM_HORIZON, \
                         AT_LATEST, AT_TIMESTAMP, FROM_TIMESTAMP]";
             return Err(ApiError::constraint(other, "shardFilter.type", rule));
         }
-    })
+    };
+    Ok((wanted, None))
 }
 
 pub(super) fn parse_shard_id(id: &str) -> Result<u32, ApiError> {

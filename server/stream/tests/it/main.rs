@@ -9,4 +9,5 @@ mod protocol;
 mod resharding;
 mod security;
 mod sessions;
+mod validation;
 mod world;

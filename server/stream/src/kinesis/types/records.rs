@@ -14,6 +14,7 @@ pub(crate) struct PutRecord {
     pub(crate) partition_key: Option<String>,
     pub(crate) explicit_hash_key: Option<String>,
     pub(crate) sequence_number_for_ordering: Option<String>,
+    pub(crate) dry_run: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -23,6 +24,7 @@ pub(crate) struct PutRecords {
     #[serde(rename = "StreamARN")]
     pub(crate) stream_arn: Option<String>,
     pub(crate) records: Option<Vec<PutEntry>>,
+    pub(crate) dry_run: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,6 +45,7 @@ pub(crate) struct GetShardIterator {
     pub(crate) shard_iterator_type: Option<String>,
     pub(crate) starting_sequence_number: Option<String>,
     pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) dry_run: Option<bool>,
 }
 
 names_a_stream!(PutRecord, PutRecords, GetShardIterator);
@@ -54,6 +57,7 @@ pub(crate) struct GetRecords {
     pub(crate) limit: Option<i64>,
     #[serde(rename = "StreamARN")]
     pub(crate) stream_arn: Option<String>,
+    pub(crate) dry_run: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
