@@ -2,7 +2,7 @@
 //!
 //! A call over the limit waits for its turn for up to [`PATIENCE`], in order of arrival, and is refused after that; a strict
 //! endpoint refuses at once. Counted from when the endpoint was opened; nothing is kept on disk. Calls that are refused for
-//! another reason before it is their turn cost nothing. Records and reads have limits of their own, by volume.
+//! another reason before it is their turn cost nothing. Records, reads and subscriptions have limits of their own, elsewhere.
 //! <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html> and the pages of the operations.
 
 use std::{
@@ -30,7 +30,7 @@ enum Over {
 }
 
 /// Calls a second, and over what.
-const LIMITS: [(&str, f64, Over); 17] = [
+const LIMITS: [(&str, f64, Over); 16] = [
     ("CreateStream", 5.0, Over::Account),
     ("DecreaseStreamRetentionPeriod", 5.0, Over::Stream),
     ("DeleteStream", 5.0, Over::Account),
@@ -46,8 +46,6 @@ const LIMITS: [(&str, f64, Over); 17] = [
     ("MergeShards", 5.0, Over::Account),
     ("RegisterStreamConsumer", 5.0, Over::Account),
     ("SplitShard", 5.0, Over::Account),
-    // A consumer and a shard in the service; its one subscription a shard makes that the tighter limit.
-    ("SubscribeToShard", 5.0, Over::Shard),
     ("UpdateShardCount", 10.0, Over::Account),
 ];
 

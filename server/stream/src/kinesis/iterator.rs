@@ -7,6 +7,7 @@ use base64::Engine;
 
 use super::{
     Call, Outcome,
+    pages::Pages,
     types::{GetShardIterator, GetShardIteratorAnswer, Timestamp},
     unless_dry,
 };
@@ -45,6 +46,7 @@ pub(super) struct Start<'a> {
 pub(crate) struct Seals {
     iterators: Key,
     pages: Key,
+    pub(super) lists: Pages,
 }
 
 impl Seals {
@@ -53,6 +55,7 @@ impl Seals {
         Self {
             iterators: Key::derive(secret, "danmu-stream shard iterator 1"),
             pages: Key::derive(secret, "danmu-stream page token 1"),
+            lists: Pages::new(root),
         }
     }
 

@@ -4,12 +4,15 @@
 //! the service's. Operations that are not here are refused by name.
 
 mod calls;
+mod consumers;
 mod format;
 mod get;
 mod iterator;
+mod pages;
 mod push;
 mod put;
 mod reshard;
+mod retention;
 mod shards;
 mod streams;
 mod subscribe;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::types::NamesStream;
+use self::{retention::Change, types::NamesStream};
 use crate::{
     arn::{is_stream_name, stream_account},
     auth::{Caller, Door},
@@ -78,6 +81,15 @@ impl Call<'_> {
             "CreateStream" => self.create_stream(self.parse(body)?).await,
             "DescribeStream" => self.describe_stream(&self.parse(body)?).await,
             "DescribeStreamSummary" => self.describe_stream_summary(&self.parse(body)?).await,
+            "ListStreams" => self.list_streams(&self.parse(body)?).await,
+            "DeleteStream" => self.delete_stream(&self.parse(body)?).await,
+            "IncreaseStreamRetentionPeriod" => self.change_retention(&self.parse(body)?, Change::Increase).await,
+            "DecreaseStreamRetentionPeriod" => self.change_retention(&self.parse(body)?, Change::Decrease).await,
+            "UpdateShardCount" => self.update_shard_count(&self.parse(body)?).await,
+            "RegisterStreamConsumer" => self.register_stream_consumer(&self.parse(body)?).await,
+            "DescribeStreamConsumer" => self.describe_stream_consumer(&self.parse(body)?).await,
+            "ListStreamConsumers" => self.list_stream_consumers(&self.parse(body)?).await,
+            "DeregisterStreamConsumer" => self.deregister_stream_consumer(&self.parse(body)?).await,
             "SplitShard" => self.split_shard(&self.parse(body)?).await,
             "MergeShards" => self.merge_shards(&self.parse(body)?).await,
             other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),

@@ -1,8 +1,9 @@
-//! `SplitShard` and `MergeShards`. For the root key; done when they are answered.
+//! `SplitShard`, `MergeShards` and `UpdateShardCount`. For the root key; done when they are answered.
 
 use super::{
-    Answer, Call, Outcome,
-    types::{MergeShards, SplitShard},
+    Answer, Call, MAX_SHARDS, Outcome, in_range,
+    streams::too_many_shards,
+    types::{MergeShards, SplitShard, UpdateShardCount, UpdateShardCountAnswer},
 };
 use crate::{
     error::{ApiError, Kind},
@@ -34,5 +35,71 @@ impl Call<'_> {
         let done = self.endpoint.store.merge(name, shard, adjacent).await;
         done.map_err(|error| self.store_error(name, error))?;
         Ok(Answer::EMPTY)
+    }
+
+    pub(super) async fn update_shard_count(&self, request: &UpdateShardCount) -> Outcome {
+        let stream = self.stream_for_root(request)?;
+        match request.scaling_type.as_deref() {
+            None => return Err(ApiError::missing("scalingType")),
+            Some("UNIFORM_SCALING") => {}
+            Some(other) => {
+                let rule = "Member must satisfy enum value set: [UNIFORM_SCALING]";
+                return Err(ApiError::constraint(other, "scalingType", rule));
+            }
+        }
+        let target = request.target_shard_count.ok_or_else(|| ApiError::missing("targetShardCount"))?;
+        let target = in_range(Some(target), "targetShardCount", 1..=i64::MAX, 1)?;
+        let current = stream.open_shards();
+        check_step(current, target)?;
+        let shards = u32::try_from(target).ok().filter(|shards| *shards <= MAX_SHARDS);
+        let shards = shards.ok_or_else(|| too_many_shards(target))?;
+        self.turn_on(&stream).await?;
+        self.count_scaling(&stream)?;
+        let name = &stream.meta.name;
+        self.endpoint.store.resize(name, shards).await.map_err(|error| self.store_error(name, error))?;
+        self.answer(&UpdateShardCountAnswer {
+            stream_name: name,
+            stream_arn: self.endpoint.place.stream_arn(name),
+            current_shard_count: current,
+            target_shard_count: shards,
+        })
+    }
+}
+
+/// A stream is scaled to twice and to half of its open shards at most.
+fn check_step(current: usize, target: usize) -> Result<(), ApiError> {
+    let step = if target > current.saturating_mul(2) {
+        "up over double"
+    } else if target.saturating_mul(2) < current {
+        "down below half"
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "UpdateShardCount cannot scale {step} your current open shard count. Current open shard count: {current} Target \
+         shard count: {target}"
+    );
+    Err(ApiError::new(Kind::InvalidArgument, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_at_most_doubles_and_at_most_halves() {
+        for (current, target, fits) in [
+            (1, 1, true),
+            (1, 2, true),
+            (1, 3, false),
+            (5, 10, true),
+            (5, 11, false),
+            (5, 3, true),
+            (5, 2, false),
+            (4, 2, true),
+            (4, usize::MAX, false),
+        ] {
+            assert_eq!(check_step(current, target).is_ok(), fits, "{current} to {target}");
+        }
     }
 }

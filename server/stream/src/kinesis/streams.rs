@@ -1,14 +1,18 @@
-//! `CreateStream`, `DescribeStream`, `DescribeStreamSummary`. For the root key.
+//! `CreateStream`, `ListStreams`, `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`. For the root key.
 
 use super::{
     Answer, Call, Outcome, check_name, in_range,
+    pages::List,
     shards::{describe, parse_shard_id},
     types::{
-        CreateStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, Monitoring,
-        StreamModeDetails, Summary, SummaryAnswer, Timestamp,
+        CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, ListStreams,
+        ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary, Summary, SummaryAnswer, Timestamp,
     },
 };
-use crate::error::{ApiError, Kind};
+use crate::{
+    error::{ApiError, Kind},
+    store::Stream,
+};
 
 /// Open shards of a stream at most: the [account limit] of the real service in its large regions.
 ///
@@ -53,6 +57,58 @@ impl Call<'_> {
         Ok(Answer::EMPTY)
     }
 
+    pub(super) async fn list_streams(&self, request: &ListStreams) -> Outcome {
+        self.must_be_root()?;
+        let limit = in_range(request.limit, "limit", 1..=10_000, 100)?.min(MAX_PAGE);
+        let after = match (request.next_token.as_deref(), request.exclusive_start_stream_name.as_deref()) {
+            (Some(_), Some(_)) => {
+                let message = "NextToken and ExclusiveStartStreamName cannot be provided together.";
+                return Err(ApiError::new(Kind::InvalidArgument, message));
+            }
+            (Some(token), None) => self.opened_token(List::Streams, token)?.after,
+            (None, Some(name)) => check_name(name)?.to_owned(),
+            (None, None) => String::new(),
+        };
+        self.turn().await?;
+        let streams = self.endpoint.store.streams();
+        let mut rest = streams.iter().filter(|stream| *stream.meta.name > *after).peekable();
+        let page: Vec<_> = rest.by_ref().take(limit).collect();
+        let last = page.last().filter(|_| rest.peek().is_some());
+        self.answer(&ListStreamsAnswer {
+            stream_names: page.iter().map(|stream| stream.meta.name.to_string()).collect(),
+            has_more_streams: last.is_some(),
+            next_token: last.map(|last| self.next_token(List::Streams, 0, &last.meta.name)),
+            stream_summaries: page.into_iter().map(|stream| self.stream_summary(stream)).collect(),
+        })
+    }
+
+    fn stream_summary(&self, stream: &Stream) -> StreamSummary {
+        StreamSummary {
+            stream_name: stream.meta.name.to_string(),
+            stream_arn: self.endpoint.place.stream_arn(&stream.meta.name),
+            stream_status: ACTIVE,
+            stream_mode_details: StreamModeDetails::provisioned(),
+            stream_creation_timestamp: Timestamp(stream.meta.created_ms),
+        }
+    }
+
+    pub(super) async fn delete_stream(&self, request: &DeleteStream) -> Outcome {
+        let stream = self.stream_for_root(request)?;
+        let name = &stream.meta.name;
+        if !stream.consumers.is_empty() && request.enforce_consumer_deletion != Some(true) {
+            let message = format!(
+                "Stream {name} under account {} has {} registered consumers; deregister them, or set \
+                 EnforceConsumerDeletion.",
+                self.endpoint.place.account,
+                stream.consumers.len()
+            );
+            return Err(ApiError::new(Kind::ResourceInUse, message));
+        }
+        self.turn_on(&stream).await?;
+        self.endpoint.store.delete(name).await.map_err(|error| self.store_error(name, error))?;
+        Ok(Answer::EMPTY)
+    }
+
     pub(super) async fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {
         let stream = self.stream_for_root(request)?;
         self.turn_on(&stream).await?;
@@ -67,7 +123,7 @@ impl Call<'_> {
                 enhanced_monitoring: [Monitoring::NONE],
                 encryption_type: NO_ENCRYPTION,
                 open_shard_count: stream.open_shards(),
-                consumer_count: 0,
+                consumer_count: stream.consumers.len(),
             },
         })
     }

@@ -15,7 +15,7 @@ use crate::{
     auth::Caller,
     error::{ApiError, Kind},
     metrics::add,
-    store::{Refusal, shard_id},
+    store::shard_id,
     subscriptions::{Occupied, Place},
 };
 
@@ -42,18 +42,9 @@ impl Call<'_> {
     pub(super) fn subscribe_to_shard(&self, request: &SubscribeToShard) -> Outcome {
         let endpoint = self.endpoint;
         let arn = request.consumer_arn.as_deref().ok_or_else(|| ApiError::missing("consumerARN"))?;
-        let (name, consumer, created_s) = endpoint.place.consumer_of(arn).ok_or_else(|| {
-            let message = format!("ConsumerARN {arn} does not name a consumer of this account and region");
-            ApiError::new(Kind::InvalidArgument, message)
-        })?;
-        self.caller.may_use(&endpoint.place, self.operation, arn)?;
-        let stream = self.existing(name)?;
-        let consumer = stream
-            .consumer(consumer)
-            .filter(|known| known.created_ms / 1000 == created_s)
-            .ok_or_else(|| self.refused(name, Refusal::NoSuchConsumer))?;
+        let (stream, consumer) = self.consumer(arn)?;
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
-        let shard = stream.shard(index).ok_or_else(|| self.no_shard(name, &shard_id(index)))?;
+        let shard = stream.shard(index).ok_or_else(|| self.no_shard(&stream.meta.name, &shard_id(index)))?;
         let start = request.starting_position.as_ref().ok_or_else(|| ApiError::missing("startingPosition"))?;
         let start = Start {
             kind: start.kind.as_deref(),

@@ -1,6 +1,7 @@
 //! The endpoint as its clients meet it: over HTTP, through the AWS SDK and through requests made by hand.
 
 mod cbor;
+mod consumers;
 mod control;
 mod durability;
 mod limits;

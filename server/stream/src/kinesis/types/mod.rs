@@ -4,23 +4,29 @@
 //! that are not known are ignored, as the service does. Nothing is flattened: that would forget which form is read and copy
 //! every blob. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>
 
+mod consumers;
 mod records;
 mod shards;
 mod streams;
 pub(super) mod wire;
 
 pub(super) use self::{
+    consumers::{
+        ConsumerInfo, DescribeStreamConsumerAnswer, ListStreamConsumers, ListStreamConsumersAnswer, NamedConsumer,
+        RegisterStreamConsumer, RegisterStreamConsumerAnswer,
+    },
     records::{
         ChildShard, GetRecords, GetRecordsAnswer, GetShardIterator, GetShardIteratorAnswer, PutEntry, PutRecord,
         PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry, Record,
     },
     shards::{
         HashKeyRange, ListShards, ListShardsAnswer, MergeShards, SequenceNumberRange, ShardFilter, ShardInfo,
-        SplitShard,
+        SplitShard, UpdateShardCount, UpdateShardCountAnswer,
     },
     streams::{
-        CreateStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, Monitoring,
-        StreamModeDetails, Summary, SummaryAnswer,
+        ChangeRetention, CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, Description,
+        DescriptionAnswer, ListStreams, ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary, Summary,
+        SummaryAnswer,
     },
     wire::{Blob, Timestamp},
 };

@@ -46,7 +46,27 @@ pub(crate) struct MergeShards {
     pub(crate) adjacent_shard_to_merge: Option<String>,
 }
 
-names_a_stream!(ListShards, SplitShard, MergeShards);
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UpdateShardCount {
+    pub(crate) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<String>,
+    pub(crate) target_shard_count: Option<i64>,
+    pub(crate) scaling_type: Option<String>,
+}
+
+names_a_stream!(ListShards, SplitShard, MergeShards, UpdateShardCount);
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UpdateShardCountAnswer<'a> {
+    pub(crate) stream_name: &'a str,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: String,
+    pub(crate) current_shard_count: usize,
+    pub(crate) target_shard_count: u32,
+}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -43,7 +43,55 @@ pub(crate) struct DescribeStreamSummary {
     pub(crate) stream_arn: Option<String>,
 }
 
-names_a_stream!(DescribeStream, DescribeStreamSummary);
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DeleteStream {
+    pub(crate) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<String>,
+    pub(crate) enforce_consumer_deletion: Option<bool>,
+}
+
+/// The request of `IncreaseStreamRetentionPeriod` and of `DecreaseStreamRetentionPeriod`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ChangeRetention {
+    pub(crate) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<String>,
+    pub(crate) retention_period_hours: Option<i64>,
+}
+
+names_a_stream!(DescribeStream, DescribeStreamSummary, DeleteStream, ChangeRetention);
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListStreams {
+    pub(crate) limit: Option<i64>,
+    pub(crate) exclusive_start_stream_name: Option<String>,
+    pub(crate) next_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListStreamsAnswer {
+    pub(crate) stream_names: Vec<String>,
+    pub(crate) has_more_streams: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+    pub(crate) stream_summaries: Vec<StreamSummary>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StreamSummary {
+    pub(crate) stream_name: String,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: String,
+    pub(crate) stream_status: &'static str,
+    pub(crate) stream_mode_details: StreamModeDetails,
+    pub(crate) stream_creation_timestamp: Timestamp,
+}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,0 +1,110 @@
+//! Tokens for the next page of a list: a time, a stream and the last name, sealed, good for five minutes.
+//!
+//! Authenticated by a key of each list, so that nobody makes one or uses it elsewhere. Stateless. Names are what is paged
+//! over, so a list that changes meanwhile neither repeats nor skips what was there all the time.
+
+use base64::Engine;
+
+use super::{Call, iterator::LIFE_MS};
+use crate::{
+    crypto::{Key, LENIENT},
+    error::{ApiError, Kind},
+    root_key::RootKey,
+};
+
+/// The longest token that is read, characters. Ours have 240 at most.
+const MAX_TOKEN: usize = 512;
+
+/// Which list a token goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Streams,
+    Consumers,
+}
+
+/// Where a page ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    issued_ms: u64,
+    /// The stream's id; of no use in a list of streams.
+    pub(super) stream: u64,
+    /// The last name of the page.
+    pub(super) after: String,
+}
+
+/// Seals tokens.
+#[derive(Clone)]
+pub(super) struct Pages {
+    streams: Key,
+    consumers: Key,
+}
+
+impl Pages {
+    pub(super) fn new(root: &RootKey) -> Self {
+        let secret = root.secret_access_key.as_bytes();
+        Self {
+            streams: Key::derive(secret, "danmu-stream page of streams 1"),
+            consumers: Key::derive(secret, "danmu-stream page of consumers 1"),
+        }
+    }
+
+    fn key(&self, list: List) -> &Key {
+        match list {
+            List::Streams => &self.streams,
+            List::Consumers => &self.consumers,
+        }
+    }
+
+    fn seal(&self, list: List, ended: &Ended) -> String {
+        let parts = [&ended.issued_ms.to_be_bytes()[..], &ended.stream.to_be_bytes(), ended.after.as_bytes()];
+        LENIENT.encode(self.key(list).seal(parts.concat()))
+    }
+
+    fn open(&self, list: List, token: &str) -> Option<Ended> {
+        let sealed = LENIENT.decode(Some(token).filter(|token| token.len() <= MAX_TOKEN)?).ok()?;
+        let (issued_ms, rest) = self.key(list).open(&sealed)?.split_first_chunk()?;
+        let (stream, after) = rest.split_first_chunk()?;
+        Some(Ended {
+            issued_ms: u64::from_be_bytes(*issued_ms),
+            stream: u64::from_be_bytes(*stream),
+            after: String::from_utf8(after.to_vec()).ok()?,
+        })
+    }
+}
+
+impl Call<'_> {
+    /// A token for what comes after `after`.
+    pub(super) fn next_token(&self, list: List, stream: u64, after: &str) -> String {
+        let ended = Ended { issued_ms: self.endpoint.store.now_ms(), stream, after: after.to_owned() };
+        self.endpoint.seals.lists.seal(list, &ended)
+    }
+
+    /// What is in a token of `list` that has not expired.
+    pub(super) fn opened_token(&self, list: List, token: &str) -> Result<Ended, ApiError> {
+        let invalid = || ApiError::new(Kind::InvalidArgument, "Invalid NextToken.");
+        let ended = self.endpoint.seals.lists.open(list, token).ok_or_else(invalid)?;
+        if self.endpoint.store.now_ms().saturating_sub(ended.issued_ms) > LIFE_MS {
+            return Err(ApiError::new(Kind::ExpiredNextToken, "The NextToken is older than 300 seconds."));
+        }
+        Ok(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_on_with_its_own_list_and_no_other() {
+        let root = RootKey { access_key_id: "AKIAAAAAAAAAAAAAAAAA".to_owned(), secret_access_key: "s".repeat(40) };
+        let pages = Pages::new(&root);
+        let ended = Ended { issued_ms: 5, stream: 7, after: "x".repeat(128) };
+        let token = pages.seal(List::Consumers, &ended);
+        assert!(token.len() <= 240, "{}", token.len());
+        assert_eq!(pages.open(List::Consumers, &token), Some(ended));
+        assert_eq!(pages.open(List::Streams, &token), None);
+        for forged in ["", "AAAA", "?", &"A".repeat(1000)] {
+            assert_eq!(pages.open(List::Consumers, forged), None, "{forged}");
+        }
+    }
+}

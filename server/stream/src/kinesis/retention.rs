@@ -1,0 +1,54 @@
+//! `IncreaseStreamRetentionPeriod` and `DecreaseStreamRetentionPeriod`. For the root key; done when they are answered.
+
+use super::{Answer, Call, Outcome, types::ChangeRetention};
+use crate::{
+    error::{ApiError, Kind},
+    store::Stream,
+};
+
+/// The shortest retention, hours. <https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html>
+const MIN_HOURS: i64 = 24;
+/// The longest retention, hours: a year.
+const MAX_HOURS: i64 = 8760;
+
+/// Which way a retention may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Increase,
+    Decrease,
+}
+
+impl Call<'_> {
+    pub(super) async fn change_retention(&self, request: &ChangeRetention, change: Change) -> Outcome {
+        let stream = self.stream_for_root(request)?;
+        let hours = request.retention_period_hours.ok_or_else(|| ApiError::missing("retentionPeriodHours"))?;
+        let hours = checked(&stream, hours, change)?;
+        self.turn_on(&stream).await?;
+        let name = &stream.meta.name;
+        self.endpoint.store.set_retention(name, hours).await.map_err(|error| self.store_error(name, error))?;
+        Ok(Answer::EMPTY)
+    }
+}
+
+/// Hours within their range and in the right direction. What is so already is no error.
+fn checked(stream: &Stream, hours: i64, change: Change) -> Result<u32, ApiError> {
+    let now = i64::from(stream.meta.retention_hours);
+    let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
+    let asked = format!("Requested retention period ({hours} hours)");
+    if hours < MIN_HOURS {
+        return wrong(format!("Minimum allowed retention period is {MIN_HOURS} hours. {asked} is too short."));
+    }
+    if hours > MAX_HOURS {
+        return wrong(format!("Maximum allowed retention period is {MAX_HOURS} hours. {asked} is too long."));
+    }
+    let of = format!("{asked} for stream {} can not be", stream.meta.name);
+    match change {
+        Change::Increase if hours < now => wrong(format!(
+            "{of} shorter than existing retention period ({now} hours). Use DecreaseStreamRetentionPeriod API."
+        )),
+        Change::Decrease if hours > now => wrong(format!(
+            "{of} longer than existing retention period ({now} hours). Use IncreaseStreamRetentionPeriod API."
+        )),
+        _ => u32::try_from(hours).map_err(|_| ApiError::new(Kind::InvalidArgument, asked)),
+    }
+}
