@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use danmu::kinesis::sigv4;
+use danmu::{kinesis::sigv4, session::Session};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -21,32 +21,46 @@ use crate::{
     world::{Failure, Test},
 };
 
-type Http2 = Client<HttpConnector, Full<Bytes>>;
+type Http = Client<HttpConnector, Full<Bytes>>;
 
-fn http2() -> Http2 {
+fn http2() -> Http {
     Client::builder(TokioExecutor::new()).http2_only(true).build_http()
 }
 
 /// A call of the program's stream with its root key, in whichever HTTP the client speaks.
-async fn call(client: &Http2, program: &Program, operation: &str, body: Value) -> Result<Response<Incoming>, Failure> {
+async fn call(client: &Http, program: &Program, operation: &str, body: Value) -> Result<Response<Incoming>, Failure> {
     // Where the settings leave it.
     let file = program.directory().join("data/root-key.json");
     let key: Value = serde_json::from_slice(&std::fs::read(file)?)?;
-    let member = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
-    let (id, secret) = (member("access_key_id"), member("secret_access_key"));
-    let credentials = sigv4::Credentials { access_key_id: &id, secret_access_key: &secret, session_token: None };
+    let member = |name: &str| key[name].as_str().unwrap_or_default();
+    let credentials = sigv4::Credentials {
+        access_key_id: member("access_key_id"),
+        secret_access_key: member("secret_access_key"),
+        session_token: None,
+    };
+    call_as(client, &credentials, (&program.stream, "/"), operation, body).await
+}
+
+async fn call_as(
+    client: &Http,
+    credentials: &sigv4::Credentials<'_>,
+    (url, path): (&str, &str),
+    operation: &str,
+    body: Value,
+) -> Result<Response<Incoming>, Failure> {
     let target = format!("Kinesis_20131202.{operation}");
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
-        ("host", program.stream.trim_start_matches("http://")),
+        ("host", url.trim_start_matches("http://")),
         ("x-amz-target", target.as_str()),
     ];
     let body = body.to_string().into_bytes();
-    let request = sigv4::Request { method: "POST", path: "/", query: "", headers: &headers, body: &body };
+    let request = sigv4::Request { method: "POST", path, query: "", headers: &headers, body: &body };
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let scope = sigv4::Scope { region: "us-east-1", service: "kinesis", time_ms: i64::try_from(since.as_millis())? };
-    let signed = sigv4::sign(&request, &credentials, &scope, sigv4::Settings::default());
-    let mut request = Request::post(format!("{}/", program.stream));
+    let signed = sigv4::sign(&request, credentials, &scope, sigv4::Settings::default());
+    let mut request = Request::post(format!("{url}{path}"));
+    // The host is in the address.
     for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
         request = request.header(name, value);
     }
@@ -74,6 +88,16 @@ async fn both_ports_answer_over_http2_and_know_their_host() -> Test {
         let answer = client.request(form).await?;
         assert_eq!(answer.status().as_u16(), status, "from {origin}: {}", text(answer).await?);
     }
+    let session = program.session("demo", "produce", &[])?;
+    let session: Session = serde_json::from_str(&session.body)?;
+    let credentials = sigv4::Credentials {
+        access_key_id: &session.access_key_id,
+        secret_access_key: &session.secret_access_key,
+        session_token: Some(&session.session_token),
+    };
+    let put = json!({ "StreamName": "danmu", "PartitionKey": "demo", "Data": "aGk=" });
+    let answer = call_as(&client, &credentials, (&program.url, "/aws/"), "PutRecord", put).await?;
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
     let answer = call(&client, &program, "DescribeStreamSummary", json!({ "StreamName": "danmu" })).await?;
     assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
     assert!(text(answer).await?.contains("\"StreamStatus\":\"ACTIVE\""));
@@ -108,6 +132,34 @@ async fn connections_that_ask_for_nothing_do_not_hold_the_end_up() -> Test {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     ends_soon(program).await
+}
+
+#[tokio::test]
+async fn open_subscriptions_end_with_the_program_and_do_not_hold_it_up() -> Test {
+    let program = Program::start(&[])?;
+    let (mut open, mut connections) = (Vec::new(), Vec::new());
+    for (name, client) in [("older", Client::builder(TokioExecutor::new()).build_http()), ("newer", http2())] {
+        let consumer =
+            json!({ "StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/danmu", "ConsumerName": name });
+        let registered = text(call(&client, &program, "RegisterStreamConsumer", consumer).await?).await?;
+        let registered: Value = serde_json::from_str(&registered)?;
+        let subscription = json!({
+            "ConsumerARN": registered["Consumer"]["ConsumerARN"],
+            "ShardId": "shardId-000000000000",
+            "StartingPosition": { "Type": "LATEST" },
+        });
+        let mut answer = call(&client, &program, "SubscribeToShard", subscription).await?;
+        assert_eq!(answer.status(), 200, "{name}");
+        assert!(answer.frame().await.ok_or("nothing came")??.is_data());
+        open.push(answer);
+        connections.push(client);
+    }
+    let ended = tokio::spawn(ends_soon(program));
+    for answer in open {
+        // To the end that was meant, not to where it broke off.
+        answer.into_body().collect().await?;
+    }
+    ended.await?
 }
 
 /// An operator's signal ends the program long before the time that is granted to requests under way.

@@ -83,7 +83,7 @@ impl Program {
         Ok(Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
     }
 
-    fn session(&self, room: &str, purpose: &str, head: &[&str]) -> Result<Answer, Failure> {
+    pub fn session(&self, room: &str, purpose: &str, head: &[&str]) -> Result<Answer, Failure> {
         let form = ["Content-Type: application/x-www-form-urlencoded"];
         self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}"))
     }
@@ -117,10 +117,10 @@ impl Drop for Program {
     }
 }
 
-struct Answer {
+pub struct Answer {
     status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 fn command(dir: &TempDir) -> Command {

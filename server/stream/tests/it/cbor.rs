@@ -1,10 +1,15 @@
 //! The API in CBOR, as the AWS SDKs for Java speak it.
 
+use aws_smithy_eventstream::frame::read_message_from;
 use ciborium::{Value, cbor};
 use http::StatusCode;
+use http_body_util::BodyExt;
 use serde_json::json;
 
-use crate::world::{Answer, Failure, Keys, STREAM, Test, World};
+use crate::{
+    events::{register, straight},
+    world::{Answer, Failure, Keys, STREAM, Test, World},
+};
 
 const SHARD: &str = "shardId-000000000000";
 const CBOR: &str = "application/x-amz-cbor-1.1";
@@ -130,5 +135,33 @@ async fn many_records_go_in_and_come_out_in_cbor_in_order() -> Test {
     let records = member(&got, "Records")?.as_array().ok_or("no list")?;
     let read = records.iter().map(|record| member(record, "Data").cloned()).collect::<Result<Vec<_>, _>>()?;
     assert_eq!(read, (0..30).map(|number| Value::Bytes(data(number))).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_come_in_the_form_of_the_subscription() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let consumer = register(&world, "screen").await?;
+    world.put(&root, "room", "text").await?;
+    let start = cbor!({ "Type" => "TRIM_HORIZON" })?;
+    let body = cbor!({ "ConsumerARN" => consumer, "ShardId" => SHARD, "StartingPosition" => start })?;
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&body, &mut bytes)?;
+    let mut ask = world.ask(&root).kinesis_raw("SubscribeToShard", bytes);
+    ask.headers.insert("content-type".to_owned(), CBOR.to_owned());
+    let mut body = straight(&world, &ask).await?.into_body();
+    let mut payloads = Vec::new();
+    for _ in 0..2 {
+        let frame = body.frame().await.ok_or("it ended")??.into_data().map_err(|_| "no data")?;
+        let message = read_message_from(frame)?;
+        let form = message.headers().iter().find(|header| header.name().as_str() == ":content-type");
+        let form = form.and_then(|form| form.value().as_string().ok()).map(|form| form.as_str().to_owned());
+        assert_eq!(form.as_deref(), Some(CBOR));
+        payloads.push(ciborium::from_reader::<Value, _>(message.payload().as_ref())?);
+    }
+    assert_eq!(payloads[0], Value::Map(Vec::new()));
+    let records = member(&payloads[1], "Records")?.as_array().ok_or("no list")?;
+    assert_eq!(member(records.first().ok_or("no record")?, "Data")?, &Value::Bytes(b"text".to_vec()));
     Ok(())
 }

@@ -323,7 +323,7 @@ impl Ask {
         Ok(String::from_utf8(answer)?)
     }
 
-    fn signed(&self) -> Result<Request<Full<Bytes>>, Failure> {
+    pub fn signed(&self) -> Result<Request<Full<Bytes>>, Failure> {
         let url = format!("http://{}{}", self.host, self.path);
         let identity = credentials(&self.keys).into();
         let params = v4::SigningParams::builder()
