@@ -38,22 +38,21 @@ async fn call(client: &Http, program: &Program, operation: &str, body: Value) ->
         secret_access_key: member("secret_access_key"),
         session_token: None,
     };
-    call_as(client, &credentials, (&program.stream, "/"), operation, body).await
+    let host = ("host", program.stream.trim_start_matches("http://"));
+    call_as(client, &credentials, (&program.stream, "/"), host, operation, body).await
 }
 
+/// `host` is what is signed as the host, and by which name.
 async fn call_as(
     client: &Http,
     credentials: &sigv4::Credentials<'_>,
     (url, path): (&str, &str),
+    host: (&str, &str),
     operation: &str,
     body: Value,
 ) -> Result<Response<Incoming>, Failure> {
     let target = format!("Kinesis_20131202.{operation}");
-    let headers = [
-        ("content-type", "application/x-amz-json-1.1"),
-        ("host", url.trim_start_matches("http://")),
-        ("x-amz-target", target.as_str()),
-    ];
+    let headers = [("content-type", "application/x-amz-json-1.1"), host, ("x-amz-target", target.as_str())];
     let body = body.to_string().into_bytes();
     let request = sigv4::Request { method: "POST", path, query: "", headers: &headers, body: &body };
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
@@ -61,7 +60,7 @@ async fn call_as(
     let signed = sigv4::sign(&request, credentials, &scope, sigv4::Settings::default());
     let mut request = Request::post(format!("{url}{path}"));
     // The host is in the address.
-    for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
+    for (name, value) in headers.into_iter().filter(|(name, _)| *name != host.0) {
         request = request.header(name, value);
     }
     for (name, value) in signed {
@@ -96,8 +95,16 @@ async fn both_ports_answer_over_http2_and_know_their_host() -> Test {
         session_token: Some(&session.session_token),
     };
     let put = json!({ "StreamName": "danmu", "PartitionKey": "demo", "Data": "aGk=" });
-    let answer = call_as(&client, &credentials, (&program.url, "/aws/"), "PutRecord", put).await?;
-    assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
+    // The AWS SDK for JavaScript signs what HTTP/2 calls it.
+    let here = program.url.trim_start_matches("http://");
+    let elsewhere = "elsewhere.example";
+    for (name, host, status) in
+        [("host", here, 200), (":authority", here, 200), ("host", elsewhere, 400), (":authority", elsewhere, 400)]
+    {
+        let at = (program.url.as_str(), "/aws/");
+        let answer = call_as(&client, &credentials, at, (name, host), "PutRecord", put.clone()).await?;
+        assert_eq!((answer.status().as_u16(), answer.version()), (status, Version::HTTP_2), "{name}: {host}");
+    }
     let answer = call(&client, &program, "DescribeStreamSummary", json!({ "StreamName": "danmu" })).await?;
     assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
     assert!(text(answer).await?.contains("\"StreamStatus\":\"ACTIVE\""));
