@@ -88,8 +88,8 @@ impl Endpoint {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         check(&options)?;
         let dir = options.data_dir.clone();
-        let clock = Arc::clone(&options.clock);
-        let opened = tokio::task::spawn_blocking(move || prepare(&dir, clock)).await;
+        let (reserve, clock) = (options.disk_reserve, Arc::clone(&options.clock));
+        let opened = tokio::task::spawn_blocking(move || prepare(&dir, reserve, clock)).await;
         let (lock, root, store) =
             opened.map_err(|error| OpenError::Log { path: options.data_dir.clone(), reason: error.to_string() })??;
         let tokens = Tokens::new(&root);
@@ -214,7 +214,7 @@ fn check(options: &Options) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn prepare(dir: &Path, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
+fn prepare(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
     let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
     create_private_dir(dir).map_err(unusable)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(unusable)?;
@@ -225,7 +225,7 @@ fn prepare(dir: &Path, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), 
     }
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
-    let store = Store::open(&log, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
+    let store = Store::open(&log, reserve, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
     Ok((lock, root, store))
 }
 

@@ -17,6 +17,9 @@ pub struct Options {
     /// `true`: a read over the limit is refused at once, as the real service does. Default `false`: it waits its turn
     /// for up to a second first.
     pub strict_reads: bool,
+    /// Free bytes of the disk below which puts are refused with `ServiceUnavailable`, so that the storage engine never
+    /// meets a full disk in the middle of a write: it would take none any more until it is opened again. Default 256 MiB.
+    pub disk_reserve: u64,
     /// Wall-clock time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
     /// `true`: `X-Forwarded-Host`, where it is there, names the host that the client signed for. Honoured by
@@ -34,6 +37,7 @@ impl Options {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             strict_reads: false,
+            disk_reserve: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),
             trust_forwarded_host: false,
         }
@@ -47,6 +51,7 @@ impl fmt::Debug for Options {
             .field("region", &self.region)
             .field("account_id", &self.account_id)
             .field("strict_reads", &self.strict_reads)
+            .field("disk_reserve", &self.disk_reserve)
             .field("trust_forwarded_host", &self.trust_forwarded_host)
             .finish_non_exhaustive()
     }

@@ -191,6 +191,11 @@ impl Call<'_> {
         match error {
             StoreError::Refused(refusal) => self.refused(stream, refusal),
             StoreError::Closed => ApiError::new(Kind::ServiceUnavailable, "The endpoint is shutting down. Try again."),
+            error @ StoreError::DiskFull { .. } => {
+                tracing::error!(%error, stream, "records are refused until there is room");
+                let message = "The endpoint's disk is full; nothing was acknowledged. Reads go on. Try again later.";
+                ApiError::new(Kind::ServiceUnavailable, message)
+            }
             StoreError::Engine(reason) => {
                 tracing::error!(%reason, stream, "the log failed");
                 ApiError::new(Kind::InternalFailure, "The log could not be read or written; nothing was acknowledged.")

@@ -97,7 +97,7 @@ mod tests {
     async fn what_was_changed_is_so_after_a_restart_and_what_was_deleted_leaves_nothing()
     -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let open = || Store::open(dir.path(), Arc::new(SystemClock));
+        let open = || Store::open(dir.path(), 0, Arc::new(SystemClock));
         let (kept, gone) = {
             let store = open()?;
             let (kept, gone) = (store.create("kept", 1).await?.meta.id, store.create("gone", 1).await?.meta.id);

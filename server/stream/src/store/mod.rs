@@ -4,9 +4,11 @@
 //! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
 
 mod change;
+mod disk;
 mod keys;
 mod model;
 mod reshard;
+mod torn;
 mod watch;
 mod writer;
 
@@ -25,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{
     change::Change,
+    disk::Disk,
     model::StreamEntry,
     watch::Watches,
     writer::{Command, Writer},
@@ -49,6 +52,8 @@ pub(crate) enum StoreError {
     Closed,
     #[error("{0}")]
     Engine(String),
+    #[error("the disk has {free} bytes free; records are taken from {reserve} on")]
+    DiskFull { free: u64, reserve: u64 },
     #[error("{0}")]
     Refused(Refusal),
 }
@@ -142,9 +147,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the log in `dir`, or makes an empty one. Blocks.
-    pub(crate) fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let db = Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(2).open().map_err(StoreError::engine)?;
+    /// Opens the log in `dir`, or makes an empty one. Records are refused while fewer than `reserve` bytes of its disk are
+    /// free. Blocks.
+    pub(crate) fn open(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let open = || Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(2).open();
+        let db = torn::recover(dir, open)?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default).map_err(StoreError::engine);
         let keyspaces = Keyspaces {
             streams: keyspace("streams")?,
@@ -160,7 +167,7 @@ impl Store {
             commits: Arc::clone(&commits),
             watches: Arc::clone(&watches),
         };
-        let writer = Writer::new(keyspaces.clone(), Arc::clone(&clock), outside);
+        let writer = Writer::new(keyspaces.clone(), Disk::of(dir, reserve), Arc::clone(&clock), outside);
         let (commands, inbox) = mpsc::channel(INBOX);
         let writer = thread::Builder::new()
             .name("stream-writer".to_owned())
@@ -409,7 +416,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn an_answer_comes_after_its_batch_and_never_before() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
         let stream = store.create("s", 1).await?;
         let id = stream.meta.id;
         for number in 0..100_u8 {
@@ -445,7 +452,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let clock = Arc::new(Hurried::default());
         clock.now_ms.store(1_732_000_000_000, Relaxed);
-        let store = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>)?;
+        let store = Store::open(dir.path(), 0, Arc::clone(&clock) as Arc<dyn Clock>)?;
         let stream = store.create("s", 1).await?;
         let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
         store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
@@ -470,7 +477,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
         store.create("s", 1).await?;
         let (tip, commits) = (store.tip(), store.commits());
         assert!(store.create("s", 1).await.is_err());
@@ -487,7 +494,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
         let stream = store.create("s", 1).await?;
         let records = (0..5).map(|_| NewRecord::new("k", 0, &[0; 99])).collect();
         store.put(Arc::clone(&stream.meta.name), records).await?;

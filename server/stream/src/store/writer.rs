@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     Keyspaces, Refusal, Shared, StoreError,
     change::Change,
+    disk::Disk,
     keys,
     model::{Stream, StreamEntry},
     reshard,
@@ -117,6 +118,8 @@ struct Group {
     answers: Vec<OnCommit>,
     /// The shards in which something happens.
     touched: HashSet<ShardKey>,
+    /// Bytes of records that the disk has room for, once somebody has looked.
+    room: Option<Result<u64, StoreError>>,
     now: Instant,
 }
 
@@ -129,6 +132,7 @@ pub(super) struct Outside {
 
 pub(super) struct Writer {
     keyspaces: Keyspaces,
+    disk: Disk,
     clock: Arc<dyn Clock>,
     outside: Outside,
     /// As `shared` will be when the group at hand is on disk.
@@ -138,12 +142,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(keyspaces: Keyspaces, clock: Arc<dyn Clock>, outside: Outside) -> Self {
+    pub(super) fn new(keyspaces: Keyspaces, disk: Disk, clock: Arc<dyn Clock>, outside: Outside) -> Self {
         let (streams, high) = {
             let shared = outside.shared.read().unwrap_or_else(PoisonError::into_inner);
             (shared.streams.clone(), shared.high)
         };
-        Self { keyspaces, clock, outside, streams, high, allowances: HashMap::new() }
+        Self { keyspaces, disk, clock, outside, streams, high, allowances: HashMap::new() }
     }
 
     /// Works until it is told to close or nobody can ask any more.
@@ -154,6 +158,7 @@ impl Writer {
                 bytes: 0,
                 answers: Vec::new(),
                 touched: HashSet::new(),
+                room: None,
                 now: Instant::now(),
             };
             let mut next = Some(first);
@@ -233,6 +238,7 @@ impl Writer {
     fn put(&mut self, name: &str, records: Vec<NewRecord>, group: &mut Group) -> Result<Vec<Put>, StoreError> {
         let stream = self.stream(name)?;
         let id = stream.meta.id;
+        self.check_room(&records, group)?;
         let mut outcomes = Vec::with_capacity(records.len());
         for record in records {
             let Some(shard) = stream.shard_for(record.hash_key) else {
@@ -251,6 +257,13 @@ impl Writer {
             });
         }
         Ok(outcomes)
+    }
+
+    /// Whether the disk has room for these records behind those that the group has already.
+    fn check_room(&self, records: &[NewRecord], group: &mut Group) -> Result<(), StoreError> {
+        let room = group.room.get_or_insert_with(|| self.disk.room()).clone()?;
+        let wanted = group.bytes + records.iter().map(|record| record.value.len()).sum::<usize>();
+        if wanted as u64 <= room { Ok(()) } else { Err(self.disk.full(room)) }
     }
 
     fn create(&mut self, name: &str, shards: u32, group: &mut Group) -> Result<Arc<Stream>, StoreError> {

@@ -1,0 +1,76 @@
+//! A last write that was torn by a power cut, and how the log opens all the same.
+//!
+//! The engine drops a last batch that is cut short. One whose end reached the disk before its middle did fails its
+//! checksum instead, and the engine then refuses to open. Nobody was told that such a batch is safe: the answer comes
+//! after the sync, and the sync had not come back. So the end of the newest journal is cut off, a copy of the journal
+//! kept beside it, and the engine opens without that batch. It is done once: damage further in still fails, and the
+//! journal is then as it was.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+
+/// How much is looked at at a time, from the end.
+const STEP: u64 = 64 * 1024;
+
+/// Opens the engine in `dir` by `open`, without a last batch that is torn.
+pub(super) fn recover<T>(dir: &Path, open: impl Fn() -> fjall::Result<T>) -> Result<T, StoreError> {
+    let error = match open() {
+        Err(error @ fjall::Error::JournalRecovery(_)) => error,
+        other => return other.map_err(StoreError::engine),
+    };
+    let unreadable = |source: io::Error| StoreError::Engine(format!("{error}; its journal cannot be mended: {source}"));
+    let Some(journal) = newest_journal(dir).map_err(unreadable)? else { return Err(StoreError::engine(error)) };
+    let kept = journal.with_extension("torn");
+    fs::copy(&journal, &kept).map_err(unreadable)?;
+    cut_last_byte(&journal).map_err(unreadable)?;
+    match open() {
+        Ok(opened) => {
+            tracing::warn!(
+                journal = %journal.display(), kept = %kept.display(),
+                "the last write was torn; it was never acknowledged and is left out"
+            );
+            Ok(opened)
+        }
+        Err(again) => {
+            // Not the last one alone: a person has to decide.
+            fs::rename(&kept, &journal).map_err(unreadable)?;
+            Err(StoreError::Engine(format!("{again}: {} is damaged; restore it from a backup", journal.display())))
+        }
+    }
+}
+
+/// Journals are numbered in the order of their making.
+fn newest_journal(dir: &Path) -> io::Result<Option<PathBuf>> {
+    let mut newest = None;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let is_journal = path.extension().is_some_and(|extension| extension == "jnl");
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok()).filter(|_| is_journal);
+        newest = newest.max(number.map(|number| (number, path)));
+    }
+    Ok(newest.map(|(_, path)| path))
+}
+
+/// Ends the file before its last byte that is not zero; what comes after that is room kept for later batches.
+fn cut_last_byte(journal: &Path) -> io::Result<()> {
+    let mut file = File::options().read(true).write(true).open(journal)?;
+    let mut end = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(STEP);
+        file.seek(SeekFrom::Start(start))?;
+        bytes.clear();
+        file.by_ref().take(end - start).read_to_end(&mut bytes)?;
+        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+            file.set_len(start + last as u64)?;
+            return file.sync_all();
+        }
+        end = start;
+    }
+    Ok(())
+}
