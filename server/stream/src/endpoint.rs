@@ -225,7 +225,8 @@ fn prepare(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<(File, Roo
     }
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
-    let store = Store::open(&log, reserve, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
+    let store =
+        Store::open(&log, reserve, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
     Ok((lock, root, store))
 }
 

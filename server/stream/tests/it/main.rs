@@ -3,6 +3,7 @@
 mod cbor;
 mod consumers;
 mod control;
+mod damage;
 mod durability;
 mod events;
 mod limits;

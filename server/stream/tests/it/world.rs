@@ -102,6 +102,11 @@ impl World {
         Self::open(dir, clock, |_| {}).await
     }
 
+    /// On a directory that another one left behind.
+    pub async fn reopen(dir: Arc<TempDir>) -> Result<Self, Failure> {
+        Self::open(dir, Arc::default(), |_| {}).await
+    }
+
     pub async fn stop(self) {
         self.endpoint.close().await;
         for server in self.servers {
