@@ -44,6 +44,9 @@ const INBOX: usize = 1024;
 const TRIM_BATCH: usize = 2048;
 /// Memory for blocks read from disk.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// Journals that are full and wait until all that they hold is in tables, bytes: the least that the engine takes. What a
+/// small keyspace holds would else keep half a gibibyte of them.
+const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Why the log did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -150,7 +153,10 @@ impl Store {
     /// Opens the log in `dir`, or makes an empty one. Records are refused while fewer than `reserve` bytes of its disk are
     /// free. Blocks.
     pub(crate) fn open(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let open = || Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(2).open();
+        let open = || {
+            let builder = Database::builder(dir).cache_size(CACHE_BYTES).max_journaling_size(JOURNAL_BYTES);
+            builder.worker_threads(2).open()
+        };
         let db = torn::recover(dir, open)?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default).map_err(StoreError::engine);
         let keyspaces = Keyspaces {
