@@ -65,6 +65,54 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
+/// A Python of our own that has what `requirements.txt` of the stream's SDK tests names, made unless it is there already.
+///
+/// # Errors
+/// [`Error::Missing`] without Python 3; others where pip fails or a file cannot be read.
+pub fn python(workspace: &Workspace) -> Result<PathBuf> {
+    let step = Step::start("python packages");
+    let list = workspace.root.join("server/stream/tests/clients/requirements.txt");
+    let wanted = hash(&[&fs::read(&list).at(&list)?]);
+    let directory = workspace.cache().join("python");
+    let python = directory.join("bin/python");
+    let stamp = directory.join(".installed");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        step.done("present");
+        return Ok(python);
+    }
+    let missing = || Error::Missing {
+        what: "Python 3 with venv",
+        remedy: "the stream is tested with boto3; install it (Debian: `apt-get install python3-venv`)".to_owned(),
+    };
+    let make = |note: &Step| {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&directory);
+        process::run(&mut venv, |line| note.note(line.trim()))
+    };
+    if make(&step).is_err() {
+        if !may_install_debian_packages() {
+            step.failed("missing");
+            return Err(missing());
+        }
+        apt(&step, &["update", "-qq"])?;
+        apt(&step, &["install", "-y", "--no-install-recommends", "python3-venv"])?;
+        make(&step)?;
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&list);
+    process::run(&mut pip, |line| step.note(line.trim()))?;
+    fs::write(&stamp, wanted).at(&stamp)?;
+    step.done("installed");
+    Ok(python)
+}
+
+/// Runs `apt-get`, which asks nothing.
+fn apt(step: &Step, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new("apt-get");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(&mut command, |line| step.note(line.trim().chars().take(70).collect::<String>()))
+}
+
 /// Finds a Chromium, or installs Debian's where that is possible.
 ///
 /// # Errors
@@ -91,13 +139,8 @@ pub fn chromium() -> Result<PathBuf> {
                 .to_owned(),
         });
     }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run(&mut command, |line| step.note(line.trim().chars().take(70).collect::<String>()))
-    };
-    apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"])?;
+    apt(&step, &["update", "-qq"])?;
+    apt(&step, &["install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"])?;
     let path = find_chromium().ok_or_else(|| {
         Error::Unexpected("apt-get installed chromium, yet there is no `chromium` in PATH".to_owned())
     })?;

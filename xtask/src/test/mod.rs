@@ -33,6 +33,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let node = tools::node()?;
     let optimisers = build::set_up(workspace)?;
     let chromium = tools::chromium()?;
+    let python = tools::python(workspace)?;
 
     ui::heading("Checking");
     let mut reports = vec![
@@ -44,7 +45,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     reports.extend(checks::dependencies(workspace)?);
 
     ui::heading("Testing");
-    reports.extend(suites::native(workspace)?);
+    reports.extend(suites::native(workspace, &python)?);
 
     // What a browser meets is what `cargo xtask run` serves: the same build, the same binary.
     let build_began = Instant::now();

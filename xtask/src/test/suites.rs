@@ -11,8 +11,8 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All native tests. This program's own are a run by themselves: with it selected, cargo would build the crates that
-/// it shares with the server a second time, with other features.
-pub fn native(workspace: &Workspace) -> Result<Vec<Report>> {
+/// it shares with the server a second time, with other features. `python` has the packages of the SDK tests.
+pub fn native(workspace: &Workspace, python: &Path) -> Result<Vec<Report>> {
     let nextest = tools::has_cargo_command("nextest");
     let suite = |name, selection: &[&str]| {
         let mut command = cargo();
@@ -22,6 +22,7 @@ pub fn native(workspace: &Workspace) -> Result<Vec<Report>> {
         } else {
             command.args(["test", "--no-fail-fast", "--all-targets"]);
         }
+        command.env("E2E_PYTHON", python).env("E2E_NODE_MODULES", workspace.end2end().join("node_modules"));
         cargo_suite(workspace, name, command.args(selection))
     };
     let own = ["--package", env!("CARGO_PKG_NAME")];
