@@ -46,8 +46,11 @@ pub struct Filled {
     pub memory: u64,
     /// At each quarter of the way.
     pub quarters: Vec<Quarter>,
-    /// The most that the log was on disk, as a multiple of the data then retained, from the first quarter on.
-    pub highest_ratio: f64,
+    /// The most that the log was on disk, as a multiple of the data then retained, while it was filled from a quarter on:
+    /// the journal alone is 64 MiB before it is begun anew.
+    pub highest_filling: f64,
+    /// The same from where all records were there, while an eighth more came.
+    pub highest_full: f64,
 }
 
 /// The server when so many records are retained.
@@ -62,17 +65,19 @@ pub struct Quarter {
     pub disk: u64,
 }
 
-/// Puts records with random keys until `records` are acknowledged or `time` is over, as quickly as 8 shards take them.
+/// Puts records with random keys until `records` and an eighth more are acknowledged or `time` is over, as quickly as 8
+/// shards take them.
 pub async fn fill(client: &Client, records: u64, time: Duration, process: u32, dir: &Path) -> Result<Filled, Failure> {
     let acknowledged = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
+    let target = records + records / 8;
     let mut fillers = JoinSet::new();
     for filler in 0..FILLERS {
-        fillers.spawn(fill_one(client.clone(), Arc::clone(&acknowledged), records, start + time, Noise::new(filler)));
+        fillers.spawn(fill_one(client.clone(), Arc::clone(&acknowledged), target, start + time, Noise::new(filler)));
     }
     let mut filled = Filled::default();
     let mut samples = Vec::new();
-    while filled.quarters.len() < 4 && start.elapsed() < time && !fillers.is_empty() {
+    while start.elapsed() < time && !fillers.is_empty() {
         tokio::select! {
             () = sleep(Duration::from_millis(100)) => {}
             Some(ended) = fillers.join_next() => collect(ended??, &mut filled, &mut samples),
@@ -98,7 +103,8 @@ fn look(filled: &mut Filled, now: u64, records: u64, process: u32, dir: &Path) {
         return;
     }
     let disk = kit::on_disk(dir);
-    filled.highest_ratio = filled.highest_ratio.max(disk as f64 / (now * DATA as u64) as f64);
+    let highest = if now < records { &mut filled.highest_filling } else { &mut filled.highest_full };
+    *highest = highest.max(disk as f64 / (now * DATA as u64) as f64);
     if now >= (quarters + 1) * records / 4 && quarters < 4 {
         let (memory, memory_peak) = kit::memory(process).unwrap_or_default();
         filled.quarters.push(Quarter { records: now, memory, memory_peak, disk });

@@ -89,9 +89,9 @@ impl Report {
         row("put → SubscribeToShard event: p50, ms", none(), &|it| it.pushed.map(|pushed| pushed.p50));
         row("  p99", most(limit::PUSH_P99), &|it| it.pushed.map(|pushed| pushed.p99));
         row("disk ÷ data, full", most(limit::DISK), &|it| Some(it.disk_ratio()).filter(|ratio| *ratio > 0.0));
-        row("  at its highest, from a quarter on", most(limit::DISK), &|it| {
-            Some(it.filled.highest_ratio).filter(|ratio| *ratio > 0.0)
-        });
+        let some = |ratio: f64| Some(ratio).filter(|ratio| *ratio > 0.0);
+        row("  at its highest, while an eighth more came", most(limit::DISK), &|it| some(it.filled.highest_full));
+        row("  while it was filled, from a quarter on", none(), &|it| some(it.filled.highest_filling));
         row("start after kill -9, ms", most(limit::RESTART), &|it| it.restart_killed_ms);
         row("  after a close", most(limit::RESTART), &|it| it.restart_ms);
         for (quarter, name) in ["memory, ¼ retained: MiB", "  ½", "  ¾"].into_iter().enumerate() {
@@ -129,7 +129,7 @@ impl Report {
         most("put → SubscribeToShard event, p99 ms", ours.pushed.map(|pushed| pushed.p99), limit::PUSH_P99);
         most("events that did not come", ours.pushed.map(|pushed| pushed.failed as f64), 0.0);
         most("disk ÷ data", Some(ours.disk_ratio()), limit::DISK);
-        most("disk ÷ data at its highest", Some(ours.filled.highest_ratio), limit::DISK);
+        most("disk ÷ data at its highest", Some(ours.filled.highest_full), limit::DISK);
         most("start after kill -9, ms", ours.restart_killed_ms, limit::RESTART);
         most("start after a close, ms", ours.restart_ms, limit::RESTART);
         if cfg!(target_os = "linux") {

@@ -22,7 +22,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, compaction::Leveled};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
@@ -47,6 +47,10 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Journals that are full and wait until all that they hold is in tables, bytes: the least that the engine takes. What a
 /// small keyspace holds would else keep half a gibibyte of them.
 const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Records in memory before they go to a table, bytes.
+const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+/// The size of a table of records, bytes.
+const TABLE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Why the log did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -162,7 +166,7 @@ impl Store {
         let keyspaces = Keyspaces {
             streams: keyspace("streams")?,
             shards: keyspace("shards")?,
-            records: keyspace("records")?,
+            records: db.keyspace("records", records_options).map_err(StoreError::engine)?,
             state: keyspace("state")?,
             db,
         };
@@ -378,6 +382,15 @@ impl Drop for Store {
             tracing::error!("the writer of the log panicked");
         }
     }
+}
+
+/// A merge of tables holds what it merges twice until it is done: with small ones the log stays below twice what it holds,
+/// also in the middle of a merge, and what is in memory small (`cargo xtask bench stream`). The engine keeps what a
+/// keyspace was made with.
+fn records_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE_BYTES)
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
 }
 
 impl Keyspaces {
