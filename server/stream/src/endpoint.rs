@@ -34,7 +34,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(60);
 /// clone, routers included, is gone.
 #[derive(Clone)]
 pub struct Endpoint {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What is known about a stream.

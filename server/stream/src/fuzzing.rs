@@ -1,4 +1,4 @@
-//! What the fuzz targets in `fuzz/` may reach of the inside; compiled with `--cfg fuzzing` alone, which cargo-fuzz sets.
+//! What the fuzz targets in `fuzz/` may reach of the inside; compiled with `--cfg fuzzing`, which cargo-fuzz sets.
 //!
 //! A [`Subject`] is an endpoint whose callers need no signature. Once it is [sealed](Subject::seal), it takes no more
 //! writes, so that every input meets the same log and costs no sync.

@@ -24,7 +24,8 @@ mod crypto;
 mod endpoint;
 mod error;
 mod events;
-#[cfg(fuzzing)]
+// With the tests too, so that it does not go stale unseen.
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod hash;
 mod http;

@@ -1,5 +1,5 @@
-//! CBOR as a request of every operation: it means the same when it is written again, and the same as the JSON of its
-//! values. The first byte chooses the operation, from `A` on.
+//! CBOR as a request of every operation: where it has the shape of one, it means the same when it is written again, and
+//! the same as the JSON of its values. The first byte chooses the operation, from `A` on.
 
 #![no_main]
 
@@ -25,6 +25,9 @@ fuzz_target!(|input: &[u8]| {
         };
         if !rest.is_empty() {
             assert!(outcome.is_err(), "what follows the value was passed over");
+            return;
+        }
+        if !is_plain(&value) {
             return;
         }
         let mut again = Vec::new();
@@ -57,6 +60,17 @@ fn name(outcome: &Result<Vec<u8>, Refused>) -> &'static str {
 
 fn is_read(outcome: &Result<Vec<u8>, Refused>) -> bool {
     name(outcome) != "SerializationException"
+}
+
+/// Whether all keys are texts and all tags those of times. A large number, for one, is bytes under a tag before it is read
+/// and may be a number afterwards: as a key it is not the same written again.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Tag(tag, inner) => *tag == 1 && is_plain(inner),
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Map(members) => members.iter().all(|(key, value)| matches!(key, Value::Text(_)) && is_plain(value)),
+        _ => true,
+    }
 }
 
 /// The JSON of a request, where it has one: bytes in base64, times in seconds.
