@@ -3,7 +3,8 @@
 //! The danmu of a room stand in one order: its partition key lives on a line of shards, each the child of the one before,
 //! and a shard is read to its end before its child is begun. So one shard and one sequence number say how far a viewer
 //! is, on any replica of the server. The stream's creation time stands beside them, since a stream that was deleted and
-//! made anew begins its shards' names again.
+//! made anew begins its shards' names again; and the record's arrival time, by which a replica that began to read later
+//! knows that it has all that followed.
 
 use std::{fmt, str::FromStr};
 
@@ -25,10 +26,12 @@ pub struct Position {
     created_ms: i64,
     shard_id: String,
     sequence_number: String,
+    arrival_ms: i64,
 }
 
 impl Position {
-    /// Right after that record of the stream that was created then (Unix milliseconds).
+    /// Right after that record of the stream that was created then. Times are Unix milliseconds. Sequence number `0`
+    /// stands for no record at all: everything of the shard that arrived at `arrival_ms` or later comes after it.
     ///
     /// # Errors
     /// [`PositionError`] when the shard id or the sequence number is none.
@@ -36,6 +39,7 @@ impl Position {
         created_ms: i64,
         shard_id: impl Into<String>,
         sequence_number: impl Into<String>,
+        arrival_ms: i64,
     ) -> Result<Self, PositionError> {
         let (shard_id, sequence_number) = (shard_id.into(), sequence_number.into());
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
@@ -47,7 +51,7 @@ impl Position {
         if digits.is_empty() || digits.len() > MAX_DIGITS || !plain {
             return Err(PositionError::SequenceNumber);
         }
-        Ok(Self { created_ms, shard_id, sequence_number })
+        Ok(Self { created_ms, shard_id, sequence_number, arrival_ms })
     }
 
     /// When the stream was created, in Unix milliseconds.
@@ -67,24 +71,31 @@ impl Position {
     pub fn sequence_number(&self) -> &str {
         &self.sequence_number
     }
+
+    /// When that record arrived at the stream, in Unix milliseconds.
+    #[must_use]
+    pub fn arrival_ms(&self) -> i64 {
+        self.arrival_ms
+    }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{SEPARATOR}{}{SEPARATOR}{}", self.created_ms, self.shard_id, self.sequence_number)
+        let Self { created_ms, shard_id, sequence_number, arrival_ms } = self;
+        write!(f, "{created_ms}{SEPARATOR}{shard_id}{SEPARATOR}{sequence_number}{SEPARATOR}{arrival_ms}")
     }
 }
 
 /// Why a text is no position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PositionError {
-    /// Not three parts, or the first is no time.
+    /// Not four parts, or the first or the last is no time.
     #[error("a position is what an event's id says; take it from there, or give none")]
     Form,
-    /// The middle part is no shard id.
+    /// The second part is no shard id.
     #[error("the shard of a position is 1 to {MAX_SHARD_ID} of a-z, A-Z, 0-9, _, . and -")]
     ShardId,
-    /// The last part is no sequence number.
+    /// The third part is no sequence number.
     #[error("the sequence number of a position is 1 to {MAX_DIGITS} digits, without leading zeros")]
     SequenceNumber,
 }
@@ -93,17 +104,17 @@ impl FromStr for Position {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.splitn(3, SEPARATOR);
-        let (Some(created), Some(shard_id), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
+        let mut parts = text.split(SEPARATOR);
+        let [Some(created), Some(shard_id), Some(number), Some(arrival), None] = [(); 5].map(|()| parts.next()) else {
             return Err(PositionError::Form);
         };
-        let created_ms: i64 = created.parse().map_err(|_| PositionError::Form)?;
-        // One place has one spelling.
-        if created_ms.to_string() != created {
-            return Err(PositionError::Form);
-        }
-        Self::new(created_ms, shard_id, number)
+        Self::new(time(created)?, shard_id, number, time(arrival)?)
     }
+}
+
+/// One place has one spelling.
+fn time(text: &str) -> Result<i64, PositionError> {
+    text.parse().ok().filter(|ms: &i64| ms.to_string() == text).ok_or(PositionError::Form)
 }
 
 #[cfg(test)]
@@ -114,10 +125,11 @@ mod tests {
 
     #[test]
     fn a_position_survives_its_text() {
-        let token = "1795519000000~shardId-000000000003~49654321098765432109876543210987654321098765432109876543";
+        let token =
+            "1795519000000~shardId-000000000003~49654321098765432109876543210987654321098765432109876543~1795519000123";
         let position: Position = token.parse().expect("a position");
         assert_eq!(position.shard_id(), "shardId-000000000003");
-        assert_eq!(position.created_ms(), 1_795_519_000_000);
+        assert_eq!((position.created_ms(), position.arrival_ms()), (1_795_519_000_000, 1_795_519_000_123));
         assert_eq!(position.to_string(), token);
     }
 
@@ -125,25 +137,26 @@ mod tests {
     fn what_is_no_position_is_refused_with_what_is_wrong_in_it() {
         for (text, error) in [
             ("", PositionError::Form),
-            ("1~shardId-0", PositionError::Form),
-            ("x~shardId-0~1", PositionError::Form),
-            ("+1~shardId-0~1", PositionError::Form),
-            ("01~shardId-0~1", PositionError::Form),
-            ("1~~1", PositionError::ShardId),
-            ("1~a b~1", PositionError::ShardId),
-            ("1~shardId-0~", PositionError::SequenceNumber),
-            ("1~shardId-0~01", PositionError::SequenceNumber),
-            ("1~shardId-0~1~2", PositionError::SequenceNumber),
+            ("1~shardId-0~1", PositionError::Form),
+            ("1~shardId-0~1~2~3", PositionError::Form),
+            ("x~shardId-0~1~1", PositionError::Form),
+            ("1~shardId-0~1~x", PositionError::Form),
+            ("+1~shardId-0~1~1", PositionError::Form),
+            ("01~shardId-0~1~1", PositionError::Form),
+            ("1~~1~1", PositionError::ShardId),
+            ("1~a b~1~1", PositionError::ShardId),
+            ("1~shardId-0~~1", PositionError::SequenceNumber),
+            ("1~shardId-0~01~1", PositionError::SequenceNumber),
         ] {
             assert_eq!(text.parse::<Position>(), Err(error), "{text:?}");
         }
-        assert!(format!("1~s~{}", "9".repeat(MAX_DIGITS)).parse::<Position>().is_ok());
-        assert!(format!("1~s~{}", "9".repeat(MAX_DIGITS + 1)).parse::<Position>().is_err());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS)).parse::<Position>().is_ok());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS + 1)).parse::<Position>().is_err());
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_what_is_read_is_written_alike(text in "\\PC*|-?[0-9]{1,20}~[a-zA-Z0-9_.-]{1,8}~[0-9]{1,60}") {
+        fn no_text_makes_it_panic_and_what_is_read_is_written_alike(text in "\\PC*|-?[0-9]{1,20}~[a-zA-Z0-9_.-]{1,8}~[0-9]{1,60}~[0-9]{1,13}") {
             if let Ok(position) = text.parse::<Position>() {
                 prop_assert_eq!(position.to_string(), text);
             }
