@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
 use danmu_stream::partition;
@@ -16,6 +18,8 @@ use crate::config::Config;
 pub struct Bus {
     /// The STS client, with the server's own credentials.
     pub sts: aws_sdk_sts::Client,
+    /// The Kinesis client, with the same.
+    pub kinesis: aws_sdk_kinesis::Client,
     /// The role that sessions assume.
     pub role_arn: String,
     /// The stream's name.
@@ -42,15 +46,16 @@ impl Bus {
     /// The embedded stream. Looks at no `AWS_*` variable and no profile.
     #[must_use]
     pub fn embedded(listens: SocketAddr, key: Credentials, account: &str, region: &str, stream: &str) -> Self {
-        let sts = aws_sdk_sts::Config::builder()
+        let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .credentials_provider(key)
+            .credentials_provider(SharedCredentialsProvider::new(key))
             .endpoint_url(format!("http://{}", reachable(listens)))
             .http_client(Builder::new().build_http())
             .build();
         Self {
-            sts: aws_sdk_sts::Client::from_conf(sts),
+            sts: aws_sdk_sts::Client::new(&config),
+            kinesis: kinesis_client(&config),
             role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
             stream: stream.to_owned(),
             region: region.to_owned(),
@@ -76,6 +81,7 @@ impl Bus {
         let browser_endpoint = std::env::var("AWS_ENDPOINT_URL_KINESIS").unwrap_or_else(|_| kinesis_endpoint(&region));
         Ok(Self {
             sts: aws_sdk_sts::Client::new(&aws),
+            kinesis: kinesis_client(&aws),
             role_arn,
             stream: config.stream.name.clone(),
             region,
@@ -97,6 +103,15 @@ impl Bus {
         let host = rest.split('/').next()?;
         Some(format!("{scheme}://{host}"))
     }
+}
+
+/// The reader tries again by itself, at its own pace; and a subscription to a quiet shard is no stalled stream.
+fn kinesis_client(config: &SdkConfig) -> aws_sdk_kinesis::Client {
+    let config = aws_sdk_kinesis::config::Builder::from(config)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    aws_sdk_kinesis::Client::from_conf(config)
 }
 
 fn https_client() -> SharedHttpClient {

@@ -28,6 +28,8 @@ pub struct Config {
     pub vending: Vending,
     /// How viewers read.
     pub feed: Feed,
+    /// The relay, which reads for all of them.
+    pub relay: Relay,
     /// The log.
     pub log: Log,
     /// The rooms.
@@ -112,6 +114,34 @@ pub enum Direct {
     Off,
 }
 
+/// The relay: one reader of the stream, any number of viewers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Relay {
+    /// How it reads the stream. Default `auto`.
+    pub reader: ReaderKind,
+    /// How far apart the frames of a busy room are, in milliseconds: 0 (a frame as soon as there is something) to 1,000. A
+    /// danmu in a quiet room never waits. Default 100.
+    pub tick_ms: u64,
+    /// How long the feed of a room is kept for viewers who were cut off, in seconds: 10 to 3,600. Default 120.
+    pub window_s: u64,
+    /// How much of the feed of a room is kept, in bytes: 64 KiB to 1 GiB. Default 4 MiB.
+    pub window_bytes: usize,
+}
+
+/// How the relay reads the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReaderKind {
+    /// By enhanced fan-out on the embedded stream, by polling on AWS, where enhanced fan-out has its price.
+    #[default]
+    Auto,
+    /// By `GetRecords`, up to five times a second: with other readers it shares a shard's 2 MB/s and five reads.
+    Polling,
+    /// By `SubscribeToShard`, as a consumer of its own: records are pushed, and other readers keep their share.
+    EnhancedFanOut,
+}
+
 /// The log.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -170,6 +200,7 @@ impl Default for Config {
             stream: Stream::default(),
             vending: Vending::default(),
             feed: Feed::default(),
+            relay: Relay::default(),
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
         }
@@ -214,6 +245,12 @@ impl Default for Stream {
 impl Default for Vending {
     fn default() -> Self {
         Self { per_minute: 30, burst: 20, duration_s: 3_600, role_arn: None }
+    }
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self { reader: ReaderKind::default(), tick_ms: 100, window_s: 120, window_bytes: 4 << 20 }
     }
 }
 
@@ -303,6 +340,16 @@ impl Config {
         if !(10..=1_000_000).contains(&self.http.max_connections) {
             return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
         }
+        let Relay { tick_ms, window_s, window_bytes, .. } = &self.relay;
+        if *tick_ms > 1_000 {
+            return wrong("relay.tick_ms", tick_ms, "0 to 1000 milliseconds");
+        }
+        if !(10..=3_600).contains(window_s) {
+            return wrong("relay.window_s", window_s, "10 to 3600 seconds");
+        }
+        if !(65_536..=1 << 30).contains(window_bytes) {
+            return wrong("relay.window_bytes", window_bytes, "65536 to 1073741824 bytes");
+        }
         if self.http.drain_delay_s > 300 {
             return wrong("http.drain_delay_s", &self.http.drain_delay_s, "0 to 300 seconds");
         }
@@ -327,6 +374,16 @@ impl Config {
             Direct::On => true,
             Direct::Off => false,
             Direct::Auto => self.http.addr.ip().is_loopback(),
+        }
+    }
+
+    /// Whether the relay reads by enhanced fan-out.
+    #[must_use]
+    pub fn enhanced_fan_out(&self) -> bool {
+        match self.relay.reader {
+            ReaderKind::Auto => self.bus == Bus::Embedded,
+            ReaderKind::Polling => false,
+            ReaderKind::EnhancedFanOut => true,
         }
     }
 
@@ -363,13 +420,17 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             client, {} at once, each for {} s\ndirect     {}\nrooms      {}",
+             client, {} at once, each for {} s\nrelay      reads by {}, a frame every {} ms at the most, keeps {} s\ndirect     \
+             {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
             self.vending.per_minute,
             self.vending.burst,
             self.vending.duration_s,
+            if self.enhanced_fan_out() { "enhanced fan-out" } else { "polling" },
+            self.relay.tick_ms,
+            self.relay.window_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
             if rooms.is_empty() { "none" } else { &rooms },
         ) + &self.warnings()
@@ -421,6 +482,9 @@ mod tests {
             ("[vending]\nburst = 0", "vending.burst = 0"),
             ("bus = 'aws'", "vending.role_arn"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
+            ("[relay]\ntick_ms = 1001", "relay.tick_ms = 1001"),
+            ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
+            ("[relay]\nwindow_bytes = 1", "relay.window_bytes = 1"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
             let error = load(toml).expect_err(toml).to_string();

@@ -3,9 +3,11 @@
 
 pub mod args;
 pub mod bus;
+mod clock;
 pub mod config;
 pub mod crowd;
 pub mod http;
+pub mod relay;
 mod rooms;
 mod run;
 pub mod vending;

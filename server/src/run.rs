@@ -9,6 +9,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
+use danmu::room::Room;
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options};
 use leptos::config::get_configuration;
@@ -23,6 +24,7 @@ use crate::{
     config::{Bus as BusKind, Config, LogFormat, SettingsError},
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
+    relay::Relay,
     rooms::ListedRooms,
     vending::{ClientLimit, TokenVending},
 };
@@ -99,7 +101,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     };
 
     let health = Health::default();
-    let state = app_state(config, bus, health.clone())?;
+    let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
+    let (relay, relaying) = Relay::start(&config, &rooms, &bus, stop.child_token());
+    let state = app_state(config, bus, health.clone(), relay.clone())?;
     tokio::spawn(forget_idle_clients(state.0, stop.clone()));
     announce(&state.1.config, pages.local_addr()?, stream_addr);
 
@@ -111,7 +115,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     health.drain();
     tokio::time::sleep(Duration::from_secs(drain_delay)).await;
     stop.cancel();
+    relay.close();
     let drained = async {
+        let _ = relaying.await;
         // Whoever listens would go on listening.
         if let Some((endpoint, _)) = &stream {
             endpoint.end_subscriptions();
@@ -128,7 +134,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     Ok(())
 }
 
-fn app_state(config: Config, bus: Bus, health: Health) -> Result<(ClientLimit, AppState), RunError> {
+fn app_state(config: Config, bus: Bus, health: Health, relay: Relay) -> Result<(ClientLimit, AppState), RunError> {
     let positive = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
     let limit = ClientLimit::new(positive(config.vending.per_minute), positive(config.vending.burst));
     let connect = bus.foreign_origin().into_iter().collect();
@@ -139,7 +145,7 @@ fn app_state(config: Config, bus: Bus, health: Health) -> Result<(ClientLimit, A
         connect,
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
-    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health }))
+    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health, relay: Some(relay) }))
 }
 
 async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint), RunError> {

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     hash::{BuildHasher, RandomState},
     rc::Rc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use danmu::kinesis::{Host, NetError, Reply};
@@ -16,6 +16,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+
+use crate::clock;
 
 /// The longest reply that is read: a full `GetRecords`, in base64.
 const MAX_REPLY: usize = 16 << 20;
@@ -72,8 +74,7 @@ impl Default for Native {
 
 impl Host for Native {
     fn now_ms(&self) -> i64 {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+        clock::now_ms()
     }
 
     /// SplitMix64: spread well, secret to nobody.

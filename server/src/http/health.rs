@@ -30,7 +30,13 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: it wants requests.
+/// `GET /readyz`: it wants requests, and has read what was said before it started.
 pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
-    if state.health.draining() { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } else { (StatusCode::OK, "ready\n") }
+    if state.health.draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    if state.relay.is_some_and(|relay| !*relay.caught_up().borrow()) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the stream has not been read yet\n");
+    }
+    (StatusCode::OK, "ready\n")
 }

@@ -3,6 +3,7 @@
 mod article;
 mod client;
 mod connection;
+mod events;
 mod health;
 mod pages;
 mod serve;
@@ -23,7 +24,7 @@ use tower_http::{
 };
 
 pub use self::{health::Health, serve::serve};
-use crate::{config::Config, vending::TokenVending};
+use crate::{config::Config, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -43,6 +44,8 @@ pub struct AppState {
     pub leptos: LeptosOptions,
     /// Whether requests are wanted.
     pub health: Health,
+    /// The relay, where this server is one.
+    pub relay: Option<Relay>,
 }
 
 impl axum::extract::FromRef<AppState> for LeptosOptions {
@@ -70,6 +73,8 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(events::metrics))
+        .route("/rooms/{room}/events", get(events::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::identify))
         .with_state(state);
     if let Some(stream) = stream {

@@ -6,10 +6,7 @@
 mod limit;
 mod policy;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_sts::error::DisplayErrorContext;
 use danmu::{
@@ -22,7 +19,7 @@ use danmu_app::{
 };
 
 pub use self::{limit::ClientLimit, policy::Grant};
-use crate::bus::Bus;
+use crate::{bus::Bus, clock::now_ms};
 
 /// Longer than any healthy STS takes; a page that waits must be told in time to try again.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -113,11 +110,6 @@ impl Vending for TokenVending {
         let vending = self.clone();
         Box::pin(async move { vending.session(room, purpose, client).await })
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The name of a session in the logs of AWS: `[\w+=,.@-]{2,64}`

@@ -44,6 +44,8 @@ pub struct Machine {
     scope: Scope,
     key: Option<u128>,
     since_ms: i64,
+    /// Whether replies come when there is something, so that no pace needs to be kept.
+    pushed: bool,
     /// Places to resume at, until the first listing shows what they are.
     resume: BTreeMap<String, String>,
     shards: BTreeMap<String, Line>,
@@ -78,6 +80,7 @@ impl Machine {
             scope,
             key,
             since_ms: position.since_ms,
+            pushed: false,
             resume: position.shards,
             shards: BTreeMap::new(),
             listing: Listing { wanted: true, due: i64::MIN, ..Listing::default() },
@@ -85,6 +88,13 @@ impl Machine {
             state: State::Starting,
             stats: Stats::default(),
         }
+    }
+
+    /// For a driver whose [`Call::Iterator`] subscribes to a shard and whose [`Call::Records`] waits for what is pushed: a
+    /// call follows the other at once. A subscription that ends is an iterator that has expired.
+    #[must_use]
+    pub fn pushed(self) -> Self {
+        Self { pushed: true, ..self }
     }
 
     /// What to do now. A call is handed out once.
@@ -312,13 +322,13 @@ impl Machine {
         }
         let behind = reply.millis_behind_latest.unwrap_or_default().max(0);
         let began = line.pace.begun();
-        line.due = line.pace.answered(now, behind > 0);
+        line.due = if self.pushed { now } else { line.pace.answered(now, behind > 0) };
         line.state = match line.pace.noticed() {
             true => State::Throttled { interval_ms: line.pace.interval_ms() },
             false if behind > BEHIND_MS => State::Behind { ms: behind },
             false => State::Live,
         };
-        self.stats.slow += u64::from(now.saturating_sub(began) >= SLOW_MS);
+        self.stats.slow += u64::from(!self.pushed && now.saturating_sub(began) >= SLOW_MS);
         self.stats.behind_ms = behind;
         self.stats.interval_ms = line.pace.interval_ms();
         self.stats.records += records.len() as u64;

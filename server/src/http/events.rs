@@ -1,0 +1,73 @@
+//! `GET /rooms/{room}/events`: what is said in a room, as Server-Sent Events that can be resumed.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use danmu::{feed::MAX_HISTORY, room::RoomId};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::AppState;
+
+/// How long a viewer waits for a server that has just started to have read what was said before.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest token that is looked at, bytes; ours are half of it.
+const MAX_TOKEN: usize = 512;
+/// A viewer who was cut off comes back after a moment between these, milliseconds, so that all do not come at once.
+const RETRY_MS: std::ops::Range<u32> = 500..3_000;
+
+/// What a viewer asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wishes {
+    /// The place to go on from, an event's id. Overruled by `Last-Event-ID`, which a browser sends by itself.
+    from: Option<String>,
+    /// How many of the last danmu it wants first, if it does not go on from anywhere: 0 to 50.
+    history: usize,
+}
+
+/// Answers with the room's feed.
+pub async fn events(
+    State(state): State<AppState>,
+    Path(room): Path<String>,
+    Query(wishes): Query<Wishes>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(relay) = state.relay else {
+        return (StatusCode::NOT_FOUND, "This server does not relay (--role).\n").into_response();
+    };
+    let Ok(room) = room.parse::<RoomId>() else {
+        return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
+    };
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let token = last.or(wishes.from).filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN);
+    let mut caught_up = relay.caught_up();
+    if timeout(PATIENCE, caught_up.wait_for(|caught_up| *caught_up)).await.is_err() {
+        let answer = (StatusCode::SERVICE_UNAVAILABLE, "The stream cannot be read at the moment; try again.\n");
+        return ([(header::RETRY_AFTER, "2")], answer).into_response();
+    }
+    let spread = RETRY_MS.end - RETRY_MS.start;
+    let retry_ms =
+        RETRY_MS.start + u32::try_from(crate::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
+    let Some(viewer) = relay.join(&room, token.as_deref(), wishes.history.min(MAX_HISTORY), retry_ms) else {
+        return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
+    };
+    let mut response = Response::new(Body::new(viewer));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would else gather the events before it passes them on.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// `GET /metrics`: what the server counts and times.
+pub async fn metrics(State(state): State<AppState>) -> Response {
+    let text = state.relay.map_or_else(|| "# EOF\n".to_owned(), |relay| relay.metrics());
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}

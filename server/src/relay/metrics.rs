@@ -1,0 +1,197 @@
+//! What the relay counts and times, for `/metrics`
+//! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
+
+use std::time::Instant;
+
+use danmu::{feed::Item, gate::Reason, room::RoomId};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+use super::{hub::Board, place::Place};
+use crate::clock::now_ms;
+
+/// Why a record of the stream was told to nobody.
+#[derive(Debug)]
+pub enum Refused {
+    /// Its partition key is no room's id.
+    NoSuchRoom,
+    /// It was put on a shard where its room does not live, by an explicit hash key.
+    ForeignShard,
+    /// The gate's reason.
+    Gate(Reason),
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self::Gate(reason)
+    }
+}
+
+impl Refused {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::NoSuchRoom => "no_such_room",
+            Self::ForeignShard => "foreign_shard",
+            Self::Gate(Reason::OtherRoom) => "other_room",
+            Self::Gate(Reason::Record(_)) => "unreadable",
+            Self::Gate(Reason::Text(_)) => "text",
+            Self::Gate(Reason::Unsigned) => "unsigned",
+            Self::Gate(Reason::Duplicate) => "duplicate",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoom {
+    room: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithReason {
+    reason: &'static str,
+}
+
+/// Counters and histograms of the relay. Counting waits for nobody.
+#[derive(Debug)]
+pub struct Metrics {
+    admitted: Family<OfRoom, Counter>,
+    refused: Family<WithReason, Counter>,
+    arrival_to_gate: Histogram,
+    arrival_to_frame: Histogram,
+    frame_to_socket: Histogram,
+    frames: Counter,
+    events: Counter,
+    deliveries: Counter,
+    missed: Counter,
+    joined: Family<WithReason, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // From half a millisecond to 16 s.
+        let histogram = || Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        Self {
+            admitted: Family::default(),
+            refused: Family::default(),
+            arrival_to_gate: histogram(),
+            arrival_to_frame: histogram(),
+            frame_to_socket: histogram(),
+            frames: Counter::default(),
+            events: Counter::default(),
+            deliveries: Counter::default(),
+            missed: Counter::default(),
+            joined: Family::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// The gate let a record of that room through, which had arrived then (Unix milliseconds).
+    pub fn admitted(&self, room: &RoomId, arrival_ms: i64) {
+        self.admitted.get_or_create(&OfRoom { room: room.to_string() }).inc();
+        self.arrival_to_gate.observe(since(arrival_ms));
+    }
+
+    /// A record was told to nobody.
+    pub fn refused(&self, refused: &Refused) {
+        self.refused.get_or_create(&WithReason { reason: refused.name() }).inc();
+    }
+
+    /// These went into a frame.
+    pub fn framed(&self, danmu: &[(Place, Item)]) {
+        self.frames.inc();
+        for (_, item) in danmu {
+            self.arrival_to_frame.observe(since(item.at));
+        }
+    }
+
+    /// An event that was made then, with so many danmu, was handed to a viewer's socket.
+    pub fn sent(&self, made: Instant, danmu: u64) {
+        self.events.inc();
+        if danmu > 0 {
+            self.deliveries.inc_by(danmu);
+            self.frame_to_socket.observe(made.elapsed().as_secs_f64());
+        }
+    }
+
+    /// A viewer lost so many danmu.
+    pub fn missed(&self, danmu: u64) {
+        self.missed.inc_by(danmu);
+    }
+
+    /// A viewer came: with a place that was recovered, with one that was not, or with none.
+    pub fn joined(&self, asked: bool, recovered: bool) {
+        let reason = match (asked, recovered) {
+            (false, _) => "fresh",
+            (true, true) => "recovered",
+            (true, false) => "unrecovered",
+        };
+        self.joined.get_or_create(&WithReason { reason }).inc();
+    }
+
+    /// All of it as text.
+    pub fn render(&self, board: &Board) -> String {
+        let mut registry = Registry::with_prefix("danmu");
+        registry.register("admitted", "Records that the gate let through", self.admitted.clone());
+        registry.register("refused", "Records that were told to nobody, by reason", self.refused.clone());
+        let seconds = Unit::Seconds;
+        for (name, help, histogram) in [
+            ("arrival_to_gate", "From a record's arrival at the stream to the gate", &self.arrival_to_gate),
+            ("arrival_to_frame", "From a record's arrival at the stream to its frame", &self.arrival_to_frame),
+            ("frame_to_socket", "From a frame to a viewer's socket", &self.frame_to_socket),
+        ] {
+            registry.register_with_unit(name, help, seconds.clone(), histogram.clone());
+        }
+        registry.register("frames", "Frames made", self.frames.clone());
+        registry.register("events", "Events handed to sockets", self.events.clone());
+        registry.register("deliveries", "Danmu handed to sockets", self.deliveries.clone());
+        registry.register("missed", "Danmu that viewers lost because they read too slowly", self.missed.clone());
+        registry.register("joined", "Viewers that came, by how their place was found", self.joined.clone());
+        let read = board.reader.get();
+        for (name, help, count) in [
+            ("reader_reads", "Reads of the stream begun: calls, or waits for what is pushed", read.machine.reads),
+            ("reader_records", "Records read", read.machine.records),
+            ("reader_throttled", "Reads refused for a limit", read.machine.throttled),
+            ("reader_failed", "Calls that failed, whatever for", read.failed),
+            ("reader_subscriptions", "Subscriptions to shards begun", read.subscriptions),
+        ] {
+            registry.register(name, help, ConstCounter::new(count));
+        }
+        let behind = ConstGauge::new(read.machine.behind_ms as f64 / 1_000.0);
+        registry.register_with_unit("reader_behind", "Age of the place of the last read", Unit::Seconds, behind);
+        let (viewers, bytes, kept) = (Gauges::default(), Gauges::default(), Gauges::default());
+        for (room, feed) in board.feeds() {
+            let of = OfRoom { room: room.to_string() };
+            let (held, danmu) = feed.ring.size();
+            viewers.get_or_create(&of).set(gauge(feed.ring.viewers() as u64));
+            bytes.get_or_create(&of).set(gauge(held as u64));
+            kept.get_or_create(&of).set(gauge(danmu));
+        }
+        registry.register("viewers", "Connected viewers", viewers);
+        registry.register_with_unit("ring", "Feed kept for those who join", Unit::Bytes, bytes);
+        registry.register("ring_danmu", "Danmu kept for those who join", kept);
+        let mut text = String::new();
+        // Writing to a text cannot fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}
+
+type Gauges = Family<OfRoom, Gauge<i64, std::sync::atomic::AtomicI64>>;
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Seconds since a Unix millisecond; none before it.
+fn since(unix_ms: i64) -> f64 {
+    now_ms().saturating_sub(unix_ms).max(0) as f64 / 1_000.0
+}

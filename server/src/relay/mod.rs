@@ -1,0 +1,82 @@
+//! The relay: reads the stream once, and tells any number of viewers what may be shown.
+//!
+//! [`reader`] takes records off the stream; [`hub`] has the gate judge them and frames what passed, room by room, into a
+//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring. A place in a room's feed is where the danmu
+//! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
+//! the same window, and shares nothing with the others.
+
+mod hub;
+mod metrics;
+mod place;
+pub mod reader;
+mod ring;
+mod sse;
+mod viewer;
+
+use std::{sync::Arc, time::Duration};
+
+use danmu::room::{Room, RoomId};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use self::viewer::Viewer;
+use self::{
+    hub::{Board, Hub},
+    reader::{Kind, ReaderOptions},
+    ring::Window,
+};
+use crate::{bus::Bus, clock::now_ms, config::Config};
+
+/// A reader begins so much before the window, in milliseconds: clocks differ, and what the gate remembers of the time
+/// before decides what the window shows.
+const WARM_UP_MS: i64 = 10_000;
+
+/// The relay at work. A handle.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    board: Arc<Board>,
+}
+
+impl Relay {
+    /// Begins to read the bus, until `stop`. The task ends after the reader.
+    pub fn start(config: &Config, rooms: &[Room], bus: &Bus, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+        let settings = &config.relay;
+        let window = Window { age: Duration::from_secs(settings.window_s), bytes: settings.window_bytes };
+        let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
+        let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
+        let options = ReaderOptions { kind, since_ms, consumer: consumer_name() };
+        let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
+        let board = Arc::new(Board::new(rooms, window, stats));
+        let hub = Hub::new(Arc::clone(&board), rooms, Duration::from_millis(settings.tick_ms), since_ms);
+        (Self { board }, tokio::spawn(hub.run(readings)))
+    }
+
+    /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
+    #[must_use]
+    pub fn join(&self, room: &RoomId, token: Option<&str>, history: usize, retry_ms: u32) -> Option<Viewer> {
+        let feed = Arc::clone(self.board.feed(room)?);
+        Some(Viewer::join(Arc::clone(&self.board), feed, token, history, retry_ms))
+    }
+
+    /// Whether the newest record was reached once, so that viewers may come.
+    #[must_use]
+    pub fn caught_up(&self) -> watch::Receiver<bool> {
+        self.board.caught_up()
+    }
+
+    /// What was counted and timed, as OpenMetrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.board.metrics.render(&self.board)
+    }
+
+    /// Ends the feed of every viewer; they come back to another replica, or to the next server.
+    pub fn close(&self) {
+        self.board.close();
+    }
+}
+
+/// A consumer for each process: two of one name would take the shards from each other.
+fn consumer_name() -> String {
+    format!("danmu-relay-{}-{:x}", std::process::id(), now_ms())
+}

@@ -1,0 +1,181 @@
+//! Where a danmu stands in its room's one order: which of the room's line of shards, and which number on it.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use danmu::{
+    feed::Position,
+    kinesis::shard_map::{Shard, shards_of},
+};
+
+/// The shards that a room's key has lived on, each the child of the one before.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    created_ms: i64,
+    shards: Vec<Arc<str>>,
+}
+
+/// A place in a room's order. Places of one room can be compared; those of two rooms, or of two streams, mean nothing to
+/// each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    created_ms: i64,
+    generation: usize,
+    shard: Arc<str>,
+    /// In decimal, without leading zeros.
+    sequence: Box<str>,
+    arrival_ms: i64,
+}
+
+impl Lineage {
+    /// The line of nobody yet, on the stream that was created then.
+    pub fn new(created_ms: i64) -> Self {
+        Self { created_ms, shards: Vec::new() }
+    }
+
+    /// Takes in a listing: what is new in it goes to the end. Shards that are gone from it keep their places.
+    pub fn learn(&mut self, listed: &[Shard], key: &str) {
+        // A child comes after its parents, and of the shards that hold one key no two are open at a time: so whoever
+        // has no unknown parent is next.
+        let mut unknown: Vec<&Shard> =
+            shards_of(listed, key).filter(|shard| self.generation(&shard.shard_id).is_none()).collect();
+        while !unknown.is_empty() {
+            let is_next = |shard: &&Shard| {
+                let mut parents = shard.parents();
+                !parents.any(|parent| unknown.iter().any(|other| other.shard_id == parent))
+            };
+            let Some(at) = unknown.iter().position(is_next) else { return };
+            self.shards.push(unknown.remove(at).shard_id.as_str().into());
+        }
+    }
+
+    /// The place right after a record; `None` where the room does not live on that shard.
+    pub fn place(&self, shard_id: &str, sequence: &str, arrival_ms: i64) -> Option<Place> {
+        let generation = self.generation(shard_id)?;
+        let (created_ms, shard) = (self.created_ms, Arc::clone(&self.shards[generation]));
+        Some(Place { created_ms, generation, shard, sequence: sequence.into(), arrival_ms })
+    }
+
+    /// The place that a position means here; `None` for one of another stream, or of a shard that nobody knows.
+    pub fn resolve(&self, position: &Position) -> Option<Place> {
+        (position.created_ms() == self.created_ms)
+            .then(|| self.place(position.shard_id(), position.sequence_number(), position.arrival_ms()))
+            .flatten()
+    }
+
+    /// Before everything that arrives at `since_ms` or later.
+    pub fn beginning(&self, since_ms: i64) -> Option<Place> {
+        self.place(self.shards.last()?, "0", since_ms)
+    }
+
+    fn generation(&self, shard_id: &str) -> Option<usize> {
+        self.shards.iter().position(|shard| **shard == *shard_id)
+    }
+}
+
+impl Place {
+    /// Whether everything that follows it arrived at `since_ms` or later.
+    pub fn is_since(&self, since_ms: i64) -> bool {
+        self.arrival_ms >= since_ms
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |place: &Self| (place.generation, place.sequence.len());
+        number(self).cmp(&number(other)).then_with(|| self.sequence.cmp(&other.sequence))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As the token of a [`Position`].
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { created_ms, shard, sequence, arrival_ms, .. } = self;
+        match Position::new(*created_ms, &**shard, &**sequence, *arrival_ms) {
+            Ok(position) => position.fmt(f),
+            // A service that names its shards otherwise: then nobody can resume, and nobody is told that he can.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu::kinesis::shard_map::{HashKeyRange, SequenceNumberRange};
+
+    use super::*;
+
+    fn shard(id: &str, parents: [Option<&str>; 2], range: HashKeyRange) -> Shard {
+        let [parent_shard_id, adjacent_parent_shard_id] = parents.map(|parent| parent.map(str::to_owned));
+        let sequence_number_range = SequenceNumberRange::default();
+        Shard {
+            shard_id: id.into(),
+            parent_shard_id,
+            adjacent_parent_shard_id,
+            hash_key_range: range,
+            sequence_number_range,
+        }
+    }
+
+    /// `demo` hashes into the upper half: `a` was split into `b` and `c`, and both merged into `d`.
+    fn split_and_merged() -> Vec<Shard> {
+        let half = u128::MAX / 2;
+        vec![
+            shard("d", [Some("b"), Some("c")], HashKeyRange::ALL),
+            shard("c", [Some("a"), None], HashKeyRange { start: half + 1, end: u128::MAX }),
+            shard("a", [None, None], HashKeyRange::ALL),
+            shard("b", [Some("a"), None], HashKeyRange { start: 0, end: half }),
+        ]
+    }
+
+    fn lineage(shards: &[Shard]) -> Lineage {
+        let mut lineage = Lineage::new(7);
+        lineage.learn(shards, "demo");
+        lineage
+    }
+
+    #[test]
+    fn a_room_lives_on_the_line_of_shards_that_hold_its_key() {
+        let lineage = lineage(&split_and_merged());
+        let at = |shard: &str, number: &str| lineage.place(shard, number, 1);
+        let places = [at("a", "9"), at("a", "10"), at("c", "2"), at("d", "1")].map(|place| place.expect("on the line"));
+        assert!(places.is_sorted_by(|a, b| a < b));
+        assert_eq!(at("b", "3"), None, "the other half's shard");
+        assert_eq!(lineage.beginning(5).map(|place| place.to_string()), Some("7~d~0~5".into()));
+    }
+
+    #[test]
+    fn a_place_survives_its_token_on_any_replica() {
+        let all = split_and_merged();
+        let place = lineage(&all).place("c", "12", 3).expect("a place");
+        let position: Position = place.to_string().parse().expect("a token");
+        // One that has learnt of the shards step by step, and one for which the oldest is gone already.
+        let mut stepwise = lineage(&all[2..3]);
+        stepwise.learn(&all, "demo");
+        assert_eq!(stepwise.resolve(&position), Some(place));
+        let later = lineage(&all[..2]);
+        let resolved = later.resolve(&position).expect("a place there too");
+        assert!(later.place("d", "1", 4).expect("a place") > resolved);
+    }
+
+    #[test]
+    fn a_position_of_elsewhere_means_nothing_here() {
+        let lineage = lineage(&split_and_merged());
+        for token in ["8~c~12~3", "7~b~12~3", "7~e~12~3"] {
+            assert_eq!(lineage.resolve(&token.parse().expect("a token")), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn what_a_listing_no_longer_names_keeps_its_place() {
+        let all = split_and_merged();
+        let mut lineage = lineage(&all);
+        lineage.learn(&all[..1], "demo");
+        assert!(lineage.place("a", "9", 1) < lineage.place("d", "1", 1));
+    }
+}

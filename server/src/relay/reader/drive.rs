@@ -1,0 +1,242 @@
+//! Drives the domain's reader over the SDK: makes its calls, several at a time, and passes on what it tells.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_kinesis::Client;
+use danmu::kinesis::{
+    Error, Kind, Position, Scope,
+    api::{From, ListShardsReply},
+    machine::{Answer, Call, Event, Machine, Step},
+    shard_map::Shard,
+};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    ReaderStats, Reading,
+    fan_out::{Consumer, Subscription},
+    sdk,
+};
+
+/// A call without a reply is given up after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One way of reading, from one position on.
+pub struct Driver<'a> {
+    client: &'a Client,
+    stream: &'a str,
+    /// Whose subscriptions are read; without one the stream is polled.
+    consumer: Option<Consumer>,
+    tell: &'a mpsc::Sender<Reading>,
+    stats: &'a ReaderStats,
+    machine: Machine,
+    calls: FuturesUnordered<BoxFuture<'static, Outcome>>,
+    /// The subscriptions that nobody waits on at the moment, by their shards.
+    subscriptions: HashMap<String, Subscription>,
+    begun: Instant,
+    created_ms: Option<i64>,
+    listed: Vec<Shard>,
+}
+
+/// What became of a call.
+enum Outcome {
+    /// The machine's business.
+    Answer(Answer),
+    /// A page of shards, and when their stream was created.
+    Listed(Result<(ListShardsReply, i64), Error>),
+    /// A shard was subscribed to.
+    Subscribed(String, Result<Box<Subscription>, Error>),
+    /// Something was pushed, and the subscription may go on.
+    Pushed(Answer, String, Box<Subscription>),
+}
+
+impl<'a> Driver<'a> {
+    /// A reader that calls nobody yet. `created_ms` is the stream that was told of last.
+    pub fn new(
+        (client, stream): (&'a Client, &'a str),
+        consumer: Option<Consumer>,
+        position: Position,
+        tell: &'a mpsc::Sender<Reading>,
+        stats: &'a ReaderStats,
+        created_ms: Option<i64>,
+    ) -> Self {
+        let machine = Machine::new(Scope::All, position);
+        let machine = if consumer.is_some() { machine.pushed() } else { machine };
+        Self {
+            client,
+            stream,
+            consumer,
+            tell,
+            stats,
+            machine,
+            calls: FuturesUnordered::new(),
+            subscriptions: HashMap::new(),
+            begun: Instant::now(),
+            created_ms,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Reads until the consumer turns out to be gone, or of no use; without one for ever, or until nobody listens.
+    pub async fn run(&mut self) {
+        loop {
+            while let Some(event) = self.machine.event() {
+                let reading = match event {
+                    Event::Records(records) => Reading::Records(records),
+                    Event::State(state) => Reading::State(state),
+                };
+                if self.tell.send(reading).await.is_err() {
+                    return;
+                }
+            }
+            self.stats.update(|counted| counted.machine = self.machine.stats());
+            let alarm = match self.machine.step(self.now()) {
+                Step::Call(call) => {
+                    let call = self.perform(call);
+                    self.calls.push(call);
+                    continue;
+                }
+                Step::Wait(until) => Some(self.begun + Duration::from_millis(until.max(0).unsigned_abs())),
+                Step::Idle => None,
+            };
+            let outcome = tokio::select! {
+                Some(outcome) = self.calls.next() => outcome,
+                () = sleep_until(alarm.unwrap_or(self.begun)), if alarm.is_some() => continue,
+                // Neither a call nor a time: then nothing will ever come.
+                else => return,
+            };
+            if !self.take(outcome).await {
+                return;
+            }
+        }
+    }
+
+    /// Where to go on, and on which stream.
+    pub fn end(self) -> (Position, Option<i64>) {
+        (self.machine.position(), self.created_ms)
+    }
+
+    /// Whether to go on after this.
+    async fn take(&mut self, outcome: Outcome) -> bool {
+        let mut useless = false;
+        let answer = match outcome {
+            Outcome::Answer(answer) => answer,
+            Outcome::Listed(Ok((reply, created_ms))) => {
+                if !self.announce(&reply, created_ms).await {
+                    return false;
+                }
+                Answer::Shards(Ok(reply))
+            }
+            Outcome::Listed(Err(error)) => Answer::Shards(Err(error)),
+            Outcome::Subscribed(shard_id, Ok(subscription)) => {
+                self.stats.update(|counted| counted.subscriptions += 1);
+                self.subscriptions.insert(shard_id.clone(), *subscription);
+                Answer::Iterator(shard_id, Ok(String::new()))
+            }
+            Outcome::Subscribed(shard_id, Err(error)) => {
+                useless = matches!(error.kind, Kind::NotFound | Kind::Denied);
+                Answer::Iterator(shard_id, Err(error))
+            }
+            Outcome::Pushed(answer, shard_id, subscription) => {
+                self.subscriptions.insert(shard_id, *subscription);
+                answer
+            }
+        };
+        if let Some(error) = failure(&answer).filter(|error| error.code != "SubscriptionEnded") {
+            self.stats.update(|counted| counted.failed += 1);
+            tracing::debug!(%error, "a read of the stream failed");
+        }
+        let random = getrandom::u64().unwrap_or_default();
+        self.machine.answer(answer, self.now(), random);
+        !useless
+    }
+
+    /// Tells of the stream and its shards, before anything that the machine makes of them.
+    async fn announce(&mut self, reply: &ListShardsReply, created_ms: i64) -> bool {
+        self.listed.extend(reply.shards.iter().cloned());
+        if reply.next_token.is_some() {
+            return true;
+        }
+        if self.created_ms.replace(created_ms) != Some(created_ms)
+            && self.tell.send(Reading::Stream { created_ms }).await.is_err()
+        {
+            return false;
+        }
+        self.tell.send(Reading::Shards(std::mem::take(&mut self.listed))).await.is_ok()
+    }
+
+    fn perform(&mut self, call: Call) -> BoxFuture<'static, Outcome> {
+        let (client, stream) = (self.client.clone(), self.stream.to_owned());
+        match (call, &self.consumer) {
+            (Call::ListShards { next_token }, _) => {
+                if next_token.is_none() {
+                    self.listed.clear();
+                }
+                Box::pin(async move { Outcome::Listed(in_time(list(&client, &stream, next_token)).await) })
+            }
+            (Call::Iterator { shard_id, from }, None) => Box::pin(async move {
+                let outcome = in_time(sdk::shard_iterator(&client, &stream, &shard_id, &from)).await;
+                Outcome::Answer(Answer::Iterator(shard_id, outcome))
+            }),
+            (Call::Records { shard_id, iterator }, None) => Box::pin(async move {
+                let outcome = in_time(sdk::get_records(&client, &iterator)).await;
+                Outcome::Answer(Answer::Records(shard_id, outcome))
+            }),
+            (Call::Iterator { shard_id, from }, Some(consumer)) => {
+                let consumer = consumer.clone();
+                self.subscriptions.remove(&shard_id);
+                Box::pin(async move {
+                    let outcome = in_time(subscribe(&consumer, &shard_id, &from)).await;
+                    Outcome::Subscribed(shard_id, outcome)
+                })
+            }
+            (Call::Records { shard_id, .. }, Some(_)) => {
+                let subscription = self.subscriptions.remove(&shard_id);
+                Box::pin(async move {
+                    let Some(mut subscription) = subscription.map(Box::new) else {
+                        return Outcome::Answer(Answer::Records(
+                            shard_id,
+                            Err(Error::network("not subscribed".into())),
+                        ));
+                    };
+                    match subscription.next().await {
+                        Ok(reply) => {
+                            Outcome::Pushed(Answer::Records(shard_id.clone(), Ok(reply)), shard_id, subscription)
+                        }
+                        Err(error) => Outcome::Answer(Answer::Records(shard_id, Err(error))),
+                    }
+                })
+            }
+        }
+    }
+
+    /// Milliseconds of a clock that is never set.
+    fn now(&self) -> i64 {
+        i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+async fn list(client: &Client, stream: &str, next_token: Option<String>) -> Result<(ListShardsReply, i64), Error> {
+    // First the shards: if the stream is made anew in between, the next listing tells.
+    let reply = sdk::list_shards(client, stream, next_token).await?;
+    Ok((reply, sdk::created_ms(client, stream).await?))
+}
+
+async fn subscribe(consumer: &Consumer, shard_id: &str, from: &From) -> Result<Box<Subscription>, Error> {
+    consumer.subscribe(shard_id, from).await.map(Box::new)
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Error::network("no reply in time".into())))
+}
+
+fn failure(answer: &Answer) -> Option<&Error> {
+    match answer {
+        Answer::Shards(outcome) => outcome.as_ref().err(),
+        Answer::Iterator(_, outcome) => outcome.as_ref().err(),
+        Answer::Records(_, outcome) => outcome.as_ref().err(),
+    }
+}

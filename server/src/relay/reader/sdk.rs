@@ -1,0 +1,150 @@
+//! The calls of the domain's reader, made by `aws-sdk-kinesis`, and its answers in the domain's words.
+
+use aws_sdk_kinesis::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::DateTime,
+    types::{self, ShardIteratorType},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use danmu::kinesis::{
+    Error, Kind,
+    api::{ChildShard, From, GetRecordsReply, ListShardsReply, WireRecord},
+    shard_map::{HashKeyRange, SequenceNumberRange, Shard},
+};
+
+/// The most records of one read, the service's own limit.
+const LIMIT: i32 = 10_000;
+
+/// One page of the stream's shards.
+pub async fn list_shards(client: &Client, stream: &str, next_token: Option<String>) -> Result<ListShardsReply, Error> {
+    let call = client.list_shards();
+    // The token knows the stream, and the service takes one of the two.
+    let call = match next_token {
+        Some(token) => call.next_token(token),
+        None => call.stream_name(stream),
+    };
+    let answer = call.send().await.map_err(|error| failed(&error))?;
+    let shards = answer.shards.unwrap_or_default().into_iter().map(shard).collect::<Option<_>>();
+    let shards = shards.ok_or_else(|| strange("a shard without a range of hash keys"))?;
+    Ok(ListShardsReply { shards, next_token: answer.next_token })
+}
+
+/// When the stream was created, in Unix milliseconds.
+pub async fn created_ms(client: &Client, stream: &str) -> Result<i64, Error> {
+    let answer = client.describe_stream_summary().stream_name(stream).send().await.map_err(|error| failed(&error))?;
+    let created = answer.stream_description_summary.map(|summary| unix_ms(summary.stream_creation_timestamp()));
+    created.ok_or_else(|| strange("no description of the stream"))
+}
+
+/// A place in a shard.
+pub async fn shard_iterator(client: &Client, stream: &str, shard_id: &str, from: &From) -> Result<String, Error> {
+    let call = client.get_shard_iterator().stream_name(stream).shard_id(shard_id);
+    let call = match from {
+        From::TrimHorizon => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+        From::Timestamp(ms) => {
+            call.shard_iterator_type(ShardIteratorType::AtTimestamp).timestamp(DateTime::from_millis(*ms))
+        }
+        From::After(number) => {
+            call.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(number)
+        }
+    };
+    let answer = call.send().await.map_err(|error| failed(&error))?;
+    answer.shard_iterator.ok_or_else(|| strange("no shard iterator"))
+}
+
+/// What is there.
+pub async fn get_records(client: &Client, iterator: &str) -> Result<GetRecordsReply, Error> {
+    let call = client.get_records().shard_iterator(iterator).limit(LIMIT);
+    let answer = call.send().await.map_err(|error| failed(&error))?;
+    Ok(GetRecordsReply {
+        records: answer.records.into_iter().map(record).collect(),
+        next_shard_iterator: answer.next_shard_iterator,
+        millis_behind_latest: answer.millis_behind_latest,
+        child_shards: answer.child_shards.map(children).transpose()?,
+    })
+}
+
+/// A record as the domain has it.
+pub fn record(record: types::Record) -> WireRecord {
+    WireRecord {
+        sequence_number: record.sequence_number,
+        data: record.data.into_inner(),
+        // Every record has one; the model of the API has lately left it open.
+        partition_key: record.partition_key.unwrap_or_default(),
+        arrival_ms: unix_ms(record.approximate_arrival_timestamp.as_ref()),
+    }
+}
+
+/// The shards that follow one that has ended.
+///
+/// # Errors
+/// When one has no range of hash keys, which the service's own model forbids.
+pub fn children(children: Vec<types::ChildShard>) -> Result<Vec<ChildShard>, Error> {
+    let child = |child: types::ChildShard| {
+        let hash_key_range = range(child.hash_key_range.as_ref())?;
+        Some(ChildShard { shard_id: child.shard_id, parent_shards: child.parent_shards, hash_key_range })
+    };
+    let children: Option<_> = children.into_iter().map(child).collect();
+    children.ok_or_else(|| strange("a child without a range of hash keys"))
+}
+
+/// Sorts what the SDK says by what helps.
+pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Error {
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match (error.as_service_error().and_then(ProvideErrorMetadata::code), status) {
+        (Some(code), status) => {
+            let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
+            Error::from_code(code, message, status.unwrap_or(400))
+        }
+        (None, Some(status)) => Error::from_reply(status, b""),
+        (None, None) => Error::network(aws_sdk_kinesis::error::DisplayErrorContext(error).to_string()),
+    }
+}
+
+/// An answer that the service's own model forbids.
+pub fn strange(what: &str) -> Error {
+    Error { kind: Kind::Server, code: "Reply".into(), message: what.into(), retry_after: None }
+}
+
+fn shard(shard: types::Shard) -> Option<Shard> {
+    let hash_key_range = range(shard.hash_key_range.as_ref())?;
+    let numbers = shard.sequence_number_range;
+    let sequence_number_range = numbers.map_or_else(SequenceNumberRange::default, |numbers| SequenceNumberRange {
+        starting_sequence_number: numbers.starting_sequence_number,
+        ending_sequence_number: numbers.ending_sequence_number,
+    });
+    Some(Shard {
+        shard_id: shard.shard_id,
+        parent_shard_id: shard.parent_shard_id,
+        adjacent_parent_shard_id: shard.adjacent_parent_shard_id,
+        hash_key_range,
+        sequence_number_range,
+    })
+}
+
+fn range(range: Option<&types::HashKeyRange>) -> Option<HashKeyRange> {
+    let range = range?;
+    Some(HashKeyRange { start: range.starting_hash_key.parse().ok()?, end: range.ending_hash_key.parse().ok()? })
+}
+
+fn unix_ms(time: impl AsTime) -> i64 {
+    time.as_time().and_then(|time| time.to_millis().ok()).unwrap_or_default()
+}
+
+/// A time that may be missing.
+trait AsTime {
+    fn as_time(&self) -> Option<&DateTime>;
+}
+
+impl AsTime for Option<&DateTime> {
+    fn as_time(&self) -> Option<&DateTime> {
+        *self
+    }
+}
+
+impl AsTime for &DateTime {
+    fn as_time(&self) -> Option<&DateTime> {
+        Some(self)
+    }
+}

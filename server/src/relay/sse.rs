@@ -1,0 +1,52 @@
+//! Server-Sent Events as text ([HTML, section 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)).
+
+use hyper::body::Bytes;
+use serde::Serialize;
+
+/// What a quiet connection is told now and then, so that nobody on the way takes it for dead: a comment.
+pub const HEARTBEAT: &[u8] = b":\n\n";
+
+/// One event. JSON without line breaks, so one line of data is all of it.
+pub fn event(name: Option<&str>, id: Option<&str>, data: &impl Serialize) -> Bytes {
+    let mut text = Vec::with_capacity(256);
+    for (field, value) in [("event: ", name), ("id: ", id)] {
+        if let Some(value) = value {
+            text.extend_from_slice(field.as_bytes());
+            text.extend_from_slice(value.as_bytes());
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(b"data: ");
+    // Cannot fail: no map with foreign keys, and memory takes all that is written.
+    let _ = serde_json::to_writer(&mut text, data);
+    text.extend_from_slice(b"\n\n");
+    text.into()
+}
+
+/// How long a client waits before it connects again, milliseconds.
+pub fn retry(ms: u32) -> Bytes {
+    format!("retry: {ms}\n\n").into()
+}
+
+/// The data of an event that [`event`] made.
+pub fn data(event: &[u8]) -> Option<&[u8]> {
+    let line = event.strip_suffix(b"\n\n")?.rsplit(|byte| *byte == b'\n').next()?;
+    line.strip_prefix(b"data: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_its_fields_and_an_empty_line() {
+        assert_eq!(event(None, Some("7"), &"a\nb"), "id: 7\ndata: \"a\\nb\"\n\n");
+        assert_eq!(event(Some("gap"), None, &1), "event: gap\ndata: 1\n\n");
+    }
+
+    #[test]
+    fn the_data_of_an_event_are_found_again() {
+        assert_eq!(data(&event(Some("x"), Some("7"), &"data: ")), Some(&b"\"data: \""[..]));
+        assert_eq!(data(HEARTBEAT), None);
+    }
+}
