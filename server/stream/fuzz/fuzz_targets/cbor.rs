@@ -27,14 +27,22 @@ fuzz_target!(|input: &[u8]| {
             assert!(outcome.is_err(), "what follows the value was passed over");
             return;
         }
-        if !is_plain(&value) {
+        // So many a day: the second call may be the one too many.
+        if !is_plain(&value) || operation == "UpdateShardCount" && name(&outcome) == "LimitExceededException" {
             return;
         }
         let mut again = Vec::new();
         ciborium::into_writer(&value, &mut again).expect("a value that was read");
-        assert_eq!(name(&ask(subject, operation, true, &again).await), name(&outcome), "{operation}: {value:?}");
+        let repeated = ask(subject, operation, true, &again).await;
+        if operation == "UpdateShardCount" && name(&repeated) == "LimitExceededException" {
+            return;
+        }
+        assert_eq!(name(&repeated), name(&outcome), "{operation}: {value:?}");
         if let (true, Some(json)) = (is_read(&outcome), json(&value)) {
             let other = ask(subject, operation, false, json.to_string().as_bytes()).await;
+            if operation == "UpdateShardCount" && name(&other) == "LimitExceededException" {
+                return;
+            }
             assert_eq!(name(&other), name(&outcome), "{operation}: {json}");
         }
     });
@@ -62,13 +70,18 @@ fn is_read(outcome: &Result<Vec<u8>, Refused>) -> bool {
     name(outcome) != "SerializationException"
 }
 
-/// Whether all keys are texts and all tags those of times. A large number, for one, is bytes under a tag before it is read
-/// and may be a number afterwards: as a key it is not the same written again.
+/// Whether all keys are texts, and tags stand on times alone. A large number, for one, is bytes under a tag before it is
+/// read and may be a number afterwards: as a key it is not the same written again; and a number that is no time may carry
+/// the tag of one, which JSON cannot say.
 fn is_plain(value: &Value) -> bool {
     match value {
-        Value::Tag(tag, inner) => *tag == 1 && is_plain(inner),
+        Value::Tag(..) => false,
         Value::Array(values) => values.iter().all(is_plain),
-        Value::Map(members) => members.iter().all(|(key, value)| matches!(key, Value::Text(_)) && is_plain(value)),
+        Value::Map(members) => members.iter().all(|(key, value)| match (key, value) {
+            (Value::Text(key), Value::Tag(1, time)) => key.ends_with("Timestamp") && is_plain(time),
+            (Value::Text(_), value) => is_plain(value),
+            _ => false,
+        }),
         _ => true,
     }
 }

@@ -63,6 +63,10 @@ fuzz_target!(|input: &[u8]| {
             };
             // Space around a value and runs of it inside are not part of what is signed, save in the body.
             let same = if which % 8 == 7 { *part == bytes } else { words(part).eq(words(bytes)) };
+            // With a comma begins another parameter, which may say once more what the genuine one says.
+            if (3..=6).contains(&(which % 8)) && bytes.contains(&b',') {
+                return;
+            }
             *part = bytes.to_vec();
             if let (false, Some(request)) = (same, changed.request()) {
                 within(async |subject| refuse(subject, request, false).await);
