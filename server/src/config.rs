@@ -77,6 +77,11 @@ pub struct Stream {
     pub data: PathBuf,
     /// Embedded: how many shards a new stream has. Default 1.
     pub shards: u32,
+    /// Embedded: how long records are kept, in hours: 24 to 8,760. Default 24.
+    pub retention_hours: u32,
+    /// Embedded: how many bytes of records are kept at the most, 1 MiB and up; beyond them the oldest go. On disk they take up
+    /// to twice as much. Default 8 GiB.
+    pub max_bytes: u64,
 }
 
 /// The token vending machine.
@@ -238,6 +243,8 @@ impl Default for Stream {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 4567)),
             data: "data".into(),
             shards: 1,
+            retention_hours: 24,
+            max_bytes: 8 << 30,
         }
     }
 }
@@ -356,6 +363,12 @@ impl Config {
         if !(1..=MAX_SHARDS).contains(&self.stream.shards) {
             return wrong("stream.shards", &self.stream.shards, "1 to 500");
         }
+        if !(24..=8_760).contains(&self.stream.retention_hours) {
+            return wrong("stream.retention_hours", &self.stream.retention_hours, "24 to 8760 hours");
+        }
+        if self.stream.max_bytes < 1 << 20 {
+            return wrong("stream.max_bytes", &self.stream.max_bytes, "1048576 bytes and up");
+        }
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
         }
@@ -407,8 +420,10 @@ impl Config {
     pub fn explain(&self) -> String {
         let bus = match self.bus {
             Bus::Embedded => format!(
-                "embedded, kept in {}, served on http://{} and under /aws/ of the pages",
+                "embedded, kept in {} for {} h, up to {} MiB of records, served on http://{} and under /aws/ of the pages",
                 self.stream.data.display(),
+                self.stream.retention_hours,
+                self.stream.max_bytes >> 20,
                 self.stream.addr
             ),
             Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
@@ -482,6 +497,8 @@ mod tests {
             ("[vending]\nburst = 0", "vending.burst = 0"),
             ("bus = 'aws'", "vending.role_arn"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
+            ("[stream]\nretention_hours = 23", "stream.retention_hours = 23"),
+            ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),
             ("[relay]\ntick_ms = 1001", "relay.tick_ms = 1001"),
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
             ("[relay]\nwindow_bytes = 1", "relay.window_bytes = 1"),

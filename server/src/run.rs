@@ -155,12 +155,15 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     options.region = region.to_owned();
     // The browser signs the name that it knows. A name that the client made up gains it nothing: it must sign that too.
     options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
+    options.max_bytes = config.stream.max_bytes;
     let account = options.account_id.clone();
     let endpoint = Endpoint::open(options).await.map_err(|error| failed(error.to_string()))?;
     endpoint
         .ensure_stream(&config.stream.name, config.stream.shards)
         .await
         .map_err(|error| failed(error.to_string()))?;
+    let retention = endpoint.set_retention(&config.stream.name, config.stream.retention_hours).await;
+    retention.map_err(|error| failed(error.to_string()))?;
     let root = endpoint.root_key();
     let key = Credentials::new(&root.access_key_id, &root.secret_access_key, None, None, "root key of the stream");
     Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))

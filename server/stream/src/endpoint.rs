@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::Router;
+use tokio::time::timeout;
 
 use crate::{
     arn::Place,
@@ -17,16 +18,18 @@ use crate::{
     error::{OpenError, StreamError},
     http,
     intake::Intake,
-    kinesis::{CallLimits, Seals, check_new_stream},
+    kinesis::{CallLimits, RETENTION_HOURS, Seals, check_new_stream},
     limits::ReadGates,
-    metrics::{Counters, Metrics},
+    metrics::{Counters, Metrics, add},
     options::Options,
     root_key::RootKey,
-    store::{Refusal, Store, StoreError, Stream},
+    store::{Bounds, Refusal, Store, StoreError, Stream},
     sts::token::Tokens,
     subscriptions::Subscriptions,
 };
 
+/// The least that a log may be limited to, bytes: the largest record, or some ranges.
+const MIN_MAX_BYTES: u64 = 1024 * 1024;
 /// How often records past retention are removed.
 const TRIM_EVERY: Duration = Duration::from_secs(60);
 
@@ -88,8 +91,9 @@ impl Endpoint {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         check(&options)?;
         let dir = options.data_dir.clone();
-        let (reserve, clock) = (options.disk_reserve, Arc::clone(&options.clock));
-        let opened = tokio::task::spawn_blocking(move || prepare(&dir, reserve, clock)).await;
+        let bounds = Bounds { reserve: options.disk_reserve, retained: options.max_bytes };
+        let clock = Arc::clone(&options.clock);
+        let opened = tokio::task::spawn_blocking(move || prepare(&dir, bounds, clock)).await;
         let (lock, root, store) =
             opened.map_err(|error| OpenError::Log { path: options.data_dir.clone(), reason: error.to_string() })??;
         let tokens = Tokens::new(&root);
@@ -144,6 +148,26 @@ impl Endpoint {
         }
     }
 
+    /// How long the records of a stream are kept, in hours: 24 to 8,760. What is past retention stays so.
+    ///
+    /// # Errors
+    /// [`StreamError::Invalid`] when there is no such stream or the hours are out of their range, [`StreamError::Log`] when
+    /// the log cannot be written.
+    pub async fn set_retention(&self, stream: &str, hours: u32) -> Result<(), StreamError> {
+        if !RETENTION_HOURS.contains(&hours) {
+            let (least, most) = (RETENTION_HOURS.start(), RETENTION_HOURS.end());
+            return Err(StreamError::Invalid(format!("a retention of {hours} hours cannot be; {least} to {most} can")));
+        }
+        match self.inner.store.stream(stream) {
+            None => Err(StreamError::Invalid(format!("there is no stream {stream}"))),
+            Some(known) if known.meta.retention_hours == hours => Ok(()),
+            Some(_) => {
+                let set = self.inner.store.set_retention(stream, hours).await;
+                set.map_err(|error| StreamError::Log(error.to_string()))
+            }
+        }
+    }
+
     /// Everything: STS, the control plane, the data plane. For a port that only this machine reaches.
     pub fn router(&self) -> Router {
         http::router(Arc::clone(&self.inner), Door::Own)
@@ -158,7 +182,8 @@ impl Endpoint {
         http::router(Arc::clone(&self.inner), Door::Public)
     }
 
-    /// Removes what is past retention, now; happens by itself once a minute. Says how many records went.
+    /// Removes what is past retention, and the oldest records while there are more than [`Options::max_bytes`], now;
+    /// happens by itself once a minute, and as soon as there are too many. Says how many records went.
     ///
     /// # Errors
     /// [`StreamError::Log`] when the log cannot be written.
@@ -181,7 +206,8 @@ impl Endpoint {
     /// The counters as they stand.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.inner.counters.snapshot(self.inner.store.commits(), self.inner.subscriptions.active())
+        let store = &self.inner.store;
+        self.inner.counters.snapshot(store.commits(), self.inner.subscriptions.active(), store.retained())
     }
 
     fn info(&self, stream: &Stream) -> StreamInfo {
@@ -211,10 +237,13 @@ fn check(options: &Options) -> Result<(), OpenError> {
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return wrong("account_id", account, "twelve digits");
     }
+    if options.max_bytes < MIN_MAX_BYTES {
+        return wrong("max_bytes", &options.max_bytes.to_string(), "1048576 bytes and up");
+    }
     Ok(())
 }
 
-fn prepare(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
+fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
     let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
     create_private_dir(dir).map_err(unusable)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(unusable)?;
@@ -226,7 +255,7 @@ fn prepare(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<(File, Roo
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
     let store =
-        Store::open(&log, reserve, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
+        Store::open(&log, bounds, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
     Ok((lock, root, store))
 }
 
@@ -243,7 +272,12 @@ fn create_private_dir(dir: &Path) -> io::Result<()> {
 
 async fn keep_trimming(endpoint: Weak<Inner>) {
     loop {
-        tokio::time::sleep(TRIM_EVERY).await;
+        let over = {
+            let Some(endpoint) = endpoint.upgrade() else { return };
+            endpoint.store.over()
+        };
+        // Without a handle on the endpoint, or it would live as long as this.
+        let _ = timeout(TRIM_EVERY, over.notified()).await;
         let Some(endpoint) = endpoint.upgrade() else { return };
         match trim(&endpoint).await {
             Ok(0) => {}
@@ -260,6 +294,12 @@ async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
         .await
         .map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))?;
+    add(&endpoint.counters.records_expired, trimmed.records);
+    add(&endpoint.counters.records_pushed_out, trimmed.early);
+    if trimmed.early > 0 {
+        let limit = endpoint.store.limit();
+        tracing::warn!(records = trimmed.early, limit, "the log was over its limit: the oldest records are gone");
+    }
     match endpoint.store.forget_shards(trimmed.empty).await {
         // After `close` nothing is forgotten, and nothing needs to be.
         Ok(()) | Err(StoreError::Closed) => {}
@@ -269,5 +309,5 @@ async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
     endpoint
         .gates
         .retain(|stream, shard| store.stream_by_id(stream).is_some_and(|stream| stream.shard(shard).is_some()));
-    Ok(trimmed.records)
+    Ok(trimmed.records + trimmed.early)
 }

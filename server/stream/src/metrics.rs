@@ -38,6 +38,12 @@ pub struct Metrics {
     pub records_pushed: u64,
     /// Bytes of data pushed.
     pub bytes_pushed: u64,
+    /// Records removed because they were past retention, or their stream was deleted.
+    pub records_expired: u64,
+    /// Records removed before that, because the log was over its limit.
+    pub records_pushed_out: u64,
+    /// Bytes of partition keys and data that are retained now; goes down, too.
+    pub bytes_retained: u64,
     /// Journal syncs; with `records_put`, how well puts are gathered.
     pub commits: u64,
     /// Requests refused, by the name of the error.
@@ -59,6 +65,8 @@ pub(crate) struct Counters {
     pub(crate) subscriptions: AtomicU64,
     pub(crate) records_pushed: AtomicU64,
     pub(crate) bytes_pushed: AtomicU64,
+    pub(crate) records_expired: AtomicU64,
+    pub(crate) records_pushed_out: AtomicU64,
     rejected: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -67,7 +75,7 @@ impl Counters {
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }
 
-    pub(crate) fn snapshot(&self, commits: u64, subscriptions_active: u64) -> Metrics {
+    pub(crate) fn snapshot(&self, commits: u64, subscriptions_active: u64, bytes_retained: u64) -> Metrics {
         Metrics {
             requests: self.requests.load(Relaxed),
             records_put: self.records_put.load(Relaxed),
@@ -82,6 +90,9 @@ impl Counters {
             subscriptions_active,
             records_pushed: self.records_pushed.load(Relaxed),
             bytes_pushed: self.bytes_pushed.load(Relaxed),
+            records_expired: self.records_expired.load(Relaxed),
+            records_pushed_out: self.records_pushed_out.load(Relaxed),
+            bytes_retained,
             commits,
             rejected: self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

@@ -20,6 +20,10 @@ pub struct Options {
     /// Free bytes of the disk below which puts are refused with `ServiceUnavailable`, so that the storage engine never
     /// meets a full disk in the middle of a write: it would take none any more until it is opened again. Default 256 MiB.
     pub disk_reserve: u64,
+    /// Bytes of partition keys and data that are retained, over all streams: beyond them the oldest records go before they
+    /// are past retention, in ranges, in the background, until a twentieth is free. On disk the log is up to twice as large.
+    /// 1 MiB and up. Default `u64::MAX`: as much as the disk takes.
+    pub max_bytes: u64,
     /// Wall-clock time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
     /// `true`: `X-Forwarded-Host`, where it is there, names the host that the client signed for. Honoured by
@@ -38,6 +42,7 @@ impl Options {
             account_id: "000000000000".to_owned(),
             strict_reads: false,
             disk_reserve: 256 * 1024 * 1024,
+            max_bytes: u64::MAX,
             clock: Arc::new(SystemClock),
             trust_forwarded_host: false,
         }
@@ -52,6 +57,7 @@ impl fmt::Debug for Options {
             .field("account_id", &self.account_id)
             .field("strict_reads", &self.strict_reads)
             .field("disk_reserve", &self.disk_reserve)
+            .field("max_bytes", &self.max_bytes)
             .field("trust_forwarded_host", &self.trust_forwarded_host)
             .finish_non_exhaustive()
     }

@@ -27,6 +27,9 @@ impl Position {
     /// Before everything.
     pub(crate) const START: Self = Self { ms: 0, counter: 0 };
 
+    /// Behind everything.
+    pub(crate) const END: Self = Self { ms: u64::MAX, counter: u64::MAX };
+
     /// The first place at or after a time.
     pub(crate) fn at(ms: u64) -> Self {
         Self { ms, counter: 0 }

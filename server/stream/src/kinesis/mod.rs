@@ -33,7 +33,9 @@ use crate::{
 };
 
 pub use self::streams::MAX_SHARDS;
-pub(crate) use self::{calls::CallLimits, format::Format, iterator::Seals, streams::check_new_stream};
+pub(crate) use self::{
+    calls::CallLimits, format::Format, iterator::Seals, retention::RETENTION_HOURS, streams::check_new_stream,
+};
 
 /// What `X-Amz-Target` begins with.
 pub(crate) const TARGET: &str = "Kinesis_20131202.";

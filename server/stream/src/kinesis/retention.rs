@@ -1,15 +1,16 @@
 //! `IncreaseStreamRetentionPeriod` and `DecreaseStreamRetentionPeriod`. For the root key; done when they are answered.
 
+use std::ops::RangeInclusive;
+
 use super::{Answer, Call, Outcome, types::ChangeRetention};
 use crate::{
     error::{ApiError, Kind},
     store::Stream,
 };
 
-/// The shortest retention, hours. <https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html>
-const MIN_HOURS: i64 = 24;
-/// The longest retention, hours: a year.
-const MAX_HOURS: i64 = 8760;
+/// How long records may be kept, hours: a day to a year.
+/// <https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html>
+pub(crate) const RETENTION_HOURS: RangeInclusive<u32> = 24..=8760;
 
 /// Which way a retention may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +35,13 @@ impl Call<'_> {
 fn checked(stream: &Stream, hours: i64, change: Change) -> Result<u32, ApiError> {
     let now = i64::from(stream.meta.retention_hours);
     let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
+    let (least, most) = (i64::from(*RETENTION_HOURS.start()), i64::from(*RETENTION_HOURS.end()));
     let asked = format!("Requested retention period ({hours} hours)");
-    if hours < MIN_HOURS {
-        return wrong(format!("Minimum allowed retention period is {MIN_HOURS} hours. {asked} is too short."));
+    if hours < least {
+        return wrong(format!("Minimum allowed retention period is {least} hours. {asked} is too short."));
     }
-    if hours > MAX_HOURS {
-        return wrong(format!("Maximum allowed retention period is {MAX_HOURS} hours. {asked} is too long."));
+    if hours > most {
+        return wrong(format!("Maximum allowed retention period is {most} hours. {asked} is too long."));
     }
     let of = format!("{asked} for stream {} can not be", stream.meta.name);
     match change {

@@ -25,6 +25,8 @@ impl Change {
     pub(super) fn apply(&self, stream: &mut Stream, advance: &mut impl FnMut() -> Position) -> Result<(), Refusal> {
         match self {
             Self::Retention(hours) => {
+                // "Data that is already expired is not accessible" after an increase, either.
+                stream.meta.horizon_ms = stream.horizon(advance().ms);
                 stream.meta.retention_hours = *hours;
                 Ok(())
             }
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::SystemClock,
-        store::{NewRecord, Store, StoreError},
+        store::{NewRecord, Store, StoreError, UNBOUNDED},
     };
 
     const NOW: u64 = 1_732_000_000_000;
@@ -97,7 +99,7 @@ mod tests {
     async fn what_was_changed_is_so_after_a_restart_and_what_was_deleted_leaves_nothing()
     -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let open = || Store::open(dir.path(), 0, Arc::new(SystemClock));
+        let open = || Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock));
         let (kept, gone) = {
             let store = open()?;
             let (kept, gone) = (store.create("kept", 1).await?.meta.id, store.create("gone", 1).await?.meta.id);

@@ -5,6 +5,7 @@
 //! | `streams` | name | JSON |
 //! | `shards` | stream id, index | JSON |
 //! | `records` | stream id, shard index, arrival ms, counter | version, key length, partition key, data |
+//! | `ranges` | as `records`: the first of a range | bytes in it |
 //! | `state` | `high` | arrival ms, counter: the last that were given out |
 //! | `state` | `deleted`, stream id | nothing: a stream that is gone, whose records may still be there |
 //!
@@ -45,6 +46,12 @@ pub(super) fn deleted(stream: u64) -> Vec<u8> {
 /// The id in a key of [`deleted`].
 pub(super) fn deleted_stream(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.strip_prefix(DELETED.as_bytes())?.try_into().ok()?))
+}
+
+/// The stream and the shard in a record's key.
+pub(super) fn shard_of(key: &[u8]) -> Option<(u64, u32)> {
+    let (stream, index) = key.get(..12)?.split_at_checked(8)?;
+    Some((u64::from_be_bytes(stream.try_into().ok()?), u32::from_be_bytes(index.try_into().ok()?)))
 }
 
 /// The position in a record's key.

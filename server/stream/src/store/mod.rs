@@ -7,6 +7,7 @@ mod change;
 mod disk;
 mod keys;
 mod model;
+mod ranges;
 mod reshard;
 mod torn;
 mod watch;
@@ -23,12 +24,13 @@ use std::{
 };
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, compaction::Leveled};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::{
     change::Change,
     disk::Disk,
     model::StreamEntry,
+    ranges::Ranges,
     watch::Watches,
     writer::{Command, Writer},
 };
@@ -133,11 +135,22 @@ pub(crate) struct Page {
     pub(crate) more: bool,
 }
 
+/// How large the log may grow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Records are refused while fewer bytes of the disk are free.
+    pub(crate) reserve: u64,
+    /// Bytes of partition keys and data from which on the oldest records go.
+    pub(crate) retained: u64,
+}
+
 /// What a trim did.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmed {
-    /// Records that were removed.
+    /// Records that were removed because they were past retention, or their stream was deleted.
     pub(crate) records: u64,
+    /// Records that were removed because the log was over its limit.
+    pub(crate) early: u64,
     /// Closed shards without records, and never to have any again: the stream's name and the index.
     pub(crate) empty: Vec<(Arc<str>, u32)>,
 }
@@ -148,21 +161,23 @@ pub(crate) struct Store {
     shared: Arc<RwLock<Shared>>,
     commits: Arc<AtomicU64>,
     watches: Arc<Watches>,
+    ranges: Arc<Ranges>,
+    over: Arc<Notify>,
     commands: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Store {
-    /// Opens the log in `dir`, or makes an empty one. Records are refused while fewer than `reserve` bytes of its disk are
-    /// free. Blocks.
-    pub(crate) fn open(dir: &Path, reserve: u64, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    /// Opens the log in `dir`, or makes an empty one. Blocks.
+    pub(crate) fn open(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let open = || {
             let builder = Database::builder(dir).cache_size(CACHE_BYTES).max_journaling_size(JOURNAL_BYTES);
             builder.worker_threads(2).open()
         };
         let db = torn::recover(dir, open)?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default).map_err(StoreError::engine);
+        let sizes = keyspace("ranges")?;
         let keyspaces = Keyspaces {
             streams: keyspace("streams")?,
             shards: keyspace("shards")?,
@@ -170,20 +185,34 @@ impl Store {
             state: keyspace("state")?,
             db,
         };
+        let ranges = Ranges::recover(sizes, &keyspaces.records, bounds.retained)?;
+        let (ranges, over) = (Arc::new(ranges), Arc::new(Notify::new()));
         let shared = Arc::new(RwLock::new(keyspaces.recover()?));
         let (commits, watches) = (Arc::new(AtomicU64::new(0)), Arc::new(Watches::default()));
         let outside = writer::Outside {
             shared: Arc::clone(&shared),
             commits: Arc::clone(&commits),
             watches: Arc::clone(&watches),
+            ranges: Arc::clone(&ranges),
+            over: Arc::clone(&over),
         };
-        let writer = Writer::new(keyspaces.clone(), Disk::of(dir, reserve), Arc::clone(&clock), outside);
+        let writer = Writer::new(keyspaces.clone(), Disk::of(dir, bounds.reserve), Arc::clone(&clock), outside);
         let (commands, inbox) = mpsc::channel(INBOX);
         let writer = thread::Builder::new()
             .name("stream-writer".to_owned())
             .spawn(move || writer.run(inbox))
             .map_err(StoreError::engine)?;
-        Ok(Self { keyspaces, shared, commits, watches, commands, writer: Mutex::new(Some(writer)), clock })
+        Ok(Self {
+            keyspaces,
+            shared,
+            commits,
+            watches,
+            ranges,
+            over,
+            commands,
+            writer: Mutex::new(Some(writer)),
+            clock,
+        })
     }
 
     /// Now, never earlier than the last arrival.
@@ -200,6 +229,21 @@ impl Store {
     /// Journal syncs since the log was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Relaxed)
+    }
+
+    /// Bytes of partition keys and data that are retained: never too few, and by one range a shard at the most too many.
+    pub(crate) fn retained(&self) -> u64 {
+        self.ranges.total()
+    }
+
+    /// Bytes that may be.
+    pub(crate) fn limit(&self) -> u64 {
+        self.ranges.limit()
+    }
+
+    /// Notified when the log is over its limit: then it wants a [`Store::trim`].
+    pub(crate) fn over(&self) -> Arc<Notify> {
+        Arc::clone(&self.over)
     }
 
     pub(crate) fn stream(&self, name: &str) -> Option<Arc<Stream>> {
@@ -303,7 +347,7 @@ impl Store {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let start = keys::record(stream, shard, from);
-        let end = keys::record(stream, shard, Position { ms: u64::MAX, counter: u64::MAX });
+        let end = keys::record(stream, shard, Position::END);
         let mut page = Page { records: Vec::new(), next: from, bytes: 0, more: false };
         for entry in self.keyspaces.records.range(start..=end) {
             let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
@@ -323,7 +367,8 @@ impl Store {
         Ok(page)
     }
 
-    /// Removes records past retention, and those of deleted streams. Blocks.
+    /// Removes records past retention, those of deleted streams, and the oldest of all while the log is over its limit.
+    /// Blocks.
     pub(crate) fn trim(&self) -> Result<Trimmed, StoreError> {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let streams: Vec<_> = self.shared().streams.values().cloned().collect();
@@ -335,7 +380,9 @@ impl Store {
                 let (start, end) = (Position::START, Position::at(horizon));
                 let past = keys::record(id, shard.index, start)..keys::record(id, shard.index, end);
                 trimmed.records += self.remove_records(past)?;
+                self.ranges.forget_before((id, shard.index), Some(end))?;
                 if shard.closed.is_some_and(|closed| closed.ms < horizon) {
+                    self.ranges.forget_before((id, shard.index), None)?;
                     trimmed.empty.push((Arc::clone(&stream.meta.name), shard.index));
                 }
             }
@@ -344,8 +391,18 @@ impl Store {
             let key = entry.key().map_err(StoreError::engine)?;
             let Some(id) = keys::deleted_stream(&key) else { continue };
             trimmed.records += self.remove_records(keys::records_of(id))?;
+            self.ranges.forget_stream(id)?;
             // Lost in a crash, it is only looked for again what is not there.
             self.keyspaces.state.remove(key).map_err(StoreError::engine)?;
+        }
+        let is_open = |(stream, shard): (u64, u32)| {
+            self.stream_by_id(stream).is_some_and(|stream| stream.shard(shard).is_some_and(Shard::is_open))
+        };
+        for range in self.ranges.oldest(is_open) {
+            let (stream, shard) = range.shard;
+            let past = keys::record(stream, shard, range.from)..keys::record(stream, shard, range.to);
+            trimmed.early += self.remove_records(past)?;
+            self.ranges.forget(range)?;
         }
         Ok(trimmed)
     }
@@ -424,6 +481,10 @@ impl Keyspaces {
     }
 }
 
+/// For tests: nothing is refused, and nothing goes early.
+#[cfg(test)]
+pub(crate) const UNBOUNDED: Bounds = Bounds { reserve: 0, retained: u64::MAX };
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicI64;
@@ -435,7 +496,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn an_answer_comes_after_its_batch_and_never_before() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
         let stream = store.create("s", 1).await?;
         let id = stream.meta.id;
         for number in 0..100_u8 {
@@ -471,7 +532,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let clock = Arc::new(Hurried::default());
         clock.now_ms.store(1_732_000_000_000, Relaxed);
-        let store = Store::open(dir.path(), 0, Arc::clone(&clock) as Arc<dyn Clock>)?;
+        let store = Store::open(dir.path(), UNBOUNDED, Arc::clone(&clock) as Arc<dyn Clock>)?;
         let stream = store.create("s", 1).await?;
         let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
         store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
@@ -496,7 +557,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
         store.create("s", 1).await?;
         let (tip, commits) = (store.tip(), store.commits());
         assert!(store.create("s", 1).await.is_err());
@@ -513,7 +574,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
         let stream = store.create("s", 1).await?;
         let records = (0..5).map(|_| NewRecord::new("k", 0, &[0; 99])).collect();
         store.put(Arc::clone(&stream.meta.name), records).await?;

@@ -47,6 +47,9 @@ pub(crate) struct StreamMeta {
     pub(crate) name: Arc<str>,
     pub(crate) created_ms: u64,
     pub(crate) retention_hours: u32,
+    /// Arrivals before this were past retention once, and stay so when it is made longer: milliseconds.
+    #[serde(default)]
+    pub(crate) horizon_ms: u64,
     /// Never used before, also when the last shards are forgotten.
     pub(crate) next_shard: u32,
     /// The latest second in which a consumer was registered that is not any more.
@@ -131,7 +134,8 @@ impl Stream {
 
     /// Arrivals before this are past retention.
     pub(crate) fn horizon(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(u64::from(self.meta.retention_hours) * 3_600_000)
+        let horizon = now_ms.saturating_sub(u64::from(self.meta.retention_hours) * 3_600_000);
+        horizon.max(self.meta.horizon_ms)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
         name: name.into(),
         created_ms: now_ms,
         retention_hours: RETENTION_HOURS,
+        horizon_ms: 0,
         next_shard: count,
         last_deregistered_s: 0,
     };

@@ -43,14 +43,14 @@ mod tests {
     use crate::{
         clock::SystemClock,
         sequence::Position,
-        store::{NewRecord, Store},
+        store::{NewRecord, Store, UNBOUNDED},
     };
 
     #[tokio::test]
     async fn whoever_watches_a_shard_is_woken_by_what_happens_there_and_can_see_it()
     -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), 0, Arc::new(SystemClock))?;
+        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
         let id = store.create("s", 2).await?.meta.id;
         let mut changes = store.watch(id, 0);
         let put = |hash_key| store.put("s".into(), vec![NewRecord::new("k", hash_key, b"text")]);

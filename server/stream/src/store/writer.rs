@@ -15,7 +15,7 @@ use std::{
 
 use fjall::{OwnedWriteBatch, PersistMode};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::Instant,
 };
 
@@ -25,6 +25,7 @@ use super::{
     disk::Disk,
     keys,
     model::{Stream, StreamEntry},
+    ranges::Ranges,
     reshard,
     watch::{ShardKey, Watches},
 };
@@ -118,6 +119,8 @@ struct Group {
     answers: Vec<OnCommit>,
     /// The shards in which something happens.
     touched: HashSet<ShardKey>,
+    /// The first of its new records of each shard, and the bytes of all.
+    sizes: HashMap<ShardKey, (Position, u64)>,
     /// Bytes of records that the disk has room for, once somebody has looked.
     room: Option<Result<u64, StoreError>>,
     now: Instant,
@@ -128,6 +131,9 @@ pub(super) struct Outside {
     pub(super) shared: Arc<RwLock<Shared>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) watches: Arc<Watches>,
+    pub(super) ranges: Arc<Ranges>,
+    /// Told when the log is over its limit.
+    pub(super) over: Arc<Notify>,
 }
 
 pub(super) struct Writer {
@@ -158,6 +164,7 @@ impl Writer {
                 bytes: 0,
                 answers: Vec::new(),
                 touched: HashSet::new(),
+                sizes: HashMap::new(),
                 room: None,
                 now: Instant::now(),
             };
@@ -249,6 +256,7 @@ impl Writer {
                 let position = self.advance();
                 group.bytes += record.value.len();
                 group.touched.insert((id, shard.index));
+                group.sizes.entry((id, shard.index)).or_insert((position, 0)).1 += record.value.len() as u64;
                 let key = keys::record(id, shard.index, position);
                 group.batch.insert(&self.keyspaces.records, key, record.value);
                 Put::Written(shard.sequence(position))
@@ -340,6 +348,9 @@ impl Writer {
             group.answers.into_iter().for_each(|answer| answer(Ok(())));
             return;
         }
+        for (shard, (first, bytes)) in std::mem::take(&mut group.sizes) {
+            self.outside.ranges.grow(&mut group.batch, shard, first, bytes);
+        }
         group.batch.insert(&self.keyspaces.state, keys::HIGH, keys::encode(self.high));
         self.outside.commits.fetch_add(1, Relaxed);
         let result = group.batch.commit().map_err(StoreError::engine);
@@ -354,6 +365,9 @@ impl Writer {
             }
         }
         self.outside.watches.touched(&group.touched);
+        if self.outside.ranges.is_over() {
+            self.outside.over.notify_one();
+        }
         for answer in group.answers {
             answer(result.clone());
         }

@@ -10,6 +10,7 @@ mod limits;
 mod operations;
 mod protocol;
 mod resharding;
+mod retention;
 mod security;
 mod sessions;
 mod subscribe;
