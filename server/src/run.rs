@@ -14,7 +14,7 @@ use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options};
 use leptos::config::get_configuration;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +31,10 @@ use crate::{
 
 /// How long what is under way may take once the server is told to end.
 const DRAIN: Duration = Duration::from_secs(10);
+/// What the system may hold for a connection that does not read, bytes.
+const SEND_BUFFER: u32 = 256 * 1024;
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 /// How often idle clients of the vending machine are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -87,11 +91,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     log_to_stderr(&config)?;
 
     // Both ports first: a port that is taken is said before anything is opened.
-    let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr").await?;
+    let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr")?;
     let stop = CancellationToken::new();
     let (bus, stream, stream_addr) = match config.bus {
         BusKind::Embedded => {
-            let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR").await?;
+            let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR")?;
             let addr = listener.local_addr()?;
             let (bus, endpoint) = open_stream(&config, addr).await?;
             let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
@@ -169,8 +173,17 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
 }
 
-async fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpListener, RunError> {
-    TcpListener::bind(addr).await.map_err(|error| {
+fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpListener, RunError> {
+    let bound = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        // Each connection has as much: what the system holds for viewers who do not read stays small, too.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error: io::Error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 format!("another program listens there; end it, or choose another by {way_out}")

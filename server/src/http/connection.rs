@@ -29,16 +29,20 @@ use hyper_util::{
     server::graceful::GracefulConnection,
 };
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWrite},
     net::TcpStream,
     sync::watch,
-    time::{sleep, timeout},
+    time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How long a client may take for the head of a request. Also how long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take none of what is written to it. One that reads at all is never cut.
+const TAKING: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept once the server ends.
+const PARTING: Duration = Duration::from_millis(250);
 /// What every HTTP/2 connection begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Requests at a time on an HTTP/2 connection: a program with every consumer of a stream of some shards has room.
@@ -66,11 +70,15 @@ pub(super) async fn attend(mut stream: TcpStream, peer: SocketAddr, router: Rout
         () = stop.cancelled() => return,
     };
     let (input, output) = stream.into_split();
-    let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(input), output));
+    let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(input), Taking::new(output)));
     let under_way = Arc::new(watch::Sender::new(0));
     let service = service(router, peer, Arc::clone(&under_way));
     // Either fails when the client goes in the middle of something, which is its right.
-    if is_http2 { serve_http2(io, service, &under_way, stop).await } else { serve_http1(io, service, stop).await }
+    if is_http2 {
+        serve_http2(io, service, &under_way, stop).await;
+    } else {
+        serve_http1(io, service, &under_way, stop).await;
+    }
 }
 
 /// The first bytes of a connection, as many as are needed to tell whether they begin HTTP/2.
@@ -85,7 +93,7 @@ async fn beginning(stream: &mut TcpStream) -> io::Result<(bool, Vec<u8>)> {
     Ok((begun == PREFACE, begun))
 }
 
-async fn serve_http1<I, S>(io: I, service: S, stop: &CancellationToken)
+async fn serve_http1<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
 where
     I: Read + Write + Unpin + 'static,
     S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
@@ -98,7 +106,11 @@ where
         () = stop.cancelled() => {}
     }
     GracefulConnection::graceful_shutdown(connection.as_mut());
-    let _ = connection.await;
+    tokio::select! {
+        _ = connection => {}
+        // A request whose head is not whole has not begun, and may never.
+        () = none(under_way.subscribe()) => {}
+    }
 }
 
 async fn serve_http2<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
@@ -128,6 +140,18 @@ where
         _ = connection => {}
         // It does not say goodbye, or does not take what is left for it.
         () = idle(under_way.subscribe()) => {}
+    }
+}
+
+/// Ends once no request has been under way for a moment: the last bytes of an answer are with the system by then.
+async fn none(mut under_way: watch::Receiver<usize>) {
+    loop {
+        if under_way.wait_for(|requests| *requests == 0).await.is_err() {
+            return;
+        }
+        if timeout(PARTING, under_way.wait_for(|requests| *requests > 0)).await.is_err() {
+            return;
+        }
     }
 }
 
@@ -208,5 +232,80 @@ impl hyper::body::Body for Counted {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A socket that fails when its peer takes nothing for [`TAKING`]: what waits for it would else wait for ever.
+struct Taking<W> {
+    output: W,
+    /// Runs while something waits; quiet connections have none.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl<W> Taking<W> {
+    fn new(output: W) -> Self {
+        Self { output, patience: None }
+    }
+
+    fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.patience = None;
+            return written;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(TAKING)));
+        match patience.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Taking<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.output).poll_write(cx, bytes);
+        self.judge(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.output).poll_write_vectored(cx, pieces);
+        self.judge(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.output.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up_and_one_that_takes_little_is_not() {
+        let (ours, mut theirs) = duplex(8);
+        let mut ours = Taking::new(ours);
+        let mut little = [0; 1];
+        for _ in 0..50 {
+            assert!(timeout(TAKING * 3 / 4, ours.write_all(&[0; 9])).await.is_err(), "there is no room for all of it");
+            theirs.read_exact(&mut little).await.expect("a byte");
+            ours.write_all(&[0]).await.expect("room for a byte");
+            theirs.read_exact(&mut little).await.expect("a byte");
+        }
+        let error = ours.write_all(&[0; 9]).await.expect_err("nothing is taken");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -138,6 +138,10 @@ async fn connections_that_ask_for_nothing_do_not_hold_the_end_up() -> Test {
         }
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
+    // Nor one whose request never gets whole.
+    let mut half = TcpStream::connect(program.url.trim_start_matches("http://"))?;
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")?;
+    std::thread::sleep(Duration::from_millis(100));
     ends_soon(program).await
 }
 

@@ -215,6 +215,13 @@ impl Call<'_> {
             Refusal::NoSuchStream => {
                 ApiError::new(Kind::ResourceNotFound, format!("Stream {stream} under account {account} not found."))
             }
+            Refusal::HasConsumers => ApiError::new(
+                Kind::ResourceInUse,
+                format!(
+                    "Stream {stream} under account {account} has registered consumers; deregister them, or set \
+                     EnforceConsumerDeletion."
+                ),
+            ),
             Refusal::NoSuchShard(shard) => self.no_shard(stream, &shard_id(shard)),
             Refusal::ShardClosed(shard) => ApiError::new(
                 Kind::ResourceInUse,

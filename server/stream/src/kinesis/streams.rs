@@ -95,17 +95,12 @@ impl Call<'_> {
     pub(super) async fn delete_stream(&self, request: &DeleteStream) -> Outcome {
         let stream = self.stream_for_root(request)?;
         let name = &stream.meta.name;
-        if !stream.consumers.is_empty() && request.enforce_consumer_deletion != Some(true) {
-            let message = format!(
-                "Stream {name} under account {} has {} registered consumers; deregister them, or set \
-                 EnforceConsumerDeletion.",
-                self.endpoint.place.account,
-                stream.consumers.len()
-            );
-            return Err(ApiError::new(Kind::ResourceInUse, message));
-        }
         self.turn_on(&stream).await?;
-        self.endpoint.store.delete(name).await.map_err(|error| self.store_error(name, error))?;
+        self.endpoint
+            .store
+            .delete(name, request.enforce_consumer_deletion == Some(true))
+            .await
+            .map_err(|error| self.store_error(name, error))?;
         Ok(Answer::EMPTY)
     }
 

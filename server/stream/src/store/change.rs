@@ -111,8 +111,8 @@ mod tests {
             for name in ["kept", "gone"] {
                 store.put(name.into(), vec![NewRecord::new("k", 0, b"text")]).await?;
             }
-            store.delete("gone").await?;
-            assert!(matches!(store.delete("gone").await, Err(StoreError::Refused(Refusal::NoSuchStream))));
+            store.delete("gone", false).await?;
+            assert!(matches!(store.delete("gone", false).await, Err(StoreError::Refused(Refusal::NoSuchStream))));
             assert!(store.stream("gone").is_none());
             (kept, gone)
         };

@@ -94,6 +94,8 @@ pub(crate) enum Refusal {
     TooManyConsumers,
     #[error("there is no such consumer")]
     NoSuchConsumer,
+    #[error("the stream has consumers")]
+    HasConsumers,
     #[error("the hash key is not inside {start}..{end}")]
     HashKeyOutside { start: u128, end: u128 },
 }
@@ -281,9 +283,10 @@ impl Store {
         self.ask(|answer| Command::Merge { stream: stream.into(), shard, adjacent, answer }).await
     }
 
-    /// Deletes a stream: gone at once for everybody; its records are removed by the next [`Store::trim`], also after a crash.
-    pub(crate) async fn delete(&self, stream: &str) -> Result<(), StoreError> {
-        self.ask(|answer| Command::Delete { stream: stream.into(), answer }).await
+    /// Deletes a stream, one with consumers only if `enforce` says so: gone at once for everybody; its records are removed by
+    /// the next [`Store::trim`], also after a crash.
+    pub(crate) async fn delete(&self, stream: &str, enforce: bool) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Delete { stream: stream.into(), enforce, answer }).await
     }
 
     /// How long the records of a stream are kept, hours.

@@ -65,7 +65,7 @@ mod tests {
         changes.changed().await?;
         assert!(store.stream("s").is_some_and(|stream| stream.open_shards() == 3));
         changes.mark_unchanged();
-        store.delete("s").await?;
+        store.delete("s", false).await?;
         changes.changed().await?;
         assert!(store.stream("s").is_none());
         Ok(())

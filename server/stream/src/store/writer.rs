@@ -98,6 +98,8 @@ pub(super) enum Command {
     },
     Delete {
         stream: Arc<str>,
+        /// Whether it goes with its consumers.
+        enforce: bool,
         answer: Answer<()>,
     },
     /// Drop closed shards that have no records any more.
@@ -219,8 +221,8 @@ impl Writer {
                 });
                 group.answer(answer, result);
             }
-            Command::Delete { stream, answer } => {
-                let result = self.delete(&stream, group);
+            Command::Delete { stream, enforce, answer } => {
+                let result = self.delete(&stream, enforce, group);
                 group.answer(answer, result);
             }
             Command::Forget { empty, answer } => {
@@ -312,8 +314,11 @@ impl Writer {
         Ok(stream)
     }
 
-    fn delete(&mut self, name: &str, group: &mut Group) -> Result<(), StoreError> {
+    fn delete(&mut self, name: &str, enforce: bool, group: &mut Group) -> Result<(), StoreError> {
         let stream = self.stream(name)?;
+        if !enforce && !stream.consumers.is_empty() {
+            return Err(StoreError::Refused(Refusal::HasConsumers));
+        }
         let id = stream.meta.id;
         group.batch.remove(&self.keyspaces.streams, name);
         for shard in &stream.shards {
