@@ -11,6 +11,7 @@ mod operations;
 mod protocol;
 mod resharding;
 mod retention;
+mod sdk;
 mod security;
 mod sessions;
 mod subscribe;
