@@ -31,24 +31,45 @@ export async function startServer(settings = {}, file = '') {
   await writeFile(path.join(data, 'danmu.toml'), file);
   const origin = `http://127.0.0.1:${await freePort()}`;
   const endpoint = `http://127.0.0.1:${await freePort()}`;
-  const child = spawn(binary, [], {
-    cwd: data,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      DANMU_HTTP__ADDR: origin.slice('http://'.length),
-      DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
-      DANMU_STREAM__DATA: path.join(data, 'stream'),
-      // Every page of every test comes from one address.
-      DANMU_VENDING__PER_MINUTE: '100000',
-      DANMU_VENDING__BURST: '10000',
-      ...settings,
-    },
-  });
-  let output = '';
-  child.stdout.on('data', (chunk) => (output += chunk));
-  child.stderr.on('data', (chunk) => (output += chunk));
-  const ended = once(child, 'exit');
+  let [child, ended, output] = [null, null, ''];
+
+  /** Starts the program and waits until it answers. */
+  async function start() {
+    child = spawn(binary, [], {
+      cwd: data,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        DANMU_HTTP__ADDR: origin.slice('http://'.length),
+        DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
+        DANMU_STREAM__DATA: path.join(data, 'stream'),
+        // Every page of every test comes from one address.
+        DANMU_VENDING__PER_MINUTE: '100000',
+        DANMU_VENDING__BURST: '10000',
+        ...settings,
+      },
+    });
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    ended = once(child, 'exit');
+    const since = Date.now();
+    while (!(await answers(`${origin}/healthz`))) {
+      if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}:\n${output}`);
+      if (Date.now() - since > READY_MS) {
+        await stop('SIGKILL');
+        throw new Error(`the server did not answer within ${READY_MS} ms:\n${output}`);
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Ends it as it falls (`kill -9`), stays away for so long, and starts it again over what it left. */
+  async function crash(away_ms = 0) {
+    child.kill('SIGKILL');
+    await ended;
+    await sleep(away_ms);
+    await start();
+  }
 
   async function stop(signal = 'SIGTERM') {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
@@ -58,16 +79,8 @@ export async function startServer(settings = {}, file = '') {
     await rm(data, { recursive: true, force: true });
   }
 
-  const since = Date.now();
-  while (!(await answers(`${origin}/healthz`))) {
-    if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}:\n${output}`);
-    if (Date.now() - since > READY_MS) {
-      await stop('SIGKILL');
-      throw new Error(`the server did not answer within ${READY_MS} ms:\n${output}`);
-    }
-    await sleep(50);
-  }
-  return { origin, endpoint, stop, output: () => output };
+  await start();
+  return { origin, endpoint, stop, crash, output: () => output };
 }
 
 async function answers(url) {

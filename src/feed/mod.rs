@@ -7,10 +7,9 @@
 //! | event | data | when |
 //! | --- | --- | --- |
 //! | `hello` | [`Hello`] | first of all, once a connection |
-//! | `history` | [`Frame`] | after a hello that recovered nothing: what was said last, for the chat list, not the picture |
 //! | (none) | [`Frame`] | new danmu |
 //! | `gap` | [`Gap`] | danmu that this viewer will not get, because it read too slowly |
-//! | `state` | [`ReaderState`] | the server's own reading goes differently from now on |
+//! | `state` | [`ReaderState`] | the server's own reading goes differently from now on, or nothing was told for 15 s |
 
 mod position;
 
@@ -24,8 +23,6 @@ use crate::{
 
 /// The name of the event that carries a [`Hello`].
 pub const HELLO: &str = "hello";
-/// The name of the event that carries what was said last.
-pub const HISTORY: &str = "history";
 /// The name of the event that carries a [`Gap`].
 pub const GAP: &str = "gap";
 /// The name of the event that carries a [`ReaderState`].
@@ -49,6 +46,9 @@ pub struct Hello {
     pub state: ReaderState,
     /// The server's clock, in Unix milliseconds.
     pub now: i64,
+    /// What was said last, for the chat list, not for the picture; none where everything was recovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Item>,
 }
 
 /// Danmu, in their order.

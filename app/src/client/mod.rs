@@ -1,6 +1,7 @@
 //! The browser's half: what runs only there.
 
 mod cookie;
+mod feed;
 mod host;
 mod mount;
 pub mod overlay;

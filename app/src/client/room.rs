@@ -1,5 +1,5 @@
-//! A room, live: what is read off the stream goes through the gate to the chat and the picture; what the viewer says
-//! goes onto the stream.
+//! A room, live: what the relay tells, or, where the page's address says `?feed=direct`, what is read off the stream and
+//! passes the gate, goes to the chat and the picture; what the viewer says goes onto the stream.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,10 +9,11 @@ use std::{
 };
 
 use danmu::{
-    gate::{Admitted, DanmuKey, Gate, Incoming},
+    feed::{Item, MAX_HISTORY, ReaderState},
+    gate::{DanmuKey, Gate, Incoming},
     kinesis::{
         self, Client, Clock, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Record, Scope,
-        State,
+        State, backoff::full_jitter,
     },
     record::{Color, Danmu, Mode, RecordId},
     room::Room,
@@ -23,6 +24,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
+    feed::{Source, Told},
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
     vend::ServerVend,
@@ -34,6 +36,8 @@ use crate::{
 
 /// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
+/// The least time between a feed that broke off and the next.
+const RECONNECT: Duration = Duration::from_millis(300);
 /// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
 /// catches up in the chat list. As long as a danmu takes to cross it.
 const STALE_MS: i64 = 8_000;
@@ -88,7 +92,9 @@ impl RoomClient {
             reading: RefCell::default(),
         }));
         // The task holds no handle of its own, or it would keep itself alive.
-        let (reading, handle) = abortable(read(Rc::downgrade(&client.0)));
+        let room = Rc::downgrade(&client.0);
+        let (reading, handle) =
+            abortable(async move { if wants_direct() { read(room).await } else { follow(room).await } });
         client.0.reading.replace(Some(handle));
         spawn_local(async move {
             let _ = reading.await;
@@ -226,43 +232,78 @@ impl Inner {
     /// Judges what was read, and shows what may be shown.
     fn admit(&self, records: &[Record]) {
         let mut gate = self.gate.borrow_mut();
-        let fresh: Vec<_> = records
-            .iter()
-            .filter_map(|record| {
-                gate.admit(Incoming {
-                    data: &record.data,
-                    partition_key: &record.partition_key,
-                    sequence_number: &record.sequence_number,
-                    arrival_ms: record.arrival_ms,
-                })
-                .ok()
+        let admitted = records.iter().filter_map(|record| {
+            gate.admit(Incoming {
+                data: &record.data,
+                partition_key: &record.partition_key,
+                sequence_number: &record.sequence_number,
+                arrival_ms: record.arrival_ms,
             })
-            .filter(|admitted| {
-                let own = self.own.borrow().contains(&admitted.key);
-                if own {
-                    self.confirm(&admitted.key.to_string());
-                }
-                !own
-            })
-            .collect();
-        if fresh.is_empty() {
+            .ok()
+        });
+        self.receive(admitted.map(Item::new).collect(), true);
+    }
+
+    /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
+    fn receive(&self, items: Vec<Item>, fly: bool) {
+        let is_new = |item: &Item| {
+            let own = self.own.borrow().contains(&item.key());
+            if own {
+                self.confirm(&item.id);
+            }
+            !own
+        };
+        self.tell(items.into_iter().filter(is_new).collect(), fly);
+    }
+
+    /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.
+    fn tell(&self, items: Vec<Item>, fly: bool) {
+        if items.is_empty() {
             return;
         }
         let now = self.clock.now_ms();
-        for Admitted { key, text, mode, color, arrival_ms } in &fresh {
-            if now - arrival_ms < STALE_MS {
-                self.show(&key.to_string(), text, *mode, *color, false);
+        for Item { id, text, mode, color, at, .. } in &items {
+            if fly && now - at < STALE_MS {
+                self.show(id, text, *mode, *color, false);
             }
         }
         if self.chat {
             self.live.lines.try_update(|lines| {
-                for Admitted { key, text, color, .. } in fresh {
-                    let state = ArcRwSignal::new(LineState::Confirmed);
-                    lines.push(Line { key: key.to_string(), text, color, own: None, state });
+                for Item { id: key, text, color, .. } in items {
+                    // What was said last is told again to a page that was cut off for long.
+                    if fly || lines.find(&key).is_none() {
+                        lines.push(Line { key, text, color, own: None, state: ArcRwSignal::new(LineState::Confirmed) });
+                    }
                 }
             });
         }
     }
+
+    /// Takes in what the feed said.
+    fn hear(&self, told: Told) {
+        match told {
+            Told::Hello(hello) => {
+                self.clock.learn(hello.now);
+                self.receive(hello.history, false);
+                self.live.feed.try_set(state_of(hello.state));
+            }
+            Told::State(state) => drop(self.live.feed.try_set(state_of(state))),
+            Told::Frame(frame) => self.receive(frame.danmu, true),
+        }
+    }
+}
+
+fn state_of(state: ReaderState) -> FeedState {
+    match state {
+        ReaderState::Live => FeedState::Live,
+        ReaderState::Behind { ms } => FeedState::Behind(seconds(ms)),
+        ReaderState::Reconnecting => FeedState::Reconnecting,
+    }
+}
+
+/// Whole seconds, so many that they are enough.
+fn seconds(ms: i64) -> u32 {
+    u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)
 }
 
 fn problem_of_stream(error: &kinesis::Error, vend: &ServerVend) -> Problem {
@@ -279,10 +320,44 @@ fn feed_state(state: State, vend: &ServerVend) -> FeedState {
     match state {
         State::Starting => FeedState::Connecting,
         State::Live => FeedState::Live,
-        State::Behind { ms } => FeedState::Behind(u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)),
+        State::Behind { ms } => FeedState::Behind(seconds(ms)),
         State::Throttled { .. } => FeedState::Crowded,
         State::Reconnecting { .. } => FeedState::Reconnecting,
         State::Failed { reason, .. } => FeedState::Stopped(problem_of_stream(&reason, vend)),
+    }
+}
+
+/// Whether the page's address asks to read the stream itself.
+fn wants_direct() -> bool {
+    let query = web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+    query.trim_start_matches('?').split('&').any(|wish| wish == "feed=direct")
+}
+
+/// Follows what the relay tells of the room as long as it is alive. Whatever cuts it off, it goes on from where it was.
+async fn follow(room: Weak<Inner>) {
+    let (mut place, mut failures) = (String::new(), 0);
+    loop {
+        let Some(inner) = room.upgrade() else { return };
+        let history = if inner.chat { MAX_HISTORY } else { 0 };
+        let mut source = Source::open(inner.room.id.as_str(), &place, history);
+        let clock = inner.clock.clone();
+        drop(inner);
+        while let Some((told, at)) = source.next(clock.host()).await {
+            let Some(inner) = room.upgrade() else { return };
+            failures = 0;
+            if !at.is_empty() {
+                place = at;
+            }
+            inner.hear(told);
+        }
+        drop(source);
+        let Some(inner) = room.upgrade() else { return };
+        inner.live.feed.try_set(FeedState::Reconnecting);
+        drop(inner);
+        // Not all at once when the server is back.
+        let wait = full_jitter(1_000, 5_000, failures, clock.host().random());
+        failures += 1;
+        clock.host().sleep(RECONNECT + wait).await;
     }
 }
 

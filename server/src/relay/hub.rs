@@ -34,7 +34,7 @@ use super::{
 const MAX_FRAME: usize = 200;
 /// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
 const BUSY: usize = 5;
-/// A feed that said nothing for so long says that it is there.
+/// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
@@ -146,9 +146,9 @@ impl Hub {
                 },
                 () = sleep_until(due.unwrap_or_else(|| Instant::now() + HEARTBEAT).into()) => {}
             }
-            let now = Instant::now();
+            let (now, state) = (Instant::now(), self.board.state());
             for room in self.rooms.values_mut().filter(|room| room.due(self.tick) <= now) {
-                room.speak(now, &self.board.metrics);
+                room.speak(now, state, &self.board.metrics);
             }
         }
     }
@@ -253,11 +253,11 @@ impl RoomHub {
         }
     }
 
-    fn speak(&mut self, now: Instant, metrics: &Metrics) {
+    fn speak(&mut self, now: Instant, state: ReaderState, metrics: &Metrics) {
         self.told = now;
         self.last_frame = self.pending.len();
         if self.pending.is_empty() {
-            return self.feed.ring.note(hyper::body::Bytes::from_static(sse::HEARTBEAT));
+            return self.feed.ring.note(sse::event(Some(feed::STATE), None, &state));
         }
         let mut pending = std::mem::take(&mut self.pending);
         while !pending.is_empty() {

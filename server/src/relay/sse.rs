@@ -3,9 +3,6 @@
 use hyper::body::Bytes;
 use serde::Serialize;
 
-/// What a quiet connection is told now and then, so that nobody on the way takes it for dead: a comment.
-pub const HEARTBEAT: &[u8] = b":\n\n";
-
 /// One event. JSON without line breaks, so one line of data is all of it.
 pub fn event(name: Option<&str>, id: Option<&str>, data: &impl Serialize) -> Bytes {
     let mut text = Vec::with_capacity(256);
@@ -47,6 +44,6 @@ mod tests {
     #[test]
     fn the_data_of_an_event_are_found_again() {
         assert_eq!(data(&event(Some("x"), Some("7"), &"data: ")), Some(&b"\"data: \""[..]));
-        assert_eq!(data(HEARTBEAT), None);
+        assert_eq!(data(b":\n\n"), None);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use danmu::feed::{self, Frame, Hello, Position};
+use danmu::feed::{self, Hello, Position};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
 
 use super::{
@@ -40,13 +40,10 @@ impl Viewer {
             missed: joined.recovered.then_some(0),
             state: board.state(),
             now: now_ms(),
+            history: joined.history,
         };
         let place = joined.place.map(|place| place.to_string());
         let mut first: Vec<_> = joined.rest.into_iter().collect();
-        if !joined.history.is_empty() {
-            let history = Frame { danmu: joined.history, dropped: 0 };
-            first.push(sse::event(Some(feed::HISTORY), None, &history));
-        }
         first.push(sse::event(Some(feed::HELLO), place.as_deref(), &hello));
         first.push(sse::retry(retry_ms));
         Self { board, feed, cursor: joined.cursor, first }
