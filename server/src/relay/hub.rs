@@ -173,6 +173,7 @@ impl Hub {
             }
             Reading::Records(records) => records.iter().for_each(|record| self.judge(record)),
             Reading::State(state) => self.tell_state(&state),
+            Reading::CaughtUp => drop(self.board.caught_up.send_replace(true)),
         }
     }
 
@@ -193,9 +194,6 @@ impl Hub {
             State::Behind { ms } => ReaderState::Behind { ms: *ms },
             State::Starting | State::Reconnecting { .. } | State::Failed { .. } => ReaderState::Reconnecting,
         };
-        if state == ReaderState::Live {
-            self.board.caught_up.send_if_modified(|caught_up| !std::mem::replace(caught_up, true));
-        }
         let mut known = self.board.state.lock().unwrap_or_else(PoisonError::into_inner);
         let same = match (*known, state) {
             (ReaderState::Behind { ms: old }, ReaderState::Behind { ms: new }) => (old - new).abs() < NOTICEABLE_MS,

@@ -104,6 +104,9 @@ pub struct Cursor {
     next: u64,
     told: u64,
     slot: usize,
+    /// What stands up to here is known to the reader already. The line may reach it only later: this server read less
+    /// far than the one that the reader comes from.
+    known: Option<Place>,
 }
 
 /// How a viewer begins.
@@ -115,8 +118,6 @@ pub struct Joined {
     pub recovered: bool,
     /// Where it stands: the place that it asked for if it was recovered, else the newest.
     pub place: Option<Place>,
-    /// Sent before what the cursor leads to: a frame that the place lies within, cut to what is new.
-    pub rest: Option<Bytes>,
     /// What was said last; empty where all was recovered.
     pub history: Vec<Item>,
 }
@@ -209,24 +210,17 @@ impl Ring {
             let told = line.told;
             let skip = line.history.len().saturating_sub(history);
             return Joined {
-                cursor: Cursor { next: end, told, slot },
+                cursor: Cursor { next: end, told, slot, known: None },
                 recovered: false,
                 place: line.tip.clone(),
-                rest: None,
                 history: line.history.iter().skip(skip).cloned().collect(),
             };
         };
-        let is_new = |chunk: &&Chunk| chunk.places.last().is_some_and(|last| *last > place);
+        let is_new = |chunk: &Chunk| chunk.places.last().is_some_and(|last| *last > place);
         let found = line.chunks.iter().zip(line.first..).find(|(chunk, _)| is_new(chunk));
-        let (next, told, rest) = match found {
-            None => (end, line.told, None),
-            Some((chunk, number)) if chunk.places.first().is_some_and(|first| *first > place) => {
-                (number, chunk.before, None)
-            }
-            // Another replica cut its frames elsewhere.
-            Some((chunk, number)) => (number + 1, chunk.told, chunk.after(&place)),
-        };
-        Joined { cursor: Cursor { next, told, slot }, recovered: true, place: Some(place), rest, history: Vec::new() }
+        let (next, told) = found.map_or((end, line.told), |(chunk, number)| (number, chunk.before));
+        let cursor = Cursor { next, told, slot, known: Some(place.clone()) };
+        Joined { cursor, recovered: true, place: Some(place), history: Vec::new() }
     }
 
     /// What follows the cursor, which moves on. `waker` is woken when there is more.
@@ -250,13 +244,29 @@ impl Ring {
                 return Next::Missed(missed);
             }
         }
-        let at = usize::try_from(cursor.next - line.first).unwrap_or(usize::MAX);
-        let Some(chunk) = line.chunks.get(at) else {
-            return if line.closed { Next::Closed } else { Next::Nothing };
-        };
-        cursor.next += 1;
-        cursor.told = chunk.told;
-        Next::Event { bytes: chunk.bytes.clone(), made: chunk.made, danmu: chunk.told - chunk.before }
+        loop {
+            let at = usize::try_from(cursor.next - line.first).unwrap_or(usize::MAX);
+            let Some(chunk) = line.chunks.get(at) else {
+                return if line.closed { Next::Closed } else { Next::Nothing };
+            };
+            cursor.next += 1;
+            cursor.told = chunk.told;
+            let (mut bytes, mut danmu) = (chunk.bytes.clone(), chunk.told - chunk.before);
+            if let (Some(known), Some(last)) = (&cursor.known, chunk.places.last()) {
+                let skipped = chunk.places.partition_point(|place| place <= known);
+                if last <= known {
+                    continue;
+                }
+                // Another server cut its frames elsewhere.
+                if skipped > 0
+                    && let Some(cut) = chunk.without(skipped)
+                {
+                    (bytes, danmu) = (cut, danmu - skipped as u64);
+                }
+                cursor.known = None;
+            }
+            return Next::Event { bytes, made: chunk.made, danmu };
+        }
     }
 
     /// A viewer is gone.
@@ -311,13 +321,11 @@ impl Base {
 }
 
 impl Chunk {
-    /// The frame without the danmu up to `place`.
-    fn after(&self, place: &Place) -> Option<Bytes> {
-        let known = self.places.iter().take_while(|one| *one <= place).count();
+    /// The frame without so many of its first danmu.
+    fn without(&self, first: usize) -> Option<Bytes> {
         let mut frame: Frame = serde_json::from_slice(sse::data(&self.bytes)?).ok()?;
-        let danmu = frame.danmu.split_off(known.min(frame.danmu.len()));
-        let tip = self.places.last()?;
-        Some(sse::event(None, Some(&tip.to_string()), &Frame { danmu, ..frame }))
+        let danmu = frame.danmu.split_off(first.min(frame.danmu.len()));
+        Some(sse::event(None, Some(&self.places.last()?.to_string()), &Frame { danmu, ..frame }))
     }
 }
 
@@ -403,7 +411,7 @@ mod tests {
 
     /// All that a viewer gets at the moment: danmu, and how many it missed.
     fn read(ring: &Ring, joined: &mut Joined) -> (Vec<u64>, u64) {
-        let mut got: Vec<u64> = joined.rest.take().iter().flat_map(|rest| texts(rest)).collect();
+        let mut got = Vec::new();
         let mut missed = 0;
         loop {
             match ring.next(&mut joined.cursor, Waker::noop()) {
@@ -462,6 +470,18 @@ mod tests {
         let mut joined = ring.join(Some(place(55)), 0);
         assert!(joined.recovered);
         assert_eq!(read(&ring, &mut joined).0, (56..=60).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_comes_from_a_server_that_has_read_further_hears_nothing_twice() {
+        let ring = ring(WINDOW);
+        tell(&ring, 1..=3);
+        let mut joined = ring.join(Some(place(8)), 0);
+        assert!(joined.recovered);
+        tell(&ring, 4..=6);
+        tell(&ring, 7..=10);
+        tell(&ring, [11]);
+        assert_eq!(read(&ring, &mut joined), (vec![9, 10, 11], 0));
     }
 
     #[test]

@@ -43,9 +43,7 @@ impl Viewer {
             history: joined.history,
         };
         let place = joined.place.map(|place| place.to_string());
-        let mut first: Vec<_> = joined.rest.into_iter().collect();
-        first.push(sse::event(Some(feed::HELLO), place.as_deref(), &hello));
-        first.push(sse::retry(retry_ms));
+        let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];
         Self { board, feed, cursor: joined.cursor, first }
     }
 }

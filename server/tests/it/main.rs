@@ -8,4 +8,5 @@ mod client_restart;
 mod client_sessions;
 mod http2;
 mod program;
+mod relay;
 mod world;

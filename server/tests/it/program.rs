@@ -32,6 +32,18 @@ impl Program {
     fn start_with(settings: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let dir = tempfile::tempdir()?;
         std::fs::write(dir.path().join("danmu.toml"), settings)?;
+        Self::start_in(dir, variables)
+    }
+
+    /// Kills it as it stands (`kill -9`), and starts it again over what it left, on other ports.
+    pub fn crash(mut self, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let elsewhere = std::mem::replace(&mut self.dir, tempfile::tempdir()?);
+        Self::start_in(elsewhere, variables)
+    }
+
+    fn start_in(dir: TempDir, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut lines = BufReader::new(output).lines();

@@ -178,6 +178,13 @@ impl Machine {
         self.stats
     }
 
+    /// Whether everything was delivered that was there when reading began: every shard in scope was read to its newest
+    /// record, or to its end.
+    pub fn has_caught_up(&self) -> bool {
+        let done = |line: &Line| !line.in_scope || line.is_done() || line.reached;
+        self.listing.completed > 0 && !self.listing.wanted && self.shards.values().all(done)
+    }
+
     /// How it goes.
     pub fn state(&self) -> &State {
         &self.state
@@ -323,6 +330,7 @@ impl Machine {
         let behind = reply.millis_behind_latest.unwrap_or_default().max(0);
         let began = line.pace.begun();
         line.due = if self.pushed { now } else { line.pace.answered(now, behind > 0) };
+        line.reached |= behind == 0;
         line.state = match line.pace.noticed() {
             true => State::Throttled { interval_ms: line.pace.interval_ms() },
             false if behind > BEHIND_MS => State::Behind { ms: behind },

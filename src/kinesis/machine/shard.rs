@@ -25,6 +25,8 @@ pub(super) struct Line {
     /// In a row.
     pub(super) failures: u32,
     pub(super) state: State,
+    /// It was at its newest record once.
+    pub(super) reached: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +56,7 @@ impl Line {
             pace: Pace::new(),
             failures: 0,
             state: State::Starting,
+            reached: false,
         }
     }
 

@@ -5,9 +5,9 @@ use std::{collections::HashMap, time::Duration};
 use aws_sdk_kinesis::Client;
 use danmu::kinesis::{
     Error, Kind, Position, Scope,
-    api::{From, ListShardsReply},
+    api::{ChildShard, From, ListShardsReply},
     machine::{Answer, Call, Event, Machine, Step},
-    shard_map::Shard,
+    shard_map::{SequenceNumberRange, Shard},
 };
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
@@ -39,6 +39,7 @@ pub struct Driver<'a> {
     begun: Instant,
     created_ms: Option<i64>,
     listed: Vec<Shard>,
+    caught_up: bool,
 }
 
 /// What became of a call.
@@ -77,6 +78,7 @@ impl<'a> Driver<'a> {
             begun: Instant::now(),
             created_ms,
             listed: Vec::new(),
+            caught_up: false,
         }
     }
 
@@ -93,6 +95,12 @@ impl<'a> Driver<'a> {
                 }
             }
             self.stats.update(|counted| counted.machine = self.machine.stats());
+            if !self.caught_up && self.machine.has_caught_up() {
+                self.caught_up = true;
+                if self.tell.send(Reading::CaughtUp).await.is_err() {
+                    return;
+                }
+            }
             let alarm = match self.machine.step(self.now()) {
                 Step::Call(call) => {
                     let call = self.perform(call);
@@ -145,6 +153,12 @@ impl<'a> Driver<'a> {
                 answer
             }
         };
+        if let Answer::Records(_, Ok(reply)) = &answer
+            && let Some(children) = reply.child_shards.as_ref().filter(|children| !children.is_empty())
+            && self.tell.send(Reading::Shards(children.iter().map(born).collect())).await.is_err()
+        {
+            return false;
+        }
         if let Some(error) = failure(&answer).filter(|error| error.code != "SubscriptionEnded") {
             self.stats.update(|counted| counted.failed += 1);
             tracing::debug!(%error, "a read of the stream failed");
@@ -216,6 +230,18 @@ impl<'a> Driver<'a> {
     /// Milliseconds of a clock that is never set.
     fn now(&self) -> i64 {
         i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A child as a listing would have it.
+fn born(child: &ChildShard) -> Shard {
+    let mut parents = child.parent_shards.iter().cloned();
+    Shard {
+        shard_id: child.shard_id.clone(),
+        parent_shard_id: parents.next(),
+        adjacent_parent_shard_id: parents.next(),
+        hash_key_range: child.hash_key_range,
+        sequence_number_range: SequenceNumberRange::default(),
     }
 }
 

@@ -41,12 +41,15 @@ pub enum Reading {
         /// When it was created.
         created_ms: i64,
     },
-    /// All shards that are known, open and closed. Before the first record of any of them.
+    /// Shards, open and closed: all of the stream, or the children of one that has ended. Before the first record of any
+    /// of them.
     Shards(Vec<Shard>),
     /// Records of one shard, in its order; at least one.
     Records(Vec<Record>),
     /// It goes differently from now on.
     State(State),
+    /// All that was there when reading began has been told.
+    CaughtUp,
 }
 
 /// How the stream is read.
