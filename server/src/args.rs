@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::crowd::CrowdArgs;
+use crate::{config::Role, crowd::CrowdArgs};
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
 ///
@@ -32,6 +32,10 @@ pub struct Args {
     /// Serves pages to the local network too (0.0.0.0), direct reading included. For a trusted network.
     #[arg(long)]
     pub lan: bool,
+
+    /// What this process does: everything, the embedded stream without a relay, or a relay for a stream that is elsewhere.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<Role>,
 
     /// The directory of the embedded stream.
     #[arg(long, value_name = "DIR")]

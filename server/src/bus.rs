@@ -64,6 +64,12 @@ impl Bus {
         }
     }
 
+    /// The embedded stream of another process: its pages are not ours, so browsers reach it by its own address.
+    #[must_use]
+    pub fn elsewhere(self, listens: SocketAddr) -> Self {
+        Self { browser_endpoint: format!("http://{}/", reachable(listens)), ..self }
+    }
+
     /// Amazon Kinesis, by AWS' own settings.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use crate::args::Args;
 pub struct Config {
     /// Which stream carries the danmu. Explicit: no stray `AWS_*` variable ever switches it.
     pub bus: Bus,
+    /// What this process does. Default `all`.
+    pub role: Role,
     /// The pages.
     pub http: Http,
     /// The stream.
@@ -45,6 +47,20 @@ pub enum Bus {
     Embedded,
     /// Amazon Kinesis Data Streams, with credentials, region and endpoints from the standard AWS variables and profile.
     Aws,
+}
+
+/// What a process does. Several can share one stream: each relay reads all of it, and viewers may move between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything: the embedded stream, pages, vending, and the relay.
+    #[default]
+    All,
+    /// The embedded stream, pages and vending; no relay.
+    Bus,
+    /// Pages, vending and the relay. The stream is elsewhere: on AWS, or the embedded one of another process, which listens
+    /// on `stream.addr` and whose root key is in `stream.data`.
+    Relay,
 }
 
 /// The pages.
@@ -201,6 +217,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bus: Bus::default(),
+            role: Role::default(),
             http: Http::default(),
             stream: Stream::default(),
             vending: Vending::default(),
@@ -319,6 +336,9 @@ impl Config {
         if let Some(addr) = args.addr {
             self.http.addr = addr;
         }
+        if let Some(role) = args.role {
+            self.role = role;
+        }
         if let Some(data) = &args.data {
             self.stream.data.clone_from(data);
         }
@@ -343,6 +363,9 @@ impl Config {
                 &"(nothing)",
                 "with bus = \"aws\" it names the role of viewers' sessions",
             );
+        }
+        if self.bus == Bus::Aws && self.role == Role::Bus {
+            return wrong("role", &"bus", "with bus = \"aws\" the bus is Amazon's; all or relay");
         }
         if !(10..=1_000_000).contains(&self.http.max_connections) {
             return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
@@ -419,6 +442,11 @@ impl Config {
     #[must_use]
     pub fn explain(&self) -> String {
         let bus = match self.bus {
+            Bus::Embedded if self.role == Role::Relay => format!(
+                "embedded in another process, on http://{}, with the root key in {}",
+                self.stream.addr,
+                self.stream.data.display()
+            ),
             Bus::Embedded => format!(
                 "embedded, kept in {} for {} h, up to {} MiB of records, served on http://{} and under /aws/ of the pages",
                 self.stream.data.display(),
@@ -443,7 +471,11 @@ impl Config {
             self.vending.per_minute,
             self.vending.burst,
             self.vending.duration_s,
-            if self.enhanced_fan_out() { "enhanced fan-out" } else { "polling" },
+            match (self.role, self.enhanced_fan_out()) {
+                (Role::Bus, _) => "nothing (role = bus)",
+                (_, true) => "enhanced fan-out",
+                (_, false) => "polling",
+            },
             self.relay.tick_ms,
             self.relay.window_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
@@ -496,6 +528,7 @@ mod tests {
             ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
             ("[vending]\nburst = 0", "vending.burst = 0"),
             ("bus = 'aws'", "vending.role_arn"),
+            ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
             ("[stream]\nretention_hours = 23", "stream.retention_hours = 23"),
             ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),

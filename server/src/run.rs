@@ -11,7 +11,7 @@ use std::{
 use aws_credential_types::Credentials;
 use danmu::room::Room;
 use danmu_app::services::Services;
-use danmu_stream::{Endpoint, Options};
+use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     args::{Args, Command},
     bus::{Bus, BusError},
-    config::{Bus as BusKind, Config, LogFormat, SettingsError},
+    config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     relay::Relay,
@@ -56,6 +56,11 @@ pub enum RunError {
     /// The embedded stream.
     #[error("the embedded stream in {0} cannot be opened: {1}")]
     Stream(String, String),
+    /// The root key of an embedded stream that another process opened.
+    #[error(
+        "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
+    )]
+    Elsewhere(String),
     /// An address that cannot be listened on.
     #[error("{name} = {addr}: {reason}")]
     Listen {
@@ -94,6 +99,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr")?;
     let stop = CancellationToken::new();
     let (bus, stream, stream_addr) = match config.bus {
+        BusKind::Embedded if config.role == Role::Relay => (stream_elsewhere(&config)?, None, None),
         BusKind::Embedded => {
             let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR")?;
             let addr = listener.local_addr()?;
@@ -106,10 +112,13 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let health = Health::default();
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
-    let (relay, relaying) = Relay::start(&config, &rooms, &bus, stop.child_token());
+    let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
+    let relays = config.role != Role::Bus;
+    let relay = relays.then(|| Relay::start(&config, &rooms, &bus, addr, reading.clone()));
+    let (relay, relaying) = relay.unzip();
     let state = app_state(config, bus, health.clone(), relay.clone())?;
     tokio::spawn(forget_idle_clients(state.0, stop.clone()));
-    announce(&state.1.config, pages.local_addr()?, stream_addr);
+    announce(&state.1.config, addr, stream_addr);
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
@@ -118,10 +127,16 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
     tokio::time::sleep(Duration::from_secs(drain_delay)).await;
-    stop.cancel();
-    relay.close();
-    let drained = async {
+    if let Some(relay) = relay {
+        relay.close();
+    }
+    // While the stream still answers, so that the reader can take its consumer back.
+    reading.cancel();
+    if let Some(relaying) = relaying {
         let _ = relaying.await;
+    }
+    stop.cancel();
+    let drained = async {
         // Whoever listens would go on listening.
         if let Some((endpoint, _)) = &stream {
             endpoint.end_subscriptions();
@@ -138,7 +153,12 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     Ok(())
 }
 
-fn app_state(config: Config, bus: Bus, health: Health, relay: Relay) -> Result<(ClientLimit, AppState), RunError> {
+fn app_state(
+    config: Config,
+    bus: Bus,
+    health: Health,
+    relay: Option<Relay>,
+) -> Result<(ClientLimit, AppState), RunError> {
     let positive = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
     let limit = ClientLimit::new(positive(config.vending.per_minute), positive(config.vending.burst));
     let connect = bus.foreign_origin().into_iter().collect();
@@ -149,7 +169,21 @@ fn app_state(config: Config, bus: Bus, health: Health, relay: Relay) -> Result<(
         connect,
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
-    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health, relay: Some(relay) }))
+    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health, relay }))
+}
+
+/// The embedded stream that another process opened.
+fn stream_elsewhere(config: &Config) -> Result<Bus, RunError> {
+    let data = &config.stream.data;
+    let root = RootKey::load(data).map_err(|error| RunError::Elsewhere(error.to_string()))?;
+    let region = config.stream.region.as_deref().unwrap_or("us-east-1");
+    let account = Options::new(data).account_id;
+    let bus = Bus::embedded(config.stream.addr, key(&root), &account, region, &config.stream.name);
+    Ok(bus.elsewhere(config.stream.addr))
+}
+
+fn key(root: &RootKey) -> Credentials {
+    Credentials::new(&root.access_key_id, &root.secret_access_key, None, None, "root key of the stream")
 }
 
 async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint), RunError> {
@@ -168,8 +202,7 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
         .map_err(|error| failed(error.to_string()))?;
     let retention = endpoint.set_retention(&config.stream.name, config.stream.retention_hours).await;
     retention.map_err(|error| failed(error.to_string()))?;
-    let root = endpoint.root_key();
-    let key = Credentials::new(&root.access_key_id, &root.secret_access_key, None, None, "root key of the stream");
+    let key = key(endpoint.root_key());
     Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
 }
 

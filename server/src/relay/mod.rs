@@ -13,7 +13,7 @@ mod ring;
 mod sse;
 mod viewer;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use danmu::room::{Room, RoomId};
 use tokio::{sync::watch, task::JoinHandle};
@@ -38,13 +38,19 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins to read the bus, until `stop`. The task ends after the reader.
-    pub fn start(config: &Config, rooms: &[Room], bus: &Bus, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`. The task ends after the reader.
+    pub fn start(
+        config: &Config,
+        rooms: &[Room],
+        bus: &Bus,
+        pages: SocketAddr,
+        stop: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
         let settings = &config.relay;
         let window = Window { age: Duration::from_secs(settings.window_s), bytes: settings.window_bytes };
         let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
         let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
-        let options = ReaderOptions { kind, since_ms, consumer: consumer_name() };
+        let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
         let board = Arc::new(Board::new(rooms, window, stats));
         let hub = Hub::new(Arc::clone(&board), rooms, Duration::from_millis(settings.tick_ms), since_ms);
@@ -76,7 +82,24 @@ impl Relay {
     }
 }
 
-/// A consumer for each process: two of one name would take the shards from each other.
-fn consumer_name() -> String {
-    format!("danmu-relay-{}-{:x}", std::process::id(), now_ms())
+/// A consumer for each replica, the same one when it is started again: two of one name would take the shards from each other,
+/// and names that nobody takes back are soon twenty.
+fn consumer_name(pages: SocketAddr) -> String {
+    let host = hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = format!("danmu-relay-{host}-{pages}");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    name.chars().map(|c| if allowed(c) { c } else { '_' }).take(128).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
+        let name = consumer_name(([127, 0, 0, 1], 3000).into());
+        assert!(name.starts_with("danmu-relay-") && name.ends_with("-127.0.0.1_3000"), "{name}");
+        assert_eq!(name, consumer_name(([127, 0, 0, 1], 3000).into()));
+        assert_ne!(name, consumer_name(([127, 0, 0, 1], 3001).into()));
+    }
 }

@@ -75,6 +75,16 @@ impl RootKey {
         }
     }
 
+    /// Reads the key of the data directory `dir`, for a program that talks to the endpoint which another one opened there.
+    ///
+    /// # Errors
+    /// [`RootKeyError`] when there is none, or it cannot be read.
+    pub fn load(dir: &Path) -> Result<Self, RootKeyError> {
+        let path = dir.join(FILE);
+        let bytes = fs::read(&path).map_err(|source| RootKeyError::Io { path: path.clone(), source })?;
+        Self::parse(&bytes).map_err(|reason| RootKeyError::Malformed { path, reason })
+    }
+
     fn generate() -> Result<Self, getrandom::Error> {
         Ok(Self {
             access_key_id: format!("AKIA{}", crypto::base32(crypto::random()?)),

@@ -378,6 +378,10 @@ fn broken_settings_are_said_and_good_ones_are_explained() -> Test {
     let broken = end(&[("danmu.toml", "[http]\nadress = 1\n")], &["--check"], &[])?;
     assert!(!broken.status.success());
     assert!(String::from_utf8_lossy(&broken.stderr).contains("adress"));
+    let alone = end(&[], &["--role", "relay"], &[])?;
+    assert!(!alone.status.success());
+    let said = String::from_utf8_lossy(&alone.stderr).into_owned();
+    assert!(said.contains("root-key.json") && said.contains("start the bus first"), "{said}");
     let missing = end(&[], &["--config", "nowhere.toml", "--check"], &[])?;
     assert!(!missing.status.success());
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.toml"));

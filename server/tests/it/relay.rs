@@ -30,6 +30,9 @@ use crate::{
 };
 
 const STREAM: &str = "danmu";
+const WRITERS: usize = 4;
+const EACH: usize = 500;
+const ALL: usize = WRITERS * EACH;
 
 /// Where the program is at the moment.
 #[derive(Clone, Default)]
@@ -53,17 +56,20 @@ struct Heard {
     hellos: Vec<Hello>,
 }
 
-/// Follows the room from thread to thread's end: whatever cuts it off, it goes on from the last place it was given. `away` is
-/// how long it stays off when it has heard half of `until`.
-fn follow(site: Where, until: usize, away: Duration, stop: Arc<AtomicBool>) -> Result<Heard, Failure> {
+/// Follows the room: whatever cuts it off, it goes on from the last place it was given, at the next of the sites. `away` is how
+/// long it stays off when it has heard half of `until`. Where there are several sites it moves every hundred danmu.
+fn follow(sites: Vec<Where>, until: usize, away: Duration, stop: Arc<AtomicBool>) -> Result<Heard, Failure> {
     let (mut heard, mut place, mut left) = (Heard::default(), String::new(), false);
     let mut first = true;
+    let mut next = sites.iter().cycle();
     while !stop.load(SeqCst) && heard.texts.len() < until {
         thread::sleep(Duration::from_millis(50));
-        let Ok(mut stream) = TcpStream::connect(site.get()) else { continue };
+        let Some(site) = next.next().map(Where::get) else { return Err("nowhere to go".into()) };
+        let Ok(mut stream) = TcpStream::connect(&site) else { continue };
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(stream, "GET /rooms/demo/events?from={place} HTTP/1.1\r\nHost: {}\r\n\r\n", site.get())?;
+        write!(stream, "GET /rooms/demo/events?from={place} HTTP/1.1\r\nHost: {site}\r\n\r\n")?;
         let mut name = String::new();
+        let moves_at = if sites.len() > 1 { heard.texts.len() + 100 } else { usize::MAX };
         for line in BufReader::new(stream).lines() {
             // Cut off in the middle of something.
             let Ok(line) = line else { break };
@@ -83,7 +89,7 @@ fn follow(site: Where, until: usize, away: Duration, stop: Arc<AtomicBool>) -> R
                 }
                 name.clear();
             }
-            if heard.texts.len() >= until || stop.load(SeqCst) {
+            if heard.texts.len() >= until.min(moves_at) || stop.load(SeqCst) {
                 break;
             }
             if !away.is_zero() && !left && heard.texts.len() > until / 2 {
@@ -152,9 +158,36 @@ async fn reaches(acknowledged: &AtomicUsize, count: usize) -> Test {
     Ok(())
 }
 
+type Viewer = thread::JoinHandle<Result<Heard, Failure>>;
+
+fn start_writing(client: &Arc<Mutex<Client>>, acknowledged: &Arc<AtomicUsize>) -> Vec<tokio::task::JoinHandle<Test>> {
+    let start = |writer| tokio::spawn(write(Arc::clone(client), writer, EACH, Arc::clone(acknowledged)));
+    (0..WRITERS).map(start).collect()
+}
+
+/// Each danmu once, all in one order, and nothing was ever missed.
+async fn all_heard_the_same(viewers: Vec<Viewer>, stop: &AtomicBool) -> Test {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while viewers.iter().any(|viewer| !viewer.is_finished()) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stop.store(true, SeqCst);
+    let mut orders = Vec::new();
+    for viewer in viewers {
+        let heard = viewer.join().map_err(|_| "a viewer panicked")??;
+        let distinct: HashSet<_> = heard.texts.iter().collect();
+        assert_eq!((heard.texts.len(), distinct.len()), (ALL, ALL), "{:?}", heard.hellos);
+        assert!(!heard.hellos.is_empty(), "it was cut off at least once");
+        for hello in &heard.hellos {
+            assert!(hello.recovered && hello.missed == Some(0), "{hello:?}");
+        }
+        orders.push(heard.texts);
+    }
+    assert!(orders.iter().all(|order| *order == orders[0]), "all heard it in one order");
+    Ok(())
+}
+
 async fn everybody_hears_everything_once(variables: &'static [(&'static str, &'static str)]) -> Test {
-    const WRITERS: usize = 4;
-    const EACH: usize = 500;
     let mut program = Program::start(variables)?;
     let (site, stop, acknowledged) = (Where::default(), Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
     site.set(&program.url);
@@ -162,14 +195,12 @@ async fn everybody_hears_everything_once(variables: &'static [(&'static str, &'s
     let viewers: Vec<_> = [0, 0, 2_000]
         .map(|away| {
             let (site, stop) = (site.clone(), Arc::clone(&stop));
-            thread::spawn(move || follow(site, WRITERS * EACH, Duration::from_millis(away), stop))
+            thread::spawn(move || follow(vec![site], ALL, Duration::from_millis(away), stop))
         })
         .into();
     // All are in before the first danmu.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| tokio::spawn(write(Arc::clone(&client), writer, EACH, Arc::clone(&acknowledged))))
-        .collect();
+    let writers = start_writing(&client, &acknowledged);
 
     reaches(&acknowledged, 400).await?;
     let split = kinesis(&program)?.split_shard().stream_name(STREAM).shard_to_split("shardId-000000000000");
@@ -185,24 +216,7 @@ async fn everybody_hears_everything_once(variables: &'static [(&'static str, &'s
         writer.await??;
     }
 
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while viewers.iter().any(|viewer| !viewer.is_finished()) && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    stop.store(true, SeqCst);
-    let mut orders = Vec::new();
-    for viewer in viewers {
-        let heard = viewer.join().map_err(|_| "a viewer panicked")??;
-        let distinct: HashSet<_> = heard.texts.iter().collect();
-        let counts = (heard.texts.len(), distinct.len());
-        assert_eq!(counts, (WRITERS * EACH, WRITERS * EACH), "{:?}", heard.hellos);
-        assert!(!heard.hellos.is_empty(), "it was cut off at least once");
-        for hello in &heard.hellos {
-            assert!(hello.recovered && hello.missed == Some(0), "{hello:?}");
-        }
-        orders.push(heard.texts);
-    }
-    assert!(orders.iter().all(|order| *order == orders[0]), "all heard it in one order");
+    all_heard_the_same(viewers, &stop).await?;
     assert!(program.terminate()?.success());
     Ok(())
 }
@@ -215,4 +229,40 @@ async fn by_enhanced_fan_out_everybody_hears_everything_once_through_a_split_a_c
 #[tokio::test(flavor = "multi_thread")]
 async fn by_polling_everybody_hears_everything_once_through_a_split_a_crash_and_a_merge() -> Test {
     everybody_hears_everything_once(&[("DANMU_RELAY__READER", "polling")]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_move_between_two_replicas_and_hear_everything_once() -> Test {
+    let bus = Program::start(&[])?;
+    let data = bus.directory().join("data").display().to_string();
+    let address = bus.stream.trim_start_matches("http://").to_owned();
+    let elsewhere = [("DANMU_ROLE", "relay"), ("DANMU_STREAM__ADDR", &*address), ("DANMU_STREAM__DATA", &*data)];
+    // One reads what is pushed, the other polls: it does not matter to whom a viewer turns.
+    let pushed = Program::start(&elsewhere)?;
+    let polls = Program::start(&[&elsewhere[..], &[("DANMU_RELAY__READER", "polling")]].concat())?;
+    let sites: Vec<_> = [&pushed, &polls]
+        .map(|program| {
+            let site = Where::default();
+            site.set(&program.url);
+            site
+        })
+        .into();
+    let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let viewers: Vec<Viewer> = (0..3)
+        .map(|first| {
+            let (mut sites, stop) = (sites.clone(), Arc::clone(&stop));
+            sites.rotate_left(first % 2);
+            thread::spawn(move || follow(sites, ALL, Duration::ZERO, stop))
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let client = Arc::new(Mutex::new(kinesis(&bus)?));
+    for writer in start_writing(&client, &acknowledged) {
+        writer.await??;
+    }
+    all_heard_the_same(viewers, &stop).await?;
+    for program in [pushed, polls, bus] {
+        assert!(program.terminate()?.success());
+    }
+    Ok(())
 }
