@@ -4,12 +4,14 @@
 //! The types here are the data of its events, one JSON object each; an event's `id` is a [`Position`]. Both sides share
 //! them, so what the server encodes is what the browser reads. Nothing here does I/O.
 //!
-//! | event | data | when |
+//! | event | when | what its data say |
 //! | --- | --- | --- |
-//! | `hello` | [`Hello`] | first of all, once a connection |
-//! | (none) | [`Frame`] | new danmu |
-//! | `gap` | [`Gap`] | danmu that this viewer will not get, because it read too slowly |
-//! | `state` | [`ReaderState`] | the server's own reading goes differently from now on, or nothing was told for 15 s |
+//! | `hello` | first of all, once a connection | `recovered`, `from`, `missed`, `reading`, `now`, and in `danmu` what was said last |
+//! | (none) | new danmu | `danmu`, `dropped` |
+//! | `gap` | this viewer read too slowly | `missed` |
+//! | `state` | the server's own reading goes differently, or nothing was told for 15 s | `reading`, `behind_ms` |
+//!
+//! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
 
 mod position;
 
@@ -21,44 +23,57 @@ use crate::{
     record::{Color, Mode},
 };
 
-/// The name of the event that carries a [`Hello`].
+/// The name of the event that a connection begins with.
 pub const HELLO: &str = "hello";
-/// The name of the event that carries a [`Gap`].
+/// The name of the event that tells of danmu which will not come.
 pub const GAP: &str = "gap";
-/// The name of the event that carries a [`ReaderState`].
+/// The name of the event that tells how the server's own reading goes.
 pub const STATE: &str = "state";
 
 /// The most danmu that a viewer who joins is told of.
 pub const MAX_HISTORY: usize = 50;
 
-/// How a connection begins.
+/// What an event says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    /// Whether everything since the position that was asked for follows. `false` for a viewer who asked for none.
-    pub recovered: bool,
-    /// The position that was asked for, where it could be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// How many danmu lie between that position and what follows, and will not come; `None` where nobody can know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missed: Option<u64>,
-    /// The server's reading at this moment.
-    pub state: ReaderState,
-    /// The server's clock, in Unix milliseconds.
-    pub now: i64,
-    /// What was said last, for the chat list, not for the picture; none where everything was recovered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<Item>,
-}
-
-/// Danmu, in their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
-    /// What may be shown.
+#[serde(default)]
+pub struct Told {
+    /// Danmu, in their order: new ones; or, in a hello, what was said last, for the chat list and not for the picture.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub danmu: Vec<Item>,
     /// How many more there were that the picture has no room for.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     pub dropped: u32,
+    /// How many danmu lie between what was told and what follows, and will not come. In a hello `None` where nobody can know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+    /// Whether everything since the position that was asked for follows. `false` for a viewer who asked for none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub recovered: bool,
+    /// The position that was asked for, where it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// How the server's own reading of the stream goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// Age of the place that it is at, in milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub behind_ms: i64,
+    /// The server's clock, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<i64>,
+}
+
+/// How the server's own reading of the stream goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reading {
+    /// At the newest record.
+    Live,
+    /// Catching up.
+    Behind,
+    /// Cut off from the stream; tried again by itself.
+    #[default]
+    Reconnecting,
 }
 
 /// One danmu as viewers get it.
@@ -79,29 +94,6 @@ pub struct Item {
     /// How many said the same; 1 for itself.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub n: u32,
-}
-
-/// Danmu that a viewer will not get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// How many.
-    pub missed: u64,
-}
-
-/// How the server's own reading of the stream goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-pub enum ReaderState {
-    /// At the newest record.
-    #[default]
-    Live,
-    /// Catching up.
-    Behind {
-        /// Age of the place it is at, in milliseconds.
-        ms: i64,
-    },
-    /// Cut off from the stream; tried again by itself.
-    Reconnecting,
 }
 
 impl Item {
@@ -167,16 +159,18 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_says_how_the_reading_goes() {
-        let hello = Hello {
+    fn an_event_says_what_there_is_to_say_and_no_more() {
+        let hello = Told {
             recovered: true,
             missed: Some(0),
-            state: ReaderState::Behind { ms: 7 },
-            now: 9,
-            ..Hello::default()
+            reading: Some(Reading::Behind),
+            behind_ms: 7,
+            now: Some(9),
+            ..Told::default()
         };
         let json = serde_json::to_string(&hello).expect("JSON");
-        assert_eq!(json, r#"{"recovered":true,"missed":0,"state":{"state":"behind","ms":7},"now":9}"#);
-        assert_eq!(serde_json::from_str::<Hello>(&json).expect("a hello"), hello);
+        assert_eq!(json, r#"{"missed":0,"recovered":true,"reading":"behind","behind_ms":7,"now":9}"#);
+        assert_eq!(serde_json::from_str::<Told>(&json).expect("an event"), hello);
+        assert_eq!(serde_json::from_str::<Told>("{}").expect("an event"), Told::default());
     }
 }

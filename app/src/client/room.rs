@@ -9,7 +9,7 @@ use std::{
 };
 
 use danmu::{
-    feed::{Item, MAX_HISTORY, ReaderState},
+    feed::{Item, MAX_HISTORY, Reading},
     gate::{DanmuKey, Gate, Incoming},
     kinesis::{
         self, Client, Clock, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Record, Scope,
@@ -24,7 +24,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    feed::{Source, Told},
+    feed::{Heard, Source},
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
     vend::ServerVend,
@@ -280,24 +280,19 @@ impl Inner {
     }
 
     /// Takes in what the feed said.
-    fn hear(&self, told: Told) {
-        match told {
-            Told::Hello(hello) => {
-                self.clock.learn(hello.now);
-                self.receive(hello.history, false);
-                self.live.feed.try_set(state_of(hello.state));
-            }
-            Told::State(state) => drop(self.live.feed.try_set(state_of(state))),
-            Told::Frame(frame) => self.receive(frame.danmu, true),
+    fn hear(&self, Heard { told, is_hello, .. }: Heard) {
+        if let Some(now) = told.now {
+            self.clock.learn(now);
         }
-    }
-}
-
-fn state_of(state: ReaderState) -> FeedState {
-    match state {
-        ReaderState::Live => FeedState::Live,
-        ReaderState::Behind { ms } => FeedState::Behind(seconds(ms)),
-        ReaderState::Reconnecting => FeedState::Reconnecting,
+        self.receive(told.danmu, !is_hello);
+        let state = told.reading.map(|reading| match reading {
+            Reading::Live => FeedState::Live,
+            Reading::Behind => FeedState::Behind(seconds(told.behind_ms)),
+            Reading::Reconnecting => FeedState::Reconnecting,
+        });
+        if let Some(state) = state {
+            self.live.feed.try_set(state);
+        }
     }
 }
 
@@ -342,13 +337,13 @@ async fn follow(room: Weak<Inner>) {
         let mut source = Source::open(inner.room.id.as_str(), &place, history);
         let clock = inner.clock.clone();
         drop(inner);
-        while let Some((told, at)) = source.next(clock.host()).await {
+        while let Some(heard) = source.next(clock.host()).await {
             let Some(inner) = room.upgrade() else { return };
             failures = 0;
-            if !at.is_empty() {
-                place = at;
+            if !heard.place.is_empty() {
+                place.clone_from(&heard.place);
             }
-            inner.hear(told);
+            inner.hear(heard);
         }
         drop(source);
         let Some(inner) = room.upgrade() else { return };

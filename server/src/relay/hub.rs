@@ -12,11 +12,12 @@ use std::{
 };
 
 use danmu::{
-    feed::{self, Item, ReaderState},
+    feed::{self, Item, Told},
     gate::{Gate, Incoming},
     kinesis::{Record, State, shard_map::Shard},
     room::{Room, RoomId},
 };
+use hyper::body::Bytes;
 use tokio::{
     sync::{mpsc, watch},
     time::sleep_until,
@@ -43,7 +44,8 @@ const NOTICEABLE_MS: i64 = 2_000;
 #[derive(Debug)]
 pub struct Board {
     rooms: HashMap<RoomId, Arc<Feed>>,
-    state: Mutex<ReaderState>,
+    /// How the reading goes, and how far behind it is, milliseconds.
+    reading: Mutex<(feed::Reading, i64)>,
     /// Whether the reader has reached the newest record.
     caught_up: watch::Sender<bool>,
     pub(super) metrics: Metrics,
@@ -87,7 +89,7 @@ impl Board {
             |room: &Room| (room.id.clone(), Arc::new(Feed { ring: Ring::new(window), lineage: Mutex::default() }));
         Self {
             rooms: rooms.iter().map(feed).collect(),
-            state: Mutex::new(ReaderState::Reconnecting),
+            reading: Mutex::default(),
             caught_up: watch::Sender::new(false),
             metrics: Metrics::default(),
             reader,
@@ -104,9 +106,9 @@ impl Board {
         self.rooms.iter()
     }
 
-    /// How the reading goes.
-    pub fn state(&self) -> ReaderState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How the reading goes, and how far behind it is, milliseconds.
+    pub fn reading(&self) -> (feed::Reading, i64) {
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether all that was said before now is in the feeds. Once it was, it stays so: viewers are told when the reading
@@ -146,9 +148,9 @@ impl Hub {
                 },
                 () = sleep_until(due.unwrap_or_else(|| Instant::now() + HEARTBEAT).into()) => {}
             }
-            let (now, state) = (Instant::now(), self.board.state());
+            let (now, reading) = (Instant::now(), self.board.reading());
             for room in self.rooms.values_mut().filter(|room| room.due(self.tick) <= now) {
-                room.speak(now, state, &self.board.metrics);
+                room.speak(now, reading, &self.board.metrics);
             }
         }
     }
@@ -189,22 +191,22 @@ impl Hub {
     }
 
     fn tell_state(&self, state: &State) {
-        let state = match state {
-            State::Live | State::Throttled { .. } => ReaderState::Live,
-            State::Behind { ms } => ReaderState::Behind { ms: *ms },
-            State::Starting | State::Reconnecting { .. } | State::Failed { .. } => ReaderState::Reconnecting,
+        let new = match state {
+            State::Live | State::Throttled { .. } => (feed::Reading::Live, 0),
+            State::Behind { ms } => (feed::Reading::Behind, *ms),
+            State::Starting | State::Reconnecting { .. } | State::Failed { .. } => (feed::Reading::Reconnecting, 0),
         };
-        let mut known = self.board.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = match (*known, state) {
-            (ReaderState::Behind { ms: old }, ReaderState::Behind { ms: new }) => (old - new).abs() < NOTICEABLE_MS,
-            (old, new) => old == new,
-        };
-        if !same {
-            *known = state;
-            let event = sse::event(Some(feed::STATE), None, &state);
+        let mut known = self.board.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != new.0 || (known.1 - new.1).abs() >= NOTICEABLE_MS {
+            *known = new;
+            let event = state_event(new);
             self.rooms.values().for_each(|room| room.feed.ring.note(event.clone()));
         }
     }
+}
+
+fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {
+    sse::event(Some(feed::STATE), None, &Told { reading: Some(reading), behind_ms, ..Told::default() })
 }
 
 impl Feed {
@@ -251,11 +253,11 @@ impl RoomHub {
         }
     }
 
-    fn speak(&mut self, now: Instant, state: ReaderState, metrics: &Metrics) {
+    fn speak(&mut self, now: Instant, reading: (feed::Reading, i64), metrics: &Metrics) {
         self.told = now;
         self.last_frame = self.pending.len();
         if self.pending.is_empty() {
-            return self.feed.ring.note(sse::event(Some(feed::STATE), None, &state));
+            return self.feed.ring.note(state_event(reading));
         }
         let mut pending = std::mem::take(&mut self.pending);
         while !pending.is_empty() {

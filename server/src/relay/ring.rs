@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use danmu::feed::{self, Frame, Item, MAX_HISTORY};
+use danmu::feed::{self, Item, MAX_HISTORY, Told};
 use hyper::body::Bytes;
 
 use super::{place::Place, sse};
@@ -142,7 +142,7 @@ impl Ring {
     pub fn tell(&self, danmu: Vec<(Place, Item)>, dropped: u32) -> usize {
         let Some(tip) = danmu.last().map(|(place, _)| place.clone()) else { return 0 };
         let (places, danmu): (Vec<_>, Vec<_>) = danmu.into_iter().unzip();
-        let frame = Frame { danmu, dropped };
+        let frame = Told { danmu, dropped, ..Told::default() };
         let bytes = sse::event(None, Some(&tip.to_string()), &frame);
         let length = bytes.len();
         let mut line = self.line();
@@ -323,9 +323,9 @@ impl Base {
 impl Chunk {
     /// The frame without so many of its first danmu.
     fn without(&self, first: usize) -> Option<Bytes> {
-        let mut frame: Frame = serde_json::from_slice(sse::data(&self.bytes)?).ok()?;
+        let mut frame: Told = serde_json::from_slice(sse::data(&self.bytes)?).ok()?;
         let danmu = frame.danmu.split_off(first.min(frame.danmu.len()));
-        Some(sse::event(None, Some(&self.places.last()?.to_string()), &Frame { danmu, ..frame }))
+        Some(sse::event(None, Some(&self.places.last()?.to_string()), &Told { danmu, ..frame }))
     }
 }
 
@@ -355,7 +355,7 @@ impl Waiting {
 
 /// The event that tells what was missed.
 pub fn gap(missed: u64) -> Bytes {
-    sse::event(Some(feed::GAP), None, &feed::Gap { missed })
+    sse::event(Some(feed::GAP), None, &Told { missed: Some(missed), ..Told::default() })
 }
 
 #[cfg(test)]
@@ -405,7 +405,7 @@ mod tests {
     }
 
     fn texts(bytes: &[u8]) -> Vec<u64> {
-        let frame: Frame = serde_json::from_slice(sse::data(bytes).expect("data")).expect("a frame");
+        let frame: Told = serde_json::from_slice(sse::data(bytes).expect("data")).expect("a frame");
         frame.danmu.iter().map(|item| item.text.parse().expect("a number")).collect()
     }
 

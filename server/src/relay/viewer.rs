@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use danmu::feed::{self, Hello, Position};
+use danmu::feed::{self, Position, Told};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
 
 use super::{
@@ -34,13 +34,16 @@ impl Viewer {
         let place = position.as_ref().and_then(|position| feed.learn(|lineage| lineage.resolve(position)));
         let joined = feed.ring.join(place, history);
         board.metrics.joined(token.is_some(), joined.recovered);
-        let hello = Hello {
+        let (reading, behind_ms) = board.reading();
+        let hello = Told {
             recovered: joined.recovered,
             from: position.map(|position| position.to_string()),
             missed: joined.recovered.then_some(0),
-            state: board.state(),
-            now: now_ms(),
-            history: joined.history,
+            reading: Some(reading),
+            behind_ms,
+            now: Some(now_ms()),
+            danmu: joined.history,
+            ..Told::default()
         };
         let place = joined.place.map(|place| place.to_string());
         let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];

@@ -19,7 +19,7 @@ use aws_sdk_kinesis::{
     types::PutRecordsRequestEntry,
 };
 use danmu::{
-    feed::{Frame, Hello},
+    feed::Told,
     record::{Danmu, RecordId},
 };
 use serde_json::Value;
@@ -53,7 +53,7 @@ impl Where {
 struct Heard {
     texts: Vec<String>,
     /// Every hello after the first.
-    hellos: Vec<Hello>,
+    hellos: Vec<Told>,
 }
 
 /// Follows the room: whatever cuts it off, it goes on from the last place it was given, at the next of the sites. `away` is how
@@ -80,7 +80,7 @@ fn follow(sites: Vec<Where>, until: usize, away: Duration, stop: Arc<AtomicBool>
             } else if let Some(data) = line.strip_prefix("data: ") {
                 match name.as_str() {
                     "" => {
-                        let Ok(frame) = serde_json::from_str::<Frame>(data) else { break };
+                        let Ok(frame) = serde_json::from_str::<Told>(data) else { break };
                         heard.texts.extend(frame.danmu.into_iter().map(|item| item.text));
                     }
                     "hello" if !std::mem::take(&mut first) => heard.hellos.push(serde_json::from_str(data)?),
