@@ -4,7 +4,7 @@
 //! looks at the record, where it was put and when it arrived, never at a clock of its own: whoever reads the same
 //! records in the same order judges alike. What it refuses is counted by reason, never shown.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use thiserror::Error;
 
@@ -13,9 +13,12 @@ use crate::{
     room::{Room, RoomId, Unsigned},
 };
 
-/// How many ids are remembered to tell a record that was put twice. A put is tried again for seconds, and a shard
-/// takes 1,000 records a second.
-const REMEMBERED: usize = 20_000;
+/// For how long after its arrival an id is remembered, in milliseconds, to tell a record that was put twice. A put is tried
+/// again for seconds, by itself or by the viewer. By arrival times alone: a gate that began so much earlier than the present
+/// knows what one knows that has run for ever, and replicas agree.
+pub const REMEMBERED_MS: i64 = 120_000;
+/// How many at the most, a shard's thousand a second for as long: bounds the memory.
+const REMEMBERED: usize = 120_000;
 
 /// A record as it came off the stream.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +115,14 @@ impl Counts {
     }
 }
 
+/// The normal form C of a text ([UAX #15](https://www.unicode.org/reports/tr15/)), made by the host: browsers have the tables
+/// for it, and would be sent them a second time in our module.
+pub type Nfc = fn(&str) -> String;
+
 /// Judges the records of one room.
 #[derive(Debug)]
 pub struct Gate {
+    nfc: Nfc,
     room: RoomId,
     unsigned: Unsigned,
     seen: Seen,
@@ -124,8 +132,8 @@ pub struct Gate {
 impl Gate {
     /// A gate by the rules of a room.
     #[must_use]
-    pub fn new(room: &Room) -> Self {
-        Self { room: room.id.clone(), unsigned: room.unsigned, seen: Seen::default(), counts: Counts::default() }
+    pub fn new(room: &Room, nfc: Nfc) -> Self {
+        Self { nfc, room: room.id.clone(), unsigned: room.unsigned, seen: Seen::default(), counts: Counts::default() }
     }
 
     /// What went through and what did not, so far.
@@ -167,34 +175,40 @@ impl Gate {
                 Color::default(),
             ),
         };
+        // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
+        let text = if text.is_ascii() { text } else { (self.nfc)(&text) };
         record::check_text(&text)?;
-        if !self.seen.insert(&key) {
+        if !self.seen.insert(&key, incoming.arrival_ms) {
             return Err(Reason::Duplicate);
         }
         Ok(Admitted { key, text, mode, color, arrival_ms: incoming.arrival_ms })
     }
 }
 
-/// The last ids that went through, the oldest forgotten first.
+/// The ids that were seen lately.
 #[derive(Debug, Default)]
 struct Seen {
-    known: HashSet<DanmuKey>,
-    order: VecDeque<DanmuKey>,
+    /// When each arrived last.
+    known: HashMap<DanmuKey, i64>,
+    /// Every sighting, the oldest first.
+    order: VecDeque<(i64, DanmuKey)>,
 }
 
 impl Seen {
-    /// Whether the key is new.
-    fn insert(&mut self, key: &DanmuKey) -> bool {
-        if !self.known.insert(key.clone()) {
-            return false;
-        }
-        self.order.push_back(key.clone());
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
+    /// Whether the key was not seen within [`REMEMBERED_MS`]. Each sighting counts, whatever became of it: so the answer
+    /// follows from the records of that time alone.
+    fn insert(&mut self, key: &DanmuKey, arrival_ms: i64) -> bool {
+        while let Some((since, _)) = self.order.front()
+            && (self.order.len() >= REMEMBERED || arrival_ms.saturating_sub(*since) > REMEMBERED_MS)
+            && let Some((since, oldest)) = self.order.pop_front()
         {
-            self.known.remove(&oldest);
+            // It may have been seen again.
+            if self.known.get(&oldest) == Some(&since) {
+                self.known.remove(&oldest);
+            }
         }
-        true
+        self.order.push_back((arrival_ms, key.clone()));
+        self.known.insert(key.clone(), arrival_ms).is_none()
     }
 }
 
@@ -206,13 +220,14 @@ mod tests {
     use crate::record::Danmu;
 
     fn gate(unsigned: Unsigned) -> Gate {
-        Gate::new(&Room {
+        let room = Room {
             id: "demo".parse().expect("an id"),
             title: "Demo".into(),
             video: String::new(),
             poster: None,
             unsigned,
-        })
+        };
+        Gate::new(&room, str::to_owned)
     }
 
     fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
@@ -270,12 +285,51 @@ mod tests {
     fn memory_of_ids_is_bounded() {
         let mut seen = Seen::default();
         for n in 0..REMEMBERED as u128 + 10 {
-            assert!(seen.insert(&DanmuKey::Record(RecordId::new(1, n))));
+            assert!(seen.insert(&DanmuKey::Record(RecordId::new(1, n)), 5));
         }
         assert_eq!((seen.known.len(), seen.order.len()), (REMEMBERED, REMEMBERED));
+        // All that is old goes when something new comes.
+        assert!(seen.insert(&DanmuKey::Sequence("1".into()), 6 + REMEMBERED_MS));
+        assert_eq!((seen.known.len(), seen.order.len()), (1, 1));
+    }
+
+    #[test]
+    fn texts_are_composed_before_they_are_judged_and_shown() {
+        let mut gate = Gate { nfc: |text| text.replace("e\u{301}", "é"), ..gate(Unsigned::Allow) };
+        let text = "e\u{301}".repeat(100);
+        let shown = gate.admit(incoming(text.as_bytes(), "1")).map(|admitted| admitted.text);
+        assert_eq!(shown, Ok("é".repeat(100)));
     }
 
     proptest! {
+        /// One gate has run for ever, the other began as long before the present as an id is remembered.
+        #[test]
+        fn a_gate_that_began_later_judges_alike(
+            records in proptest::collection::vec((0_u128..12, 0_i64..40_000), 1..200),
+            at in 0_usize..200,
+        ) {
+            let (mut old, mut young) = (gate(Unsigned::Allow), gate(Unsigned::Allow));
+            let mut now = 0;
+            let records: Vec<_> = records
+                .into_iter()
+                .map(|(n, later)| {
+                    now += later;
+                    (danmu("demo", n), now)
+                })
+                .collect();
+            let present = records[at.min(records.len() - 1)].1;
+            for (data, arrival_ms) in &records {
+                let record = Incoming { arrival_ms: *arrival_ms, ..incoming(data, "1") };
+                let verdict = old.admit(record).is_ok();
+                if *arrival_ms >= present - REMEMBERED_MS {
+                    let other = young.admit(record).is_ok();
+                    if *arrival_ms >= present {
+                        prop_assert_eq!(verdict, other);
+                    }
+                }
+            }
+        }
+
         #[test]
         fn no_record_makes_it_panic(data: Vec<u8>, partition_key in "demo|.*", sequence_number in "[0-9]*") {
             let _ = gate(Unsigned::Allow).admit(Incoming {

@@ -61,7 +61,8 @@ fn say_text(error: TextError, i18n: I18n) -> String {
         TextError::TooLong(count) => {
             fill(t_string!(i18n, problem.too_long), &[("count", &count), ("max", &MAX_TEXT_GRAPHEMES)])
         }
-        TextError::TooManyBytes(_) => t_string!(i18n, problem.too_heavy).to_owned(),
+        TextError::TooManyBytes(_) | TextError::Marks(_) => t_string!(i18n, problem.too_heavy).to_owned(),
+        TextError::Invisible(c) => code(t_string!(i18n, problem.invisible), c),
         TextError::Control(c) => code(t_string!(i18n, problem.control), c),
         TextError::Bidi(c) => code(t_string!(i18n, problem.bidi), c),
     }

@@ -10,6 +10,14 @@ pub const MAX_TEXT_GRAPHEMES: usize = 100;
 /// The longest text, in bytes of UTF-8. Bounds what one grapheme can pile up on itself.
 pub const MAX_TEXT_BYTES: usize = 2_000;
 
+/// The most marks that may stand on one character, as accents and vowel signs do. Writing that is meant to be read needs half
+/// of it (Hebrew with points and cantillation four, Tibetan stacks five); towers of marks spill over their neighbours.
+/// The stream-safe form of [UAX #15](https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format) would allow 30.
+pub const MAX_MARKS: usize = 8;
+
+/// The most invisible characters in a row: emoji, and scripts that need joiners, have two or three.
+const MAX_INVISIBLE: usize = 4;
+
 /// Why a text cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
@@ -22,6 +30,12 @@ pub enum TextError {
     /// Too many bytes, in no more graphemes than allowed.
     #[error("the text has {0} bytes; {MAX_TEXT_BYTES} are allowed")]
     TooManyBytes(usize),
+    /// Too many marks on one character.
+    #[error("the text piles {0} marks on a character; {MAX_MARKS} are allowed")]
+    Marks(usize),
+    /// Invisible characters in a row, or one that is meant for programs alone.
+    #[error("the text holds U+{:04X} or others like it, which nobody sees; take them out", u32::from(*.0))]
+    Invisible(char),
     /// A control character: a line break, a bell, an escape.
     #[error("the text holds the control character U+{:04X}; take it out", u32::from(*.0))]
     Control(char),
@@ -47,14 +61,25 @@ fn is_blank(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Checks that a text may be sent.
-///
-/// # Errors
-/// See [`TextError`].
-pub fn check_text(text: &str) -> Result<(), TextError> {
-    if text.chars().all(is_blank) {
-        return Err(TextError::Empty);
-    }
+/// Marks that pile up above and below what they stand on (of the characters of category Mn those that fonts stack).
+fn is_piling(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c7}'
+        | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6ed}' | '\u{8ca}'..='\u{8ff}'
+        | '\u{e31}' | '\u{e34}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{eb1}' | '\u{eb4}'..='\u{ebc}'
+        | '\u{ec8}'..='\u{ece}' | '\u{f71}'..='\u{f87}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20f0}' | '\u{302a}'..='\u{302f}' | '\u{3099}'..='\u{309a}' | '\u{a66f}'..='\u{a67d}'
+        | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// Whether a character is meant for programs, not for readers: placeholders of objects and annotations, and what is no
+/// character at all ([Unicode, section 23.8](https://www.unicode.org/versions/latest/core-spec/chapter-23/)).
+fn is_foreign(c: char) -> bool {
+    matches!(c, '\u{fff9}'..='\u{fffc}' | '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// What one looks at a text for, character by character.
+fn check_characters(text: &str) -> Result<(), TextError> {
+    let (mut marks, mut invisible, mut is_flag) = (0, 0, false);
     for c in text.chars() {
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             return Err(TextError::Control(c));
@@ -64,6 +89,32 @@ pub fn check_text(text: &str) -> Result<(), TextError> {
         if matches!(c, '\u{202a}'..='\u{202e}') {
             return Err(TextError::Bidi(c));
         }
+        marks = if is_piling(c) { marks + 1 } else { 0 };
+        if marks > MAX_MARKS {
+            let run = text.chars().map(is_piling).scan(0, |run, piles| {
+                *run = if piles { *run + 1 } else { 0 };
+                Some(*run)
+            });
+            return Err(TextError::Marks(run.max().unwrap_or_default()));
+        }
+        // A flag of a region is a black flag and its name in tags (UTS #51).
+        let is_tag = matches!(c, '\u{e0020}'..='\u{e007f}');
+        is_flag = c == '\u{1f3f4}' || is_flag && is_tag;
+        invisible = if is_blank(c) && !c.is_whitespace() && !is_flag { invisible + 1 } else { 0 };
+        if is_foreign(c) || is_tag && !is_flag || invisible > MAX_INVISIBLE {
+            return Err(TextError::Invisible(c));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a text may be sent.
+///
+/// # Errors
+/// See [`TextError`].
+pub fn check_text(text: &str) -> Result<(), TextError> {
+    if text.chars().all(is_blank) {
+        return Err(TextError::Empty);
     }
     // Bytes first where they are hopeless: graphemes of a megabyte are not worth counting.
     if text.len() > 16 * MAX_TEXT_BYTES {
@@ -73,6 +124,7 @@ pub fn check_text(text: &str) -> Result<(), TextError> {
     if graphemes > MAX_TEXT_GRAPHEMES {
         return Err(TextError::TooLong(graphemes));
     }
+    check_characters(text)?;
     if text.len() > MAX_TEXT_BYTES {
         return Err(TextError::TooManyBytes(text.len()));
     }
@@ -101,7 +153,9 @@ mod tests {
     fn one_character_cannot_grow_without_end() {
         let tower = format!("a{}", "\u{301}".repeat(MAX_TEXT_BYTES));
         assert_eq!(grapheme_count(&tower), 1);
-        assert_eq!(check_text(&tower), Err(TextError::TooManyBytes(1 + 2 * MAX_TEXT_BYTES)));
+        assert_eq!(check_text(&tower), Err(TextError::Marks(MAX_TEXT_BYTES)));
+        let heavy = "👨‍👩‍👧‍👦".repeat(81);
+        assert_eq!(check_text(&heavy), Err(TextError::TooManyBytes(heavy.len())));
     }
 
     #[test]
@@ -114,6 +168,32 @@ mod tests {
         assert_eq!(check_text("a\u{1b}[31m"), Err(TextError::Control('\u{1b}')));
         assert_eq!(check_text("a\u{2028}b"), Err(TextError::Control('\u{2028}')));
         assert_eq!(check_text("abc\u{202e}def"), Err(TextError::Bidi('\u{202e}')));
+    }
+
+    #[test]
+    fn towers_of_marks_are_refused_and_writing_that_needs_marks_is_not() {
+        for fine in ["Z\u{301}\u{302}", "בְּרֵאשִׁ֖ית", "ที่นี่", "บ้าน", "བསྒྲུབས", "नमस्ते", "ế", "が", "مُحَمَّدٌ"]
+        {
+            assert_eq!(check_text(fine), Ok(()), "{fine}");
+        }
+        let tower = |mark: &str, n| format!("ab{}c", mark.repeat(n));
+        assert_eq!(check_text(&tower("\u{33f}", MAX_MARKS)), Ok(()));
+        for mark in ["\u{33f}", "\u{e47}", "\u{20e0}", "\u{64b}"] {
+            assert_eq!(check_text(&tower(mark, MAX_MARKS + 1)), Err(TextError::Marks(MAX_MARKS + 1)), "{mark:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_refused_where_nobody_needs_it() {
+        for fine in ["👩🏽‍❤️‍💋‍👨🏾", "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}!", "می\u{200c}خواهم", "a\u{200b}b"]
+        {
+            assert_eq!(check_text(fine), Ok(()), "{fine:?}");
+        }
+        let padded = format!("a{}b", "\u{200b}".repeat(5));
+        assert_eq!(check_text(&padded), Err(TextError::Invisible('\u{200b}')));
+        for c in ['\u{fffc}', '\u{fff9}', '\u{e0041}', '\u{fdd0}', '\u{1fffe}'] {
+            assert_eq!(check_text(&format!("a{c}b")), Err(TextError::Invisible(c)), "{c:?}");
+        }
     }
 
     #[test]

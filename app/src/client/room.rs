@@ -85,7 +85,7 @@ impl RoomClient {
             vend,
             keeper,
             producer,
-            gate: RefCell::new(Gate::new(room)),
+            gate: RefCell::new(Gate::new(room, nfc)),
             overlay: RefCell::default(),
             own: RefCell::default(),
             preparing: Cell::new(false),
@@ -320,6 +320,11 @@ fn feed_state(state: State, vend: &ServerVend) -> FeedState {
         State::Reconnecting { .. } => FeedState::Reconnecting,
         State::Failed { reason, .. } => FeedState::Stopped(problem_of_stream(&reason, vend)),
     }
+}
+
+/// The normal form C of a text.
+fn nfc(text: &str) -> String {
+    js_sys::JsString::from(text).normalize("NFC").into()
 }
 
 /// Whether the page's address asks to read the stream itself.

@@ -23,6 +23,8 @@ use tokio::{
     time::sleep_until,
 };
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{
     metrics::{Metrics, Refused},
     place::{Lineage, Place},
@@ -128,7 +130,7 @@ impl Hub {
     pub fn new(board: Arc<Board>, rooms: &[Room], tick: Duration, since_ms: i64) -> Self {
         let room_hub = |room: &Room| {
             let feed = Arc::clone(board.feed(&room.id)?);
-            let (id, gate) = (room.id.clone(), Gate::new(room));
+            let (id, gate) = (room.id.clone(), Gate::new(room, nfc));
             let hub =
                 RoomHub { id, feed, gate, begun: false, pending: Vec::new(), told: Instant::now(), last_frame: 0 };
             Some((room.id.as_str().to_owned(), hub))
@@ -203,6 +205,11 @@ impl Hub {
             self.rooms.values().for_each(|room| room.feed.ring.note(event.clone()));
         }
     }
+}
+
+/// The normal form C of a text.
+fn nfc(text: &str) -> String {
+    text.nfc().collect()
 }
 
 fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {

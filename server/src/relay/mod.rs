@@ -15,7 +15,10 @@ mod viewer;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use danmu::room::{Room, RoomId};
+use danmu::{
+    gate::REMEMBERED_MS,
+    room::{Room, RoomId},
+};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -27,9 +30,9 @@ use self::{
 };
 use crate::{bus::Bus, clock::now_ms, config::Config};
 
-/// A reader begins so much before the window, in milliseconds: clocks differ, and what the gate remembers of the time
-/// before decides what the window shows.
-const WARM_UP_MS: i64 = 10_000;
+/// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
+/// window shows, and clocks differ.
+const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 
 /// The relay at work. A handle.
 #[derive(Clone, Debug)]
