@@ -95,6 +95,16 @@ impl Program {
         Ok(Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
     }
 
+    /// Waits until it has read what was said before it started.
+    fn get_ready(&self) -> Test {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.ask("GET /readyz", &[], "")?.status != 200 {
+            assert!(Instant::now() < deadline, "it does not get ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     pub fn session(&self, room: &str, purpose: &str, head: &[&str]) -> Result<Answer, Failure> {
         let form = ["Content-Type: application/x-www-form-urlencoded"];
         self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}"))
@@ -334,6 +344,7 @@ fn a_room_that_wants_signed_danmu_lets_nobody_speak_and_says_so() -> Test {
 #[test]
 fn a_balancer_sees_that_it_drains_before_it_takes_no_more() -> Test {
     let program = Program::start(&[("DANMU_HTTP__DRAIN_DELAY_S", "2")])?;
+    program.get_ready()?;
     program.signal()?;
     let since = Instant::now();
     while program.ask("GET /readyz", &[], "")?.status != 503 {
@@ -349,13 +360,7 @@ fn a_balancer_sees_that_it_drains_before_it_takes_no_more() -> Test {
 fn it_says_that_it_lives_and_ends_when_it_is_told_to() -> Test {
     let program = Program::start(&[])?;
     assert_eq!(program.ask("GET /healthz", &[], "")?.status, 200);
-    // Once it has read what was said before it started.
-    let ready = || Ok::<_, Failure>(program.ask("GET /readyz", &[], "")?.status == 200);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !ready()? {
-        assert!(Instant::now() < deadline, "it does not get ready");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    program.get_ready()?;
     assert!(program.terminate()?.success());
     Ok(())
 }
