@@ -1,0 +1,124 @@
+//! Whoever speaks: danmu of about 200 bytes at an even pace, onto the stream, or to nchan.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_kinesis::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    primitives::Blob,
+};
+use danmu::{
+    feed::{Item, Told},
+    record::{Color, Danmu, Mode, RecordId},
+};
+
+use crate::{kit::Failure, subject::Server, viewers::Clock};
+
+/// Whether danmu are gathered before they are published.
+#[derive(Clone, Copy, Debug)]
+pub enum Ticks {
+    /// Each by itself.
+    None,
+    /// Those of so many milliseconds together.
+    Of(u64),
+}
+
+type Publisher = JoinHandle<Result<(), Failure>>;
+
+fn text(number: u32) -> String {
+    // As many characters as a danmu may have; with what is around it about 200 bytes.
+    format!("n{number:08} {}", "x".repeat(85))
+}
+
+fn id(number: u32) -> RecordId {
+    RecordId::new(1, u128::from(number))
+}
+
+/// Puts `count` danmu, one a call, at that pace.
+pub fn to_stream(server: &Server, per_second: u32, count: u32, clock: Clock) -> Result<Publisher, Failure> {
+    let (url, key_id, secret) = server.stream()?;
+    let config = aws_sdk_kinesis::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(Credentials::new(key_id, secret, None, None, "bench"))
+        .build();
+    Ok(thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async move {
+            let (client, begun) = (Client::from_conf(config), Instant::now());
+            for number in 0..count {
+                let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(per_second));
+                tokio::time::sleep_until(due.into()).await;
+                let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0)?.encode();
+                clock.put(number as usize);
+                client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu)).send().await?;
+            }
+            Ok(())
+        })
+    }))
+}
+
+/// Publishes `count` danmu, as the relay's frames would have them.
+pub fn to_nchan(
+    server: &Server,
+    per_second: u32,
+    count: u32,
+    ticks: Ticks,
+    clock: Clock,
+) -> Result<Publisher, Failure> {
+    let (addr, path) = server.publish();
+    Ok(thread::spawn(move || {
+        let mut stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        let mut answers = BufReader::new(stream.try_clone()?);
+        let at_once = match ticks {
+            Ticks::None => 1,
+            Ticks::Of(ms) => u32::try_from(u64::from(per_second) * ms / 1_000)?.max(1),
+        };
+        let begun = Instant::now();
+        for first in (0..count).step_by(at_once as usize) {
+            let numbers = first..(first + at_once).min(count);
+            for number in numbers.clone() {
+                let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(per_second));
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                clock.put(number as usize);
+            }
+            let item = |number| Item {
+                id: id(number).to_string(),
+                text: text(number),
+                mode: Mode::default(),
+                color: Color::default(),
+                at: 1_795_519_000_000,
+                n: 1,
+            };
+            let body = serde_json::to_string(&Told { danmu: numbers.map(item).collect(), ..Told::default() })?;
+            write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+            skip_answer(&mut answers)?;
+        }
+        Ok(())
+    }))
+}
+
+fn skip_answer(answers: &mut impl BufRead) -> Result<(), Failure> {
+    let (mut length, mut line) = (0, String::new());
+    loop {
+        line.clear();
+        if answers.read_line(&mut line)? == 0 {
+            return Err("nchan ended the connection".into());
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse()?;
+        }
+        if line.trim().is_empty() {
+            std::io::copy(&mut answers.take(length), &mut std::io::sink())?;
+            return Ok(());
+        }
+    }
+}

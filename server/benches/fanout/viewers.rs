@@ -1,0 +1,180 @@
+//! Viewers, by the thousand, on one thread: a socket and a few bytes each.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use crate::kit::Failure;
+
+/// What stands before a danmu's number, in whatever it is wrapped.
+pub const MARK: &[u8] = b"\"text\":\"n";
+/// The digits of a number.
+pub const DIGITS: usize = 8;
+/// The most danmu of a run.
+const MOST: usize = 20_000;
+/// Latencies are counted in steps of so many microseconds, up to 20 s.
+const STEP_US: u64 = 50;
+const STEPS: usize = 400_000;
+
+/// When each danmu was put, in microseconds since the beginning.
+#[derive(Clone)]
+pub struct Clock {
+    begun: Instant,
+    put: Arc<Vec<AtomicU64>>,
+}
+
+impl Clock {
+    /// The danmu of this number is put now.
+    pub fn put(&self, number: usize) {
+        if let Some(put) = self.put.get(number) {
+            put.store(self.now(), Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// How long deliveries took.
+pub struct Histogram(Vec<u64>);
+
+impl Histogram {
+    fn count(&mut self, us: u64) {
+        let step = usize::try_from(us / STEP_US).unwrap_or(STEPS);
+        self.0[step.min(STEPS - 1)] += 1;
+    }
+
+    /// The time within which this share was there, milliseconds.
+    pub fn at(&self, share: f64) -> f64 {
+        let rank = (self.0.iter().sum::<u64>() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let step = self.0.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        });
+        step.map_or(f64::INFINITY, |step| (step + 1) as f64 * STEP_US as f64 / 1_000.0)
+    }
+}
+
+/// What the viewers got.
+pub struct Outcome {
+    pub deliveries: u64,
+    pub wrong: u64,
+    pub latency: Histogram,
+    pub elapsed: Duration,
+}
+
+struct Viewer {
+    stream: TcpStream,
+    /// The end of what was read, in which a number may have begun.
+    rest: Vec<u8>,
+    next: u64,
+}
+
+/// All viewers.
+pub struct Watch {
+    poll: Poll,
+    viewers: Vec<Viewer>,
+    clock: Clock,
+}
+
+impl Watch {
+    /// Connects so many, each with its request.
+    pub fn open((addr, request): (SocketAddr, String), count: usize) -> Result<Self, Failure> {
+        let poll = Poll::new()?;
+        let mut viewers = Vec::with_capacity(count);
+        for number in 0..count {
+            let mut stream = std::net::TcpStream::connect(addr)?;
+            stream.write_all(request.as_bytes())?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
+            viewers.push(Viewer { stream, rest: Vec::new(), next: 0 });
+        }
+        let put = Arc::new((0..MOST).map(|_| AtomicU64::new(0)).collect());
+        Ok(Self { poll, viewers, clock: Clock { begun: Instant::now(), put } })
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Reads the beginnings, until nothing comes for a moment.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        let mut nobody = Histogram(vec![0; STEPS]);
+        let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
+        let mut answered = vec![false; self.viewers.len()];
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while answered.iter().any(|answered| !answered) || !events.is_empty() {
+            if Instant::now() > deadline {
+                return Err("the server does not answer all viewers".into());
+            }
+            self.poll.poll(&mut events, Some(Duration::from_millis(300)))?;
+            for event in &events {
+                let number = event.token().0;
+                answered[number] = true;
+                self.viewers[number].read(&mut buffer, &self.clock, &mut nobody)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts until every viewer has had `count` danmu, or no more comes.
+    pub fn count(&mut self, count: u64, patience: Duration) -> Result<Outcome, Failure> {
+        let (begun, mut latency) = (Instant::now(), Histogram(vec![0; STEPS]));
+        let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
+        let (mut deliveries, mut wrong) = (0, 0);
+        let wanted = count * self.viewers.len() as u64;
+        while deliveries < wanted && begun.elapsed() < patience {
+            self.poll.poll(&mut events, Some(Duration::from_millis(500)))?;
+            for event in &events {
+                let (got, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latency)?;
+                deliveries += got;
+                wrong += amiss;
+            }
+        }
+        wrong += self.viewers.iter().map(|viewer| count - viewer.next.min(count)).sum::<u64>();
+        Ok(Outcome { deliveries, wrong, latency, elapsed: begun.elapsed() })
+    }
+}
+
+impl Viewer {
+    /// Reads what is there: danmu, and how many were missed or told twice.
+    fn read(&mut self, buffer: &mut [u8], clock: &Clock, latency: &mut Histogram) -> Result<(u64, u64), Failure> {
+        let (mut got, mut wrong) = (0, 0);
+        loop {
+            let read = match self.stream.read(buffer) {
+                Ok(0) => return Err("a viewer was cut off".into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((got, wrong)),
+                Err(error) => return Err(error.into()),
+            };
+            let now = clock.now();
+            let mut text = std::mem::take(&mut self.rest);
+            text.extend_from_slice(&buffer[..read]);
+            let mut at = 0;
+            while let Some(found) = memchr::memmem::find(&text[at..], MARK) {
+                let digits = at + found + MARK.len();
+                let Some(number) = text.get(digits..digits + DIGITS) else { break };
+                let number: u64 = std::str::from_utf8(number)?.parse()?;
+                at = digits + DIGITS;
+                got += 1;
+                wrong += number.abs_diff(self.next);
+                self.next = number + 1;
+                let put = clock.put.get(usize::try_from(number)?).map_or(now, |put| put.load(Relaxed));
+                latency.count(now.saturating_sub(put));
+            }
+            let keep = at.max(text.len().saturating_sub(MARK.len() + DIGITS));
+            self.rest = text.split_off(keep);
+        }
+    }
+}
