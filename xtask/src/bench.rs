@@ -1,6 +1,6 @@
 //! Measurements: each prints a table with the limits beside the figures, writes `target/bench/<name>.json`, and fails
 //! where a limit is broken. Those of the page are scripts in `end2end/bench/`, run in a real browser against the release;
-//! those of the stream are bench targets of its crate, and need nothing but cargo.
+//! those of the stream and of the relay are bench targets of their crates; the relay's has nginx with nchan beside it.
 
 use crate::{
     build,
@@ -12,25 +12,28 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 4] =
-    [Bench::cargo("stream"), Bench::cargo("engines"), Bench::browser("weight"), Bench::browser("latency")];
-
-/// The package that the stream's measurements belong to.
-const STREAM: &str = "danmu-stream";
+const BENCHES: [Bench; 5] = [
+    Bench::cargo("stream", "danmu-stream"),
+    Bench::cargo("engines", "danmu-stream"),
+    Bench::cargo("fanout", "danmu-server"),
+    Bench::browser("weight"),
+    Bench::browser("latency"),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bench {
     name: &'static str,
-    in_browser: bool,
+    /// The package of the bench target; none where it runs in a browser.
+    package: Option<&'static str>,
 }
 
 impl Bench {
-    const fn cargo(name: &'static str) -> Self {
-        Self { name, in_browser: false }
+    const fn cargo(name: &'static str, package: &'static str) -> Self {
+        Self { name, package: Some(package) }
     }
 
     const fn browser(name: &'static str) -> Self {
-        Self { name, in_browser: true }
+        Self { name, package: None }
     }
 }
 
@@ -47,10 +50,10 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
             name.unwrap_or_default()
         )));
     }
-    let (browser, cargo): (Vec<Bench>, Vec<Bench>) = chosen.into_iter().partition(|bench| bench.in_browser);
+    let (browser, cargo): (Vec<Bench>, Vec<Bench>) = chosen.into_iter().partition(|bench| bench.package.is_none());
     let mut broken = 0;
     if !cargo.is_empty() {
-        broken += of_stream(workspace, &cargo)?;
+        broken += of_cargo(workspace, &cargo)?;
     }
     if !browser.is_empty() {
         broken += of_page(workspace, &browser)?;
@@ -60,21 +63,25 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
 
 /// Measures by cargo's bench targets; says how many broke a limit. They are built first, by a step of their own, so that
 /// nothing is compiled while something is measured.
-fn of_stream(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
-    let bench = |name: &str| {
+fn of_cargo(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
+    if benches.iter().any(|bench| bench.name == "fanout") {
+        ui::heading("Setting up");
+        tools::nchan()?;
+    }
+    let bench = |Bench { name, package }: &Bench| {
         let mut command = cargo();
-        command.args(["bench", "--package", STREAM, "--bench", name]).current_dir(&workspace.root);
+        command.args(["bench", "--package", package.unwrap_or_default(), "--bench", name]).current_dir(&workspace.root);
         command
     };
     ui::heading("Building");
-    for &Bench { name, .. } in benches {
-        let step = Step::start(name);
-        process::build(&step, bench(name).arg("--no-run"))?;
+    for it in benches {
+        let step = Step::start(it.name);
+        process::build(&step, bench(it).arg("--no-run"))?;
         step.done("");
     }
     let mut broken = 0;
-    for &Bench { name, .. } in benches {
-        broken += one(name, bench(name).arg("--quiet"))?;
+    for it in benches {
+        broken += one(it.name, bench(it).arg("--quiet"))?;
     }
     Ok(broken)
 }

@@ -7,7 +7,12 @@ use crate::{
     workspace::{Workspace, cargo},
 };
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, fs, path::PathBuf, process::Command};
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The target of the browser half.
 pub const WASM: &str = "wasm32-unknown-unknown";
@@ -146,6 +151,31 @@ pub fn chromium() -> Result<PathBuf> {
     })?;
     step.done(format!("installed {}", path.display()));
     Ok(path)
+}
+
+/// Makes sure that there is nginx with nchan, the peer of the relay's measurement.
+///
+/// # Errors
+/// Where it is missing and cannot be installed.
+pub fn nchan() -> Result<()> {
+    let step = Step::start("nginx with nchan");
+    let present =
+        || process::find("nginx").is_some() && Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").is_file();
+    if present() {
+        step.done("present");
+        return Ok(());
+    }
+    if !may_install_debian_packages() {
+        step.failed("missing");
+        return Err(Error::Missing {
+            what: "nginx with nchan",
+            remedy: "install both (Debian: `apt-get install nginx libnginx-mod-nchan`)".to_owned(),
+        });
+    }
+    apt(&step, &["update", "-qq"])?;
+    apt(&step, &["install", "-y", "--no-install-recommends", "nginx", "libnginx-mod-nchan"])?;
+    step.done("installed");
+    Ok(())
 }
 
 fn find_chromium() -> Option<PathBuf> {

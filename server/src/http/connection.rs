@@ -99,7 +99,11 @@ where
     S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
 {
     let mut connection = pin!(
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(PATIENCE).serve_connection(io, service)
+        http1::Builder::new()
+            .max_buf_size(8192)
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(io, service)
     );
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 pub use call::{Answer, Call, Step};
 pub use event::{Event, Position, Record, Scope, State, Stats};
+use pace::Pace;
 use shard::{Line, Phase, is_before};
 
 use super::{
@@ -329,7 +330,13 @@ impl Machine {
         }
         let behind = reply.millis_behind_latest.unwrap_or_default().max(0);
         let began = line.pace.begun();
-        line.due = if self.pushed { now } else { line.pace.answered(now, behind > 0) };
+        line.due = if self.pushed {
+            // What was refused before the subscription tells nothing of it.
+            line.pace = Pace::new();
+            now
+        } else {
+            line.pace.answered(now, behind > 0)
+        };
         line.reached |= behind == 0;
         line.state = match line.pace.noticed() {
             true => State::Throttled { interval_ms: line.pace.interval_ms() },

@@ -82,8 +82,9 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Reads until the consumer turns out to be gone, or of no use; without one for ever, or until nobody listens.
-    pub async fn run(&mut self) {
+    /// Reads until `end`, or until the consumer turns out to be gone or of no use, or nobody listens. Everything that was
+    /// read by then has been told: the position afterwards is right.
+    pub async fn run(&mut self, end: Option<Instant>) {
         loop {
             while let Some(event) = self.machine.event() {
                 let reading = match event {
@@ -110,6 +111,10 @@ impl<'a> Driver<'a> {
                 Step::Wait(until) => Some(self.begun + Duration::from_millis(until.max(0).unsigned_abs())),
                 Step::Idle => None,
             };
+            if end.is_some_and(|end| end <= Instant::now()) {
+                return;
+            }
+            let alarm = alarm.into_iter().chain(end).min();
             let outcome = tokio::select! {
                 Some(outcome) = self.calls.next() => outcome,
                 () = sleep_until(alarm.unwrap_or(self.begun)), if alarm.is_some() => continue,

@@ -119,10 +119,11 @@ impl Subscription {
                 Err(_) => return Err(ended("it went silent")),
             };
             let children = event.child_shards.filter(|children| !children.is_empty());
+            // The last event of a shard names its children, and no number to go on from.
+            let is_last = children.is_some() || event.continuation_sequence_number.is_empty();
             return Ok(GetRecordsReply {
                 records: event.records.into_iter().map(sdk::record).collect(),
-                // The last event of a shard names its children, and nothing follows it.
-                next_shard_iterator: children.is_none().then(String::new),
+                next_shard_iterator: (!is_last).then(String::new),
                 millis_behind_latest: Some(event.millis_behind_latest),
                 child_shards: children.map(sdk::children).transpose()?,
             });

@@ -145,13 +145,10 @@ async fn read(
         let polls_for = (options.kind == Kind::EnhancedFanOut && consumer.is_none()).then_some(POLL_FOR);
         let begun = Instant::now();
         let mut driver = Driver::new((kinesis, stream), consumer, position, tell, stats, created_ms);
-        match polls_for {
-            // Until then it is as good as any other reader.
-            Some(time) => drop(timeout(time, driver.run()).await),
-            None => {
-                driver.run().await;
-                disappointed = (begun.elapsed() < PATIENCE).then(Instant::now);
-            }
+        // Until then it is as good as any other reader.
+        driver.run(polls_for.map(|time| begun + time)).await;
+        if polls_for.is_none() {
+            disappointed = (begun.elapsed() < PATIENCE).then(Instant::now);
         }
         if tell.is_closed() {
             return;
