@@ -1,0 +1,39 @@
+//! A record's data: whatever they are, reading and judging them ends, what is read as a danmu is written back the same, and
+//! what the gate shows is a text that its author's composer would have sent.
+
+#![no_main]
+
+use danmu::{
+    gate::{Gate, Incoming, Reason},
+    record::{Content, check_text, decode},
+    room::{Room, RoomId, Unsigned},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let room = Room {
+        id: RoomId::demo(),
+        title: String::new(),
+        video: String::new(),
+        poster: None,
+        unsigned: Unsigned::Allow,
+    };
+    let mut gate = Gate::new(&room, str::to_owned);
+    let incoming = Incoming { data, partition_key: "demo", sequence_number: "1", arrival_ms: 0 };
+    let verdict = gate.admit(incoming);
+    match decode(data) {
+        Err(_) => assert!(matches!(verdict, Err(Reason::Record(_))), "{verdict:?}"),
+        Ok(parsed) => {
+            assert!(data.starts_with(parsed.signed), "a signature covers bytes that are not there");
+            if let Content::Danmu(danmu) = parsed.content {
+                let again = danmu.encode();
+                let read = decode(&again).expect("what was written").content;
+                assert_eq!(read, Content::Danmu(danmu));
+            }
+        }
+    }
+    if let Ok(admitted) = verdict {
+        assert_eq!(check_text(&admitted.text), Ok(()), "nobody could have sent it");
+        assert_eq!(gate.admit(incoming), Err(Reason::Duplicate));
+    }
+});
