@@ -148,6 +148,9 @@ pub struct Relay {
     pub window_s: u64,
     /// How much of the feed of a room is kept, in bytes: 64 KiB to 1 GiB. Default 4 MiB.
     pub window_bytes: usize,
+    /// How far back viewers may go on whose place the window has passed, in seconds: what they missed is read from the stream
+    /// once more, up to as many bytes as the window has. 0 (not at all) to 3,600. Default 600.
+    pub refill_s: u64,
 }
 
 /// How the relay reads the stream.
@@ -274,7 +277,7 @@ impl Default for Vending {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self { reader: ReaderKind::default(), tick_ms: 100, window_s: 120, window_bytes: 4 << 20 }
+        Self { reader: ReaderKind::default(), tick_ms: 100, window_s: 120, window_bytes: 4 << 20, refill_s: 600 }
     }
 }
 
@@ -370,12 +373,15 @@ impl Config {
         if !(10..=1_000_000).contains(&self.http.max_connections) {
             return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
         }
-        let Relay { tick_ms, window_s, window_bytes, .. } = &self.relay;
+        let Relay { tick_ms, window_s, window_bytes, refill_s, .. } = &self.relay;
         if *tick_ms > 1_000 {
             return wrong("relay.tick_ms", tick_ms, "0 to 1000 milliseconds");
         }
         if !(10..=3_600).contains(window_s) {
             return wrong("relay.window_s", window_s, "10 to 3600 seconds");
+        }
+        if *refill_s > 3_600 {
+            return wrong("relay.refill_s", refill_s, "0 to 3600 seconds");
         }
         if !(65_536..=1 << 30).contains(window_bytes) {
             return wrong("relay.window_bytes", window_bytes, "65536 to 1073741824 bytes");
@@ -534,6 +540,7 @@ mod tests {
             ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),
             ("[relay]\ntick_ms = 1001", "relay.tick_ms = 1001"),
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
+            ("[relay]\nrefill_s = 3601", "relay.refill_s = 3601"),
             ("[relay]\nwindow_bytes = 1", "relay.window_bytes = 1"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {

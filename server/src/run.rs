@@ -127,7 +127,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
     tokio::time::sleep(Duration::from_secs(drain_delay)).await;
-    if let Some(relay) = relay {
+    if let Some(relay) = &relay {
         relay.close();
     }
     // While the stream still answers, so that the reader can take its consumer back.
@@ -142,6 +142,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             endpoint.end_subscriptions();
         }
         let _ = serving.await;
+        if let Some(relay) = relay {
+            relay.ended().await;
+        }
         if let Some((endpoint, serving)) = stream {
             let _ = serving.await;
             endpoint.close().await;

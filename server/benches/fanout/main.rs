@@ -6,16 +6,17 @@
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
 mod publish;
+mod report;
 mod subject;
+mod trouble;
 mod viewers;
 
 use std::{process::ExitCode, time::Duration};
 
-use serde::Serialize;
-
 use self::{
-    kit::{Failure, figure, grouped},
-    publish::{Ticks, to_nchan, to_stream},
+    kit::{Failure, grouped},
+    publish::{From, Ticks, to_nchan, to_stream},
+    report::{Figures, Report},
     subject::{Server, pin_to_load_core, raise_file_limit},
     viewers::{Outcome, Watch},
 };
@@ -33,38 +34,33 @@ mod limit {
     /// With 8,000 viewers: CPU-seconds per million deliveries, and p99 in milliseconds.
     pub const CROWD_CPU: f64 = 1.2;
     pub const CROWD_P99: f64 = 500.0;
+    /// From the answer to a put to the frame, at the median, milliseconds: polling, and by enhanced fan-out.
+    pub const POLLED: f64 = 150.0;
+    pub const PUSHED: f64 = 60.0;
 }
 
 /// The tick of the relay where it has one, milliseconds.
 const TICK_MS: u64 = 100;
 
-/// One measurement of one server.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Figures {
-    viewers: usize,
-    per_second: u32,
-    deliveries: u64,
-    /// Danmu that some viewer should have got and did not, or got twice.
-    wrong: u64,
-    /// CPU-seconds of the server per million deliveries.
-    cpu: f64,
-    /// From the beginning of the put to the viewer, milliseconds.
-    p50: f64,
-    p99: f64,
-    p999: f64,
-    /// Resident memory per viewer, kB.
-    memory: f64,
-    /// CPU-seconds per second of the load itself: near 1, it is the load that is measured.
-    load: f64,
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Subject {
-    /// The relay, with a tick in milliseconds.
-    Ours(u64),
+    /// The relay by itself, with a tick in milliseconds.
+    Relay(u64),
+    /// The whole server, stream and all, with a tick in milliseconds.
+    Whole(u64),
     Nchan,
     /// Nchan, given one message for each tick.
     NchanTicked,
+}
+
+impl Subject {
+    fn start(self) -> Result<Server, Failure> {
+        match self {
+            Self::Relay(tick_ms) => Server::relay(tick_ms),
+            Self::Whole(tick_ms) => Server::whole(tick_ms, "auto"),
+            Self::Nchan | Self::NchanTicked => Server::nchan(),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -81,54 +77,49 @@ fn main() -> ExitCode {
 fn measure(quick: bool) -> Result<Vec<String>, Failure> {
     raise_file_limit()?;
     pin_to_load_core()?;
-    let (rounds, seconds) = if quick { (1, 5) } else { (5, 10) };
-    let mut broken = Vec::new();
-    let mut rows = Vec::new();
-    let mut kept = Vec::new();
-    let mut note = |name: &str, figures: Figures| {
-        rows.push(vec![
-            name.to_owned(),
-            grouped(figures.viewers as u64),
-            figures.per_second.to_string(),
-            grouped(figures.deliveries),
-            figures.wrong.to_string(),
-            figure(figures.cpu),
-            figure(figures.p50),
-            figure(figures.p99),
-            figure(figures.p999),
-            figure(figures.memory),
-            figure(figures.load),
-        ]);
-        kept.push((name.to_owned(), figures));
-    };
+    let mut report = Report::default();
+    beside_nchan(&mut report, quick)?;
+    crowds(&mut report, quick)?;
+    trouble::measure(&mut report, quick)?;
+    to_screen(&mut report, quick)?;
+    report.end()
+}
 
+fn beside_nchan(report: &mut Report, quick: bool) -> Result<(), Failure> {
+    let (rounds, seconds) = if quick { (1, 5) } else { (5, 10) };
     println!("\n  1,000 viewers × 100 a second, one after the other, {rounds} times");
-    let subjects = [Subject::Ours(0), Subject::Nchan, Subject::Ours(TICK_MS), Subject::NchanTicked];
-    let mut all: [Vec<Figures>; 4] = Default::default();
+    let subjects = [
+        Subject::Relay(0),
+        Subject::Nchan,
+        Subject::Relay(TICK_MS),
+        Subject::NchanTicked,
+        Subject::Whole(0),
+        Subject::Whole(TICK_MS),
+    ];
+    let mut all: [Vec<Figures>; 6] = Default::default();
     for _ in 0..rounds {
         for (subject, all) in subjects.into_iter().zip(&mut all) {
             all.push(run(subject, 1_000, 100, seconds)?);
         }
     }
-    let [unticked, nchan, ticked, same] = all.map(|mut all| {
+    let [unticked, nchan, ticked, same, whole, whole_ticked] = all.map(|mut all| {
         all.sort_by(|a, b| a.cpu.total_cmp(&b.cpu));
         all[all.len() / 2]
     });
-    note("relay, a frame each", unticked);
-    note("nchan", nchan);
-    note("relay, frames of 100 ms", ticked);
-    note("nchan, the same frames", same);
-    for (what, ratio, most) in [
-        ("CPU per delivery, a frame each, ÷ nchan", unticked.cpu / nchan.cpu, limit::UNTICKED),
-        ("CPU per delivery, frames of 100 ms, ÷ nchan", ticked.cpu / nchan.cpu, limit::TICKED),
-        ("CPU per delivery, ÷ nchan given the same frames", ticked.cpu / same.cpu, limit::SAME_FRAMES),
-    ] {
-        println!("  {what}: {} (limit {})", figure(ratio), figure(most));
-        if ratio > most {
-            broken.push(format!("{what}: {}, limit {}", figure(ratio), figure(most)));
-        }
-    }
+    report.note("relay, a frame each", unticked);
+    report.note("nchan", nchan);
+    report.note("relay, frames of 100 ms", ticked);
+    report.note("nchan, the same frames", same);
+    report.note("relay and stream, a frame each", whole);
+    report.note("relay and stream, frames of 100 ms", whole_ticked);
+    report.most("CPU per delivery, a frame each, ÷ nchan", unticked.cpu / nchan.cpu, limit::UNTICKED);
+    report.most("CPU per delivery, frames of 100 ms, ÷ nchan", ticked.cpu / nchan.cpu, limit::TICKED);
+    report.most("CPU per delivery, ÷ nchan given the same frames", ticked.cpu / same.cpu, limit::SAME_FRAMES);
+    Ok(())
+}
 
+/// The whole server, stream and all, with more and more viewers.
+fn crowds(report: &mut Report, quick: bool) -> Result<(), Failure> {
     let crowds: &[(usize, u32, u64, f64)] = if quick {
         &[(1_000, 20, 5, TICK_MS as f64 + 15.0)]
     } else {
@@ -140,57 +131,68 @@ fn measure(quick: bool) -> Result<Vec<String>, Failure> {
         ]
     };
     for &(viewers, per_second, seconds, p99) in crowds {
-        println!("  {} viewers × {per_second} a second, for {seconds} s", grouped(viewers as u64));
-        let figures = run(Subject::Ours(TICK_MS), viewers, per_second, seconds)?;
-        note("relay, frames of 100 ms", figures);
-        let mut most = |what: &str, figure: f64, limit: f64| {
-            if figure > limit {
-                let viewers = grouped(viewers as u64);
-                broken.push(format!(
-                    "{viewers} viewers, {what}: {}, limit {}",
-                    kit::figure(figure),
-                    kit::figure(limit)
-                ));
-            }
-        };
-        most("p99 ms", figures.p99, p99);
-        most("danmu missed or told twice", figures.wrong as f64, 0.0);
-        most("memory of a viewer, kB", figures.memory, limit::MEMORY);
-        if per_second == 100 {
-            most("CPU-seconds per million", figures.cpu, limit::CROWD_CPU);
+        let crowd = format!("{} viewers × {per_second} a second", grouped(viewers as u64));
+        println!("\n  {crowd}, for {seconds} s");
+        let figures = run(Subject::Whole(TICK_MS), viewers, per_second, seconds)?;
+        report.note("relay and stream, frames of 100 ms", figures);
+        report.most(&format!("{crowd}, p99 ms"), figures.p99, p99);
+        report.most(&format!("{crowd}, danmu missed or told twice"), figures.wrong as f64, 0.0);
+        report.most(&format!("{crowd}, memory of a viewer, kB"), figures.memory, limit::MEMORY);
+        if viewers >= 8_000 && per_second == 100 {
+            report.most(&format!("{crowd}, CPU-seconds per million"), figures.cpu, limit::CROWD_CPU);
         }
     }
-    kit::table(
-        &["", "viewers", "a second", "deliveries", "wrong", "CPU s/M", "p50 ms", "p99", "p99.9", "kB each", "load"],
-        &rows,
-    );
-    kit::keep("fanout", serde_json::json!({ "runs": kept }))?;
-    Ok(broken)
+    Ok(())
+}
+
+/// From the answer to a put to the frame on a viewer's socket, a danmu every now and then, both ways of reading.
+fn to_screen(report: &mut Report, quick: bool) -> Result<(), Failure> {
+    let count = if quick { 40 } else { 300 };
+    for (reader, limit) in [("polling", limit::POLLED), ("enhanced-fan-out", limit::PUSHED)] {
+        println!("\n  From the answer to a put to the frame, {reader}, {count} danmu");
+        let server = Server::whole(TICK_MS, reader)?;
+        let figures = of(&server, 1, 4, count, (From::Answered, true), None)?;
+        report.note(&format!("put's answer to frame, {reader}"), figures);
+        report.most(&format!("from the put's answer to the frame, {reader}, median ms"), figures.p50, limit);
+    }
+    Ok(())
 }
 
 /// Starts the server, lets so many viewers in, publishes, and counts.
 fn run(subject: Subject, viewers: usize, per_second: u32, seconds: u64) -> Result<Figures, Failure> {
-    let server = match subject {
-        Subject::Ours(tick_ms) => Server::relay(tick_ms)?,
-        Subject::Nchan | Subject::NchanTicked => Server::nchan()?,
+    let server = subject.start()?;
+    let ticks = match subject {
+        Subject::Relay(_) | Subject::Whole(_) => None,
+        Subject::Nchan => Some(Ticks::None),
+        Subject::NchanTicked => Some(Ticks::Of(TICK_MS)),
     };
+    of(&server, viewers, per_second, per_second * u32::try_from(seconds)?, (From::Begun, false), ticks)
+}
+
+/// Lets so many viewers in, publishes `count` danmu, to nchan in these ticks if there are any, and counts.
+fn of(
+    server: &Server,
+    viewers: usize,
+    per_second: u32,
+    count: u32,
+    timing: (From, bool),
+    ticks: Option<Ticks>,
+) -> Result<Figures, Failure> {
     let before = server.memory();
     let mut watch = Watch::open(server.events(), viewers)?;
     watch.settle()?;
     let memory = server.memory().saturating_sub(before) as f64 / viewers as f64 / 1_000.0;
-    let count = per_second * u32::try_from(seconds)?;
     let (cpu, own) = (server.cpu()?, subject::cpu_of(std::process::id())?);
-    let publisher = match subject {
-        Subject::Ours(_) => to_stream(&server, per_second, count, watch.clock())?,
-        Subject::Nchan => to_nchan(&server, per_second, count, Ticks::None, watch.clock())?,
-        Subject::NchanTicked => to_nchan(&server, per_second, count, Ticks::Of(TICK_MS), watch.clock())?,
+    let publisher = match ticks {
+        None => to_stream(server, per_second, count, timing, watch.clock())?,
+        Some(ticks) => to_nchan(server, per_second, count, ticks, watch.clock())?,
     };
-    let Outcome { deliveries, wrong, latency, elapsed } =
-        watch.count(u64::from(count), Duration::from_secs(seconds + 15))?;
+    let patience = Duration::from_secs(u64::from(count / per_second) + 15);
+    let Outcome { deliveries, wrong, latency, elapsed } = watch.count(u64::from(count), patience)?;
     publisher.join().map_err(|_| "the publisher panicked")??;
     let spent = server.cpu()? - cpu;
     let load = (subject::cpu_of(std::process::id())? - own) / elapsed.as_secs_f64();
     let cpu = spent * 1e6 / deliveries.max(1) as f64;
-    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| latency.at(share));
-    Ok(Figures { viewers, per_second, deliveries, wrong, cpu, p50, p99, p999, memory, load })
+    let [p50, p95, p99, p999] = [0.5, 0.95, 0.99, 0.999].map(|share| latency.at(share));
+    Ok(Figures { viewers, per_second, deliveries, wrong, cpu, p50, p95, p99, p999, memory, load })
 }

@@ -17,7 +17,11 @@ use danmu::{
     record::{Color, Danmu, Mode, RecordId},
 };
 
-use crate::{kit::Failure, subject::Server, viewers::Clock};
+use crate::{
+    kit::{Failure, Noise},
+    subject::Server,
+    viewers::Clock,
+};
 
 /// Whether danmu are gathered before they are published.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +43,23 @@ fn id(number: u32) -> RecordId {
     RecordId::new(1, u128::from(number))
 }
 
-/// Puts `count` danmu, one a call, at that pace.
-pub fn to_stream(server: &Server, per_second: u32, count: u32, clock: Clock) -> Result<Publisher, Failure> {
+/// From when the way of a danmu is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// From the beginning of its put.
+    Begun,
+    /// From the answer to it.
+    Answered,
+}
+
+/// Puts `count` danmu, one a call, at that pace; with `jitter`, each somewhere in its time.
+pub fn to_stream(
+    server: &Server,
+    per_second: u32,
+    count: u32,
+    (from, jitter): (From, bool),
+    clock: Clock,
+) -> Result<Publisher, Failure> {
     let (url, key_id, secret) = server.stream()?;
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -52,13 +71,17 @@ pub fn to_stream(server: &Server, per_second: u32, count: u32, clock: Clock) -> 
     Ok(thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
-            let (client, begun) = (Client::from_conf(config), Instant::now());
+            let (client, begun, mut noise) = (Client::from_conf(config), Instant::now(), Noise::new(7));
             for number in 0..count {
-                let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(per_second));
+                let later = if jitter { (noise.next() % 1_000) as f64 / 1_000.0 } else { 0.0 };
+                let due = begun + Duration::from_secs_f64((f64::from(number) + later) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
                 let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0)?.encode();
                 clock.put(number as usize);
                 client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu)).send().await?;
+                if from == From::Answered {
+                    clock.put(number as usize);
+                }
             }
             Ok(())
         })

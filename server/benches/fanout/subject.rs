@@ -1,9 +1,12 @@
-//! The servers: danmu-server as it is, and nginx with nchan, one worker; each alone on the first core.
+//! The servers: danmu-server as it is, all in one or with its stream in another process, and nginx with nchan, one worker;
+//! each alone on the first core.
 
 use std::{
     fs,
+    io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -20,37 +23,50 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The kernel counts CPU in hundredths of a second on every Linux there is.
 const TICKS: f64 = 100.0;
 
+/// Before this process keeps to some of them.
+static CORES: OnceLock<usize> = OnceLock::new();
+
 /// A running server; ends with this value.
 pub struct Server {
-    process: Child,
+    process: Running,
+    /// The process of its stream, if that is another one.
+    _bus: Option<Running>,
     pages: SocketAddr,
     stream: Option<SocketAddr>,
     dir: TempDir,
 }
 
-impl Drop for Server {
+/// A process that ends with this value.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
 impl Server {
-    /// The relay, with nothing but its tick set.
-    pub fn relay(tick_ms: u64) -> Result<Self, Failure> {
+    /// The whole server, with nothing but its tick and its reader set.
+    pub fn whole(tick_ms: u64, reader: &str) -> Result<Self, Failure> {
         let (dir, pages, stream) = (tempfile::tempdir()?, free()?, free()?);
-        let mut command = alone(env!("CARGO_BIN_EXE_danmu-server"));
-        command
-            .current_dir(dir.path())
-            .env("DANMU_HTTP__ADDR", pages.to_string())
-            .env("DANMU_HTTP__MAX_CONNECTIONS", "20000")
-            .env("DANMU_STREAM__ADDR", stream.to_string())
+        let process = danmu(Core::Server, &dir, pages, stream)
             .env("DANMU_RELAY__TICK_MS", tick_ms.to_string())
-            .env("DANMU_LOG__FILTER", "warn")
-            .env("LEPTOS_OUTPUT_NAME", "danmu")
-            .env("LEPTOS_SITE_ROOT", dir.path());
-        let server = Self { process: command.spawn()?, pages, stream: Some(stream), dir };
-        server.wait_for(pages)
+            .env("DANMU_RELAY__READER", reader)
+            .spawn()?;
+        Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
+    }
+
+    /// The relay by itself, as it is in front of Amazon's stream: what puts cost is another process', on the load's core.
+    pub fn relay(tick_ms: u64) -> Result<Self, Failure> {
+        let (dir, pages, elsewhere, stream) = (tempfile::tempdir()?, free()?, free()?, free()?);
+        let bus = Running(danmu(Core::Load, &dir, elsewhere, stream).env("DANMU_ROLE", "bus").spawn()?);
+        answers(stream)?;
+        let process = danmu(Core::Server, &dir, pages, stream)
+            .env("DANMU_ROLE", "relay")
+            .env("DANMU_RELAY__TICK_MS", tick_ms.to_string())
+            .spawn()?;
+        Self { process: Running(process), _bus: Some(bus), pages, stream: Some(stream), dir }.wait_for(pages)
     }
 
     /// nginx with nchan, its buffer as long as the relay's.
@@ -71,22 +87,16 @@ impl Server {
         );
         let file = dir.path().join("nginx.conf");
         fs::write(&file, config)?;
-        let mut command = alone("nginx");
+        let mut command = alone(Core::Server, "nginx");
         command.arg("-c").arg(&file).arg("-p").arg(dir.path());
         let process = command
             .spawn()
             .map_err(|error| format!("nginx: {error} (Debian: apt-get install nginx libnginx-mod-nchan)"))?;
-        Self { process, pages, stream: None, dir }.wait_for(pages)
+        Self { process: Running(process), _bus: None, pages, stream: None, dir }.wait_for(pages)
     }
 
     fn wait_for(self, addr: SocketAddr) -> Result<Self, Failure> {
-        let since = Instant::now();
-        while TcpStream::connect(addr).is_err() {
-            if since.elapsed() > PATIENCE {
-                return Err(format!("the server on {addr} does not answer").into());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
+        answers(addr)?;
         // What it does once after its start is not what is measured.
         thread::sleep(Duration::from_millis(2_500));
         Ok(self)
@@ -114,13 +124,57 @@ impl Server {
 
     /// CPU-seconds so far.
     pub fn cpu(&self) -> Result<f64, Failure> {
-        cpu_of(self.process.id())
+        cpu_of(self.process.0.id())
     }
 
     /// Resident memory, bytes.
     pub fn memory(&self) -> u64 {
-        kit::memory(self.process.id()).unwrap_or_default().0
+        kit::memory(self.process.0.id()).unwrap_or_default().0
     }
+
+    /// What it counts under that name; 0 where it counts nothing of the kind.
+    pub fn metric(&self, name: &str) -> Result<f64, Failure> {
+        let mut stream = TcpStream::connect(self.pages)?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.pages)?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line.and_then(|line| line.rsplit(' ').next()).map(str::parse).transpose()?.unwrap_or_default())
+    }
+}
+
+/// Waits until somebody answers there.
+fn answers(addr: SocketAddr) -> Result<(), Failure> {
+    let since = Instant::now();
+    while TcpStream::connect(addr).is_err() {
+        if since.elapsed() > PATIENCE {
+            return Err(format!("the server on {addr} does not answer").into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// Who runs where.
+#[derive(Clone, Copy, Debug)]
+enum Core {
+    /// The server that is measured.
+    Server,
+    /// The load, and whatever else is not measured.
+    Load,
+}
+
+fn danmu(core: Core, dir: &TempDir, pages: SocketAddr, stream: SocketAddr) -> Command {
+    let mut command = alone(core, env!("CARGO_BIN_EXE_danmu-server"));
+    command
+        .current_dir(dir.path())
+        .env("DANMU_HTTP__ADDR", pages.to_string())
+        .env("DANMU_HTTP__MAX_CONNECTIONS", "20000")
+        .env("DANMU_STREAM__ADDR", stream.to_string())
+        .env("DANMU_LOG__FILTER", "warn")
+        .env("LEPTOS_OUTPUT_NAME", "danmu")
+        .env("LEPTOS_SITE_ROOT", dir.path());
+    command
 }
 
 /// CPU-seconds of a process so far ([proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)).
@@ -131,24 +185,32 @@ pub fn cpu_of(process: u32) -> Result<f64, Failure> {
     Ok((ticks(11).ok_or("no utime")? + ticks(12).ok_or("no stime")?) / TICKS)
 }
 
-/// A program that has the first core, and files enough.
-fn alone(program: &str) -> Command {
+/// A program that keeps to its core, and has files enough.
+fn alone(core: Core, program: &str) -> Command {
     let mut command = Command::new("taskset");
+    let cores = match core {
+        Core::Server => "0".to_owned(),
+        Core::Load => load_cores().unwrap_or_else(|| "0".to_owned()),
+    };
     // From this process it has its limit of open files.
-    command.args(["-c", "0", program]);
+    command.args(["-c", &cores, program]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
 /// This process leaves the first core to the server, if there is another.
 pub fn pin_to_load_core() -> Result<(), Failure> {
-    let cores = thread::available_parallelism()?.get();
-    if cores > 1 {
-        let others = format!("1-{}", cores - 1);
+    if let Some(others) = load_cores() {
         let id = std::process::id().to_string();
         Command::new("taskset").args(["-pc", &others, &id]).stdout(Stdio::null()).status()?;
     }
     Ok(())
+}
+
+/// All cores but the first, if there are any.
+fn load_cores() -> Option<String> {
+    let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
+    (cores > 1).then(|| format!("1-{}", cores - 1))
 }
 
 /// As many open files as the system lets this process have, which must be enough for the viewers.

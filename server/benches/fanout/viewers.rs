@@ -5,8 +5,9 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -145,6 +146,44 @@ impl Watch {
         wrong += self.viewers.iter().map(|viewer| count - viewer.next.min(count)).sum::<u64>();
         Ok(Outcome { deliveries, wrong, latency, elapsed: begun.elapsed() })
     }
+}
+
+/// Connects so many that ask, read the beginning of the answer and then nothing more, as long as this is kept.
+pub fn stalled((addr, request): &(SocketAddr, String), count: usize) -> Result<Vec<std::net::TcpStream>, Failure> {
+    let open = || {
+        let mut stream = std::net::TcpStream::connect(addr)?;
+        stream.write_all(request.as_bytes())?;
+        let _ = stream.read(&mut [0; 512])?;
+        Ok(stream)
+    };
+    (0..count).map(|_| open()).collect()
+}
+
+/// One that reads a thousand bytes a second, until `stop`; gives how many it read.
+pub fn slow(events: (SocketAddr, String), stop: Arc<AtomicBool>) -> Result<JoinHandle<usize>, Failure> {
+    let mut stream = stalled(&events, 1)?.pop().ok_or("no connection")?;
+    Ok(thread::spawn(move || {
+        let (mut read, mut buffer) = (0, [0; 100]);
+        while !stop.load(Relaxed) {
+            thread::sleep(Duration::from_millis(100));
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(more) => read += more,
+            }
+        }
+        read
+    }))
+}
+
+/// So many that come one after the other within `time`, and vanish at once.
+pub fn vanishing(events: (SocketAddr, String), count: u32, time: Duration) -> JoinHandle<Result<(), Failure>> {
+    thread::spawn(move || {
+        for _ in 0..count {
+            thread::sleep(time / count);
+            stalled(&events, 1)?;
+        }
+        Ok(())
+    })
 }
 
 impl Viewer {

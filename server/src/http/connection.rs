@@ -29,20 +29,29 @@ use hyper_util::{
     server::graceful::GracefulConnection,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite},
-    net::TcpStream,
+    io::{AsyncReadExt, AsyncWrite, Chain, Join},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::watch,
     time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::handover::{Handover, Taken};
+use crate::relay::Viewer;
+
 /// How long a client may take for the head of a request. Also how long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take none of what is written to it. One that reads at all is never cut.
-const TAKING: Duration = Duration::from_secs(10);
+pub const TAKING: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept once the server ends.
 const PARTING: Duration = Duration::from_millis(250);
+/// A connection as hyper sees it.
+type Io = TokioIo<Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, Taking<OwnedWriteHalf>>>;
+
 /// What every HTTP/2 connection begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Requests at a time on an HTTP/2 connection: a program with every consumer of a stream of some shards has room.
@@ -57,27 +66,34 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 /// What an answer may have waiting for its HTTP/2 client, bytes, besides the piece at hand.
 const SEND_BUFFER: usize = 256 * 1024;
 
-/// Answers the requests of one connection, until it ends or `stop` comes and every request that had begun is answered.
-pub(super) async fn attend(mut stream: TcpStream, peer: SocketAddr, router: Router, stop: &CancellationToken) {
+/// Answers the requests of one connection, until it ends, or `stop` comes and every request that had begun is answered, or
+/// it is handed over: then this gives it, and the viewer whose it is.
+pub(super) async fn attend(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, Viewer)> {
     // A danmu is one small packet that must not wait for a second one.
     let _ = stream.set_nodelay(true);
     let (is_http2, begun) = tokio::select! {
         begun = timeout(PATIENCE, beginning(&mut stream)) => match begun {
             Ok(Ok(begun)) => begun,
-            _ => return,
+            _ => return None,
         },
         // No request had begun.
-        () = stop.cancelled() => return,
+        () = stop.cancelled() => return None,
     };
     let (input, output) = stream.into_split();
     let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(input), Taking::new(output)));
     let under_way = Arc::new(watch::Sender::new(0));
-    let service = service(router, peer, Arc::clone(&under_way));
     // Either fails when the client goes in the middle of something, which is its right.
     if is_http2 {
-        serve_http2(io, service, &under_way, stop).await;
+        serve_http2(io, service(router, peer, Arc::clone(&under_way), None), &under_way, stop).await;
+        None
     } else {
-        serve_http1(io, service, &under_way, stop).await;
+        let (handover, taken) = Handover::new();
+        serve_http1(io, service(router, peer, Arc::clone(&under_way), Some(handover)), &under_way, taken, stop).await
     }
 }
 
@@ -93,28 +109,40 @@ async fn beginning(stream: &mut TcpStream) -> io::Result<(bool, Vec<u8>)> {
     Ok((begun == PREFACE, begun))
 }
 
-async fn serve_http1<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
+async fn serve_http1<S>(
+    io: Io,
+    service: S,
+    under_way: &watch::Sender<usize>,
+    taken: Taken,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, Viewer)>
 where
-    I: Read + Write + Unpin + 'static,
-    S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible> + Unpin,
 {
-    let mut connection = pin!(
-        http1::Builder::new()
-            .max_buf_size(8192)
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
-            .serve_connection(io, service)
-    );
+    let mut connection = http1::Builder::new()
+        .max_buf_size(8192)
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(io, service);
     tokio::select! {
-        _ = connection.as_mut() => return,
+        _ = &mut connection => return None,
+        Some(viewer) = taken.wait() => return whole(connection.into_parts().io).map(|stream| (stream, viewer)),
         () = stop.cancelled() => {}
     }
-    GracefulConnection::graceful_shutdown(connection.as_mut());
+    GracefulConnection::graceful_shutdown(Pin::new(&mut connection));
     tokio::select! {
         _ = connection => {}
         // A request whose head is not whole has not begun, and may never.
         () = none(under_way.subscribe()) => {}
     }
+    None
+}
+
+/// The connection again, if nothing that was written to it is still on its way.
+fn whole(io: Io) -> Option<TcpStream> {
+    let (input, output) = io.into_inner().into_inner();
+    let (_, input) = input.into_inner();
+    output.is_clean.then(|| input.reunite(output.output).ok()).flatten()
 }
 
 async fn serve_http2<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
@@ -177,11 +205,16 @@ fn service(
     router: Router,
     peer: SocketAddr,
     under_way: Arc<watch::Sender<usize>>,
-) -> impl Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible, Future: Send + 'static> {
+    handover: Option<Handover>,
+) -> impl Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible, Future: Send + 'static> + Unpin
+{
     service_fn(move |request: Request<Incoming>| {
         let busy = Busy::new(&under_way);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(handover) = &handover {
+            request.extensions_mut().insert(handover.clone());
+        }
         name_host(&mut request);
         let answer = router.clone().oneshot(request);
         async move {
@@ -242,13 +275,15 @@ impl hyper::body::Body for Counted {
 /// A socket that fails when its peer takes nothing for [`TAKING`]: what waits for it would else wait for ever.
 struct Taking<W> {
     output: W,
+    /// Whether all that was written was flushed, too.
+    is_clean: bool,
     /// Runs while something waits; quiet connections have none.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<W> Taking<W> {
     fn new(output: W) -> Self {
-        Self { output, patience: None }
+        Self { output, is_clean: true, patience: None }
     }
 
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -266,6 +301,7 @@ impl<W> Taking<W> {
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for Taking<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.is_clean = false;
         let written = Pin::new(&mut self.output).poll_write(cx, bytes);
         self.judge(cx, written)
     }
@@ -275,6 +311,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Taking<W> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.is_clean = false;
         let written = Pin::new(&mut self.output).poll_write_vectored(cx, pieces);
         self.judge(cx, written)
     }
@@ -284,7 +321,9 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Taking<W> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.output).poll_flush(cx)
+        let flushed = Pin::new(&mut self.output).poll_flush(cx);
+        self.is_clean = matches!(flushed, Poll::Ready(Ok(())));
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

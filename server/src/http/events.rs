@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
-use danmu::{feed::MAX_HISTORY, room::RoomId};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use danmu::{
+    feed::{MAX_HISTORY, Position},
+    room::RoomId,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::AppState;
+use super::{AppState, handover::Handover};
 
 /// How long a viewer waits for a server that has just started to have read what was said before.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +40,8 @@ pub async fn events(
     State(state): State<AppState>,
     Path(room): Path<String>,
     Query(wishes): Query<Wishes>,
+    method: Method,
+    handover: Option<Extension<Handover>>,
     headers: HeaderMap,
 ) -> Response {
     let Some(relay) = state.relay else {
@@ -54,9 +60,18 @@ pub async fn events(
     let spread = RETRY_MS.end - RETRY_MS.start;
     let retry_ms =
         RETRY_MS.start + u32::try_from(crate::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
-    let Some(viewer) = relay.join(&room, token.as_deref(), wishes.history.min(MAX_HISTORY), retry_ms) else {
+    // Whoever only asks whether there is such a feed takes no place in it.
+    if method != Method::GET {
+        return ([(header::CONTENT_TYPE, "text/event-stream")], ()).into_response();
+    }
+    let position = token.and_then(|token| token.parse::<Position>().ok());
+    let history = wishes.history.min(MAX_HISTORY);
+    let Some(viewer) = relay.join(&room, position.as_ref(), history, retry_ms).await else {
         return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
     };
+    if let Some(Extension(handover)) = handover {
+        return handover.give(viewer).await;
+    }
     let mut response = Response::new(Body::new(viewer));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

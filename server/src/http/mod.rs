@@ -4,6 +4,7 @@ mod article;
 mod client;
 mod connection;
 mod events;
+mod handover;
 mod health;
 mod pages;
 mod serve;
@@ -23,7 +24,7 @@ use tower_http::{
     timeout::RequestBodyTimeoutLayer,
 };
 
-pub use self::{health::Health, serve::serve};
+pub use self::{connection::TAKING, health::Health, serve::serve};
 use crate::{config::Config, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.

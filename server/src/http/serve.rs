@@ -26,6 +26,8 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, st
             next = next => next,
             () = stop.cancelled() => break,
         };
+        // Nobody closes them.
+        let Ok(place) = place else { break };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -36,8 +38,9 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, st
         };
         let (router, stop) = (router.clone(), stop.clone());
         open.spawn(async move {
-            connection::attend(stream, peer, router, &stop).await;
-            drop(place);
+            if let Some((stream, viewer)) = connection::attend(stream, peer, router, &stop).await {
+                viewer.sit(stream, place);
+            }
         });
     }
     drop(listener);

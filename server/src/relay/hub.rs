@@ -22,19 +22,21 @@ use tokio::{
     sync::{mpsc, watch},
     time::sleep_until,
 };
-
+use tokio_util::task::TaskTracker;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
+    batch::Batches,
     metrics::{Metrics, Refused},
     place::{Lineage, Place},
     reader::{ReaderStats, Reading},
+    refill::Hopeless,
     ring::{Ring, Window},
     sse,
 };
 
 /// The most danmu in one frame: a relay that has just begun reads minutes at once.
-const MAX_FRAME: usize = 200;
+pub const MAX_FRAME: usize = 200;
 /// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
 const BUSY: usize = 5;
 /// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
@@ -52,6 +54,8 @@ pub struct Board {
     caught_up: watch::Sender<bool>,
     pub(super) metrics: Metrics,
     pub(super) reader: ReaderStats,
+    /// Those that tell viewers; they end with the feeds.
+    pub(super) tasks: TaskTracker,
 }
 
 /// The feed of a room as connections need it.
@@ -61,6 +65,10 @@ pub struct Feed {
     pub ring: Ring,
     /// The shards behind it.
     pub lineage: Mutex<Lineage>,
+    /// Those who are told over connections of their own.
+    pub batches: Batches,
+    /// What cannot be read again; locked while something is.
+    pub hopeless: tokio::sync::Mutex<Hopeless>,
 }
 
 /// Makes frames of what is read, until the reader ends.
@@ -87,14 +95,14 @@ struct RoomHub {
 impl Board {
     /// A feed for each room, still empty.
     pub fn new(rooms: &[Room], window: Window, reader: ReaderStats) -> Self {
-        let feed =
-            |room: &Room| (room.id.clone(), Arc::new(Feed { ring: Ring::new(window), lineage: Mutex::default() }));
+        let feed = |room: &Room| (room.id.clone(), Arc::new(Feed::new(window)));
         Self {
             rooms: rooms.iter().map(feed).collect(),
             reading: Mutex::default(),
             caught_up: watch::Sender::new(false),
             metrics: Metrics::default(),
             reader,
+            tasks: TaskTracker::new(),
         }
     }
 
@@ -122,6 +130,7 @@ impl Board {
     /// Ends every feed.
     pub fn close(&self) {
         self.rooms.values().for_each(|feed| feed.ring.close());
+        self.tasks.close();
     }
 }
 
@@ -207,8 +216,23 @@ impl Hub {
     }
 }
 
+/// What a room's gate makes of a record, and where it stands.
+pub fn judge(feed: &Feed, gate: &mut Gate, record: &Record) -> Result<(Place, Item), Refused> {
+    // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
+    // nowhere.
+    let place = feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
+    let place = place.ok_or(Refused::ForeignShard)?;
+    let admitted = gate.admit(Incoming {
+        data: &record.data,
+        partition_key: &record.partition_key,
+        sequence_number: &record.sequence_number,
+        arrival_ms: record.arrival_ms,
+    })?;
+    Ok((place, Item::new(admitted)))
+}
+
 /// The normal form C of a text.
-fn nfc(text: &str) -> String {
+pub fn nfc(text: &str) -> String {
     text.nfc().collect()
 }
 
@@ -217,6 +241,15 @@ fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {
 }
 
 impl Feed {
+    fn new(window: Window) -> Self {
+        Self {
+            ring: Ring::new(window),
+            lineage: Mutex::default(),
+            batches: Batches::default(),
+            hopeless: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// Looks at, or changes, what is known of the room's shards.
     pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
         f(&mut self.lineage.lock().unwrap_or_else(PoisonError::into_inner))
@@ -236,18 +269,7 @@ impl RoomHub {
     }
 
     fn judge(&mut self, record: &Record) -> Result<(), Refused> {
-        // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would
-        // then be nowhere.
-        let place =
-            self.feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
-        let place = place.ok_or(Refused::ForeignShard)?;
-        let admitted = self.gate.admit(Incoming {
-            data: &record.data,
-            partition_key: &record.partition_key,
-            sequence_number: &record.sequence_number,
-            arrival_ms: record.arrival_ms,
-        })?;
-        self.pending.push((place, Item::new(admitted)));
+        self.pending.push(judge(&self.feed, &mut self.gate, record)?);
         Ok(())
     }
 

@@ -71,6 +71,8 @@ pub struct Metrics {
     events: Counter,
     deliveries: Counter,
     missed: Counter,
+    stuck: Gauge,
+    cut: Counter,
     joined: Family<WithReason, Counter>,
 }
 
@@ -88,6 +90,8 @@ impl Default for Metrics {
             events: Counter::default(),
             deliveries: Counter::default(),
             missed: Counter::default(),
+            stuck: Gauge::default(),
+            cut: Counter::default(),
             joined: Family::default(),
         }
     }
@@ -113,13 +117,25 @@ impl Metrics {
         }
     }
 
-    /// An event that was made then, with so many danmu, was handed to a viewer's socket.
-    pub fn sent(&self, made: Instant, danmu: u64) {
-        self.events.inc();
-        if danmu > 0 {
-            self.deliveries.inc_by(danmu);
+    /// Events with so many danmu, the oldest of them made then, were handed to the sockets of so many viewers. The time counts
+    /// once, as that of the last of them.
+    pub fn sent(&self, made: Instant, danmu: u64, viewers: u64) {
+        self.events.inc_by(viewers);
+        if danmu > 0 && viewers > 0 {
+            self.deliveries.inc_by(danmu * viewers);
             self.frame_to_socket.observe(made.elapsed().as_secs_f64());
         }
+    }
+
+    /// A viewer takes nothing at the moment, as long as what this gives is kept.
+    pub fn stuck(&self) -> Stuck<'_> {
+        self.stuck.inc();
+        Stuck(&self.stuck)
+    }
+
+    /// A viewer took nothing for too long, and was cut off.
+    pub fn cut(&self) {
+        self.cut.inc();
     }
 
     /// A viewer lost so many danmu.
@@ -146,7 +162,11 @@ impl Metrics {
         for (name, help, histogram) in [
             ("arrival_to_gate", "From a record's arrival at the stream to the gate", &self.arrival_to_gate),
             ("arrival_to_frame", "From a record's arrival at the stream to its frame", &self.arrival_to_frame),
-            ("frame_to_socket", "From a frame to a viewer's socket", &self.frame_to_socket),
+            (
+                "frame_to_socket",
+                "From a frame to the sockets of its viewers, the last of a batch",
+                &self.frame_to_socket,
+            ),
         ] {
             registry.register_with_unit(name, help, seconds.clone(), histogram.clone());
         }
@@ -154,6 +174,8 @@ impl Metrics {
         registry.register("events", "Events handed to sockets", self.events.clone());
         registry.register("deliveries", "Danmu handed to sockets", self.deliveries.clone());
         registry.register("missed", "Danmu that viewers lost because they read too slowly", self.missed.clone());
+        registry.register("stuck", "Viewers that take nothing at the moment", self.stuck.clone());
+        registry.register("cut", "Viewers cut off because they took nothing", self.cut.clone());
         registry.register("joined", "Viewers that came, by how their place was found", self.joined.clone());
         let read = board.reader.get();
         for (name, help, count) in [
@@ -182,6 +204,15 @@ impl Metrics {
         // Writing to a text cannot fail.
         let _ = encode(&mut text, &registry);
         text
+    }
+}
+
+/// See [`Metrics::stuck`].
+pub struct Stuck<'a>(&'a Gauge);
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

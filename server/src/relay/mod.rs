@@ -1,21 +1,29 @@
 //! The relay: reads the stream once, and tells any number of viewers what may be shown.
 //!
 //! [`reader`] takes records off the stream; [`hub`] has the gate judge them and frames what passed, room by room, into a
-//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring. A place in a room's feed is where the danmu
+//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring. A place in a room's feed is where the danmu
 //! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
 //! the same window, and shares nothing with the others.
 
+mod batch;
 mod hub;
 mod metrics;
 mod place;
 pub mod reader;
+mod refill;
 mod ring;
+#[cfg(test)]
+mod samples;
+mod socket;
 mod sse;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use danmu::{
+    feed::Position,
     gate::REMEMBERED_MS,
     room::{Room, RoomId},
 };
@@ -26,6 +34,7 @@ pub use self::viewer::Viewer;
 use self::{
     hub::{Board, Hub},
     reader::{Kind, ReaderOptions},
+    refill::Refill,
     ring::Window,
 };
 use crate::{bus::Bus, clock::now_ms, config::Config};
@@ -38,6 +47,8 @@ const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 #[derive(Clone, Debug)]
 pub struct Relay {
     board: Arc<Board>,
+    refill: Arc<Refill>,
+    rooms: Arc<[Room]>,
 }
 
 impl Relay {
@@ -56,15 +67,28 @@ impl Relay {
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
         let board = Arc::new(Board::new(rooms, window, stats));
+        let refill = Arc::new(Refill::new(bus, Duration::from_secs(settings.refill_s), window.bytes));
         let hub = Hub::new(Arc::clone(&board), rooms, Duration::from_millis(settings.tick_ms), since_ms);
-        (Self { board }, tokio::spawn(hub.run(readings)))
+        (Self { board, refill, rooms: rooms.into() }, tokio::spawn(hub.run(readings)))
     }
 
-    /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
-    #[must_use]
-    pub fn join(&self, room: &RoomId, token: Option<&str>, history: usize, retry_ms: u32) -> Option<Viewer> {
+    /// Lets a viewer into a room; `None` where there is no such room. One who comes from a place that the window has passed
+    /// waits some seconds, until what follows it was read again. See [`Viewer::join`].
+    pub async fn join(
+        &self,
+        room: &RoomId,
+        position: Option<&Position>,
+        history: usize,
+        retry_ms: u32,
+    ) -> Option<Viewer> {
         let feed = Arc::clone(self.board.feed(room)?);
-        Some(Viewer::join(Arc::clone(&self.board), feed, token, history, retry_ms))
+        if let Some(position) = position
+            && let Some(place) = feed.learn(|lineage| lineage.resolve(position))
+            && let Some(room) = self.rooms.iter().find(|known| known.id == *room)
+        {
+            self.refill.reach(&feed, room, &place).await;
+        }
+        Some(Viewer::join(Arc::clone(&self.board), feed, position, history, retry_ms))
     }
 
     /// Whether the newest record was reached once, so that viewers may come.
@@ -83,6 +107,11 @@ impl Relay {
     pub fn close(&self) {
         self.board.close();
     }
+
+    /// Waits until every viewer with a connection of its own has taken what it was told, or was cut off.
+    pub async fn ended(&self) {
+        self.board.tasks.wait().await;
+    }
 }
 
 /// A consumer for each replica, the same one when it is started again: two of one name would take the shards from each other,
@@ -92,17 +121,4 @@ fn consumer_name(pages: SocketAddr) -> String {
     let name = format!("danmu-relay-{host}-{pages}");
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     name.chars().map(|c| if allowed(c) { c } else { '_' }).take(128).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
-        let name = consumer_name(([127, 0, 0, 1], 3000).into());
-        assert!(name.starts_with("danmu-relay-") && name.ends_with("-127.0.0.1_3000"), "{name}");
-        assert_eq!(name, consumer_name(([127, 0, 0, 1], 3000).into()));
-        assert_ne!(name, consumer_name(([127, 0, 0, 1], 3001).into()));
-    }
 }

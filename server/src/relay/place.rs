@@ -73,9 +73,14 @@ impl Lineage {
 }
 
 impl Place {
-    /// Whether everything that follows it arrived at `since_ms` or later.
-    pub fn is_since(&self, since_ms: i64) -> bool {
-        self.arrival_ms >= since_ms
+    /// Whether it arrived before then, in Unix milliseconds.
+    pub fn is_before(&self, ms: i64) -> bool {
+        self.arrival_ms < ms
+    }
+
+    /// When the record before it arrived at the stream, in Unix milliseconds.
+    pub fn arrival_ms(&self) -> i64 {
+        self.arrival_ms
     }
 }
 

@@ -1,4 +1,7 @@
-//! The answer to a viewer: a body that ends when the viewer goes or the server does, and takes each event from the ring
+//! A viewer of a room: where it stands in the feed, and the answer that it is given.
+//!
+//! Over HTTP/1 a viewer has its connection to itself, and is told by [`socket`](super::socket) and [`batch`](super::batch).
+//! Over HTTP/2, where a connection is shared, the answer is a body like any other, which takes each event from the ring
 //! when the connection has room for it.
 
 use std::{
@@ -10,34 +13,57 @@ use std::{
 
 use danmu::feed::{self, Position, Told};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 
 use super::{
     hub::{Board, Feed},
-    ring::{Cursor, Next, gap},
+    ring::{Cursor, Next, Slot, gap},
+    socket::Socket,
     sse,
 };
 use crate::clock::now_ms;
 
-/// A viewer's connection to a feed.
+/// A viewer who has just come.
 pub struct Viewer {
-    board: Arc<Board>,
-    feed: Arc<Feed>,
-    cursor: Cursor,
+    seat: Seat,
     /// What it is told before it is told what is new, the last first.
     first: Vec<Bytes>,
+    waits: Option<Waits>,
+}
+
+/// Where a viewer is; counted among the room's viewers until it is dropped.
+pub struct Seat {
+    /// What it counts for.
+    pub board: Arc<Board>,
+    /// The room.
+    pub feed: Arc<Feed>,
+    /// How much of it the viewer was told.
+    pub cursor: Cursor,
+}
+
+/// A slot to wait in, given back when it is dropped.
+pub struct Waits {
+    feed: Arc<Feed>,
+    /// The slot.
+    pub slot: Slot,
 }
 
 impl Viewer {
-    /// Lets a viewer in. `token` is the place that it comes from, as it says; of what was said last it wants `history`.
-    pub fn join(board: Arc<Board>, feed: Arc<Feed>, token: Option<&str>, history: usize, retry_ms: u32) -> Self {
-        let position = token.and_then(|token| token.parse::<Position>().ok());
-        let place = position.as_ref().and_then(|position| feed.learn(|lineage| lineage.resolve(position)));
+    /// Lets a viewer in. `position` is the place that it comes from, as it says; of what was said last it wants `history`.
+    pub fn join(
+        board: Arc<Board>,
+        feed: Arc<Feed>,
+        position: Option<&Position>,
+        history: usize,
+        retry_ms: u32,
+    ) -> Self {
+        let place = position.and_then(|position| feed.learn(|lineage| lineage.resolve(position)));
         let joined = feed.ring.join(place, history);
-        board.metrics.joined(token.is_some(), joined.recovered);
+        board.metrics.joined(position.is_some(), joined.recovered);
         let (reading, behind_ms) = board.reading();
         let hello = Told {
             recovered: joined.recovered,
-            from: position.map(|position| position.to_string()),
+            from: position.map(ToString::to_string),
             missed: joined.recovered.then_some(0),
             reading: Some(reading),
             behind_ms,
@@ -47,7 +73,14 @@ impl Viewer {
         };
         let place = joined.place.map(|place| place.to_string());
         let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];
-        Self { board, feed, cursor: joined.cursor, first }
+        Self { seat: Seat { board, feed, cursor: joined.cursor }, first, waits: None }
+    }
+
+    /// Tells it over a connection that is its own from now on, and in which its request was read. `place` is given back when
+    /// it is gone.
+    pub fn sit(self, stream: TcpStream, place: OwnedSemaphorePermit) {
+        let Self { seat, first, .. } = self;
+        Socket::open(stream, seat, first.into_iter().rev(), place);
     }
 }
 
@@ -59,17 +92,18 @@ impl Body for Viewer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
-        let this = &mut *self;
-        if let Some(bytes) = this.first.pop() {
+        let Self { seat: Seat { board, feed, cursor }, first, waits } = &mut *self;
+        if let Some(bytes) = first.pop() {
             return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
         }
-        let bytes = match this.feed.ring.next(&mut this.cursor, context.waker()) {
+        let Waits { slot, .. } = waits.get_or_insert_with(|| Waits::new(feed));
+        let bytes = match feed.ring.poll_next(cursor, slot, context.waker()) {
             Next::Event { bytes, made, danmu } => {
-                this.board.metrics.sent(made, danmu);
+                board.metrics.sent(made, danmu, 1);
                 bytes
             }
             Next::Missed(danmu) => {
-                this.board.metrics.missed(danmu);
+                board.metrics.missed(danmu);
                 gap(danmu)
             }
             Next::Nothing => return Poll::Pending,
@@ -79,8 +113,21 @@ impl Body for Viewer {
     }
 }
 
-impl Drop for Viewer {
+impl Drop for Seat {
     fn drop(&mut self) {
-        self.feed.ring.leave(&self.cursor);
+        self.feed.ring.leave();
+    }
+}
+
+impl Waits {
+    /// A slot in that room.
+    pub fn new(feed: &Arc<Feed>) -> Self {
+        Self { feed: Arc::clone(feed), slot: feed.ring.wait() }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.feed.ring.wait_no_more(&self.slot);
     }
 }

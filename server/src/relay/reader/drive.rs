@@ -59,12 +59,12 @@ impl<'a> Driver<'a> {
     pub fn new(
         (client, stream): (&'a Client, &'a str),
         consumer: Option<Consumer>,
-        position: Position,
+        (scope, position): (Scope, Position),
         tell: &'a mpsc::Sender<Reading>,
         stats: &'a ReaderStats,
         created_ms: Option<i64>,
     ) -> Self {
-        let machine = Machine::new(Scope::All, position);
+        let machine = Machine::new(scope, position);
         let machine = if consumer.is_some() { machine.pushed() } else { machine };
         Self {
             client,

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use danmu::kinesis::{Position, Record, State, Stats, shard_map::Shard};
+use danmu::kinesis::{Position, Record, Scope, State, Stats, shard_map::Shard};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -126,6 +126,19 @@ pub fn start(
     (readings, stats)
 }
 
+/// Reads the shards of a partition key once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until
+/// nobody takes the readings any more.
+pub async fn again(
+    kinesis: &aws_sdk_kinesis::Client,
+    stream: &str,
+    key: &str,
+    since_ms: i64,
+    tell: &mpsc::Sender<Reading>,
+) {
+    let from = (Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
+    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
+}
+
 async fn read(
     kinesis: &aws_sdk_kinesis::Client,
     stream: &str,
@@ -144,7 +157,7 @@ async fn read(
         let consumer = if polls { None } else { consumer(kinesis, stream, options, registered).await };
         let polls_for = (options.kind == Kind::EnhancedFanOut && consumer.is_none()).then_some(POLL_FOR);
         let begun = Instant::now();
-        let mut driver = Driver::new((kinesis, stream), consumer, position, tell, stats, created_ms);
+        let mut driver = Driver::new((kinesis, stream), consumer, (Scope::All, position), tell, stats, created_ms);
         // Until then it is as good as any other reader.
         driver.run(polls_for.map(|time| begun + time)).await;
         if polls_for.is_none() {

@@ -1,0 +1,167 @@
+//! Viewers by the hundred, told by one task: at each frame it wakes once, looks at the ring once, and writes the same bytes to
+//! every socket.
+//!
+//! Promises: a viewer that does not take all of it at once leaves the batch, so that the others never wait for it, and comes
+//! back when it was told all there is.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    hub::{Board, Feed},
+    ring::{Cursor, Next},
+    socket::{News, Progress, Socket},
+    viewer::Waits,
+};
+
+/// Viewers of a batch: so many that waking costs next to nothing, so few that the batches of a room keep all cores busy.
+const SEATS: usize = 128;
+
+/// The batches of a room.
+#[derive(Debug, Default)]
+pub struct Batches(Mutex<Vec<Arc<Batch>>>);
+
+/// A batch, as its viewers know it.
+#[derive(Debug)]
+pub struct Batch {
+    door: mpsc::UnboundedSender<Socket>,
+    /// Viewers that are in it, or out for a while.
+    taken: AtomicUsize,
+}
+
+/// A batch at work.
+struct Work {
+    board: Arc<Board>,
+    waits: Waits,
+    feed: Arc<Feed>,
+    arrivals: mpsc::UnboundedReceiver<Socket>,
+    /// All that were told everything before it.
+    cursor: Cursor,
+    sockets: Vec<Socket>,
+}
+
+/// What is new since a cursor.
+struct Look {
+    from: Cursor,
+    news: Vec<News>,
+    made: Option<Instant>,
+    closed: bool,
+}
+
+impl Batches {
+    /// A seat in the first batch that has one; a new batch where none has.
+    pub fn one_with_room(&self, board: &Arc<Board>, feed: &Arc<Feed>) -> Arc<Batch> {
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = batches.iter().find(|batch| batch.taken.load(Relaxed) < SEATS);
+        let batch = batch.cloned().unwrap_or_else(|| {
+            let batch = Batch::start(board, feed);
+            batches.push(Arc::clone(&batch));
+            batch
+        });
+        batch.taken.fetch_add(1, Relaxed);
+        batch
+    }
+}
+
+impl Batch {
+    fn start(board: &Arc<Board>, feed: &Arc<Feed>) -> Arc<Self> {
+        let (door, arrivals) = mpsc::unbounded_channel();
+        let mut work = Work {
+            board: Arc::clone(board),
+            waits: Waits::new(feed),
+            feed: Arc::clone(feed),
+            arrivals,
+            cursor: feed.ring.at_end(),
+            sockets: Vec::new(),
+        };
+        board.tasks.spawn(async move { poll_fn(|context| work.poll(context)).await });
+        Arc::new(Self { door, taken: AtomicUsize::new(0) })
+    }
+
+    /// A viewer that was told all there is waits for more.
+    pub fn take_in(socket: Socket) {
+        let batch = Arc::clone(socket.batch());
+        // Where the batch has ended the feed has, and with it the viewer's connection.
+        let _ = batch.door.send(socket);
+    }
+
+    /// A viewer has left for good.
+    pub fn leave(&self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Work {
+    /// Ends with the feed.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let look = self.look(context);
+        if !look.news.is_empty() {
+            self.tell(&look);
+        }
+        while let Poll::Ready(Some(socket)) = self.arrivals.poll_recv(context) {
+            self.receive(socket, context);
+        }
+        if look.closed {
+            // Their connections end with them.
+            self.sockets.clear();
+            return Poll::Ready(());
+        }
+        if look.news.is_empty() {
+            self.sockets.retain(|socket| !socket.is_gone(context));
+        }
+        Poll::Pending
+    }
+
+    fn look(&mut self, context: &Context<'_>) -> Look {
+        let mut look = Look { from: self.cursor.clone(), news: Vec::new(), made: None, closed: false };
+        loop {
+            match self.feed.ring.poll_next(&mut self.cursor, &self.waits.slot, context.waker()) {
+                Next::Event { bytes, made, danmu } => {
+                    look.made.get_or_insert(made);
+                    look.news.push(News { bytes, danmu });
+                }
+                // Each viewer finds out by itself.
+                Next::Missed(_) => (look.from, look.news) = (self.cursor.clone(), Vec::new()),
+                Next::Nothing => return look,
+                Next::Closed => {
+                    look.closed = true;
+                    return look;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, Look { from, news, made, .. }: &Look) {
+        let to = &self.cursor;
+        let mut told = 0;
+        let stuck = self.sockets.extract_if(.., |socket| match socket.tell(from, news, to) {
+            Progress::Told => {
+                told += 1;
+                false
+            }
+            Progress::Blocked | Progress::Gone => true,
+        });
+        // Whoever is gone ends there, too.
+        stuck.for_each(Socket::go_alone);
+        if let Some(made) = made {
+            self.board.metrics.sent(*made, news.iter().map(|news| news.danmu).sum(), told);
+        }
+    }
+
+    fn receive(&mut self, mut socket: Socket, context: &mut Context<'_>) {
+        match socket.go_on() {
+            Progress::Told if !socket.is_gone(context) => self.sockets.push(socket),
+            Progress::Blocked => socket.go_alone(),
+            Progress::Told | Progress::Gone => {}
+        }
+    }
+}

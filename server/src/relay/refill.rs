@@ -1,0 +1,147 @@
+//! What the window has passed, read again from the stream for viewers who were away for longer.
+//!
+//! One read for all who ask at that time, put in front of the room's [`ring`](super::ring), so that it costs the same for one
+//! viewer and for a thousand. It is judged as it was when it was new. Promises: nobody waits longer than [`PATIENCE`]; what
+//! is read again is bounded by an age and by the bytes of the window; where it cannot be had, the viewer begins with what is
+//! there and is told so.
+
+use std::time::{Duration, Instant};
+
+use danmu::{
+    feed::Item,
+    gate::{Gate, REMEMBERED_MS},
+    room::Room,
+};
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    hub::{Feed, MAX_FRAME, judge, nfc},
+    place::Place,
+    reader::{self, Reading},
+    ring::Base,
+};
+use crate::{bus::Bus, clock::now_ms};
+
+/// How long a viewer waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So much more is read than was asked for, in milliseconds: others were cut off at the same time, a little earlier.
+const SLACK_MS: i64 = 5_000;
+/// How long nobody asks again for what could not be had.
+const HOPELESS: Duration = Duration::from_secs(10);
+
+/// How far back viewers may ask.
+#[derive(Debug)]
+pub struct Refill {
+    bus: Bus,
+    /// Milliseconds; 0 for not at all.
+    age_ms: i64,
+    bytes: usize,
+}
+
+/// What could not be had lately: anything from before this arrival time (Unix milliseconds), and when that was found.
+#[derive(Debug, Default)]
+pub struct Hopeless(Option<(i64, Instant)>);
+
+impl Refill {
+    /// What arrived up to `age` ago is read again, no more than `bytes` of it.
+    pub fn new(bus: &Bus, age: Duration, bytes: usize) -> Self {
+        Self { bus: bus.clone(), age_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX), bytes }
+    }
+
+    /// Sees to it that the room's ring reaches back to a place, if it can.
+    pub async fn reach(&self, feed: &Feed, room: &Room, place: &Place) {
+        if feed.ring.reaches(place) || place.is_before(now_ms() - self.age_ms) {
+            return;
+        }
+        let filled = async {
+            // Whoever asks meanwhile waits for the same.
+            let mut hopeless = feed.hopeless.lock().await;
+            if feed.ring.reaches(place) || hopeless.covers(place) {
+                return;
+            }
+            let since_ms = place.arrival_ms() - SLACK_MS;
+            let read = timeout(PATIENCE, self.fill(feed, room, since_ms)).await;
+            if !matches!(read, Ok(true)) {
+                tracing::info!(%room.id, since_ms, "what a viewer asks for cannot be read again");
+                hopeless.0 = Some((place.arrival_ms(), Instant::now()));
+            }
+        };
+        let _ = timeout(PATIENCE, filled).await;
+    }
+
+    /// Puts all that arrived at `since_ms` or later in front of the ring. `false` where it is too much, or the ring went on
+    /// meanwhile.
+    async fn fill(&self, feed: &Feed, room: &Room, since_ms: i64) -> bool {
+        let end = feed.ring.base();
+        let (tell, mut readings) = mpsc::channel(4);
+        let key = room.id.as_str();
+        // The gate must know what it knew.
+        let reading = reader::again(&self.bus.kinesis, &self.bus.stream, key, since_ms - REMEMBERED_MS, &tell);
+        let gathering = async {
+            let mut gathered =
+                Gathered { feed, end: &end, since_ms, gate: Gate::new(room, nfc), danmu: Vec::new(), bytes: 0 };
+            while let Some(reading) = readings.recv().await {
+                match reading {
+                    Reading::Records(records) => {
+                        let mut mine = records.iter().filter(|record| record.partition_key == key);
+                        if mine.any(|record| gathered.take(record)) {
+                            return Some(gathered.danmu);
+                        }
+                        if gathered.bytes > self.bytes {
+                            return None;
+                        }
+                    }
+                    Reading::CaughtUp => return Some(gathered.danmu),
+                    Reading::Shards(_) | Reading::Stream { .. } | Reading::State(_) => {}
+                }
+            }
+            None
+        };
+        let gathered = tokio::select! {
+            () = reading => None,
+            gathered = gathering => gathered,
+        };
+        gathered.is_some_and(|danmu| {
+            let mut frames = Vec::new();
+            let mut danmu = danmu.into_iter().peekable();
+            while danmu.peek().is_some() {
+                frames.push(danmu.by_ref().take(MAX_FRAME).collect());
+            }
+            feed.ring.put_in_front(frames, Base::Since(since_ms), &end)
+        })
+    }
+}
+
+/// What was read again so far.
+struct Gathered<'a> {
+    feed: &'a Feed,
+    end: &'a Base,
+    since_ms: i64,
+    gate: Gate,
+    danmu: Vec<(Place, Item)>,
+    bytes: usize,
+}
+
+impl Gathered<'_> {
+    /// Takes in a record of the room; answers whether it is in the ring already, and with it all that follow.
+    fn take(&mut self, record: &danmu::kinesis::Record) -> bool {
+        let Ok((place, item)) = judge(self.feed, &mut self.gate, record) else { return false };
+        match self.end {
+            Base::After(end) if place > *end => return true,
+            // Arrival times of one shard may be a little out of order.
+            Base::Since(ms) if !place.is_before(*ms) => return !place.is_before(ms.saturating_add(SLACK_MS)),
+            _ => {}
+        }
+        if !place.is_before(self.since_ms) {
+            self.bytes += item.text.len() + 100;
+            self.danmu.push((place, item));
+        }
+        false
+    }
+}
+
+impl Hopeless {
+    fn covers(&self, place: &Place) -> bool {
+        self.0.is_some_and(|(arrival_ms, since)| since.elapsed() < HOPELESS && place.arrival_ms() <= arrival_ms)
+    }
+}

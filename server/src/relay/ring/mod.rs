@@ -1,0 +1,292 @@
+//! A room's feed in memory: one append-only line of events that are already framed, and a cursor for each reader.
+//!
+//! Promises: an event is encoded once, whatever the number of viewers, and its bytes are shared by all; no viewer has a
+//! queue, so a slow one costs what a fast one costs; what was told within the window can be told again, so joining and
+//! resuming leave no gap; a viewer whose place fell out of the window is told how many danmu it lost.
+//! Never waits for a viewer.
+
+mod line;
+mod waiting;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use danmu::feed::{self, Item, MAX_HISTORY, Told};
+use hyper::body::Bytes;
+
+use self::{line::Line, waiting::Waiting};
+pub use self::{
+    line::{Base, Frame},
+    waiting::Slot,
+};
+use super::{place::Place, sse};
+
+/// How much of a room's feed is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// For this long.
+    pub age: Duration,
+    /// And no more than this, bytes.
+    pub bytes: usize,
+}
+
+/// The feed of one room. Shared by the hub, which appends, and the connections, which read.
+#[derive(Debug)]
+pub struct Ring {
+    window: Window,
+    line: Mutex<Line>,
+    waiting: Mutex<Waiting>,
+    viewers: AtomicUsize,
+}
+
+/// What follows a cursor.
+#[derive(Debug)]
+pub enum Next {
+    /// This event.
+    Event {
+        /// As it is sent.
+        bytes: Bytes,
+        /// When it was made.
+        made: Instant,
+        /// Danmu in it.
+        danmu: u64,
+    },
+    /// The window has passed the cursor, which stands at its beginning now: so many danmu are lost to its reader.
+    Missed(u64),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, ever: the server ends.
+    Closed,
+}
+
+/// A reader's place in the line.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    next: u64,
+    told: u64,
+    /// What stands up to here is known to the reader already. The line may reach it only later: this server read less
+    /// far than the one that the reader comes from.
+    known: Option<Box<Place>>,
+}
+
+/// How a viewer begins.
+#[derive(Debug)]
+pub struct Joined {
+    /// Where it goes on.
+    pub cursor: Cursor,
+    /// Whether everything since the place that it asked for follows.
+    pub recovered: bool,
+    /// Where it stands: the place that it asked for if it was recovered, else the newest.
+    pub place: Option<Place>,
+    /// What was said last; empty where all was recovered.
+    pub history: Vec<Item>,
+}
+
+impl Ring {
+    /// An empty line.
+    pub fn new(window: Window) -> Self {
+        Self { window, line: Mutex::new(Line::new()), waiting: Mutex::default(), viewers: AtomicUsize::new(0) }
+    }
+
+    /// Appends danmu, with the place of each, and `dropped` more that nobody is shown. Gives how long the event is, bytes.
+    pub fn tell(&self, danmu: Vec<(Place, Item)>, dropped: u32) -> usize {
+        let Some((frame, items)) = frame(danmu, dropped) else { return 0 };
+        let (bytes, places) = frame;
+        let length = bytes.len();
+        let mut line = self.line();
+        line.tip = places.last().cloned();
+        for item in items {
+            if line.history.len() == MAX_HISTORY {
+                line.history.pop_front();
+            }
+            line.history.push_back(item);
+        }
+        line.append(bytes, places, self.window);
+        drop(line);
+        self.wake();
+        length
+    }
+
+    /// Appends an event that is no danmu, and that nobody needs to be told again.
+    pub fn note(&self, bytes: Bytes) {
+        self.line().append(bytes, Box::default(), self.window);
+        self.wake();
+    }
+
+    /// Begins, or begins anew when another stream stands behind the room: all that arrives at `since_ms` or later will be
+    /// in it. Who is connected goes on; who asks for a place of the old stream is told that it is gone.
+    pub fn begin(&self, beginning: Place, since_ms: i64) {
+        self.line().begin(beginning, since_ms);
+    }
+
+    /// Where the line begins.
+    pub fn base(&self) -> Base {
+        self.line().base().clone()
+    }
+
+    /// Puts danmu in front of the line, that somebody asked for after the window had passed them: all that follows `base`
+    /// up to `end`, where the line began when they were looked for. They stay for as long as the window is. Answers whether
+    /// the line begins there still; otherwise nothing is done.
+    pub fn put_in_front(&self, danmu: Vec<Vec<(Place, Item)>>, base: Base, end: &Base) -> bool {
+        let frames = danmu.into_iter().filter_map(|danmu| frame(danmu, 0)).map(|(frame, _)| frame).collect();
+        self.line().put_in_front(frames, base, end, Instant::now() + self.window.age)
+    }
+
+    /// Whether all that follows a place can be told.
+    pub fn reaches(&self, place: &Place) -> bool {
+        self.line().base().is_before(place)
+    }
+
+    /// Ends the feed of everybody.
+    pub fn close(&self) {
+        self.line().closed = true;
+        self.wake();
+    }
+
+    /// Viewers at the moment.
+    pub fn viewers(&self) -> usize {
+        self.viewers.load(Relaxed)
+    }
+
+    /// Bytes and danmu that are kept.
+    pub fn size(&self) -> (usize, u64) {
+        let line = self.line();
+        (line.bytes(), line.told - line.oldest_told())
+    }
+
+    /// Lets a viewer in: after `place`, if all that followed it is here, else at the end of the line.
+    pub fn join(&self, place: Option<Place>, history: usize) -> Joined {
+        self.viewers.fetch_add(1, Relaxed);
+        let line = self.line();
+        let Some(place) = place.filter(|place| line.base().is_before(place)) else {
+            let skip = line.history.len().saturating_sub(history);
+            return Joined {
+                cursor: Cursor { next: line.end(), told: line.told, known: None },
+                recovered: false,
+                place: line.tip.clone(),
+                history: line.history.iter().skip(skip).cloned().collect(),
+            };
+        };
+        let found = line.iter().find(|(_, chunk)| chunk.places.last().is_some_and(|last| *last > place));
+        let (next, told) = found.map_or((line.end(), line.told), |(number, chunk)| (number, chunk.before));
+        let cursor = Cursor { next, told, known: Some(Box::new(place.clone())) };
+        Joined { cursor, recovered: true, place: Some(place), history: Vec::new() }
+    }
+
+    /// A viewer is gone.
+    pub fn leave(&self) {
+        self.viewers.fetch_sub(1, Relaxed);
+    }
+
+    /// A reader at the end of the line.
+    pub fn at_end(&self) -> Cursor {
+        let line = self.line();
+        Cursor { next: line.end(), told: line.told, known: None }
+    }
+
+    /// What follows the cursor, which moves on.
+    pub fn next(&self, cursor: &mut Cursor) -> Next {
+        let line = self.line();
+        if cursor.next < line.first() {
+            cursor.next = line.first();
+            let oldest = line.oldest_told();
+            let missed = oldest.saturating_sub(std::mem::replace(&mut cursor.told, oldest));
+            if missed > 0 {
+                return Next::Missed(missed);
+            }
+        }
+        loop {
+            let Some(chunk) = line.get(cursor.next) else {
+                return if line.closed { Next::Closed } else { Next::Nothing };
+            };
+            cursor.next += 1;
+            cursor.told = chunk.told;
+            let (mut bytes, mut danmu) = (chunk.bytes.clone(), chunk.told - chunk.before);
+            if let (Some(known), Some(last)) = (&cursor.known, chunk.places.last()) {
+                let skipped = chunk.places.partition_point(|place| *place <= **known);
+                if *last <= **known {
+                    continue;
+                }
+                // Another server cut its frames elsewhere.
+                if skipped > 0
+                    && let Some(cut) = chunk.without(skipped)
+                {
+                    (bytes, danmu) = (cut, danmu - skipped as u64);
+                }
+                cursor.known = None;
+            }
+            return Next::Event { bytes, made: chunk.made, danmu };
+        }
+    }
+
+    /// The same; where there is nothing yet, `waker` will be woken when there is.
+    pub fn poll_next(&self, cursor: &mut Cursor, slot: &Slot, waker: &Waker) -> Next {
+        match self.next(cursor) {
+            Next::Nothing => {}
+            next => return next,
+        }
+        self.waiting().register(slot, waker);
+        // Between the look and the registration something may have been appended, and woken nobody here.
+        self.next(cursor)
+    }
+
+    /// A slot to wait in.
+    pub fn wait(&self) -> Slot {
+        self.waiting().take()
+    }
+
+    /// Nobody waits in it any more.
+    pub fn wait_no_more(&self, slot: &Slot) {
+        self.waiting().give_back(slot);
+    }
+
+    fn wake(&self) {
+        // Woken without the lock: whoever is woken may come back at once.
+        let woken = self.waiting().drain();
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    // Nobody panics while holding either lock, and if somebody did, what is in them would still be whole.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cursor {
+    /// Whether both stand at the same place, with nothing behind it that only one of them knows.
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.next == other.next && self.known.is_none() && other.known.is_none()
+    }
+
+    /// So many events were told, with so many danmu.
+    pub fn pass(&mut self, events: u64, danmu: u64) {
+        self.next += events;
+        self.told += danmu;
+    }
+}
+
+/// The event of these danmu, if there are any, and the danmu again.
+fn frame(danmu: Vec<(Place, Item)>, dropped: u32) -> Option<(Frame, Vec<Item>)> {
+    let (places, danmu): (Vec<_>, Vec<_>) = danmu.into_iter().unzip();
+    let tip = places.last()?.to_string();
+    let told = Told { danmu, dropped, ..Told::default() };
+    Some(((sse::event(None, Some(&tip), &told), places.into()), told.danmu))
+}
+
+/// The event that tells what was missed.
+pub fn gap(missed: u64) -> Bytes {
+    sse::event(Some(feed::GAP), None, &Told { missed: Some(missed), ..Told::default() })
+}

@@ -1,0 +1,34 @@
+//! What the relay's tests tell: danmu with numbers, on one shard.
+
+use danmu::{
+    feed::Item,
+    kinesis::shard_map::{HashKeyRange, SequenceNumberRange, Shard},
+    record::{Color, Mode},
+};
+
+use super::place::{Lineage, Place};
+
+/// One shard.
+pub fn lineage() -> Lineage {
+    let mut lineage = Lineage::new(1);
+    let shard = Shard {
+        shard_id: "s".into(),
+        parent_shard_id: None,
+        adjacent_parent_shard_id: None,
+        hash_key_range: HashKeyRange::ALL,
+        sequence_number_range: SequenceNumberRange::default(),
+    };
+    lineage.learn(&[shard], "demo");
+    lineage
+}
+
+/// The danmu with that number, which arrived at that millisecond.
+pub fn place(n: u64) -> Place {
+    lineage().place("s", &n.to_string(), n as i64).expect("a place")
+}
+
+/// The danmu there, whose text is its number.
+pub fn danmu(n: u64) -> (Place, Item) {
+    let (mode, color) = (Mode::default(), Color::default());
+    (place(n), Item { id: format!("s{n}"), text: n.to_string(), mode, color, at: n as i64, n: 1 })
+}

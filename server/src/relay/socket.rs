@@ -1,0 +1,189 @@
+//! A viewer's own connection: one HTTP/1.1 answer that lasts as long as the connection does
+//! ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3), case 8), so that the ring's bytes go to it as
+//! they are.
+//!
+//! Promises: what waits for a viewer is at most the rest of one event, besides [`SEND_BUFFER`] in the system; one that takes
+//! nothing for [`TAKING`] is cut, one that takes little is not, and is told what it missed once the ring has passed it.
+
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use hyper::body::{Buf, Bytes};
+use socket2::SockRef;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
+
+use super::{
+    batch::Batch,
+    ring::{Cursor, Next, gap},
+    viewer::Seat,
+};
+use crate::http::TAKING;
+
+/// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
+/// book-keeping.)
+const SEND_BUFFER: usize = 64 * 1024;
+/// What the answer begins with.
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
+    x-content-type-options: nosniff\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\n";
+
+/// A connection, and the viewer at its other end.
+pub struct Socket {
+    stream: TcpStream,
+    seat: Seat,
+    /// What was begun and is not written yet.
+    rest: Bytes,
+    batch: Arc<Batch>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.batch.leave();
+    }
+}
+
+/// How far a viewer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It was told all there is.
+    Told,
+    /// It does not take more at the moment.
+    Blocked,
+    /// It is gone, or the feed has ended.
+    Gone,
+}
+
+/// An event on its way to many.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// As it is sent.
+    pub bytes: Bytes,
+    /// Danmu in it.
+    pub danmu: u64,
+}
+
+impl Socket {
+    /// Answers with `first`, then with the feed, until the viewer goes or the feed ends.
+    pub fn open(stream: TcpStream, seat: Seat, first: impl Iterator<Item = Bytes>, place: OwnedSemaphorePermit) {
+        // If it cannot be set, the listener's is in force.
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+        let mut rest = HEAD.to_vec();
+        first.for_each(|bytes| rest.extend_from_slice(&bytes));
+        let batch = seat.feed.batches.one_with_room(&seat.board, &seat.feed);
+        Self { stream, seat, rest: rest.into(), batch, _place: place }.go_alone();
+    }
+
+    /// Tells it at its own pace, by a task of its own, until it was told all; then it is its batch's.
+    pub fn go_alone(mut self) {
+        let tasks = self.seat.board.tasks.clone();
+        tasks.spawn(async move {
+            loop {
+                match self.go_on() {
+                    Progress::Told => return Batch::take_in(self),
+                    Progress::Gone => return,
+                    Progress::Blocked => {
+                        let metrics = &self.seat.board.metrics;
+                        let _stuck = metrics.stuck();
+                        match timeout(TAKING, self.stream.writable()).await {
+                            Ok(Ok(())) => {}
+                            Ok(Err(_)) => return,
+                            Err(_) => return metrics.cut(),
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Tells what it can be told now.
+    pub fn go_on(&mut self) -> Progress {
+        loop {
+            match self.write_rest() {
+                Progress::Told => {}
+                other => return other,
+            }
+            let Seat { board, feed, cursor } = &mut self.seat;
+            self.rest = match feed.ring.next(cursor) {
+                Next::Event { bytes, made, danmu } => {
+                    board.metrics.sent(made, danmu, 1);
+                    bytes
+                }
+                Next::Missed(danmu) => {
+                    board.metrics.missed(danmu);
+                    gap(danmu)
+                }
+                Next::Nothing => return Progress::Told,
+                Next::Closed => return Progress::Gone,
+            };
+        }
+    }
+
+    /// Tells what is new to all: `news` is what lies between the two cursors.
+    pub fn tell(&mut self, from: &Cursor, news: &[News], to: &Cursor) -> Progress {
+        if !self.seat.cursor.is_at(from) {
+            return self.go_on();
+        }
+        for (at, News { bytes, .. }) in news.iter().enumerate() {
+            match self.stream.try_write(bytes) {
+                Ok(written) if written == bytes.len() => {}
+                outcome => {
+                    self.rest = bytes.clone();
+                    // What follows this one is still in the ring.
+                    let danmu = news[..=at].iter().map(|news| news.danmu).sum();
+                    self.seat.cursor.pass(at as u64 + 1, danmu);
+                    let progress = self.after(outcome);
+                    return if progress == Progress::Told { Progress::Blocked } else { progress };
+                }
+            }
+        }
+        self.seat.cursor.clone_from(to);
+        Progress::Told
+    }
+
+    /// Whether the viewer went, or says more than its request; otherwise `context` is woken when it does.
+    pub fn is_gone(&self, context: &mut Context<'_>) -> bool {
+        loop {
+            match self.stream.poll_read_ready(context) {
+                Poll::Pending => return false,
+                Poll::Ready(Err(_)) => return true,
+                Poll::Ready(Ok(())) => {}
+            }
+            match self.stream.try_read(&mut [0; 1]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => return true,
+            }
+        }
+    }
+
+    /// The batch in which it is told together with others.
+    pub fn batch(&self) -> &Arc<Batch> {
+        &self.batch
+    }
+
+    fn write_rest(&mut self) -> Progress {
+        while !self.rest.is_empty() {
+            let outcome = self.stream.try_write(&self.rest);
+            match self.after(outcome) {
+                Progress::Told => {}
+                other => return other,
+            }
+        }
+        Progress::Told
+    }
+
+    /// Takes in how much of the rest was written; `Told` if there was progress.
+    fn after(&mut self, outcome: io::Result<usize>) -> Progress {
+        match outcome {
+            Ok(0) => Progress::Gone,
+            Ok(written) => {
+                self.rest.advance(written);
+                Progress::Told
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Blocked,
+            Err(_) => Progress::Gone,
+        }
+    }
+}

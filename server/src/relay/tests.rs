@@ -1,0 +1,170 @@
+//! The relay's parts together: above all, viewers with connections of their own.
+
+use std::{sync::Arc, time::Duration};
+
+use danmu::room::{Room, RoomId, Unsigned};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use super::{
+    consumer_name,
+    hub::{Board, Feed},
+    reader::ReaderStats,
+    ring::Window,
+    samples::{danmu, lineage},
+    viewer::Viewer,
+};
+use crate::http::TAKING;
+
+#[test]
+fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
+    let name = consumer_name(([127, 0, 0, 1], 3000).into());
+    assert!(name.starts_with("danmu-relay-") && name.ends_with("-127.0.0.1_3000"), "{name}");
+    assert_eq!(name, consumer_name(([127, 0, 0, 1], 3000).into()));
+    assert_ne!(name, consumer_name(([127, 0, 0, 1], 3001).into()));
+}
+
+struct Stage {
+    board: Arc<Board>,
+    feed: Arc<Feed>,
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let room = Room {
+            id: RoomId::demo(),
+            title: String::new(),
+            video: String::new(),
+            poster: None,
+            unsigned: Unsigned::Allow,
+        };
+        let window = Window { age: Duration::from_secs(60), bytes: 8 << 20 };
+        let board = Arc::new(Board::new(&[room], window, ReaderStats::default()));
+        let feed = Arc::clone(board.feed(&RoomId::demo()).expect("the room"));
+        feed.learn(|known| *known = lineage());
+        feed.ring.begin(lineage().beginning(0).expect("a place"), 0);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        Self { board, feed, listener, places: Arc::new(Semaphore::new(1_000)) }
+    }
+
+    async fn viewer(&self) -> TcpStream {
+        let addr = self.listener.local_addr().expect("an address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(addr), self.listener.accept());
+        let place = Arc::clone(&self.places).try_acquire_owned().expect("a place");
+        let accepted = accepted.expect("accepted").0;
+        accepted.set_nodelay(true).expect("set");
+        let viewer = Viewer::join(Arc::clone(&self.board), Arc::clone(&self.feed), None, 0, 1_000);
+        viewer.sit(accepted, place);
+        let mut client = client.expect("connected");
+        assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
+        client
+    }
+
+    fn tell(&self, n: u64, length: usize) {
+        let (place, mut item) = danmu(n);
+        item.text = format!("n{n} {}", "x".repeat(length));
+        self.feed.ring.tell(vec![(place, item)], 0);
+    }
+
+    async fn until_there_are(&self, viewers: usize) {
+        let there = async {
+            while self.feed.ring.viewers() != viewers {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(TAKING * 3, there).await.expect("so many viewers");
+    }
+}
+
+/// Reads until the text is there.
+async fn hear(client: &mut TcpStream, wanted: &str) -> String {
+    let mut heard = Vec::with_capacity(1 << 16);
+    let hearing = async {
+        let mut looked = 0;
+        while memchr::memmem::find(&heard[looked..], wanted.as_bytes()).is_none() {
+            looked = heard.len().saturating_sub(wanted.len());
+            assert!(client.read_buf(&mut heard).await.expect("read") > 0, "it was cut off before {wanted:?}");
+        }
+    };
+    timeout(Duration::from_secs(10), hearing).await.expect("told in time");
+    String::from_utf8(heard).expect("text")
+}
+
+#[tokio::test]
+async fn every_viewer_is_told_what_comes_and_each_only_once() {
+    let stage = Stage::new().await;
+    let mut viewers = Vec::new();
+    // More than one batch has.
+    for _ in 0..300 {
+        viewers.push(stage.viewer().await);
+    }
+    for n in 1..=3 {
+        stage.tell(n, 10);
+    }
+    for viewer in &mut viewers {
+        let heard = hear(viewer, "n3 ").await;
+        assert_eq!(["n1 ", "n2 ", "n3 "].map(|text| heard.matches(text).count()), [1, 1, 1]);
+    }
+    assert_eq!(stage.feed.ring.viewers(), 300);
+    drop(viewers);
+    stage.until_there_are(0).await;
+    assert_eq!(stage.places.available_permits(), 1_000);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_one_who_does_not_read_and_that_one_is_cut() {
+    let stage = Stage::new().await;
+    let (mut reads, stalled) = (stage.viewer().await, stage.viewer().await);
+    for n in 1..=4_000 {
+        stage.tell(n, 1_000);
+        if n % 100 == 0 {
+            hear(&mut reads, &format!("n{n} ")).await;
+        }
+    }
+    stage.until_there_are(1).await;
+    drop(stalled);
+    stage.tell(4_001, 10);
+    hear(&mut reads, "n4001 ").await;
+}
+
+#[tokio::test]
+async fn one_who_reads_late_hears_all_that_is_kept_and_comes_back_to_the_others() {
+    let stage = Stage::new().await;
+    let mut late = stage.viewer().await;
+    for n in 1..=4_000 {
+        stage.tell(n, 1_000);
+        tokio::task::yield_now().await;
+    }
+    let heard = hear(&mut late, "n4000 ").await;
+    let numbers = heard.split("\"text\":\"n").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
+    assert_eq!(numbers.collect::<Vec<u32>>(), (1..=4_000).collect::<Vec<_>>());
+    stage.tell(4_001, 10);
+    hear(&mut late, "n4001 ").await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_feed_is_the_end_of_every_connection() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer().await;
+    stage.tell(1, 10);
+    stage.board.close();
+    hear(&mut viewer, "n1 ").await;
+    let mut rest = Vec::new();
+    viewer.read_to_end(&mut rest).await.expect("an end");
+    timeout(Duration::from_secs(5), stage.board.tasks.wait()).await.expect("nobody is left");
+    assert_eq!(stage.feed.ring.viewers(), 0);
+}
+
+#[tokio::test]
+async fn a_viewer_who_says_more_than_its_request_is_let_go() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer().await;
+    viewer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("written");
+    stage.until_there_are(0).await;
+}
