@@ -13,11 +13,15 @@
 //!
 //! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
 
+mod follow;
 mod position;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::position::{Position, PositionError};
+pub use self::{
+    follow::{Act, Follow, Way, Ways},
+    position::{Position, PositionError},
+};
 use crate::{
     gate::{Admitted, DanmuKey},
     record::{Color, Mode},

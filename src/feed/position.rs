@@ -54,7 +54,13 @@ impl Position {
         Ok(Self { created_ms, shard_id, sequence_number, arrival_ms })
     }
 
-    /// When the stream was created, in Unix milliseconds.
+    /// The same place, of the stream that was created then.
+    #[must_use]
+    pub fn of_stream(self, created_ms: i64) -> Self {
+        Self { created_ms, ..self }
+    }
+
+    /// When the stream was created, in Unix milliseconds; 0 where whoever was there did not know.
     #[must_use]
     pub fn created_ms(&self) -> i64 {
         self.created_ms

@@ -1,0 +1,194 @@
+//! How the tab that reads gets at the danmu: from the relay; where that cannot be had for a while, and it is allowed, from
+//! the stream itself; and back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kinesis::backoff::full_jitter;
+
+/// A feed that says nothing for so long is dead, milliseconds: it says every 15 seconds that it is there.
+const SILENCE_MS: i64 = 40_000;
+/// For how long a server that has just started may have to read before it lets anybody in.
+const OPENING_MS: i64 = 12_000;
+/// The least time between a feed that broke off and the next.
+const RECONNECT_MS: i64 = 300;
+/// Without the relay for so long, the stream is read itself.
+const PATIENCE_MS: i64 = 10_000;
+/// When the relay is asked again meanwhile: after the first at the least, and the sum of both at the most.
+const PROBE_MS: i64 = 10_000;
+const PROBE_SPREAD_MS: u64 = 20_000;
+/// How long it may take to answer then. Nothing is read meanwhile, so that both ways meet in one place.
+const PROBE_PATIENCE_MS: i64 = 4_000;
+/// So many answers that do not go on from where we are, and the relay's word is taken: it declares what is missing.
+const REFUSALS: u32 = 3;
+/// Crowded for so long, a page that reads the stream itself asks the relay.
+const CROWDED_MS: i64 = 30_000;
+
+/// What may be read, and what the page's address asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ways {
+    /// Whether this server relays.
+    pub relay: bool,
+    /// Whether browsers may read the stream themselves.
+    pub direct: bool,
+    /// Whether the page's address asks to do so, which only the page knows.
+    #[serde(skip)]
+    pub wants_direct: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Do {
+    /// Open the relay's feed, anew where it is open.
+    Open,
+    /// Close it.
+    Close,
+    /// Read the stream.
+    Read,
+    /// Stop that.
+    Stop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Another tab reads.
+    Off,
+    /// The relay's feed is open, and dead if nothing comes until then.
+    Relay { until: i64 },
+    /// It broke off, and is opened again then.
+    Wait { until: i64 },
+    /// The stream is read, and the relay asked then.
+    Direct { probe: i64 },
+    /// The relay is asked, and has until then to answer.
+    Probe { until: i64 },
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    ways: Ways,
+    phase: Phase,
+    failing_since: Option<i64>,
+    failures: u32,
+    refusals: u32,
+    crowded_since: Option<i64>,
+}
+
+impl Link {
+    pub(super) fn new(ways: Ways) -> Self {
+        Self { ways, phase: Phase::Off, failing_since: None, failures: 0, refusals: 0, crowded_since: None }
+    }
+
+    /// Begins to read; `direct` where the tab that read before had left the relay.
+    pub(super) fn start(&mut self, direct: bool, now: i64, random: u64) -> Do {
+        (self.failing_since, self.failures, self.refusals) = (None, 0, 0);
+        if self.ways.wants_direct || self.ways.direct && (direct || !self.ways.relay) {
+            return self.read(now, random);
+        }
+        self.phase = Phase::Relay { until: now + OPENING_MS };
+        Do::Open
+    }
+
+    /// Leaves the reading to another tab.
+    pub(super) fn stop(&mut self) -> [Do; 2] {
+        self.phase = Phase::Off;
+        [Do::Close, Do::Stop]
+    }
+
+    /// Whether the relay's feed is open.
+    pub(super) fn listens(&self) -> bool {
+        matches!(self.phase, Phase::Relay { .. } | Phase::Probe { .. })
+    }
+
+    pub(super) fn due(&self) -> i64 {
+        match self.phase {
+            Phase::Off => i64::MAX,
+            Phase::Relay { until } | Phase::Wait { until } | Phase::Probe { until } => until,
+            Phase::Direct { probe } => {
+                probe.min(self.crowded_since.map_or(i64::MAX, |since| since.saturating_add(CROWDED_MS)))
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: i64, random: u64) -> Vec<Do> {
+        if now < self.due() {
+            return Vec::new();
+        }
+        match self.phase {
+            Phase::Off => Vec::new(),
+            Phase::Relay { .. } | Phase::Probe { .. } => self.broke(now, random),
+            Phase::Wait { .. } => {
+                self.phase = Phase::Relay { until: now + OPENING_MS };
+                vec![Do::Open]
+            }
+            Phase::Direct { .. } => {
+                self.phase = Phase::Probe { until: now + PROBE_PATIENCE_MS };
+                vec![Do::Open]
+            }
+        }
+    }
+
+    /// The relay's feed broke off, or could not be opened.
+    pub(super) fn broke(&mut self, now: i64, random: u64) -> Vec<Do> {
+        match self.phase {
+            Phase::Off | Phase::Wait { .. } | Phase::Direct { .. } => Vec::new(),
+            Phase::Probe { .. } => {
+                self.read(now, random);
+                vec![Do::Close]
+            }
+            Phase::Relay { .. } => {
+                let since = *self.failing_since.get_or_insert(now);
+                if self.ways.direct && now - since >= PATIENCE_MS {
+                    return vec![Do::Close, self.read(now, random)];
+                }
+                // Not all at once when the server is back.
+                let wait = full_jitter(1_000, 5_000, self.failures, random).as_millis() as i64;
+                self.failures += 1;
+                self.phase = Phase::Wait { until: now + RECONNECT_MS + wait };
+                vec![Do::Close]
+            }
+        }
+    }
+
+    /// The relay greets: from where we are, or not. Answers whether it is listened to, and what is to be done.
+    pub(super) fn hello(&mut self, follows: bool, now: i64, random: u64) -> (bool, Vec<Do>) {
+        let probed = matches!(self.phase, Phase::Probe { .. });
+        if probed && !follows {
+            self.refusals += 1;
+            if self.refusals < REFUSALS {
+                return (false, self.broke(now, random));
+            }
+        }
+        self.alive(now);
+        (true, if probed { vec![Do::Stop] } else { Vec::new() })
+    }
+
+    /// The relay says something.
+    pub(super) fn alive(&mut self, now: i64) {
+        (self.failing_since, self.failures, self.refusals, self.crowded_since) = (None, 0, 0, None);
+        self.phase = Phase::Relay { until: now + SILENCE_MS };
+    }
+
+    /// Whether the stream's readers are too many just now.
+    pub(super) fn crowded(&mut self, crowded: bool, now: i64) {
+        self.crowded_since = if crowded && self.ways.relay { self.crowded_since.or(Some(now)) } else { None };
+    }
+
+    /// The stream cannot be read from here.
+    pub(super) fn denied(&mut self, now: i64, random: u64) -> Vec<Do> {
+        // Who asked for the stream is told why it is not shown, and gets nothing else in its place.
+        if self.ways.wants_direct {
+            self.phase = Phase::Off;
+            return vec![Do::Stop];
+        }
+        self.ways = Ways { relay: true, direct: false, ..self.ways };
+        vec![Do::Stop, self.start(false, now, random)]
+    }
+
+    fn read(&mut self, now: i64, random: u64) -> Do {
+        // Who asked for the stream, or has no relay here, stays with it.
+        let stays = self.ways.wants_direct || !self.ways.relay;
+        let wait = PROBE_MS + i64::try_from(random % PROBE_SPREAD_MS).unwrap_or(0);
+        self.crowded_since = None;
+        self.phase = Phase::Direct { probe: if stays { i64::MAX } else { now + wait } };
+        Do::Read
+    }
+}

@@ -1,0 +1,198 @@
+//! What a tab heard last, and what tabs say to each other, as text.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::Way;
+use crate::gate::DanmuKey;
+
+/// How much is kept to be told to a tab that has just come, bytes: more than the [`super::super::MAX_HISTORY`] danmu that the
+/// relay would tell it.
+const LOG_BYTES: usize = 32 * 1_024;
+/// By how many events two tabs may be apart and still meet.
+const OVERLAP: usize = 4;
+/// How many ids are remembered: more than any two ways to the same danmu overlap.
+const REMEMBERED: usize = 1_024;
+
+/// Between the events of a note. No JSON and no place has either raw.
+const RECORD: char = '\u{1e}';
+const FIELD: char = '\n';
+
+/// An event of the feed as it is passed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The place that it follows.
+    pub before: String,
+    /// The place after it.
+    pub place: String,
+    pub name: String,
+    pub data: String,
+}
+
+/// The last events with danmu, or with a gap, in one line: each follows the place of the one before.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Log {
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.bytes += entry.data.len();
+        self.entries.push_back(entry);
+        while self.bytes > LOG_BYTES
+            && self.entries.len() > 1
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= oldest.data.len();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether all that follows the place up to now is here. Nobody knows what follows no place at all.
+    pub(super) fn knows(&self, place: &str) -> bool {
+        !place.is_empty() && self.entries.iter().any(|entry| entry.place == place || entry.before == place)
+    }
+
+    /// A place somewhat before the last: whoever is a little behind us knows that one.
+    pub(super) fn earlier(&self) -> &str {
+        self.entries.iter().rev().nth(OVERLAP).map_or("", |entry| &entry.place)
+    }
+
+    /// What follows the place; everything for somebody without one.
+    pub(super) fn after(&self, place: &str) -> impl Iterator<Item = &Entry> {
+        let last = self.entries.iter().rposition(|entry| entry.place == place);
+        let first = last.map(|last| last + 1).or_else(|| self.entries.iter().position(|entry| entry.before == place));
+        self.entries.iter().skip(first.unwrap_or(0))
+    }
+}
+
+/// The ids of the danmu that were shown lately.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<DanmuKey>, VecDeque<DanmuKey>);
+
+impl Seen {
+    /// Whether it is new.
+    pub(super) fn insert(&mut self, key: DanmuKey) -> bool {
+        if !self.0.insert(key.clone()) {
+            return false;
+        }
+        self.1.push_back(key);
+        if self.1.len() > REMEMBERED
+            && let Some(oldest) = self.1.pop_front()
+        {
+            self.0.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// What a tab says to the others.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// A tab that has just come, or has missed something, asks for all that follows its place, or else an earlier one.
+    Ask { tab: String, place: String, earlier: String },
+    /// The leader passes events on: to that tab, or, without one, to all.
+    Told { to: String, way: Option<Way>, entries: Vec<Entry> },
+    /// The leader does not know that tab's place.
+    Unknown { to: String },
+}
+
+impl Note {
+    pub(super) fn ask(tab: &str, place: &str, earlier: &str) -> String {
+        ["?", tab, "\n", place, "\n", earlier].concat()
+    }
+
+    pub(super) fn unknown(to: &str) -> String {
+        ["-", to].concat()
+    }
+
+    pub(super) fn told<'a>(to: &str, way: Option<Way>, entries: impl Iterator<Item = &'a Entry>) -> String {
+        let mut note = ["!", to, "\n", way.map_or("", Way::name)].concat();
+        for Entry { before, place, name, data } in entries {
+            note.push(RECORD);
+            note.push_str(&[before.as_str(), place, name, data].join("\n"));
+        }
+        note
+    }
+
+    /// `None` for what no tab of this version says.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let rest = text.get(1..)?;
+        match text.as_bytes()[0] {
+            b'?' => {
+                let mut fields = rest.splitn(3, FIELD).map(str::to_owned);
+                Some(Self::Ask { tab: fields.next()?, place: fields.next()?, earlier: fields.next()? })
+            }
+            b'-' => Some(Self::Unknown { to: rest.to_owned() }),
+            b'!' => {
+                let mut records = rest.split(RECORD);
+                let (to, way) = records.next()?.split_once(FIELD)?;
+                let entries = records.map(|record| {
+                    let mut fields = record.splitn(4, FIELD).map(str::to_owned);
+                    let mut field = || fields.next();
+                    Some(Entry { before: field()?, place: field()?, name: field()?, data: field()? })
+                });
+                Some(Self::Told { to: to.to_owned(), way: Way::of(way), entries: entries.collect::<Option<_>>()? })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(before: &str, place: &str) -> Entry {
+        Entry { before: before.into(), place: place.into(), name: "message".into(), data: "{}".into() }
+    }
+
+    #[test]
+    fn a_note_survives_its_text() {
+        let entries = vec![entry("", "a"), entry("a", "b")];
+        let told = Note::told("7", Some(Way::Direct), entries.iter());
+        assert_eq!(Note::parse(&told), Some(Note::Told { to: "7".into(), way: Some(Way::Direct), entries }));
+        let ask = Note::Ask { tab: "7".into(), place: "b".into(), earlier: String::new() };
+        assert_eq!(Note::parse(&Note::ask("7", "b", "")), Some(ask));
+        assert_eq!(Note::parse(&Note::unknown("7")), Some(Note::Unknown { to: "7".into() }));
+    }
+
+    #[test]
+    fn what_another_version_says_is_passed_over() {
+        for text in ["", "x", "é", "!", "!7", "!7\nrelay\u{1e}a\nb", "?7\na"] {
+            assert_eq!(Note::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_knows_the_places_from_its_first_event_on() {
+        let mut log = Log::default();
+        for [before, place] in [["a", "b"], ["b", "c"], ["c", "c"], ["c", "d"]] {
+            log.push(entry(before, place));
+        }
+        assert!(["a", "b", "c", "d"].iter().all(|place| log.knows(place)) && !log.knows("e"));
+        let places = |place: &str| log.after(place).map(|entry| entry.place.as_str()).collect::<String>();
+        assert_eq!([places("a"), places("c"), places("d"), places("")], ["bccd", "d", "", "bccd"]);
+    }
+
+    #[test]
+    fn the_log_is_bounded_by_bytes() {
+        let mut log = Log::default();
+        for n in 0..10 {
+            let (before, place) = (n.to_string(), (n + 1).to_string());
+            log.push(Entry { data: "x".repeat(LOG_BYTES / 4), ..entry(&before, &place) });
+        }
+        assert!(!log.knows("5") && log.knows("6") && log.knows("10"));
+    }
+
+    #[test]
+    fn ids_are_forgotten_the_oldest_first() {
+        let mut seen = Seen::default();
+        let key = |n: usize| DanmuKey::Sequence(n.to_string());
+        assert!((0..=REMEMBERED).all(|n| seen.insert(key(n))));
+        assert!(!seen.insert(key(REMEMBERED)) && !seen.insert(key(1)) && seen.insert(key(0)));
+    }
+}

@@ -1,0 +1,431 @@
+//! How a page follows its room's feed, together with the other tabs of its browser: a pure state machine.
+//!
+//! HTTP/1.1 gives an origin six connections, and a feed holds one for as long as it lasts. So of all tabs of a room one reads,
+//! the *leader*, and passes on what it hears. The browser elects it, by a lock that only one tab holds and that goes on to the
+//! next when it closes. A follower asks a leader that has been silent whether it is there, and takes the lock from one that is
+//! not: a frozen tab starves nobody. Without locks each tab is *alone*, and reads by itself.
+//!
+//! Every event that is passed on says which place it follows. A tab takes what follows a place that it has been at; else it
+//! has missed something, and asks the leader for all since its own place; and if that one does not know the place, it reads by
+//! itself from there, until it does. So places are compared for being the same alone, which is all that can be said of them
+//! without the stream's shards. Ids are remembered besides, for frames of another server end at other places.
+//!
+//! Promises, to each tab: what was said since its first place, once and in its order, or a declared gap; the same across
+//! leaders, ways and outages. It does no I/O, and knows no clock: whoever drives it says what happened and when, by any clock
+//! that never goes back (milliseconds), and does what [`Follow::act`] says.
+
+mod link;
+mod log;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+pub use self::link::Ways;
+use self::{
+    link::{Do, Link},
+    log::{Entry, Log, Note, Seen},
+};
+use super::{GAP, HELLO, Position, Reading, STATE, Told};
+
+/// The name of an event with new danmu.
+const MESSAGE: &str = "message";
+/// A leader that says nothing for so long is asked whether it is there: the relay speaks every 15 seconds.
+const QUIET_MS: i64 = 20_000;
+/// The same for one that has lost the relay, and may sleep in a hidden tab.
+const LOST_MS: i64 = 5_000;
+/// How long it has to answer.
+const PATIENCE_MS: i64 = 4_000;
+/// Not all tabs ask at once: the most that chance adds, milliseconds.
+const SPREAD_MS: u64 = 3_000;
+/// How often a tab that reads alone asks whether it need not.
+const ALONE_MS: i64 = 3_000;
+
+/// By which way danmu come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The relay tells them.
+    Relay,
+    /// They are read off the stream in this browser.
+    Direct,
+}
+
+impl Way {
+    /// Its name in the document, and among tabs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Direct => "direct",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        [Self::Relay, Self::Direct].into_iter().find(|way| way.name() == name)
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Take in what was told. Its danmu are new to this tab; they are of now if `fresh`, else of before it came.
+    Hear {
+        /// What was told.
+        told: Told,
+        /// Whether its danmu are of now.
+        fresh: bool,
+    },
+    /// Say that so many danmu, where anybody knows, will not come.
+    Gap(Option<u64>),
+    /// Say that to the other tabs.
+    Post(String),
+    /// Take the lock from who holds it.
+    Steal,
+    /// Open the relay's feed from [`Follow::place`], instead of one that is open. As long as it is, the stream is not read.
+    Open,
+    /// Close it.
+    Close,
+    /// Read the stream from [`Follow::place`].
+    Read,
+    /// Stop that.
+    Stop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Leader,
+    /// The leader is asked, or is to have answered, by then.
+    Follower {
+        until: i64,
+        asked: u8,
+    },
+    /// Reads by itself; the leader, if there can be one, is asked for the rest then.
+    Alone {
+        ask: i64,
+    },
+}
+
+/// A tab as it follows a room.
+#[derive(Debug)]
+pub struct Follow {
+    tab: String,
+    role: Role,
+    link: Link,
+    way: Option<Way>,
+    place: String,
+    log: Log,
+    seen: Seen,
+    /// What was said last of how it goes.
+    state: String,
+    acts: VecDeque<Act>,
+}
+
+impl Follow {
+    /// Begins. `tab` names it among the others; `None` where there are no locks, and it reads by itself.
+    #[must_use]
+    pub fn new(tab: Option<String>, ways: Ways, now: i64, random: u64) -> Self {
+        let shared = tab.is_some();
+        let mut follow = Self {
+            tab: tab.unwrap_or_default(),
+            role: Role::Alone { ask: i64::MAX },
+            link: Link::new(ways),
+            way: None,
+            place: String::new(),
+            log: Log::default(),
+            seen: Seen::default(),
+            state: String::new(),
+            acts: VecDeque::new(),
+        };
+        if shared {
+            follow.ask(now);
+        } else {
+            follow.start(now, random);
+        }
+        follow
+    }
+
+    /// What is to be done next, if anything.
+    pub fn act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    /// The place up to which all was heard, or declared missing; empty before the first.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// By which way danmu come at the moment.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        self.way
+    }
+
+    /// When [`Self::tick`] is to be called at the latest.
+    #[must_use]
+    pub fn due(&self) -> i64 {
+        let role = match self.role {
+            Role::Leader => i64::MAX,
+            Role::Follower { until, .. } => until,
+            Role::Alone { ask } => ask,
+        };
+        role.min(self.link.due())
+    }
+
+    /// The time has come; `random` is any number.
+    pub fn tick(&mut self, now: i64, random: u64) {
+        match self.role {
+            Role::Follower { until, asked } if now >= until => match asked {
+                0 => self.ask(now),
+                1 => {
+                    self.acts.push_back(Act::Steal);
+                    self.role = Role::Follower { until: now + PATIENCE_MS, asked: 2 };
+                }
+                // There is neither a leader nor its lock.
+                _ => self.leave(now, random),
+            },
+            Role::Alone { ask } if now >= ask => {
+                self.acts.push_back(Act::Post(Note::ask(&self.tab, &self.place, self.log.earlier())));
+                self.role = Role::Alone { ask: now + ALONE_MS };
+            }
+            _ => {}
+        }
+        let todo = self.link.tick(now, random);
+        self.carry_out(todo);
+    }
+
+    /// The lock is this tab's.
+    pub fn granted(&mut self, now: i64, random: u64) {
+        match std::mem::replace(&mut self.role, Role::Leader) {
+            Role::Leader => {}
+            Role::Alone { .. } => self.post_state(""),
+            Role::Follower { .. } => {
+                self.post_state("");
+                self.start(now, random);
+            }
+        }
+    }
+
+    /// The lock was taken away.
+    pub fn lost(&mut self, now: i64) {
+        if self.role == Role::Leader {
+            self.rest();
+            self.ask(now);
+        }
+    }
+
+    /// Another tab says that.
+    pub fn note(&mut self, note: &str, now: i64, random: u64) {
+        match Note::parse(note) {
+            Some(Note::Ask { tab, place, earlier }) if self.role == Role::Leader => self.answer(&tab, &place, &earlier),
+            Some(Note::Unknown { to }) if to == self.tab && matches!(self.role, Role::Follower { .. }) => {
+                self.leave(now, random);
+            }
+            Some(Note::Told { to, way, entries }) => match self.role {
+                Role::Leader => {}
+                Role::Alone { .. } if to != self.tab => {}
+                role => {
+                    if let Role::Alone { .. } = role {
+                        self.rest();
+                    }
+                    let quiet = if way.is_some() { QUIET_MS } else { LOST_MS };
+                    let spread = i64::try_from(random % SPREAD_MS).unwrap_or(0);
+                    self.role = Role::Follower { until: now + quiet + spread, asked: 0 };
+                    self.way = way;
+                    if to.is_empty() || to == self.tab {
+                        self.take_all(entries, !to.is_empty(), now, random);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    /// The relay says that: the event's name, its data, and the place after it, empty where that is the same as before.
+    pub fn heard(&mut self, name: &str, data: String, place: String, now: i64, random: u64) {
+        if !self.link.listens() {
+            return;
+        }
+        // What is newer than this page is passed over.
+        let Some(told) = parse(&data) else { return };
+        if name == HELLO {
+            let created = |place: &str| place.parse::<Position>().map(|position| position.created_ms());
+            // Who has read only the stream does not know when it was created, as places of the relay say.
+            if !told.recovered
+                && created(&self.place) == Ok(0)
+                && let (Ok(created), Ok(position)) = (created(&place), self.place.parse::<Position>())
+                && created != 0
+            {
+                self.place = position.of_stream(created).to_string();
+                self.acts.push_back(Act::Open);
+                return;
+            }
+            let (listened, todo) = self.link.hello(told.recovered, now, random);
+            self.carry_out(todo);
+            if !listened {
+                return;
+            }
+        } else {
+            self.link.alive(now);
+        }
+        self.way = Some(Way::Relay);
+        self.pass_on(name, data, place, told);
+    }
+
+    /// The relay's feed broke off, or could not be opened.
+    pub fn broke(&mut self, now: i64, random: u64) {
+        let todo = self.link.broke(now, random);
+        self.carry_out(todo);
+    }
+
+    /// Danmu were read off the stream; `place` is after them.
+    pub fn read(&mut self, told: Told, place: &Position) {
+        self.way = Some(Way::Direct);
+        if let Ok(data) = serde_json::to_string(&told) {
+            self.pass_on(MESSAGE, data, place.to_string(), told);
+        }
+    }
+
+    /// Reading the stream goes so, as far as others need to know (`told` says nothing but that); whether its readers are too
+    /// many.
+    pub fn reads(&mut self, told: Told, crowded: bool, now: i64) {
+        self.link.crowded(crowded, now);
+        self.way = (told.reading != Some(Reading::Reconnecting)).then_some(Way::Direct);
+        self.state(told);
+    }
+
+    /// The stream cannot be read from here, whatever one tries.
+    pub fn denied(&mut self, now: i64, random: u64) {
+        let todo = self.link.denied(now, random);
+        self.carry_out(todo);
+    }
+
+    fn ask(&mut self, now: i64) {
+        self.acts.push_back(Act::Post(Note::ask(&self.tab, &self.place, self.log.earlier())));
+        self.role = Role::Follower { until: now + PATIENCE_MS, asked: 1 };
+    }
+
+    /// Answers a tab that asks for all since its place.
+    fn answer(&mut self, tab: &str, place: &str, earlier: &str) {
+        let known = [place, earlier].into_iter().find(|place| self.log.knows(place));
+        let entries = match known {
+            Some(known) => self.log.after(known).cloned().collect(),
+            None if place.is_empty() => self.log.after("").cloned().collect(),
+            None if self.way.is_some() => return self.acts.push_back(Act::Post(Note::unknown(tab))),
+            None => Vec::new(),
+        };
+        self.post_state_after(tab, entries);
+    }
+
+    /// Says how it goes: that the leader is there.
+    fn post_state(&mut self, to: &str) {
+        self.post_state_after(to, Vec::new());
+    }
+
+    fn post_state_after(&mut self, to: &str, mut entries: Vec<Entry>) {
+        let (before, place) = (self.place.clone(), self.place.clone());
+        entries.push(Entry { before, place, name: STATE.to_owned(), data: self.state.clone() });
+        self.acts.push_back(Act::Post(Note::told(to, self.way, entries.iter())));
+    }
+
+    /// Reads by itself from now on.
+    fn leave(&mut self, now: i64, random: u64) {
+        self.role = Role::Alone { ask: now + ALONE_MS };
+        self.start(now, random);
+    }
+
+    fn start(&mut self, now: i64, random: u64) {
+        let todo = self.link.start(self.way == Some(Way::Direct), now, random);
+        self.carry_out(vec![todo]);
+    }
+
+    fn rest(&mut self) {
+        let todo = self.link.stop();
+        self.carry_out(todo.to_vec());
+    }
+
+    fn carry_out(&mut self, todo: Vec<Do>) {
+        for step in todo {
+            self.acts.push_back(match step {
+                Do::Open => Act::Open,
+                Do::Close => Act::Close,
+                Do::Read => Act::Read,
+                Do::Stop => Act::Stop,
+            });
+            // While the relay is asked, the stream is what is shown.
+            if step == Do::Close && self.way != Some(Way::Direct) && self.link.due() != i64::MAX {
+                self.way = None;
+                self.state(Told { reading: Some(Reading::Reconnecting), ..Told::default() });
+            }
+        }
+    }
+
+    fn state(&mut self, told: Told) {
+        if let Ok(data) = serde_json::to_string(&told)
+            && data != self.state
+        {
+            self.pass_on(STATE, data, String::new(), told);
+        }
+    }
+
+    /// Takes in an event of its own, and tells the others, if it leads.
+    fn pass_on(&mut self, name: &str, data: String, place: String, told: Told) {
+        let place = if place.is_empty() { self.place.clone() } else { place };
+        let entry = Entry { before: self.place.clone(), place, name: name.to_owned(), data };
+        if self.role == Role::Leader {
+            self.acts.push_back(Act::Post(Note::told("", self.way, [&entry].into_iter())));
+        }
+        self.take(entry, told, true);
+    }
+
+    /// Takes in what the leader passed on: to this tab alone if `asked`.
+    fn take_all(&mut self, entries: Vec<Entry>, asked: bool, now: i64, random: u64) {
+        let joins = asked && self.place.is_empty();
+        for entry in entries {
+            let follows = joins || entry.before == self.place;
+            if !follows && !self.log.knows(&entry.before) {
+                // Something is missing, and the leader does not have it, if it was asked.
+                return if asked { self.leave(now, random) } else { self.ask(now) };
+            }
+            if (follows || !self.log.knows(&entry.place))
+                && let Some(told) = parse(&entry.data)
+            {
+                self.take(entry, told, !joins);
+            }
+        }
+    }
+
+    fn take(&mut self, entry: Entry, mut told: Told, fresh: bool) {
+        let (had, hello) = (!self.place.is_empty(), entry.name == HELLO);
+        if fresh && (entry.name == GAP || hello && had && !told.recovered) {
+            self.acts.push_back(Act::Gap(told.missed));
+        }
+        told.danmu.retain(|item| self.seen.insert(item.key()));
+        match entry.name.as_str() {
+            STATE => self.state.clone_from(&entry.data),
+            // A hello says how it goes, too; who joins later is told so at the end.
+            HELLO => {
+                let told = Told { reading: told.reading, behind_ms: told.behind_ms, ..Told::default() };
+                self.state = serde_json::to_string(&told).unwrap_or_default();
+            }
+            _ => {}
+        }
+        if !fresh && entry.name != STATE {
+            (told.reading, told.now) = (None, None);
+        }
+        self.place.clone_from(&entry.place);
+        let fresh = fresh && !hello;
+        if hello && !told.recovered {
+            self.log.clear();
+        }
+        if entry.before != entry.place || entry.name == GAP || hello && !told.recovered {
+            self.log.push(entry);
+        }
+        self.acts.push_back(Act::Hear { told, fresh });
+    }
+}
+
+/// From bytes, as everywhere in the browser: another parser would weigh.
+fn parse(data: &str) -> Option<Told> {
+    serde_json::from_slice(data.as_bytes()).ok()
+}
