@@ -2,6 +2,7 @@
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
+use super::lean;
 use crate::{
     error::{At, Error, Result},
     process,
@@ -31,9 +32,19 @@ const WASM_FEATURES: [&str; 6] = [
 
 /// What wasm-opt is to do, in this order. Flattening first gives `-Oz` more to find; functions in the order of their
 /// names, so that the instances of one generic lie side by side, compress better. Together 1.3 % less over the wire than
-/// `-Oz` alone, in the same time.
-const PASSES: [&str; 6] =
-    ["--flatten", "--rereloop", "-Oz", "--reorder-functions-by-name", "--strip-producers", "--strip-target-features"];
+/// `-Oz` alone, in the same time. Memory is ours, and begins with the stack, of which the first bytes are the last used. A second
+/// round finds another 0.4 %.
+const PASSES: [&str; 9] = [
+    "--flatten",
+    "--rereloop",
+    "-Oz",
+    "--zero-filled-memory",
+    "--low-memory-unused",
+    "-Oz",
+    "--reorder-functions-by-name",
+    "--strip-producers",
+    "--strip-target-features",
+];
 
 /// The generated files, not yet under their final names.
 pub struct Built {
@@ -58,7 +69,7 @@ pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
     let stamp = directory.join("stamp");
     let key = tools::hash(&[
         &bytes,
-        format!("{optimisers:?} {WASM_FEATURES:?} {PASSES:?}").as_bytes(),
+        format!("{optimisers:?} {WASM_FEATURES:?} {PASSES:?} {}", lean::VERSION).as_bytes(),
         WASM_BINDGEN.as_bytes(),
     ]);
     if !fs::read_to_string(&stamp).is_ok_and(|processed| processed == key) {
@@ -80,6 +91,7 @@ fn process_into(directory: &Path, raw: &Path, key: &str, workspace: &Workspace, 
     let work = directory.with_extension(std::process::id().to_string());
     let name = &workspace.output_name;
     bind(raw, &work, name)?;
+    lean::cut(&work.join(format!("{name}_bg.wasm")), &work.join(format!("{name}.js")))?;
     if let Some(wasm_opt) = &optimisers.wasm_opt {
         optimise(wasm_opt, &work.join(format!("{name}_bg.wasm")))?;
     }

@@ -5,6 +5,7 @@
 
 mod browser;
 mod compress;
+mod lean;
 mod site;
 
 use crate::{
