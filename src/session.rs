@@ -49,3 +49,14 @@ pub enum Purpose {
     /// `ListShards`, `GetShardIterator` and `GetRecords`.
     Consume,
 }
+
+impl Purpose {
+    /// Its name, as a form asks for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Produce => "produce",
+            Self::Consume => "consume",
+        }
+    }
+}

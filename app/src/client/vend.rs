@@ -3,20 +3,18 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{Vend, VendError},
+    kinesis::{Host, Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
 };
 
-use crate::{
-    api::{ApiError, get_session},
-    problem::Problem,
-};
+use super::host::Browser;
+use crate::{api::ApiError, problem::Problem};
 
 /// How soon the server is asked again after a failure that passes.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// Asks the server function for sessions. One for each purpose: what one was refused says nothing of the other.
+/// Asks the server function [`crate::api::get_session`] for sessions. One for each purpose: what one was refused says nothing of the other.
 #[derive(Clone)]
 pub struct ServerVend {
     room: RoomId,
@@ -37,7 +35,7 @@ impl ServerVend {
 
 impl Vend for ServerVend {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
-        match get_session(self.room.to_string(), purpose).await {
+        match ask(&self.room, purpose).await {
             Ok(session) => {
                 self.refusal.replace(None);
                 Ok(session)
@@ -58,4 +56,24 @@ impl Vend for ServerVend {
             }
         }
     }
+}
+
+/// Calls the server function, by the one way to post that there is in the browser: the library's own client has streams, forms
+/// and codecs for whatever a function may take.
+async fn ask(room: &RoomId, purpose: Purpose) -> Result<Session, ApiError> {
+    // A room's id has no character that a form would have to encode.
+    let form = ["room=", room.as_str(), "&purpose=", purpose.name()].concat();
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded".to_owned()), ("accept", "application/json".to_owned())];
+    let reply =
+        Browser.post("/api/session", &headers, form.into_bytes()).await.map_err(|error| ApiError::Network(error.0))?;
+    if reply.status < 400 {
+        return serde_json::from_slice(&reply.body).map_err(|error| ApiError::Other(error.to_string()));
+    }
+    // A proxy in between answers for a server that is not there.
+    let foreign = |_| match reply.status {
+        500.. => ApiError::Network(reply.status.to_string()),
+        status => ApiError::Other(status.to_string()),
+    };
+    Err(serde_json::from_slice(&reply.body).unwrap_or_else(foreign))
 }

@@ -25,12 +25,8 @@ impl Door {
 
 impl Vend for Door {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
-        let purpose = match purpose {
-            Purpose::Produce => "produce",
-            Purpose::Consume => "consume",
-        };
         // A room's id has no character that a form would have to encode.
-        let form = format!("room={}&purpose={purpose}", self.room.as_str());
+        let form = format!("room={}&purpose={}", self.room.as_str(), purpose.name());
         let headers = [
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
             ("accept", "application/json".to_owned()),
