@@ -70,6 +70,7 @@ pub(crate) use ssr::{answer, room, rooms};
 #[cfg(feature = "ssr")]
 mod ssr {
     use danmu::{
+        feed::Ways,
         room::{Room, RoomId, Unsigned},
         session::{Purpose, Session},
     };
@@ -84,10 +85,12 @@ mod ssr {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
     }
 
-    /// The room of that id.
-    pub(crate) fn room(id: String) -> Result<Room, ApiError> {
+    /// The room of that id, and how it can be followed.
+    pub(crate) fn room(id: String) -> Result<(Room, Ways), ApiError> {
         let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
-        services()?.rooms.room(&known).ok_or(ApiError::NoRoom(id))
+        let services = services()?;
+        let room = services.rooms.room(&known).ok_or(ApiError::NoRoom(id))?;
+        Ok((room, services.ways))
     }
 
     /// All rooms, in the operator's order.
@@ -96,7 +99,7 @@ mod ssr {
     }
 
     pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
-        let room = room(id)?;
+        let (room, _) = room(id)?;
         if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
             return Err(ApiError::SignedOnly);
         }

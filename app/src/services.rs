@@ -4,6 +4,7 @@
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use danmu::{
+    feed::Ways,
     room::{Room, RoomId},
     session::{Purpose, Session},
 };
@@ -20,6 +21,8 @@ pub struct Services {
     /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
     pub connect: Arc<[String]>,
+    /// How browsers can follow a room here.
+    pub ways: Ways,
 }
 
 /// Who is asking: the address that vending limits count by. Put into the Leptos context for every request.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::room::Room;
+use danmu::{feed::Ways, room::Room};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
@@ -170,6 +170,7 @@ fn app_state(
         rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
         vending: Arc::new(vending.clone()),
         connect,
+        ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
     Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health, relay }))

@@ -8,6 +8,7 @@ pub mod overlay;
 mod room;
 mod vend;
 
+use self::room::origin;
 pub use self::{
     cookie::set_cookie,
     mount::{mount_overlay, play},

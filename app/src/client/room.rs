@@ -1,20 +1,16 @@
-//! A room, live: what the relay tells, or, where the page's address says `?feed=direct`, what is read off the stream and
-//! passes the gate, goes to the chat and the picture; what the viewer says goes onto the stream.
+//! A room, live: what is heard of it goes to the chat and the picture; what the viewer says goes onto the stream.
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
-    rc::{Rc, Weak},
+    rc::Rc,
     time::Duration,
 };
 
 use danmu::{
-    feed::{Item, MAX_HISTORY, Reading},
+    feed::{Item, Reading, Told, Ways},
     gate::{DanmuKey, Gate, Incoming},
-    kinesis::{
-        self, Client, Clock, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Record, Scope,
-        State, backoff::full_jitter,
-    },
+    kinesis::{self, Client, Clock, Host, Keeper, Kind, Options, Producer, PutError, Record, State},
     record::{Color, Danmu, Mode, RecordId},
     room::Room,
     session::Purpose,
@@ -24,33 +20,34 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    feed::{Heard, Source},
+    feed::follow,
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
     vend::ServerVend,
 };
 use crate::{
-    live::{Draft, FeedState, Line, LineState, Live, ReadCounts},
+    live::{Draft, FeedState, Line, LineState, Live},
     problem::Problem,
 };
 
-/// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
-const LOOK_BACK_MS: i64 = 1_500;
-/// The least time between a feed that broke off and the next.
-const RECONNECT: Duration = Duration::from_millis(300);
 /// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
 /// catches up in the chat list. As long as a danmu takes to cross it.
 const STALE_MS: i64 = 8_000;
+/// How often the count of what is not shown is brought up to date, and after how many times without more it goes.
+const COUNT: Duration = Duration::from_secs(1);
+const COUNTS_KEPT: u32 = 8;
 
 /// A live room in the browser. A handle; when the last one goes, the reading ends.
 #[derive(Clone)]
 pub struct RoomClient(Rc<Inner>);
 
-struct Inner {
-    room: Room,
-    live: Live,
-    chat: bool,
-    clock: Clock<Browser>,
+/// What a live room is made of.
+pub(super) struct Inner {
+    pub(super) room: Room,
+    pub(super) live: Live,
+    /// Whether lines are kept.
+    pub(super) chat: bool,
+    pub(super) clock: Clock<Browser>,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
     producer: Producer<Browser, ServerVend>,
@@ -59,6 +56,9 @@ struct Inner {
     /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
     own: RefCell<HashSet<DanmuKey>>,
     preparing: Cell<bool>,
+    /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
+    unshown: Cell<u32>,
+    counting: Cell<bool>,
     reading: RefCell<Option<AbortHandle>>,
 }
 
@@ -71,8 +71,9 @@ impl Drop for Inner {
 }
 
 impl RoomClient {
-    /// Joins the room and reads it until the last handle goes. With `chat`, what passes is kept as lines too.
-    pub fn start(room: &Room, live: Live, chat: bool) -> Self {
+    /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes. With `chat`, what
+    /// passes is kept as lines too.
+    pub fn start(room: &Room, ways: Ways, live: Live, chat: bool) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room.id.clone());
         let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Produce);
@@ -89,12 +90,13 @@ impl RoomClient {
             overlay: RefCell::default(),
             own: RefCell::default(),
             preparing: Cell::new(false),
+            unshown: Cell::new(0),
+            counting: Cell::new(false),
             reading: RefCell::default(),
         }));
         // The task holds no handle of its own, or it would keep itself alive.
-        let room = Rc::downgrade(&client.0);
-        let (reading, handle) =
-            abortable(async move { if wants_direct() { read(room).await } else { follow(room).await } });
+        let ways = Ways { wants_direct: wants_direct(), ..ways };
+        let (reading, handle) = abortable(follow(Rc::downgrade(&client.0), ways));
         client.0.reading.replace(Some(handle));
         spawn_local(async move {
             let _ = reading.await;
@@ -141,6 +143,7 @@ impl RoomClient {
                 text: danmu.text.clone(),
                 color: danmu.color,
                 own: Some(danmu.clone()),
+                times: 1,
                 state: ArcRwSignal::new(LineState::Pending),
             });
         });
@@ -229,8 +232,8 @@ impl Inner {
         }
     }
 
-    /// Judges what was read, and shows what may be shown.
-    fn admit(&self, records: &[Record]) {
+    /// Judges what was read off the stream: gives what may be shown.
+    pub(super) fn judge(&self, records: &[Record]) -> Vec<Item> {
         let mut gate = self.gate.borrow_mut();
         let admitted = records.iter().filter_map(|record| {
             gate.admit(Incoming {
@@ -241,7 +244,7 @@ impl Inner {
             })
             .ok()
         });
-        self.receive(admitted.map(Item::new).collect(), true);
+        admitted.map(Item::new).collect()
     }
 
     /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
@@ -262,29 +265,31 @@ impl Inner {
             return;
         }
         let now = self.clock.now_ms();
-        for Item { id, text, mode, color, at, .. } in &items {
+        for Item { id, text, mode, color, at, n } in &items {
             if fly && now - at < STALE_MS {
+                let text = if *n > 1 { &[text, " ×", &n.to_string()].concat() } else { text };
                 self.show(id, text, *mode, *color, false);
             }
         }
         if self.chat {
             self.live.lines.try_update(|lines| {
-                for Item { id: key, text, color, .. } in items {
-                    // What was said last is told again to a page that was cut off for long.
-                    if fly || lines.find(&key).is_none() {
-                        lines.push(Line { key, text, color, own: None, state: ArcRwSignal::new(LineState::Confirmed) });
-                    }
+                for Item { id: key, text, color, n: times, .. } in items {
+                    let state = ArcRwSignal::new(LineState::Confirmed);
+                    lines.push(Line { key, text, color, own: None, times, state });
                 }
             });
         }
     }
 
-    /// Takes in what the feed said.
-    fn hear(&self, Heard { told, is_hello, .. }: Heard) {
+    /// Takes in what the feed told: its danmu fly if they are of now.
+    pub(super) fn hear(self: &Rc<Self>, told: Told, fresh: bool) {
         if let Some(now) = told.now {
             self.clock.learn(now);
         }
-        self.receive(told.danmu, !is_hello);
+        self.receive(told.danmu, fresh);
+        if fresh && told.dropped > 0 {
+            self.leave_out(told.dropped);
+        }
         let state = told.reading.map(|reading| match reading {
             Reading::Live => FeedState::Live,
             Reading::Behind => FeedState::Behind(seconds(told.behind_ms)),
@@ -293,6 +298,40 @@ impl Inner {
         if let Some(state) = state {
             self.live.feed.try_set(state);
         }
+    }
+
+    /// Says in the chat that so many danmu, where anybody knows, will not come.
+    pub(super) fn miss(&self, missed: Option<u64>) {
+        if self.chat {
+            self.live.lines.try_update(|lines| lines.push_gap(missed));
+        }
+    }
+
+    /// Counts danmu that the picture has no room for. What is said of them changes once a second, and goes when it is old.
+    fn leave_out(self: &Rc<Self>, danmu: u32) {
+        self.unshown.set(self.unshown.get().saturating_add(danmu));
+        if self.counting.replace(true) {
+            return;
+        }
+        let inner = Rc::downgrade(self);
+        spawn_local(async move {
+            let (mut said, mut same) = (0, 0);
+            while same < COUNTS_KEPT {
+                Browser.sleep(COUNT).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let now = inner.unshown.get();
+                same = if now == said { same + 1 } else { 0 };
+                if same == 0 {
+                    inner.live.unshown.try_set(now);
+                }
+                said = now;
+            }
+            if let Some(inner) = inner.upgrade() {
+                inner.unshown.set(0);
+                inner.counting.set(false);
+                inner.live.unshown.try_set(0);
+            }
+        });
     }
 }
 
@@ -311,7 +350,8 @@ fn problem_of_stream(error: &kinesis::Error, vend: &ServerVend) -> Problem {
     }
 }
 
-fn feed_state(state: State, vend: &ServerVend) -> FeedState {
+/// How the reading of the stream goes, as the page says it.
+pub(super) fn feed_state(state: State, vend: &ServerVend) -> FeedState {
     match state {
         State::Starting => FeedState::Connecting,
         State::Live => FeedState::Live,
@@ -333,69 +373,7 @@ fn wants_direct() -> bool {
     query.trim_start_matches('?').split('&').any(|wish| wish == "feed=direct")
 }
 
-/// Follows what the relay tells of the room as long as it is alive. Whatever cuts it off, it goes on from where it was.
-async fn follow(room: Weak<Inner>) {
-    let (mut place, mut failures) = (String::new(), 0);
-    loop {
-        let Some(inner) = room.upgrade() else { return };
-        let history = if inner.chat { MAX_HISTORY } else { 0 };
-        let mut source = Source::open(inner.room.id.as_str(), &place, history);
-        let clock = inner.clock.clone();
-        drop(inner);
-        while let Some(heard) = source.next(clock.host()).await {
-            let Some(inner) = room.upgrade() else { return };
-            failures = 0;
-            if !heard.place.is_empty() {
-                place.clone_from(&heard.place);
-            }
-            inner.hear(heard);
-        }
-        drop(source);
-        let Some(inner) = room.upgrade() else { return };
-        inner.live.feed.try_set(FeedState::Reconnecting);
-        drop(inner);
-        // Not all at once when the server is back.
-        let wait = full_jitter(1_000, 5_000, failures, clock.host().random());
-        failures += 1;
-        clock.host().sleep(RECONNECT + wait).await;
-    }
-}
-
-/// Reads the room as long as it is alive, and as long as asking for the right to do so makes sense.
-async fn read(room: Weak<Inner>) {
-    let Some((id, clock)) = room.upgrade().map(|inner| (inner.room.id.clone(), inner.clock.clone())) else { return };
-    let vend = ServerVend::new(id.clone());
-    let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Consume);
-    // The first session tells the server's time too: the viewer's clock may be wrong.
-    let start = loop {
-        match keeper.session().await {
-            Ok(session) => break Position::at(session.vended_at - LOOK_BACK_MS),
-            Err(error) => {
-                let Some(inner) = room.upgrade() else { return };
-                inner.live.feed.try_set(FeedState::Stopped(vend.problem(&error.message)));
-                let Some(wait) = error.retry_after else { return };
-                drop(inner);
-                // Not all at once when the server is back.
-                let spread = Duration::from_millis(clock.host().random() % 2_000);
-                clock.host().sleep(wait + spread).await;
-            }
-        }
-    };
-    let mut reader = Reader::new(Client::new(keeper, &origin()), Scope::PartitionKey(id.into()), start);
-    loop {
-        let event = reader.next().await;
-        let Some(inner) = room.upgrade() else { return };
-        match event {
-            Event::Records(records) => inner.admit(&records),
-            Event::State(state) => {
-                inner.live.feed.try_set(feed_state(state, &vend));
-            }
-        }
-        let stats = reader.stats();
-        inner.live.reads.try_set(ReadCounts { reads: stats.reads, throttled: stats.throttled });
-    }
-}
-
-fn origin() -> String {
+/// The page's origin.
+pub(super) fn origin() -> String {
     web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
 }

@@ -1,9 +1,10 @@
-//! The chat list: every danmu as a line of text, for those who read, search, or listen to a screen reader.
+//! The chat list: every danmu as a line of text, for those who read, search, or listen to a screen reader; and where some are
+//! missing, a line that says so.
 
 use leptos::{html, prelude::*};
 
 use crate::{
-    i18n::{say, t_string, use_i18n},
+    i18n::{fill, say, t_string, use_i18n},
     live::{Line, LineState, Live},
 };
 
@@ -79,10 +80,14 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let i18n = use_i18n();
     let (state, failed, name) = (line.state.clone(), line.state.clone(), line.state);
     let color = line.color.to_string();
+    let times = line.times;
     let status = move || match &*state.read() {
         LineState::Pending => t_string!(i18n, chat.pending).to_owned(),
+        LineState::Confirmed if times > 1 => ["×", &times.to_string()].concat(),
         LineState::Confirmed => String::new(),
         LineState::Failed(problem) => [t_string!(i18n, chat.failed), &problem.say(i18n)].join(" · "),
+        LineState::Gap(Some(missed)) => fill(t_string!(i18n, chat.missed), &[("count", missed)]),
+        LineState::Gap(None) => t_string!(i18n, chat.missing).to_owned(),
     };
     let key = line.key.clone();
     let again = move || {

@@ -1,5 +1,6 @@
 //! How the connection to the stream is doing.
 
+use danmu::feed::Way;
 use leptos::prelude::*;
 
 use crate::{
@@ -7,15 +8,22 @@ use crate::{
     live::{FeedState, Live},
 };
 
-fn say(state: &FeedState, i18n: I18n) -> String {
-    match state {
+/// The state, and the way where it is worth a word.
+fn say(state: &FeedState, way: Option<Way>, i18n: I18n) -> String {
+    let state = match state {
         FeedState::Connecting => t_string!(i18n, feed.connecting).to_owned(),
         FeedState::Live => t_string!(i18n, feed.live).to_owned(),
         FeedState::Behind(seconds) => fill(t_string!(i18n, feed.behind), &[("seconds", seconds)]),
         FeedState::Crowded => t_string!(i18n, feed.crowded).to_owned(),
         FeedState::Reconnecting => t_string!(i18n, feed.reconnecting).to_owned(),
         FeedState::Stopped(problem) => [t_string!(i18n, feed.stopped), &problem.say(i18n)].join(" · "),
-    }
+    };
+    let way = match way {
+        None => return state,
+        Some(Way::Direct) => t_string!(i18n, feed.direct),
+        Some(Way::Relay) => t_string!(i18n, feed.relay),
+    };
+    [&state, way].join(" · ")
 }
 
 /// Says how the connection is doing.
@@ -32,13 +40,23 @@ pub fn FeedBadge(
             aria-label=say!(i18n, feed.label)
             data-feed
             data-state=move || live.feed.read().name()
+            data-way=move || live.way.get().map(Way::name)
             data-reads=move || live.reads.get().reads
             data-throttled=move || live.reads.get().throttled
         >
             <span title=move || {
                 matches!(*live.feed.read(), FeedState::Crowded).then(|| t_string!(i18n, feed.crowded_why))
-            }>{move || say(&live.feed.read(), i18n)}</span>
+            }>{move || say(&live.feed.read(), live.way.get(), i18n)}</span>
         </p>
+        // Not in the status, which a screen reader says whenever it changes.
+        <small
+            class="unshown"
+            data-unshown
+            title=say!(i18n, feed.unshown_why)
+            hidden=move || live.unshown.get() == 0
+        >
+            {move || fill(t_string!(i18n, feed.unshown), &[("count", &live.unshown.get())])}
+        </small>
     }
 }
 
@@ -53,6 +71,7 @@ pub fn FeedData(
             hidden
             data-feed
             data-state=move || live.feed.read().name()
+            data-way=move || live.way.get().map(Way::name)
             data-reads=move || live.reads.get().reads
             data-throttled=move || live.reads.get().throttled
         ></p>

@@ -10,6 +10,8 @@ use crate::problem::Problem;
 
 /// How many lines are kept. More than anybody scrolls back through while a room is live.
 pub const MAX_LINES: usize = 200;
+/// How many lines about missing danmu are kept: a page whose connection comes and goes has danmu to show, too.
+const MAX_GAPS: usize = 5;
 
 /// What became of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum LineState {
     Confirmed,
     /// The viewer's own; it did not reach the stream.
     Failed(Problem),
+    /// No danmu: so many, where anybody knows, are missing here.
+    Gap(Option<u64>),
 }
 
 impl LineState {
@@ -30,11 +34,12 @@ impl LineState {
             Self::Pending => "pending",
             Self::Confirmed => "confirmed",
             Self::Failed(_) => "failed",
+            Self::Gap(_) => "gap",
         }
     }
 }
 
-/// One danmu in the chat list.
+/// One danmu in the chat list, or a word about some that are missing.
 #[derive(Clone)]
 pub struct Line {
     /// Names the danmu.
@@ -45,52 +50,140 @@ pub struct Line {
     pub color: Color,
     /// What this viewer sent, if it is theirs: to be sent again, the same, if it fails.
     pub own: Option<Danmu>,
+    /// How many said the same; 1 for itself.
+    pub times: u32,
     /// What became of it. Counted by reference: it goes when its line goes, however long the page stays.
     pub state: ArcRwSignal<LineState>,
 }
 
 /// The last [`MAX_LINES`] lines, the oldest first.
 #[derive(Clone, Default)]
-pub struct Lines(VecDeque<Line>);
+pub struct Lines {
+    lines: VecDeque<Line>,
+    /// Gaps since the beginning, to tell them apart.
+    gaps: u32,
+}
 
 impl Lines {
     /// The lines, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Line> {
-        self.0.iter()
+        self.lines.iter()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lines.is_empty()
     }
 
     /// Adds a line at the end; the oldest goes when there are too many, except what the viewer may yet want back.
     pub fn push(&mut self, line: Line) {
-        self.0.push_back(line);
-        if self.0.len() > MAX_LINES {
+        self.lines.push_back(line);
+        if self.lines.len() > MAX_LINES {
             let kept = |line: &Line| !matches!(line.state.get_untracked(), LineState::Failed(_));
-            if let Some(at) = self.0.iter().position(kept) {
-                self.0.remove(at);
+            if let Some(at) = self.lines.iter().position(kept) {
+                self.lines.remove(at);
             }
         }
+    }
+
+    /// Says at the end that so many danmu, where anybody knows, are missing there. With nothing said in between, one line says
+    /// it for all; beyond [`MAX_GAPS`] the oldest go.
+    pub fn push_gap(&mut self, missed: Option<u64>) {
+        let gap = |line: &Line| match line.state.get_untracked() {
+            LineState::Gap(missed) => Some(missed),
+            _ => None,
+        };
+        if let Some(last) = self.lines.back()
+            && let Some(before) = gap(last)
+        {
+            let sum = before.zip(missed).map(|(before, missed)| before.saturating_add(missed));
+            return last.state.set(LineState::Gap(sum));
+        }
+        let mut gaps = 1;
+        let before = self.lines.len();
+        // From the end, so that the newest stay.
+        for at in (0..before).rev() {
+            gaps += usize::from(gap(&self.lines[at]).is_some());
+            if gaps > MAX_GAPS {
+                self.lines.remove(at);
+                break;
+            }
+        }
+        self.gaps += 1;
+        self.push(Line {
+            key: ["gap", &self.gaps.to_string()].concat(),
+            text: String::new(),
+            color: Color::default(),
+            own: None,
+            times: 1,
+            state: ArcRwSignal::new(LineState::Gap(missed)),
+        });
     }
 
     /// The line of that key.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<&Line> {
-        self.0.iter().rev().find(|line| line.key == key)
+        self.lines.iter().rev().find(|line| line.key == key)
     }
 
     /// The line of the same danmu, if it failed.
     #[must_use]
     pub fn find_failed(&self, draft: &Draft) -> Option<&Line> {
-        self.0.iter().rev().find(|line| {
+        self.lines.iter().rev().find(|line| {
             let same = line
                 .own
                 .as_ref()
                 .is_some_and(|danmu| (&danmu.text, danmu.mode, danmu.color) == (&draft.text, draft.mode, draft.color));
             same && matches!(line.state.get_untracked(), LineState::Failed(_))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(key: u64) -> Line {
+        Line {
+            key: key.to_string(),
+            text: "hi".into(),
+            color: Color::WHITE,
+            own: None,
+            times: 1,
+            state: ArcRwSignal::new(LineState::Confirmed),
+        }
+    }
+
+    fn gaps(lines: &Lines) -> Vec<Option<u64>> {
+        let gap = |line: &Line| match line.state.get_untracked() {
+            LineState::Gap(missed) => Some(missed),
+            _ => None,
+        };
+        lines.iter().filter_map(gap).collect()
+    }
+
+    #[test]
+    fn gaps_with_nothing_in_between_are_one_line_that_knows_no_more_than_all_of_them() {
+        let mut lines = Lines::default();
+        lines.push_gap(Some(3));
+        lines.push_gap(Some(4));
+        assert_eq!(gaps(&lines), [Some(7)]);
+        lines.push_gap(None);
+        assert_eq!(gaps(&lines), [None]);
+        lines.push(said(1));
+        lines.push_gap(Some(2));
+        assert_eq!(gaps(&lines), [None, Some(2)]);
+    }
+
+    #[test]
+    fn the_newest_gaps_are_kept_and_every_danmu_beside_them() {
+        let mut lines = Lines::default();
+        for n in 0..20 {
+            lines.push(said(n));
+            lines.push_gap(Some(n));
+        }
+        assert_eq!(gaps(&lines), (15..20).map(Some).collect::<Vec<_>>());
+        assert_eq!(lines.iter().count(), 20 + MAX_GAPS);
     }
 }

@@ -5,6 +5,7 @@
 mod lines;
 
 use danmu::{
+    feed::{Way, Ways},
     record::{Color, Mode},
     room::{Room, Unsigned},
 };
@@ -13,7 +14,7 @@ use leptos::prelude::*;
 pub use self::lines::{Line, LineState, Lines};
 use crate::{api::ApiError, problem::Problem};
 
-/// The state of what is being read off the stream.
+/// The state of what is heard of the room.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum FeedState {
     /// Nothing has been read yet.
@@ -73,6 +74,10 @@ pub struct Live {
     pub feed: RwSignal<FeedState>,
     /// The lines of the chat.
     pub lines: RwSignal<Lines>,
+    /// By which way danmu come, where that is worth a word: off the stream, or not off the stream as the page's address asks.
+    pub way: RwSignal<Option<Way>>,
+    /// How many danmu of late were not shown: the picture had no room for them.
+    pub unshown: RwSignal<u32>,
     /// How the reads went.
     pub reads: RwSignal<ReadCounts>,
     /// Drafts that could not be sent, to be put back into the composer.
@@ -87,12 +92,14 @@ pub struct Live {
 }
 
 impl Live {
-    /// Joins a room: starts to read it at once, and asks for credentials to speak only when somebody means to.
+    /// Joins a room: starts to follow it at once, by one of the ways that the server has, and asks for credentials to speak only when somebody means to.
     /// Leaves it when the page goes. Without a `chat`, no lines are kept.
-    pub fn join(room: Room, chat: bool) -> Self {
+    pub fn join(room: Room, ways: Ways, chat: bool) -> Self {
         let live = Self {
             feed: RwSignal::default(),
             lines: RwSignal::default(),
+            way: RwSignal::default(),
+            unshown: RwSignal::default(),
             reads: RwSignal::default(),
             returned: RwSignal::default(),
             undrawn: RwSignal::new(false),
@@ -105,7 +112,7 @@ impl Live {
         {
             // An effect, so that hydration is over: nothing here may change what the server rendered.
             Effect::new(move || {
-                live.client.set_value(Some(crate::client::RoomClient::start(&room, live, chat)));
+                live.client.set_value(Some(crate::client::RoomClient::start(&room, ways, live, chat)));
                 live.ready.set(true);
             });
             on_cleanup(move || {
@@ -113,7 +120,7 @@ impl Live {
             });
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = (room, chat);
+        let _ = (room, ways, chat);
         live
     }
 

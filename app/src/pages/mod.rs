@@ -5,7 +5,7 @@ mod missing;
 mod overlay;
 mod room;
 
-use danmu::room::Room;
+use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,9 @@ enum Page {
     /// `/`: the rooms.
     Home(Vec<Room>),
     /// `/room/{room}`: the watch page.
-    Room(Room),
+    Room(Room, Ways),
     /// `/overlay/{room}`: danmu on a transparent page.
-    Overlay(Room),
+    Overlay(Room, Ways),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
 }
@@ -35,8 +35,8 @@ pub fn CurrentPage() -> impl IntoView {
     let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
     match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
-        Page::Room(room) => EitherOf4::B(view! { <RoomPage room /> }),
-        Page::Overlay(room) => EitherOf4::C(view! { <OverlayPage room /> }),
+        Page::Room(room, ways) => EitherOf4::B(view! { <RoomPage room ways /> }),
+        Page::Overlay(room, ways) => EitherOf4::C(view! { <OverlayPage room ways /> }),
         Page::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
 }
@@ -54,8 +54,8 @@ fn find() -> Page {
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
-        ["", "room", id] => api::room(decoded(id)).map(Page::Room),
-        ["", "overlay", id] => api::room(decoded(id)).map(Page::Overlay),
+        ["", "room", id] => api::room(decoded(id)).map(|(room, ways)| Page::Room(room, ways)),
+        ["", "overlay", id] => api::room(decoded(id)).map(|(room, ways)| Page::Overlay(room, ways)),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
                 response.set_status(StatusCode::NOT_FOUND);

@@ -1,6 +1,6 @@
 //! The overlay page: a room's danmu on a transparent page, for OBS and other browser sources.
 
-use danmu::room::Room;
+use danmu::{feed::Ways, room::Room};
 use leptos::prelude::*;
 use leptos_meta::{Html, Title};
 
@@ -14,8 +14,10 @@ use crate::{
 pub fn OverlayPage(
     /// The room.
     room: Room,
+    /// How it can be followed here.
+    ways: Ways,
 ) -> impl IntoView {
-    let live = Live::join(room.clone(), false);
+    let live = Live::join(room.clone(), ways, false);
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />

@@ -1,6 +1,6 @@
 //! The watch page: the video, the danmu on it, the chat and the composer.
 
-use danmu::room::Room;
+use danmu::{feed::Ways, room::Room};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -15,9 +15,11 @@ use crate::{
 pub fn RoomPage(
     /// The room.
     room: Room,
+    /// How it can be followed here.
+    ways: Ways,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let live = Live::join(room.clone(), true);
+    let live = Live::join(room.clone(), ways, true);
     view! {
         <Title text=room.title.clone() />
         <a class="skip" href="#say">

@@ -1,0 +1,103 @@
+//! The other tabs of this browser that are in the same room: a channel to them, and the lock that one of them holds.
+//!
+//! The lock is [Web Locks'](https://www.w3.org/TR/web-locks/), the channel a `BroadcastChannel`. A `SharedWorker` would hold the
+//! connection with less ado, but Chrome on Android has none, it would be one more script to load, and its requests are nobody's:
+//! neither a page's tools nor its offline switch reach them. Where there are no locks (they want a secure context, so not on
+//! plain `http` but for this machine's own), there are no tabs for us, and each reads by itself.
+
+use js_sys::{Function, Object, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{BroadcastChannel, MessageEvent};
+
+use super::inbox::{Inbox, Signal};
+
+/// The tabs of a room. A lock that is held goes with the page.
+pub struct Tabs {
+    channel: BroadcastChannel,
+    lock: Lock,
+    _listener: Closure<dyn FnMut(MessageEvent)>,
+}
+
+#[derive(Clone)]
+struct Lock {
+    locks: JsValue,
+    request: Function,
+    name: JsValue,
+    inbox: Inbox,
+}
+
+impl Tabs {
+    /// Joins the other tabs, and waits for the lock. `None` where the browser has no locks.
+    pub fn join(room: &str, inbox: &Inbox) -> Option<Self> {
+        let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
+        let locks = get(&get(&js_sys::global(), "navigator")?, "locks")?;
+        let request = get(&locks, "request")?.dyn_into::<Function>().ok()?;
+        // Versions that do not understand each other pass each other by.
+        let name = ["danmu 1 ", room].concat();
+        let channel = BroadcastChannel::new(&name).ok()?;
+        let post = inbox.clone();
+        let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            if let Some(note) = event.data().as_string() {
+                post.push(Signal::Note(note));
+            }
+        });
+        channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        let lock = Lock { locks, request, name: name.into(), inbox: inbox.clone() };
+        let waiting = lock.clone();
+        spawn_local(async move {
+            // In the queue again, behind all others, whenever it was taken away.
+            while waiting.hold(false).await {}
+        });
+        Some(Self { channel, lock, _listener: listener })
+    }
+
+    /// Says something to all others.
+    pub fn post(&self, note: &str) {
+        // Fails for a closed channel only.
+        let _ = self.channel.post_message(&note.into());
+    }
+
+    /// Takes the lock from whoever holds it.
+    pub fn steal(&self) {
+        let lock = self.lock.clone();
+        spawn_local(async move {
+            lock.hold(true).await;
+        });
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        self.channel.close();
+    }
+}
+
+impl Lock {
+    /// Holds the lock, once it is there to be had, for as long as it is left. Answers whether it ever was.
+    async fn hold(&self, steal: bool) -> bool {
+        let options = Object::new();
+        // Fails for a frozen object only.
+        let _ = Reflect::set(&options, &"steal".into(), &steal.into());
+        let inbox = self.inbox.clone();
+        let granted = Closure::once_into_js(move |_lock: JsValue| {
+            inbox.push(Signal::Granted);
+            // It is held until this promise is kept.
+            Promise::new(&mut |_, _| {})
+        });
+        let request = self.request.call3(&self.locks, &self.name, &options, &granted).map(Promise::from);
+        let lost = match request {
+            Ok(request) => JsFuture::from(request).await.is_err_and(|error| is_abort(&error)),
+            Err(_) => false,
+        };
+        if lost {
+            self.inbox.push(Signal::Lost);
+        }
+        lost
+    }
+}
+
+/// What a lock ends with that was taken away; anything else means that there are none here.
+fn is_abort(error: &JsValue) -> bool {
+    Reflect::get(error, &"name".into()).is_ok_and(|name| name == "AbortError")
+}
