@@ -1,0 +1,50 @@
+// A way between a browser and a server that can be cut: what is connected is torn down, which no switch of a browser does to
+// an answer that is still coming.
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** Passes on all that comes to its own `origin` to that of a server. */
+export async function startProxy(origin) {
+  const { hostname, port } = new URL(origin);
+  const sockets = new Set();
+  let whole = true;
+  const proxy = net.createServer((client) => {
+    if (!whole) return client.destroy();
+    const server = net.connect(Number(port), hostname);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ]) {
+      sockets.add(one);
+      one.pipe(other);
+      one.on('error', () => {});
+      one.on('close', () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  // A test that fails stops nothing.
+  proxy.unref();
+  /** Tears down what is connected; what comes next is let through. */
+  const drop = () => sockets.forEach((socket) => socket.destroy());
+  return {
+    origin: `http://127.0.0.1:${proxy.address().port}`,
+    drop,
+    /** Lets nothing through. */
+    cut() {
+      whole = false;
+      drop();
+    },
+    /** Lets everything through again. */
+    mend() {
+      whole = true;
+    },
+    stop() {
+      drop();
+      proxy.close();
+    },
+  };
+}
