@@ -10,3 +10,4 @@ pub mod record;
 pub mod room;
 pub mod session;
 pub mod stage;
+pub mod viewer;

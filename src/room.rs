@@ -99,6 +99,24 @@ pub struct Room {
     pub poster: Option<String>,
     /// Whether records without a ticket are shown: plain text from foreign producers among them.
     pub unsigned: Unsigned,
+    /// How fast one viewer may speak.
+    #[serde(default)]
+    pub pace: Pace,
+}
+
+/// How fast one viewer may speak. Records without a ticket have no viewer, and no pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Danmu a minute in the long run, 1 and up.
+    pub per_minute: u32,
+    /// Danmu at once, 1 and up.
+    pub burst: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { per_minute: 60, burst: 5 }
+    }
 }
 
 /// What a room does with records that carry no ticket.

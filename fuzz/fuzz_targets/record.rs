@@ -6,7 +6,7 @@
 use danmu::{
     gate::{Gate, Incoming, Reason},
     record::{Content, check_text, decode},
-    room::{Room, RoomId, Unsigned},
+    room::{Pace, Room, RoomId, Unsigned},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -17,9 +17,10 @@ fuzz_target!(|data: &[u8]| {
         video: String::new(),
         poster: None,
         unsigned: Unsigned::Allow,
+        pace: Pace::default(),
     };
     let mut gate = Gate::new(&room, str::to_owned);
-    let incoming = Incoming { data, partition_key: "demo", sequence_number: "1", arrival_ms: 0 };
+    let incoming = Incoming { data, partition_key: "demo", sequence_number: "1", arrival_ms: 0, evidence: None };
     let verdict = gate.admit(incoming);
     match decode(data) {
         Err(_) => assert!(matches!(verdict, Err(Reason::Record(_))), "{verdict:?}"),

@@ -2,11 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::PathBuf,
 };
 
 use config::{ConfigError, Environment, File, FileFormat};
-use danmu::room::{Room, RoomId, Unsigned};
+use danmu::room::{Pace, Room, RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -202,6 +203,23 @@ pub struct RoomSettings {
     /// Whether danmu without a ticket are shown. Default `deny`.
     #[serde(default)]
     pub unsigned: Unsigned,
+    /// How many danmu a minute one viewer may say who has a ticket, 1 to 6,000. Default 60.
+    #[serde(default = "per_minute")]
+    pub per_minute: u32,
+    /// How many such a viewer may say at once, 1 to 6,000. Default 5.
+    #[serde(default = "burst")]
+    pub burst: u32,
+}
+
+/// How fast a viewer may be allowed to speak.
+const PACE: RangeInclusive<u32> = 1..=6_000;
+
+fn per_minute() -> u32 {
+    Pace::default().per_minute
+}
+
+fn burst() -> u32 {
+    Pace::default().burst
 }
 
 impl From<RoomSettings> for Room {
@@ -212,6 +230,7 @@ impl From<RoomSettings> for Room {
             video: room.video,
             poster: room.poster,
             unsigned: room.unsigned,
+            pace: Pace { per_minute: room.per_minute, burst: room.burst },
         }
     }
 }
@@ -240,6 +259,8 @@ impl RoomSettings {
             video: "/sample.mp4".into(),
             poster: Some("/poster.webp".into()),
             unsigned: Unsigned::Allow,
+            per_minute: per_minute(),
+            burst: burst(),
         }
     }
 }
@@ -405,6 +426,12 @@ impl Config {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {
                 return wrong("rooms.id", &room.id, "two rooms have this id");
             }
+            if !PACE.contains(&room.per_minute) {
+                return wrong("rooms.per_minute", &room.per_minute, "1 to 6000 danmu a minute and viewer");
+            }
+            if !PACE.contains(&room.burst) {
+                return wrong("rooms.burst", &room.burst, "1 to 6000 danmu at once");
+            }
         }
         Ok(())
     }
@@ -542,6 +569,8 @@ mod tests {
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
             ("[relay]\nrefill_s = 3601", "relay.refill_s = 3601"),
             ("[relay]\nwindow_bytes = 1", "relay.window_bytes = 1"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\nper_minute = 0", "rooms.per_minute = 0"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 6001", "rooms.burst = 6001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
             let error = load(toml).expect_err(toml).to_string();

@@ -146,6 +146,8 @@ mod tests {
             mode: Mode::Scroll,
             color: Color::WHITE,
             arrival_ms: 5,
+            sent_ms: None,
+            evidence: None,
         });
         let json = serde_json::to_string(&item).expect("JSON");
         assert_eq!(json, r#"{"id":"00000000010000000000000002","text":"hi","at":5}"#);

@@ -241,6 +241,7 @@ impl Inner {
                 partition_key: &record.partition_key,
                 sequence_number: &record.sequence_number,
                 arrival_ms: record.arrival_ms,
+                evidence: None,
             })
             .ok()
         });

@@ -227,6 +227,7 @@ pub fn judge(feed: &Feed, gate: &mut Gate, record: &Record) -> Result<(Place, It
         partition_key: &record.partition_key,
         sequence_number: &record.sequence_number,
         arrival_ms: record.arrival_ms,
+        evidence: None,
     })?;
     Ok((place, Item::new(admitted)))
 }

@@ -45,6 +45,7 @@ impl Refused {
             Self::Gate(Reason::Text(_)) => "text",
             Self::Gate(Reason::Unsigned) => "unsigned",
             Self::Gate(Reason::Duplicate) => "duplicate",
+            Self::Gate(Reason::TooFast) => "too_fast",
         }
     }
 }

@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{record::Danmu, room::Pace};
+
+fn gate(unsigned: Unsigned) -> Gate {
+    let room = Room {
+        id: "demo".parse().expect("an id"),
+        title: "Demo".into(),
+        video: String::new(),
+        poster: None,
+        unsigned,
+        pace: Pace { per_minute: 60, burst: 2 },
+    };
+    Gate::new(&room, str::to_owned)
+}
+
+fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
+    Incoming { data, partition_key: "demo", sequence_number, arrival_ms: 5, evidence: None }
+}
+
+fn danmu(room: &str, n: u128) -> Vec<u8> {
+    Danmu::new(RecordId::new(1, n), room.parse().expect("an id"), "hi", 1).expect("a danmu").encode()
+}
+
+#[test]
+fn a_danmu_put_twice_is_shown_once() {
+    let mut gate = gate(Unsigned::Allow);
+    assert!(gate.admit(incoming(&danmu("demo", 1), "1")).is_ok());
+    assert_eq!(gate.admit(incoming(&danmu("demo", 1), "2")), Err(Reason::Duplicate));
+    assert!(gate.admit(incoming(&danmu("demo", 2), "3")).is_ok());
+    assert_eq!(gate.counts(), Counts { admitted: 2, duplicate: 1, ..Counts::default() });
+}
+
+#[test]
+fn the_same_plain_text_may_be_said_again() {
+    let mut gate = gate(Unsigned::Allow);
+    assert_eq!(gate.admit(incoming(b" 666\n", "1")).map(|admitted| admitted.text), Ok("666".to_owned()));
+    assert!(gate.admit(incoming(b"666", "2")).is_ok());
+}
+
+#[test]
+fn what_is_meant_for_another_room_is_not_shown() {
+    let mut gate = gate(Unsigned::Allow);
+    assert_eq!(gate.admit(incoming(&danmu("other", 1), "1")), Err(Reason::OtherRoom));
+    let elsewhere = Incoming { partition_key: "other", ..incoming(b"hi", "2") };
+    assert_eq!(gate.admit(elsewhere), Err(Reason::OtherRoom));
+}
+
+#[test]
+fn a_room_that_wants_tickets_shows_nothing_without_one() {
+    let mut gate = gate(Unsigned::Deny);
+    assert_eq!(gate.admit(incoming(b"hi", "1")), Err(Reason::Unsigned));
+    let mut forged = danmu("demo", 1);
+    forged.extend_from_slice(b"\nticket.signature");
+    assert_eq!(gate.admit(incoming(&forged, "2")), Err(Reason::Unsigned));
+}
+
+#[test]
+fn texts_that_nobody_may_send_are_counted_not_shown() {
+    let mut gate = gate(Unsigned::Allow);
+    for data in ["", "a\u{202e}b", "a\u{7}b", &"弹".repeat(101)] {
+        assert!(matches!(gate.admit(incoming(data.as_bytes(), "1")), Err(Reason::Text(_))), "{data:?}");
+    }
+    assert!(matches!(gate.admit(incoming(b"\xff", "1")), Err(Reason::Record(_))));
+    assert_eq!(gate.counts(), Counts { text: 4, unreadable: 1, ..Counts::default() });
+}
+
+fn evidence(viewer: &str, important: bool) -> Evidence {
+    Evidence { viewer: viewer.parse().expect("an id"), important }
+}
+
+#[test]
+fn who_has_a_ticket_may_speak_where_a_ticket_is_wanted() {
+    let mut gate = gate(Unsigned::Deny);
+    let ann = evidence("ann", false);
+    let admitted = gate.admit(Incoming { evidence: Some(&ann), ..incoming(&danmu("demo", 1), "1") });
+    assert_eq!(admitted.map(|admitted| (admitted.evidence, admitted.sent_ms)), Ok((Some(ann), Some(1))));
+}
+
+#[test]
+fn nobody_uses_up_the_ids_or_the_pace_of_another() {
+    let mut gate = gate(Unsigned::Allow);
+    let (ann, bob) = (evidence("ann", false), evidence("bob", false));
+    let mut say = |n, evidence| gate.admit(Incoming { evidence, ..incoming(&danmu("demo", n), "1") }).err();
+    assert_eq!([say(1, None), say(1, Some(&bob)), say(1, Some(&ann))], [None, None, None]);
+    // Somebody puts what Ann said again and again.
+    for _ in 0..10 {
+        assert_eq!(say(1, Some(&ann)), Some(Reason::Duplicate));
+    }
+    assert_eq!([say(2, Some(&ann)), say(3, Some(&ann))], [None, Some(Reason::TooFast)]);
+}
+
+#[test]
+fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
+    let mut gate = gate(Unsigned::Allow);
+    let (ann, streamer) = (evidence("ann", false), evidence("streamer", true));
+    for (first, evidence, shown) in [(0, Some(&ann), 2), (10, Some(&streamer), 10), (20, None, 10)] {
+        let say = |n| gate.admit(Incoming { evidence, ..incoming(&danmu("demo", n), "1") }).is_ok();
+        assert_eq!((first..first + 10).map(say).filter(|shown| *shown).count(), shown, "{evidence:?}");
+    }
+    assert_eq!(gate.counts(), Counts { admitted: 22, too_fast: 8, ..Counts::default() });
+}
+
+#[test]
+fn texts_are_composed_before_they_are_judged_and_shown() {
+    let mut gate = Gate { nfc: |text| text.replace("e\u{301}", "é"), ..gate(Unsigned::Allow) };
+    let text = "e\u{301}".repeat(100);
+    let shown = gate.admit(incoming(text.as_bytes(), "1")).map(|admitted| admitted.text);
+    assert_eq!(shown, Ok("é".repeat(100)));
+}
+
+proptest! {
+    /// One gate has run for ever, the other began as long before the present as it looks back.
+    #[test]
+    fn a_gate_that_began_later_judges_alike(
+        records in proptest::collection::vec((0_u128..12, 0_usize..4, prop_oneof![0_i64..1_500, 0_i64..40_000]), 1..200),
+        at in 0_usize..200,
+    ) {
+        let (mut old, mut young) = (gate(Unsigned::Allow), gate(Unsigned::Allow));
+        let authors = [None, Some(evidence("ann", false)), Some(evidence("bob", false)), Some(evidence("host", true))];
+        let mut now = 0;
+        let records: Vec<_> = records
+            .into_iter()
+            .map(|(n, author, later)| {
+                now += later;
+                (danmu("demo", n), authors[author].as_ref(), now)
+            })
+            .collect();
+        let present = records[at.min(records.len() - 1)].2;
+        for (data, evidence, arrival_ms) in &records {
+            let record = Incoming { arrival_ms: *arrival_ms, evidence: *evidence, ..incoming(data, "1") };
+            let verdict = old.admit(record).err();
+            if *arrival_ms >= present - REMEMBERED_MS {
+                let other = young.admit(record).err();
+                if *arrival_ms >= present {
+                    prop_assert_eq!(verdict, other);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_record_makes_it_panic(data: Vec<u8>, partition_key in "demo|.*", sequence_number in "[0-9]*") {
+        let _ = gate(Unsigned::Allow).admit(Incoming {
+            data: &data, partition_key: &partition_key, sequence_number: &sequence_number, arrival_ms: 0,
+            evidence: None,
+        });
+    }
+}
