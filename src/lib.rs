@@ -3,6 +3,7 @@
 //! The same code runs in the server and, compiled to WebAssembly, in the browser. It holds no framework, does no I/O
 //! and has no clock of its own: whoever calls it brings the time, the chance and the network.
 
+pub mod density;
 pub mod feed;
 pub mod gate;
 pub mod kinesis;
