@@ -152,6 +152,9 @@ pub struct Relay {
     /// How far back viewers may go on whose place the window has passed, in seconds: what they missed is read from the stream
     /// once more, up to as many bytes as the window has. 0 (not at all) to 3,600. Default 600.
     pub refill_s: u64,
+    /// How many danmu a second a room is shown at the most, up to 1,000; 0: all. Default 150: five times what fills a
+    /// picture, so that every page still has a choice, at 10 kB/s for a viewer.
+    pub density: u32,
 }
 
 /// How the relay reads the stream.
@@ -298,7 +301,14 @@ impl Default for Vending {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self { reader: ReaderKind::default(), tick_ms: 100, window_s: 120, window_bytes: 4 << 20, refill_s: 600 }
+        Self {
+            reader: ReaderKind::default(),
+            tick_ms: 100,
+            window_s: 120,
+            window_bytes: 4 << 20,
+            refill_s: 600,
+            density: 150,
+        }
     }
 }
 
@@ -394,7 +404,7 @@ impl Config {
         if !(10..=1_000_000).contains(&self.http.max_connections) {
             return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
         }
-        let Relay { tick_ms, window_s, window_bytes, refill_s, .. } = &self.relay;
+        let Relay { tick_ms, window_s, window_bytes, refill_s, density, .. } = &self.relay;
         if *tick_ms > 1_000 {
             return wrong("relay.tick_ms", tick_ms, "0 to 1000 milliseconds");
         }
@@ -406,6 +416,9 @@ impl Config {
         }
         if !(65_536..=1 << 30).contains(window_bytes) {
             return wrong("relay.window_bytes", window_bytes, "65536 to 1073741824 bytes");
+        }
+        if *density > 1_000 {
+            return wrong("relay.density", density, "0 (all) to 1000, what a shard takes, a second");
         }
         if self.http.drain_delay_s > 300 {
             return wrong("http.drain_delay_s", &self.http.drain_delay_s, "0 to 300 seconds");
@@ -490,13 +503,17 @@ impl Config {
             Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
         };
         let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
+        let density = match self.relay.density {
+            0 => "all danmu".to_owned(),
+            density => format!("up to {density} danmu a second and room"),
+        };
         let proxies = match self.http.trusted_proxies.as_slice() {
             [] => "none; nothing but the connection tells who a client is".to_owned(),
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             client, {} at once, each for {} s\nrelay      reads by {}, a frame every {} ms at the most, keeps {} s\ndirect     \
+             client, {} at once, each for {} s\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
@@ -569,6 +586,7 @@ mod tests {
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
             ("[relay]\nrefill_s = 3601", "relay.refill_s = 3601"),
             ("[relay]\nwindow_bytes = 1", "relay.window_bytes = 1"),
+            ("[relay]\ndensity = 1001", "relay.density = 1001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nper_minute = 0", "rooms.per_minute = 0"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 6001", "rooms.burst = 6001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),

@@ -171,6 +171,8 @@ fn danmu(core: Core, dir: &TempDir, pages: SocketAddr, stream: SocketAddr) -> Co
         .env("DANMU_HTTP__ADDR", pages.to_string())
         .env("DANMU_HTTP__MAX_CONNECTIONS", "20000")
         .env("DANMU_STREAM__ADDR", stream.to_string())
+        // Should many danmu come at once, all are told.
+        .env("DANMU_RELAY__DENSITY", "0")
         .env("DANMU_LOG__FILTER", "warn")
         .env("LEPTOS_OUTPUT_NAME", "danmu")
         .env("LEPTOS_SITE_ROOT", dir.path());

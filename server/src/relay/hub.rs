@@ -1,9 +1,7 @@
 //! The hub: what the reader tells becomes, room by room, what viewers are told.
 //!
-//! One task does it for all rooms, in the order in which records come: the gate judges, what passed is gathered into a
-//! frame, and the frame is encoded once into the room's [`Ring`]. A lone danmu leaves at once; in a busy room a frame
-//! leaves every tick, since what a viewer costs is the write, not the danmu in it.
-//! Never waits for a viewer, never keeps a record that the gate refused.
+//! One task does it for all rooms ([`RoomHub`]), in the order in which records come.
+//! Never waits for a viewer.
 
 use std::{
     collections::HashMap,
@@ -12,35 +10,26 @@ use std::{
 };
 
 use danmu::{
-    feed::{self, Item, Told},
-    gate::{Gate, Incoming},
-    kinesis::{Record, State, shard_map::Shard},
+    feed,
+    kinesis::{Record, State},
     room::{Room, RoomId},
 };
-use hyper::body::Bytes;
 use tokio::{
     sync::{mpsc, watch},
     time::sleep_until,
 };
 use tokio_util::task::TaskTracker;
-use unicode_normalization::UnicodeNormalization;
 
 use super::{
     batch::Batches,
     metrics::{Metrics, Refused},
-    place::{Lineage, Place},
+    place::Lineage,
     reader::{ReaderStats, Reading},
     refill::Hopeless,
     ring::{Ring, Window},
-    sse,
+    room::{HEARTBEAT, RoomHub, state_event},
 };
 
-/// The most danmu in one frame: a relay that has just begun reads minutes at once.
-pub const MAX_FRAME: usize = 200;
-/// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
-const BUSY: usize = 5;
-/// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
 
@@ -78,18 +67,6 @@ pub struct Hub {
     tick: Duration,
     created_ms: i64,
     since_ms: i64,
-}
-
-/// One room, as only the hub sees it.
-struct RoomHub {
-    id: RoomId,
-    feed: Arc<Feed>,
-    gate: Gate,
-    begun: bool,
-    pending: Vec<(Place, Item)>,
-    /// When the last frame left, or the last heartbeat.
-    told: Instant,
-    last_frame: usize,
 }
 
 impl Board {
@@ -135,14 +112,12 @@ impl Board {
 }
 
 impl Hub {
-    /// A hub for the rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds).
-    pub fn new(board: Arc<Board>, rooms: &[Room], tick: Duration, since_ms: i64) -> Self {
+    /// A hub for the rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds). Each is shown up to
+    /// `density` danmu a second; 0: all.
+    pub fn new(board: Arc<Board>, rooms: &[Room], tick: Duration, density: u32, since_ms: i64) -> Self {
         let room_hub = |room: &Room| {
             let feed = Arc::clone(board.feed(&room.id)?);
-            let (id, gate) = (room.id.clone(), Gate::new(room, nfc));
-            let hub =
-                RoomHub { id, feed, gate, begun: false, pending: Vec::new(), told: Instant::now(), last_frame: 0 };
-            Some((room.id.as_str().to_owned(), hub))
+            Some((room.id.as_str().to_owned(), RoomHub::new(room, feed, density)))
         };
         let rooms = rooms.iter().filter_map(room_hub).collect();
         Self { board, rooms, tick, created_ms: 0, since_ms }
@@ -175,8 +150,7 @@ impl Hub {
                 }
                 self.created_ms = created_ms;
                 for room in self.rooms.values_mut() {
-                    room.begun = false;
-                    room.feed.learn(|lineage| *lineage = Lineage::new(created_ms));
+                    room.begin(created_ms);
                 }
             }
             Reading::Shards(shards) => {
@@ -191,14 +165,18 @@ impl Hub {
     }
 
     fn judge(&mut self, record: &Record) {
-        let refused = match self.rooms.get_mut(&record.partition_key) {
-            None => Refused::NoSuchRoom,
-            Some(room) => match room.judge(record) {
-                Ok(()) => return self.board.metrics.admitted(&room.id, record.arrival_ms),
-                Err(refused) => refused,
-            },
+        let metrics = &self.board.metrics;
+        let Some(room) = self.rooms.get_mut(&record.partition_key) else {
+            return metrics.refused(&Refused::NoSuchRoom);
         };
-        self.board.metrics.refused(&refused);
+        match room.judge(record) {
+            Ok((place, admitted)) => {
+                metrics.admitted(room.id(), &admitted);
+                let fate = room.choose(place, admitted, &record.sequence_number);
+                metrics.chosen(room.id(), fate);
+            }
+            Err(refused) => metrics.refused(&refused),
+        }
     }
 
     fn tell_state(&self, state: &State) {
@@ -211,38 +189,14 @@ impl Hub {
         if known.0 != new.0 || (known.1 - new.1).abs() >= NOTICEABLE_MS {
             *known = new;
             let event = state_event(new);
-            self.rooms.values().for_each(|room| room.feed.ring.note(event.clone()));
+            self.board.rooms.values().for_each(|feed| feed.ring.note(event.clone()));
         }
     }
 }
 
-/// What a room's gate makes of a record, and where it stands.
-pub fn judge(feed: &Feed, gate: &mut Gate, record: &Record) -> Result<(Place, Item), Refused> {
-    // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
-    // nowhere.
-    let place = feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
-    let place = place.ok_or(Refused::ForeignShard)?;
-    let admitted = gate.admit(Incoming {
-        data: &record.data,
-        partition_key: &record.partition_key,
-        sequence_number: &record.sequence_number,
-        arrival_ms: record.arrival_ms,
-        evidence: None,
-    })?;
-    Ok((place, Item::new(admitted)))
-}
-
-/// The normal form C of a text.
-pub fn nfc(text: &str) -> String {
-    text.nfc().collect()
-}
-
-fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {
-    sse::event(Some(feed::STATE), None, &Told { reading: Some(reading), behind_ms, ..Told::default() })
-}
-
 impl Feed {
-    fn new(window: Window) -> Self {
+    /// A feed of which nothing is known yet.
+    pub fn new(window: Window) -> Self {
         Self {
             ring: Ring::new(window),
             lineage: Mutex::default(),
@@ -254,47 +208,5 @@ impl Feed {
     /// Looks at, or changes, what is known of the room's shards.
     pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
         f(&mut self.lineage.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl RoomHub {
-    fn learn(&mut self, shards: &[Shard], since_ms: i64) {
-        let beginning = self.feed.learn(|lineage| {
-            lineage.learn(shards, self.id.as_str());
-            lineage.beginning(since_ms)
-        });
-        if let Some(beginning) = beginning.filter(|_| !self.begun) {
-            self.feed.ring.begin(beginning, since_ms);
-            self.begun = true;
-        }
-    }
-
-    fn judge(&mut self, record: &Record) -> Result<(), Refused> {
-        self.pending.push(judge(&self.feed, &mut self.gate, record)?);
-        Ok(())
-    }
-
-    /// When it has something to say.
-    fn due(&self, tick: Duration) -> Instant {
-        match self.pending.len() {
-            0 => self.told + HEARTBEAT,
-            _ if self.last_frame < BUSY => self.told + tick / 2,
-            _ => self.told + tick,
-        }
-    }
-
-    fn speak(&mut self, now: Instant, reading: (feed::Reading, i64), metrics: &Metrics) {
-        self.told = now;
-        self.last_frame = self.pending.len();
-        if self.pending.is_empty() {
-            return self.feed.ring.note(state_event(reading));
-        }
-        let mut pending = std::mem::take(&mut self.pending);
-        while !pending.is_empty() {
-            let rest = pending.split_off(pending.len().min(MAX_FRAME));
-            metrics.framed(&pending);
-            self.feed.ring.tell(pending, 0);
-            pending = rest;
-        }
     }
 }

@@ -3,7 +3,12 @@
 
 use std::time::Instant;
 
-use danmu::{feed::Item, gate::Reason, room::RoomId};
+use danmu::{
+    density::Fate,
+    feed::Item,
+    gate::{Admitted, Reason},
+    room::RoomId,
+};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -17,6 +22,10 @@ use prometheus_client::{
 
 use super::{hub::Board, place::Place};
 use crate::clock::now_ms;
+
+/// The longest way to the stream that is counted, milliseconds: an author's clock may say anything, and the sum is to mean
+/// something.
+const MAX_PUT_MS: i64 = 60_000;
 
 /// Why a record of the stream was told to nobody.
 #[derive(Debug)]
@@ -65,6 +74,9 @@ struct WithReason {
 pub struct Metrics {
     admitted: Family<OfRoom, Counter>,
     refused: Family<WithReason, Counter>,
+    merged: Family<OfRoom, Counter>,
+    dropped: Family<OfRoom, Counter>,
+    put_to_arrival: Histogram,
     arrival_to_gate: Histogram,
     arrival_to_frame: Histogram,
     frame_to_socket: Histogram,
@@ -84,6 +96,9 @@ impl Default for Metrics {
         Self {
             admitted: Family::default(),
             refused: Family::default(),
+            merged: Family::default(),
+            dropped: Family::default(),
+            put_to_arrival: histogram(),
             arrival_to_gate: histogram(),
             arrival_to_frame: histogram(),
             frame_to_socket: histogram(),
@@ -99,10 +114,23 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The gate let a record of that room through, which had arrived then (Unix milliseconds).
-    pub fn admitted(&self, room: &RoomId, arrival_ms: i64) {
-        self.admitted.get_or_create(&OfRoom { room: room.to_string() }).inc();
-        self.arrival_to_gate.observe(since(arrival_ms));
+    /// The gate let a record of that room through.
+    pub fn admitted(&self, room: &RoomId, admitted: &Admitted) {
+        self.admitted.get_or_create(&of(room)).inc();
+        if let Some(sent_ms) = admitted.sent_ms {
+            let ms = admitted.arrival_ms.saturating_sub(sent_ms).clamp(0, MAX_PUT_MS);
+            self.put_to_arrival.observe(ms as f64 / 1_000.0);
+        }
+        self.arrival_to_gate.observe(since(admitted.arrival_ms));
+    }
+
+    /// What became of a danmu that the gate let through.
+    pub fn chosen(&self, room: &RoomId, fate: Fate) {
+        match fate {
+            Fate::Shown => {}
+            Fate::Merged => _ = self.merged.get_or_create(&of(room)).inc(),
+            Fate::Dropped => _ = self.dropped.get_or_create(&of(room)).inc(),
+        }
     }
 
     /// A record was told to nobody.
@@ -159,8 +187,15 @@ impl Metrics {
         let mut registry = Registry::with_prefix("danmu");
         registry.register("admitted", "Records that the gate let through", self.admitted.clone());
         registry.register("refused", "Records that were told to nobody, by reason", self.refused.clone());
+        registry.register("merged", "Danmu that were told as one with equal ones", self.merged.clone());
+        registry.register("dropped", "Danmu that were left out, since there were too many", self.dropped.clone());
         let seconds = Unit::Seconds;
         for (name, help, histogram) in [
+            (
+                "put_to_arrival",
+                "From when its author sent a record, by its own clock, to its arrival",
+                &self.put_to_arrival,
+            ),
             ("arrival_to_gate", "From a record's arrival at the stream to the gate", &self.arrival_to_gate),
             ("arrival_to_frame", "From a record's arrival at the stream to its frame", &self.arrival_to_frame),
             (
@@ -192,7 +227,7 @@ impl Metrics {
         registry.register_with_unit("reader_behind", "Age of the place of the last read", Unit::Seconds, behind);
         let (viewers, bytes, kept) = (Gauges::default(), Gauges::default(), Gauges::default());
         for (room, feed) in board.feeds() {
-            let of = OfRoom { room: room.to_string() };
+            let of = of(room);
             let (held, danmu) = feed.ring.size();
             viewers.get_or_create(&of).set(gauge(feed.ring.viewers() as u64));
             bytes.get_or_create(&of).set(gauge(held as u64));
@@ -218,6 +253,10 @@ impl Drop for Stuck<'_> {
 }
 
 type Gauges = Family<OfRoom, Gauge<i64, std::sync::atomic::AtomicI64>>;
+
+fn of(room: &RoomId) -> OfRoom {
+    OfRoom { room: room.to_string() }
+}
 
 fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

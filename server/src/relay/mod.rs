@@ -1,6 +1,6 @@
 //! The relay: reads the stream once, and tells any number of viewers what may be shown.
 //!
-//! [`reader`] takes records off the stream; [`hub`] has the gate judge them and frames what passed, room by room, into a
+//! [`reader`] takes records off the stream; [`hub`] has the gate judge them, room by room, and frames what is shown into a
 //! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring. A place in a room's feed is where the danmu
 //! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
 //! the same window, and shares nothing with the others.
@@ -12,6 +12,7 @@ mod place;
 pub mod reader;
 mod refill;
 mod ring;
+mod room;
 #[cfg(test)]
 mod samples;
 mod socket;
@@ -40,7 +41,7 @@ use self::{
 use crate::{bus::Bus, clock::now_ms, config::Config};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
-/// window shows, and clocks differ.
+/// window shows, then what the density has seen of two seconds, and clocks differ.
 const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 
 /// The relay at work. A handle.
@@ -67,8 +68,9 @@ impl Relay {
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
         let board = Arc::new(Board::new(rooms, window, stats));
-        let refill = Arc::new(Refill::new(bus, Duration::from_secs(settings.refill_s), window.bytes));
-        let hub = Hub::new(Arc::clone(&board), rooms, Duration::from_millis(settings.tick_ms), since_ms);
+        let refill = Arc::new(Refill::new(bus, Duration::from_secs(settings.refill_s), window.bytes, settings.density));
+        let tick = Duration::from_millis(settings.tick_ms);
+        let hub = Hub::new(Arc::clone(&board), rooms, tick, settings.density, since_ms);
         (Self { board, refill, rooms: rooms.into() }, tokio::spawn(hub.run(readings)))
     }
 

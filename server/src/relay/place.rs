@@ -73,6 +73,13 @@ impl Lineage {
 }
 
 impl Place {
+    /// The place after it and after what is told of its second as a whole: that arrived by the second's end, as the token
+    /// says, and the record, whatever it is, that is next on the shard comes later.
+    pub fn end_of_second(&self) -> Self {
+        let end_ms = self.arrival_ms.div_euclid(1_000).saturating_add(1).saturating_mul(1_000);
+        Self { arrival_ms: end_ms, ..self.clone() }
+    }
+
     /// Whether it arrived before then, in Unix milliseconds.
     pub fn is_before(&self, ms: i64) -> bool {
         self.arrival_ms < ms
@@ -87,7 +94,11 @@ impl Place {
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
         let number = |place: &Self| (place.generation, place.sequence.len());
-        number(self).cmp(&number(other)).then_with(|| self.sequence.cmp(&other.sequence))
+        // A record has one arrival time, so two of them tell the record and the end of its second.
+        number(self)
+            .cmp(&number(other))
+            .then_with(|| self.sequence.cmp(&other.sequence))
+            .then(self.arrival_ms.cmp(&other.arrival_ms))
     }
 }
 
@@ -166,6 +177,18 @@ mod tests {
         let later = lineage(&all[..2]);
         let resolved = later.resolve(&position).expect("a place there too");
         assert!(later.place("d", "1", 4).expect("a place") > resolved);
+    }
+
+    #[test]
+    fn the_end_of_a_second_is_a_place_between_its_last_record_and_the_next_one() {
+        let lineage = lineage(&split_and_merged());
+        let [last, next, child] = [("a", "9", 1_250), ("a", "10", 1_999), ("c", "1", 2_000)]
+            .map(|(shard, number, arrival_ms)| lineage.place(shard, number, arrival_ms).expect("on the line"));
+        let end = last.end_of_second();
+        assert_eq!(end.to_string(), "7~a~9~2000");
+        let position: Position = end.to_string().parse().expect("a token");
+        assert_eq!(lineage.resolve(&position).as_ref(), Some(&end));
+        assert!([last, end, next, child].is_sorted_by(|a, b| a < b));
     }
 
     #[test]

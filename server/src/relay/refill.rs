@@ -15,10 +15,11 @@ use danmu::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
-    hub::{Feed, MAX_FRAME, judge, nfc},
+    hub::Feed,
     place::Place,
     reader::{self, Reading},
     ring::Base,
+    room::{Chooser, frame_end, judge, nfc},
 };
 use crate::{bus::Bus, clock::now_ms};
 
@@ -36,6 +37,7 @@ pub struct Refill {
     /// Milliseconds; 0 for not at all.
     age_ms: i64,
     bytes: usize,
+    density: u32,
 }
 
 /// What could not be had lately: anything from before this arrival time (Unix milliseconds), and when that was found.
@@ -43,9 +45,10 @@ pub struct Refill {
 pub struct Hopeless(Option<(i64, Instant)>);
 
 impl Refill {
-    /// What arrived up to `age` ago is read again, no more than `bytes` of it.
-    pub fn new(bus: &Bus, age: Duration, bytes: usize) -> Self {
-        Self { bus: bus.clone(), age_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX), bytes }
+    /// What arrived up to `age` ago is read again, no more than `bytes` of it; up to `density` danmu a second are shown, 0:
+    /// all.
+    pub fn new(bus: &Bus, age: Duration, bytes: usize, density: u32) -> Self {
+        Self { bus: bus.clone(), age_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX), bytes, density }
     }
 
     /// Sees to it that the room's ring reaches back to a place, if it can.
@@ -78,8 +81,8 @@ impl Refill {
         // The gate must know what it knew.
         let reading = reader::again(&self.bus.kinesis, &self.bus.stream, key, since_ms - REMEMBERED_MS, &tell);
         let gathering = async {
-            let mut gathered =
-                Gathered { feed, end: &end, since_ms, gate: Gate::new(room, nfc), danmu: Vec::new(), bytes: 0 };
+            let (gate, chooser) = (Gate::new(room, nfc), Chooser::new(self.density));
+            let mut gathered = Gathered { feed, end: &end, since_ms, gate, chooser, danmu: Vec::new(), bytes: 0 };
             while let Some(reading) = readings.recv().await {
                 match reading {
                     Reading::Records(records) => {
@@ -101,11 +104,11 @@ impl Refill {
             () = reading => None,
             gathered = gathering => gathered,
         };
-        gathered.is_some_and(|danmu| {
+        gathered.is_some_and(|mut danmu| {
             let mut frames = Vec::new();
-            let mut danmu = danmu.into_iter().peekable();
-            while danmu.peek().is_some() {
-                frames.push(danmu.by_ref().take(MAX_FRAME).collect());
+            while !danmu.is_empty() {
+                let rest = danmu.split_off(frame_end(&danmu));
+                frames.push(std::mem::replace(&mut danmu, rest));
             }
             feed.ring.put_in_front(frames, Base::Since(since_ms), &end)
         })
@@ -118,6 +121,7 @@ struct Gathered<'a> {
     end: &'a Base,
     since_ms: i64,
     gate: Gate,
+    chooser: Chooser,
     danmu: Vec<(Place, Item)>,
     bytes: usize,
 }
@@ -125,18 +129,28 @@ struct Gathered<'a> {
 impl Gathered<'_> {
     /// Takes in a record of the room; answers whether it is in the ring already, and with it all that follow.
     fn take(&mut self, record: &danmu::kinesis::Record) -> bool {
-        let Ok((place, item)) = judge(self.feed, &mut self.gate, record) else { return false };
+        let Ok((place, admitted)) = judge(self.feed, &mut self.gate, record) else { return false };
+        let mut shown = Vec::new();
+        self.chooser.choose(place.clone(), admitted, &record.sequence_number, &mut shown);
+        for (place, item) in shown {
+            if !self.is_told(&place) && !place.is_before(self.since_ms) {
+                self.bytes += item.text.len() + 100;
+                self.danmu.push((place, item));
+            }
+        }
         match self.end {
-            Base::After(end) if place > *end => return true,
+            Base::After(end) => place > *end,
             // Arrival times of one shard may be a little out of order.
-            Base::Since(ms) if !place.is_before(*ms) => return !place.is_before(ms.saturating_add(SLACK_MS)),
-            _ => {}
+            Base::Since(ms) => !place.is_before(ms.saturating_add(SLACK_MS)),
         }
-        if !place.is_before(self.since_ms) {
-            self.bytes += item.text.len() + 100;
-            self.danmu.push((place, item));
+    }
+
+    /// Whether what stands there is in the ring already.
+    fn is_told(&self, place: &Place) -> bool {
+        match self.end {
+            Base::After(end) => place > end,
+            Base::Since(ms) => !place.is_before(*ms),
         }
-        false
     }
 }
 

@@ -9,4 +9,5 @@ mod client_sessions;
 mod http2;
 mod program;
 mod relay;
+mod relay_density;
 mod world;

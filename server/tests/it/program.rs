@@ -73,7 +73,7 @@ impl Program {
     }
 
     /// Sends one request; `head` is whatever follows the request's first line and `Host`, a line each.
-    fn ask(&self, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
+    pub fn ask(&self, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
         self.ask_as(self.authority(), line, head, body)
     }
 
@@ -96,7 +96,7 @@ impl Program {
     }
 
     /// Waits until it has read what was said before it started.
-    fn get_ready(&self) -> Test {
+    pub fn get_ready(&self) -> Test {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.ask("GET /readyz", &[], "")?.status != 200 {
             assert!(Instant::now() < deadline, "it does not get ready");

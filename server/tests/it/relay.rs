@@ -33,6 +33,8 @@ const STREAM: &str = "danmu";
 const WRITERS: usize = 4;
 const EACH: usize = 500;
 const ALL: usize = WRITERS * EACH;
+/// All danmu are told, as many as there are.
+const WHOLE: (&str, &str) = ("DANMU_RELAY__DENSITY", "0");
 
 /// Where the program is at the moment.
 #[derive(Clone, Default)]
@@ -103,7 +105,7 @@ fn follow(sites: Vec<Where>, until: usize, away: Duration, stop: Arc<AtomicBool>
 }
 
 /// The stream of the program, by its root key.
-fn kinesis(program: &Program) -> Result<Client, Failure> {
+pub fn kinesis(program: &Program) -> Result<Client, Failure> {
     let key: Value = serde_json::from_slice(&std::fs::read(program.directory().join("data/root-key.json"))?)?;
     let member = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
     let credentials = Credentials::new(member("access_key_id"), member("secret_access_key"), None, None, "test");
@@ -223,12 +225,12 @@ async fn everybody_hears_everything_once(variables: &'static [(&'static str, &'s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_enhanced_fan_out_everybody_hears_everything_once_through_a_split_a_crash_and_a_merge() -> Test {
-    everybody_hears_everything_once(&[]).await
+    everybody_hears_everything_once(&[WHOLE]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_polling_everybody_hears_everything_once_through_a_split_a_crash_and_a_merge() -> Test {
-    everybody_hears_everything_once(&[("DANMU_RELAY__READER", "polling")]).await
+    everybody_hears_everything_once(&[WHOLE, ("DANMU_RELAY__READER", "polling")]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,7 +238,7 @@ async fn viewers_move_between_two_replicas_and_hear_everything_once() -> Test {
     let bus = Program::start(&[])?;
     let data = bus.directory().join("data").display().to_string();
     let address = bus.stream.trim_start_matches("http://").to_owned();
-    let elsewhere = [("DANMU_ROLE", "relay"), ("DANMU_STREAM__ADDR", &*address), ("DANMU_STREAM__DATA", &*data)];
+    let elsewhere = [WHOLE, ("DANMU_ROLE", "relay"), ("DANMU_STREAM__ADDR", &*address), ("DANMU_STREAM__DATA", &*data)];
     // One reads what is pushed, the other polls: it does not matter to whom a viewer turns.
     let pushed = Program::start(&elsewhere)?;
     let polls = Program::start(&[&elsewhere[..], &[("DANMU_RELAY__READER", "polling")]].concat())?;

@@ -1,0 +1,269 @@
+//! One room of the hub: what its records become.
+//!
+//! The gate judges, the [density](danmu::density) chooses where there are too many, and what is shown is gathered into a
+//! frame, which is encoded once into the room's [ring](super::ring). A lone danmu leaves at once; in a busy room a frame
+//! leaves every tick, since what a viewer costs is the write, not the danmu in it. Equal danmu that were merged are told when
+//! their second is over, after all else of it: their place is the second's end, on every replica, so that a viewer who goes
+//! on elsewhere gets them once.
+//! Never keeps a record that the gate refused.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use danmu::{
+    density::{Density, Fate, Judged},
+    feed::{self, Item, Told},
+    gate::{Admitted, Gate, Incoming},
+    kinesis::{Record, shard_map::Shard},
+    room::{Room, RoomId},
+};
+use hyper::body::Bytes;
+use unicode_normalization::UnicodeNormalization;
+
+use super::{
+    hub::Feed,
+    metrics::{Metrics, Refused},
+    place::{Lineage, Place},
+    sse,
+};
+
+/// The most danmu in one frame: a relay that has just begun reads minutes at once.
+const MAX_FRAME: usize = 200;
+/// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
+const BUSY: usize = 5;
+/// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long after its second the merged ones of a room are told in which nobody says anything more: what is still on its way
+/// belongs to them.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// One room, as only the hub sees it.
+pub struct RoomHub {
+    id: RoomId,
+    feed: Arc<Feed>,
+    gate: Gate,
+    chooser: Chooser,
+    begun: bool,
+    pending: Vec<(Place, Item)>,
+    /// Danmu that were left out since the last frame.
+    dropped: u32,
+    /// When what was merged is told, should nobody say anything more.
+    settles: Option<Instant>,
+    /// When the last frame left, or the last heartbeat.
+    told: Instant,
+    last_frame: usize,
+}
+
+impl RoomHub {
+    /// A room of which nothing is known yet; viewers are shown up to `density` danmu a second, 0: all.
+    pub fn new(room: &Room, feed: Arc<Feed>, density: u32) -> Self {
+        Self {
+            id: room.id.clone(),
+            feed,
+            gate: Gate::new(room, nfc),
+            chooser: Chooser::new(density),
+            begun: false,
+            pending: Vec::new(),
+            dropped: 0,
+            settles: None,
+            told: Instant::now(),
+            last_frame: 0,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// Another stream stands behind it, which was created then.
+    pub fn begin(&mut self, created_ms: i64) {
+        self.begun = false;
+        self.chooser.latest = None;
+        self.feed.learn(|lineage| *lineage = Lineage::new(created_ms));
+    }
+
+    /// Takes in a listing of shards. Of the first one it has all that arrives at `since_ms` or later.
+    pub fn learn(&mut self, shards: &[Shard], since_ms: i64) {
+        let beginning = self.feed.learn(|lineage| {
+            lineage.learn(shards, self.id.as_str());
+            lineage.beginning(since_ms)
+        });
+        if let Some(beginning) = beginning.filter(|_| !self.begun) {
+            self.feed.ring.begin(beginning, since_ms);
+            self.begun = true;
+        }
+    }
+
+    /// Judges a record.
+    ///
+    /// # Errors
+    /// Why it is told to nobody.
+    pub fn judge(&mut self, record: &Record) -> Result<(Place, Admitted), Refused> {
+        judge(&self.feed, &mut self.gate, record)
+    }
+
+    /// Gathers what passed the gate, if it is to be shown.
+    pub fn choose(&mut self, place: Place, admitted: Admitted, sequence_number: &str) -> Fate {
+        let arrival_ms = admitted.arrival_ms;
+        let (fate, settled) = self.chooser.choose(place, admitted, sequence_number, &mut self.pending);
+        if settled {
+            self.settles = None;
+        }
+        match fate {
+            Fate::Merged if self.settles.is_none() => {
+                let rest = 1_000 - arrival_ms.rem_euclid(1_000).unsigned_abs();
+                self.settles = Some(Instant::now() + Duration::from_millis(rest) + SETTLE);
+            }
+            Fate::Dropped => self.dropped = self.dropped.saturating_add(1),
+            Fate::Shown | Fate::Merged => {}
+        }
+        fate
+    }
+
+    /// When it has something to say.
+    pub fn due(&self, tick: Duration) -> Instant {
+        let due = match self.pending.len() {
+            0 => self.told + HEARTBEAT,
+            _ if self.last_frame < BUSY => self.told + tick / 2,
+            _ => self.told + tick,
+        };
+        self.settles.map_or(due, |settles| settles.min(due))
+    }
+
+    /// Says it.
+    pub fn speak(&mut self, now: Instant, reading: (feed::Reading, i64), metrics: &Metrics) {
+        if self.settles.is_some_and(|settles| settles <= now) {
+            self.settles = None;
+            let merged = self.chooser.density.settle();
+            self.chooser.settle(merged, &mut self.pending);
+        }
+        self.told = now;
+        self.last_frame = self.pending.len();
+        if self.pending.is_empty() {
+            return self.feed.ring.note(state_event(reading));
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        while !pending.is_empty() {
+            let rest = pending.split_off(frame_end(&pending));
+            metrics.framed(&pending);
+            self.feed.ring.tell(pending, std::mem::take(&mut self.dropped));
+            pending = rest;
+        }
+    }
+}
+
+/// What a room's gate makes of a record, and where it stands.
+///
+/// # Errors
+/// Why it is told to nobody.
+pub fn judge(feed: &Feed, gate: &mut Gate, record: &Record) -> Result<(Place, Admitted), Refused> {
+    // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
+    // nowhere.
+    let place = feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
+    let place = place.ok_or(Refused::ForeignShard)?;
+    let admitted = gate.admit(Incoming {
+        data: &record.data,
+        partition_key: &record.partition_key,
+        sequence_number: &record.sequence_number,
+        arrival_ms: record.arrival_ms,
+        evidence: None,
+    })?;
+    Ok((place, admitted))
+}
+
+/// The density of a room, with the place of what is told.
+#[derive(Debug)]
+pub struct Chooser {
+    density: Density,
+    /// Where the last danmu stands that passed the gate.
+    latest: Option<Place>,
+}
+
+impl Chooser {
+    /// Shows up to `density` danmu a second; 0: all.
+    pub fn new(density: u32) -> Self {
+        Self { density: Density::new(density), latest: None }
+    }
+
+    /// Adds a danmu to what is shown, if it is; before it what was merged in the second that is over with it. Gives what became
+    /// of the danmu, and whether something merged was added.
+    pub fn choose(
+        &mut self,
+        place: Place,
+        admitted: Admitted,
+        sequence_number: &str,
+        shown: &mut Vec<(Place, Item)>,
+    ) -> (Fate, bool) {
+        let Judged { fate, merged } = self.density.judge(&admitted, sequence_number);
+        let settled = !merged.is_empty();
+        self.settle(merged, shown);
+        if fate == Fate::Shown {
+            shown.push((place.clone(), Item::new(admitted)));
+        }
+        self.latest = Some(place);
+        (fate, settled)
+    }
+
+    /// Adds what was merged in the second of the last danmu, which is over.
+    fn settle(&mut self, merged: Vec<Item>, shown: &mut Vec<(Place, Item)>) {
+        if !merged.is_empty()
+            && let Some(end) = self.latest.as_ref().map(Place::end_of_second)
+        {
+            shown.extend(merged.into_iter().map(|item| (end.clone(), item)));
+        }
+    }
+}
+
+/// The normal form C of a text.
+pub fn nfc(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The event that tells how the reading goes.
+pub fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {
+    sse::event(Some(feed::STATE), None, &Told { reading: Some(reading), behind_ms, ..Told::default() })
+}
+
+/// How many of these go into one frame. What stands at one place is never parted: who goes on from there has all of it.
+pub fn frame_end(pending: &[(Place, Item)]) -> usize {
+    let mut end = pending.len().min(MAX_FRAME);
+    while let (Some((last, _)), Some((next, _))) = (pending[..end].last(), pending.get(end))
+        && last == next
+    {
+        end += 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu::{
+        kinesis::shard_map::{HashKeyRange, SequenceNumberRange},
+        record::{Color, Mode},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_long_frame_is_cut_but_never_within_one_place() {
+        let mut lineage = Lineage::new(1);
+        let sequence_number_range = SequenceNumberRange::default();
+        let (shard_id, hash_key_range) = ("s".to_owned(), HashKeyRange::ALL);
+        let (parent_shard_id, adjacent_parent_shard_id) = (None, None);
+        let shard =
+            Shard { shard_id, parent_shard_id, adjacent_parent_shard_id, hash_key_range, sequence_number_range };
+        lineage.learn(&[shard], "demo");
+        let item = |n: usize| {
+            let place = lineage.place("s", &n.to_string(), 0).expect("a place");
+            let (mode, color) = (Mode::default(), Color::default());
+            (place, Item { id: n.to_string(), text: "hi".into(), mode, color, at: 0, n: 1 })
+        };
+        let apart: Vec<_> = (1..=500).map(item).collect();
+        assert_eq!([0, 1, 200, 500].map(|count| frame_end(&apart[..count])), [0, 1, 200, 200]);
+        let together: Vec<_> = (1..=500).map(|n| item(if (150..=260).contains(&n) { 150 } else { n })).collect();
+        assert_eq!(frame_end(&together), 260);
+    }
+}
