@@ -86,6 +86,16 @@ fn a_crowd_that_is_over_loses_nobody() {
 }
 
 #[test]
+fn the_places_of_a_crowded_second_are_spread_over_it() {
+    let lines: Vec<Line<'_>> = (0..3_000).map(|at| (at, None, at.to_string())).collect();
+    let (fates, _) = judge(&mut Density::new(80), &danmu(&lines));
+    for quarter in fates[1_000..].chunks(250) {
+        let shown = count(quarter, Fate::Shown);
+        assert!((12..36).contains(&shown), "{shown}");
+    }
+}
+
+#[test]
 fn where_there_are_more_viewers_than_places_everybody_has_a_turn() {
     let names: Vec<_> = (0..100).map(|n| format!("viewer-{n}")).collect();
     let mut lines = Vec::new();
@@ -121,8 +131,8 @@ fn more_texts_than_any_shard_takes_cost_no_more_memory() {
 /// A busy room: a danmu every few milliseconds, some of them equal, by a few viewers, the streamer, and nobody known.
 fn busy() -> impl Strategy<Value = Vec<Line<'static>>> {
     let author = prop_oneof![Just(None), Just(Some("ann")), Just(Some("bob")), Just(Some(STREAMER))];
-    let pause = prop_oneof![20 => 0_i64..40, 1 => 0_i64..2_500];
-    prop::collection::vec((pause, author, 0..60_u8), 1..600).prop_map(|lines| {
+    let pause = prop_oneof![30 => 0_i64..20, 1 => 0_i64..2_500];
+    prop::collection::vec((pause, author, 0..40_u8), 1..400).prop_map(|lines| {
         let mut now = 1_795_519_000_000;
         let at = |(pause, author, text): (i64, _, u8)| {
             now += pause;
@@ -180,7 +190,7 @@ proptest! {
     /// One has run for ever, the other began somewhere in between.
     #[test]
     fn two_that_began_at_different_times_agree_from_the_second_full_second_on(
-        lines in busy(), budget in 1_u32..20, from in 0_usize..600,
+        lines in busy(), budget in 1_u32..20, from in 0_usize..400,
     ) {
         let danmu = danmu(&lines);
         let from = from.min(danmu.len() - 1);

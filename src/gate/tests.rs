@@ -92,6 +92,23 @@ fn nobody_uses_up_the_ids_or_the_pace_of_another() {
 }
 
 #[test]
+fn a_gate_that_began_later_knows_which_records_took_nothing_from_a_bucket() {
+    let ann = evidence("ann", false);
+    let records = [(1, 0), (1, 90_000), (2, 90_500), (3, 90_500)];
+    let verdicts = |since_ms: i64| {
+        let mut gate = gate(Unsigned::Allow);
+        let known = records.iter().filter(|(_, arrival_ms)| *arrival_ms >= since_ms);
+        let mut judge = |n, arrival_ms| {
+            let evidence = Some(&ann);
+            gate.admit(Incoming { arrival_ms, evidence, ..incoming(&danmu("demo", n), "1") }).err()
+        };
+        known.map(|(n, arrival_ms)| judge(*n, *arrival_ms)).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(0), [None, Some(Reason::Duplicate), None, None]);
+    assert_eq!(verdicts(90_500 - REMEMBERED_MS)[2..], [None, None]);
+}
+
+#[test]
 fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
     let mut gate = gate(Unsigned::Allow);
     let (ann, streamer) = (evidence("ann", false), evidence("streamer", true));
