@@ -240,22 +240,35 @@ pub fn frame_end(pending: &[(Place, Item)]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Mutex, task::Waker};
+
     use danmu::{
+        feed::Position,
         kinesis::shard_map::{HashKeyRange, SequenceNumberRange},
         record::{Color, Mode},
+        room::{Pace, Unsigned},
     };
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::relay::ring::{Joined, Next, Ring, Window};
+
+    const WINDOW: Window = Window { age: Duration::from_secs(60), bytes: 1 << 20 };
+
+    fn shard() -> Shard {
+        Shard {
+            shard_id: "s".into(),
+            parent_shard_id: None,
+            adjacent_parent_shard_id: None,
+            hash_key_range: HashKeyRange::ALL,
+            sequence_number_range: SequenceNumberRange::default(),
+        }
+    }
 
     #[test]
     fn a_long_frame_is_cut_but_never_within_one_place() {
         let mut lineage = Lineage::new(1);
-        let sequence_number_range = SequenceNumberRange::default();
-        let (shard_id, hash_key_range) = ("s".to_owned(), HashKeyRange::ALL);
-        let (parent_shard_id, adjacent_parent_shard_id) = (None, None);
-        let shard =
-            Shard { shard_id, parent_shard_id, adjacent_parent_shard_id, hash_key_range, sequence_number_range };
-        lineage.learn(&[shard], "demo");
+        lineage.learn(&[shard()], "demo");
         let item = |n: usize| {
             let place = lineage.place("s", &n.to_string(), 0).expect("a place");
             let (mode, color) = (Mode::default(), Color::default());
@@ -265,5 +278,82 @@ mod tests {
         assert_eq!([0, 1, 200, 500].map(|count| frame_end(&apart[..count])), [0, 1, 200, 200]);
         let together: Vec<_> = (1..=500).map(|n| item(if (150..=260).contains(&n) { 150 } else { n })).collect();
         assert_eq!(frame_end(&together), 260);
+    }
+
+    /// The feed of a room in which people say few different things, 60 a second for three seconds, with a frame after each
+    /// of the cuts.
+    fn relayed(texts: &[u8], cuts: &[usize]) -> Arc<Feed> {
+        let feed = Arc::new(Feed { ring: Ring::new(WINDOW), lineage: Mutex::default() });
+        let room = Room {
+            id: RoomId::demo(),
+            title: String::new(),
+            video: String::new(),
+            poster: None,
+            unsigned: Unsigned::Allow,
+            pace: Pace::default(),
+        };
+        let mut hub = RoomHub::new(&room, Arc::clone(&feed), 10);
+        let (metrics, live) = (Metrics::default(), (feed::Reading::Live, 0));
+        hub.begin(1);
+        hub.learn(&[shard()], 0);
+        for (n, text) in (1..).zip(texts) {
+            let record = Record {
+                data: text.to_string().into(),
+                partition_key: "demo".into(),
+                sequence_number: n.to_string(),
+                arrival_ms: n * 1_000 / 60,
+                shard_id: "s".into(),
+            };
+            let (place, admitted) = hub.judge(&record).expect("shown");
+            hub.choose(place, admitted, &record.sequence_number);
+            if cuts.contains(&usize::try_from(n).expect("a count")) {
+                hub.speak(Instant::now(), live, &metrics);
+            }
+        }
+        // Nobody says anything more, and the last second is settled.
+        hub.speak(Instant::now() + Duration::from_secs(3_600), live, &metrics);
+        feed
+    }
+
+    /// The frames that a viewer gets: what they say, and the place after each.
+    fn frames(feed: &Feed, mut joined: Joined) -> Vec<(Told, String)> {
+        let mut frames = Vec::new();
+        while let Next::Event { bytes, .. } = feed.ring.next(&mut joined.cursor, Waker::noop()) {
+            let told = serde_json::from_slice(sse::data(&bytes).expect("data")).expect("a frame");
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            // What has no place tells of no danmu.
+            if let Some(id) = text.lines().find_map(|line| line.strip_prefix("id: ")) {
+                frames.push((told, id.to_owned()));
+            }
+        }
+        frames
+    }
+
+    fn told(frames: &[(Told, String)]) -> Vec<(String, u32)> {
+        frames.iter().flat_map(|(told, _)| &told.danmu).map(|item| (item.id.clone(), item.n)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_viewer_who_moves_gets_each_danmu_and_each_number_once(
+            texts in prop::collection::vec(0_u8..20, 180),
+            cuts in prop::collection::vec(1_usize..180, 1..30),
+            other_cuts in prop::collection::vec(1_usize..180, 1..30),
+            moves in 0_usize..30,
+        ) {
+            let (feed, other) = (relayed(&texts, &cuts), relayed(&texts, &other_cuts));
+            let at = |feed: &Feed, token: &str| {
+                let position: Position = token.parse().expect("a place");
+                feed.ring.join(feed.learn(|lineage| lineage.resolve(&position)), 0)
+            };
+            let all = frames(&feed, at(&feed, "1~s~0~0"));
+            let told_of = |told: &Told| told.dropped + told.danmu.iter().map(|item| item.n).sum::<u32>();
+            prop_assert_eq!(all.iter().map(|(told, _)| told_of(told)).sum::<u32>(), 180);
+            let before = &all[..=moves.min(all.len() - 1)];
+            let joined = at(&other, &before[before.len() - 1].1);
+            prop_assert!(joined.recovered);
+            let heard = [told(before), told(&frames(&other, joined))].concat();
+            prop_assert_eq!(heard, told(&all));
+        }
     }
 }
