@@ -1,7 +1,8 @@
 //! The relay: reads the stream once, and tells any number of viewers what may be shown.
 //!
 //! [`reader`] takes records off the stream; [`hub`] has the gate judge them, room by room, and frames what is shown into a
-//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring. A place in a room's feed is where the danmu
+//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring.
+//! A place in a room's feed is where the danmu
 //! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
 //! the same window, and shares nothing with the others.
 

@@ -240,18 +240,18 @@ pub fn frame_end(pending: &[(Place, Item)]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Mutex, task::Waker};
-
     use danmu::{
         feed::Position,
         kinesis::shard_map::{HashKeyRange, SequenceNumberRange},
-        record::{Color, Mode},
         room::{Pace, Unsigned},
     };
     use proptest::prelude::*;
 
     use super::*;
-    use crate::relay::ring::{Joined, Next, Ring, Window};
+    use crate::relay::{
+        ring::{Joined, Next, Window},
+        samples::{danmu, place},
+    };
 
     const WINDOW: Window = Window { age: Duration::from_secs(60), bytes: 1 << 20 };
 
@@ -267,13 +267,7 @@ mod tests {
 
     #[test]
     fn a_long_frame_is_cut_but_never_within_one_place() {
-        let mut lineage = Lineage::new(1);
-        lineage.learn(&[shard()], "demo");
-        let item = |n: usize| {
-            let place = lineage.place("s", &n.to_string(), 0).expect("a place");
-            let (mode, color) = (Mode::default(), Color::default());
-            (place, Item { id: n.to_string(), text: "hi".into(), mode, color, at: 0, n: 1 })
-        };
+        let item = |n: u64| (place(n), danmu(n).1);
         let apart: Vec<_> = (1..=500).map(item).collect();
         assert_eq!([0, 1, 200, 500].map(|count| frame_end(&apart[..count])), [0, 1, 200, 200]);
         let together: Vec<_> = (1..=500).map(|n| item(if (150..=260).contains(&n) { 150 } else { n })).collect();
@@ -283,7 +277,7 @@ mod tests {
     /// The feed of a room in which people say few different things, 60 a second for three seconds, with a frame after each
     /// of the cuts.
     fn relayed(texts: &[u8], cuts: &[usize]) -> Arc<Feed> {
-        let feed = Arc::new(Feed { ring: Ring::new(WINDOW), lineage: Mutex::default() });
+        let feed = Arc::new(Feed::new(WINDOW));
         let room = Room {
             id: RoomId::demo(),
             title: String::new(),
@@ -318,7 +312,7 @@ mod tests {
     /// The frames that a viewer gets: what they say, and the place after each.
     fn frames(feed: &Feed, mut joined: Joined) -> Vec<(Told, String)> {
         let mut frames = Vec::new();
-        while let Next::Event { bytes, .. } = feed.ring.next(&mut joined.cursor, Waker::noop()) {
+        while let Next::Event { bytes, .. } = feed.ring.next(&mut joined.cursor) {
             let told = serde_json::from_slice(sse::data(&bytes).expect("data")).expect("a frame");
             let text = String::from_utf8_lossy(&bytes).into_owned();
             // What has no place tells of no danmu.
