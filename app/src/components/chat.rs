@@ -20,9 +20,12 @@ pub fn Chat(
     let i18n = use_i18n();
     let list = NodeRef::<html::Div>::new();
     let follows = RwSignal::new(true);
+    // Where the list was put last by itself.
+    let put = StoredValue::new(0);
     let to_end = move || {
         if let Some(list) = list.get_untracked() {
             list.set_scroll_top(list.scroll_height());
+            put.set_value(list.scroll_top());
         }
     };
     Effect::new(move || {
@@ -37,7 +40,13 @@ pub fn Chat(
     });
     let on_scroll = move |_| {
         if let Some(list) = list.get_untracked() {
-            follows.set(list.scroll_top() + list.client_height() + NEAR_END >= list.scroll_height());
+            let top = list.scroll_top();
+            if top + list.client_height() + NEAR_END >= list.scroll_height() {
+                follows.set(true);
+            } else if top < put.get_value() {
+                // Otherwise it was put to the end, and in a busy room that is further away by now.
+                follows.set(false);
+            }
         }
     };
     let lines = move || live.lines.read().iter().cloned().collect::<Vec<_>>();
@@ -49,6 +58,7 @@ pub fn Chat(
                 role="log"
                 aria-label=say!(i18n, chat.label)
                 tabindex="0"
+                data-follows=move || follows.get().then_some("true")
                 on:scroll=on_scroll
             >
                 <ol data-chat>
