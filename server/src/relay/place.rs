@@ -19,7 +19,8 @@ pub struct Lineage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     created_ms: i64,
-    generation: usize,
+    /// Which of the line's shards it is on; unknown for one that this server has yet to hear of.
+    generation: Option<usize>,
     shard: Arc<str>,
     /// In decimal, without leading zeros.
     sequence: Box<str>,
@@ -52,14 +53,26 @@ impl Lineage {
     pub fn place(&self, shard_id: &str, sequence: &str, arrival_ms: i64) -> Option<Place> {
         let generation = self.generation(shard_id)?;
         let (created_ms, shard) = (self.created_ms, Arc::clone(&self.shards[generation]));
-        Some(Place { created_ms, generation, shard, sequence: sequence.into(), arrival_ms })
+        Some(Place { created_ms, generation: Some(generation), shard, sequence: sequence.into(), arrival_ms })
     }
 
-    /// The place that a position means here; `None` for one of another stream, or of a shard that nobody knows.
+    /// The place that a position means here; `None` for one of another stream, or of a shard that is gone. A shard that is
+    /// newer than all of the line is one of its children to come: the server that told the position has read further.
     pub fn resolve(&self, position: &Position) -> Option<Place> {
-        (position.created_ms() == self.created_ms)
-            .then(|| self.place(position.shard_id(), position.sequence_number(), position.arrival_ms()))
-            .flatten()
+        if position.created_ms() != self.created_ms {
+            return None;
+        }
+        let (shard, sequence) = (position.shard_id(), position.sequence_number());
+        self.place(shard, sequence, position.arrival_ms()).or_else(|| {
+            let is_ahead = by_age(self.shards.last()?, shard).is_lt();
+            is_ahead.then(|| Place {
+                created_ms: self.created_ms,
+                generation: None,
+                shard: shard.into(),
+                sequence: sequence.into(),
+                arrival_ms: position.arrival_ms(),
+            })
+        })
     }
 
     /// Before everything that arrives at `since_ms` or later.
@@ -91,13 +104,21 @@ impl Place {
     }
 }
 
+/// The order of shards by their ids, which the service numbers as it makes them.
+fn by_age(shard_id: &str, other: &str) -> Ordering {
+    (shard_id.len(), shard_id).cmp(&(other.len(), other))
+}
+
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        let number = |place: &Self| (place.generation, place.sequence.len());
-        // A record has one arrival time, so two of them tell the record and the end of its second.
-        number(self)
-            .cmp(&number(other))
+        let shards = match (self.generation, other.generation) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            _ => by_age(&self.shard, &other.shard),
+        };
+        shards
+            .then_with(|| self.sequence.len().cmp(&other.sequence.len()))
             .then_with(|| self.sequence.cmp(&other.sequence))
+            // A record has one arrival time, so two of them tell the record and the end of its second.
             .then(self.arrival_ms.cmp(&other.arrival_ms))
     }
 }
@@ -194,9 +215,22 @@ mod tests {
     #[test]
     fn a_position_of_elsewhere_means_nothing_here() {
         let lineage = lineage(&split_and_merged());
-        for token in ["8~c~12~3", "7~b~12~3", "7~e~12~3"] {
+        for token in ["8~c~12~3", "7~b~12~3", "7~0~12~3"] {
             assert_eq!(lineage.resolve(&token.parse().expect("a token")), None, "{token}");
         }
+    }
+
+    #[test]
+    fn a_shard_that_a_replica_has_yet_to_hear_of_is_ahead_of_all_that_it_knows() {
+        let all = split_and_merged();
+        let mut lineage = lineage(&all[2..3]);
+        let ahead = lineage.resolve(&"7~c~12~3".parse().expect("a token")).expect("a place");
+        assert_eq!(ahead.to_string(), "7~c~12~3");
+        assert!(lineage.place("a", "99", 1).expect("a place") < ahead);
+        lineage.learn(&all, "demo");
+        let at = |shard: &str, number: &str| lineage.place(shard, number, 1).expect("on the line");
+        assert!(at("a", "99") < ahead && at("c", "12") <= ahead);
+        assert!(at("c", "13") > ahead && at("d", "1") > ahead);
     }
 
     #[test]
