@@ -15,6 +15,7 @@ cargo xtask <task>
       -- ARGS         … with these arguments for the server
   build             set up and build for release, no more
   test              set up and run every check and test there is
+      --soak          … instead, those that take a quarter of an hour: the relay through one storm after another
   bench [NAME]      measure: stream (the embedded stream under load, beside ferrokinesis), engines (fjall and
                     redb at the stream's work), weight (bytes until one can send), latency (Enter to the other
                     screen); all of them without a name
@@ -36,6 +37,8 @@ pub enum Task {
     Run(Run),
     /// Build, then check and test.
     Test,
+    /// Run the tests that take long.
+    Soak,
     /// Build, then measure; `None` is everything.
     Bench(Option<String>),
     /// Serve while developing, rebuilt at every change.
@@ -70,7 +73,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task> {
         "help" => Task::Help,
         "setup" => Task::Setup,
         "build" => Task::Build,
-        "test" => Task::Test,
+        "test" => return test(parser),
         "watch" => Task::Watch,
         "run" => return run(parser),
         "bench" => return bench(parser),
@@ -97,6 +100,17 @@ fn run(mut parser: lexopt::Parser) -> Result<Task> {
         }
     }
     Ok(Task::Run(run))
+}
+
+fn test(mut parser: lexopt::Parser) -> Result<Task> {
+    let mut task = Task::Test;
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Long("soak") => task = Task::Soak,
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(task)
 }
 
 fn bench(mut parser: lexopt::Parser) -> Result<Task> {
@@ -136,6 +150,12 @@ mod tests {
         assert_eq!((run.crowd, run.lan), (Some(20), true));
         assert_eq!(run.address.as_deref(), Some("127.0.0.1:8080"));
         assert_eq!(run.server_arguments, ["--config", "my.toml"]);
+    }
+
+    #[test]
+    fn long_tests_are_asked_for() {
+        assert_eq!(parsed("test").unwrap(), Task::Test);
+        assert_eq!(parsed("test --soak").unwrap(), Task::Soak);
     }
 
     #[test]

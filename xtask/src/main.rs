@@ -57,6 +57,7 @@ fn perform(task: Task) -> Result<()> {
             run::serve(&workspace, &options)
         }
         Task::Test => test::everything(&workspace),
+        Task::Soak => test::soak(&workspace),
         Task::Bench(name) => bench::measure(&workspace, name.as_deref()),
         Task::Watch => watch::watch(&workspace),
     }

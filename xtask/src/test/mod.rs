@@ -63,6 +63,17 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     summarise(&reports, since.elapsed())
 }
 
+/// Runs the tests that take long, and prints what they tell meanwhile.
+///
+/// # Errors
+/// [`Error::Unsuccessful`] where one failed; others where none could be started.
+pub fn soak(workspace: &Workspace) -> Result<()> {
+    let since = Instant::now();
+    ui::heading("Testing for long");
+    let report = suites::soak(workspace)?;
+    summarise(&[report], since.elapsed())
+}
+
 fn summarise(reports: &[Report], time: Duration) -> Result<()> {
     for report in reports.iter().filter(|report| report.count.failed > 0) {
         println!("\n── {} ──\n{}", report.name, report.output.trim_end());

@@ -5,7 +5,7 @@ use crate::{
     error::{At, Result},
     process::{self, Output},
     tools,
-    ui::Step,
+    ui::{self, Step},
     workspace::{Workspace, cargo},
 };
 use std::{fs, path::Path, process::Command};
@@ -29,6 +29,17 @@ pub fn native(workspace: &Workspace, python: &Path) -> Result<Vec<Report>> {
     let mut reports = vec![suite("tests", &[])?, suite("tests of xtask", &own)?];
     reports.push(cargo_suite(workspace, "examples in docs", cargo().args(["test", "--doc", "--no-fail-fast"]))?);
     Ok(reports)
+}
+
+/// The tests whose names begin with `soak`, which are ignored otherwise. What they print is shown as it comes: the seeds.
+pub fn soak(workspace: &Workspace) -> Result<Report> {
+    let mut command = cargo();
+    command.args(["test", "--package", &workspace.server, "--test", "it", "soak_", "--"]);
+    command.args(["--ignored", "--nocapture", "--test-threads=1"]);
+    let step = Step::start("soak");
+    let output = process::run_to_end(command.current_dir(&workspace.root), ui::print)?;
+    let count = Count::of_cargo(&output.text, output.success);
+    Ok(conclude("soak", step, output, count))
 }
 
 fn cargo_suite(workspace: &Workspace, name: &'static str, command: &mut Command) -> Result<Report> {
