@@ -87,6 +87,7 @@ pub struct Metrics {
     stuck: Gauge,
     cut: Counter,
     joined: Family<WithReason, Counter>,
+    refilled: Family<WithReason, Counter>,
 }
 
 impl Default for Metrics {
@@ -109,6 +110,7 @@ impl Default for Metrics {
             stuck: Gauge::default(),
             cut: Counter::default(),
             joined: Family::default(),
+            refilled: Family::default(),
         }
     }
 }
@@ -182,6 +184,12 @@ impl Metrics {
         self.joined.get_or_create(&WithReason { reason }).inc();
     }
 
+    /// What the window had passed was read again, or could not be.
+    pub fn refilled(&self, done: bool) {
+        let reason = if done { "done" } else { "in_vain" };
+        self.refilled.get_or_create(&WithReason { reason }).inc();
+    }
+
     /// All of it as text.
     pub fn render(&self, board: &Board) -> String {
         let mut registry = Registry::with_prefix("danmu");
@@ -212,6 +220,8 @@ impl Metrics {
         registry.register("missed", "Danmu that viewers lost because they read too slowly", self.missed.clone());
         registry.register("stuck", "Viewers that take nothing at the moment", self.stuck.clone());
         registry.register("cut", "Viewers cut off because they took nothing", self.cut.clone());
+        let help = "Reads of what the window had passed, by whether it could be had";
+        registry.register("refilled", help, self.refilled.clone());
         registry.register("joined", "Viewers that came, by how their place was found", self.joined.clone());
         let read = board.reader.get();
         for (name, help, count) in [

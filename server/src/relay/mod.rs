@@ -89,7 +89,7 @@ impl Relay {
             && let Some(place) = feed.learn(|lineage| lineage.resolve(position))
             && let Some(room) = self.rooms.iter().find(|known| known.id == *room)
         {
-            self.refill.reach(&feed, room, &place).await;
+            self.refill.reach(&self.board, &feed, room, &place).await;
         }
         Some(Viewer::join(Arc::clone(&self.board), feed, position, history, retry_ms))
     }

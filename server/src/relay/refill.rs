@@ -15,7 +15,7 @@ use danmu::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
-    hub::Feed,
+    hub::{Board, Feed},
     place::Place,
     reader::{self, Reading},
     ring::Base,
@@ -52,7 +52,7 @@ impl Refill {
     }
 
     /// Sees to it that the room's ring reaches back to a place, if it can.
-    pub async fn reach(&self, feed: &Feed, room: &Room, place: &Place) {
+    pub async fn reach(&self, board: &Board, feed: &Feed, room: &Room, place: &Place) {
         if feed.ring.reaches(place) || place.is_before(now_ms() - self.age_ms) {
             return;
         }
@@ -64,7 +64,9 @@ impl Refill {
             }
             let since_ms = place.arrival_ms() - SLACK_MS;
             let read = timeout(PATIENCE, self.fill(feed, room, since_ms)).await;
-            if !matches!(read, Ok(true)) {
+            let done = matches!(read, Ok(true));
+            board.metrics.refilled(done);
+            if !done {
                 tracing::info!(%room.id, since_ms, "what a viewer asks for cannot be read again");
                 hopeless.0 = Some((place.arrival_ms(), Instant::now()));
             }

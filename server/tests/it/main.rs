@@ -1,13 +1,23 @@
 //! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
-//! sessions from STS, resharding under load, credentials that end, restarts.
+//! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
+#[path = "../../stream/tests/differential/chance.rs"]
+mod chance;
+mod chaos;
 mod client_crowd;
 mod client_readers;
 mod client_resharding;
 mod client_restart;
 mod client_sessions;
+mod expiry;
 mod http2;
 mod program;
+mod proxy;
 mod relay;
 mod relay_density;
+mod relay_refill;
+mod shards;
+mod truth;
+mod viewer;
 mod world;
+mod writers;

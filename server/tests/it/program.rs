@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
@@ -97,9 +97,26 @@ impl Program {
 
     /// Waits until it has read what was said before it started.
     pub fn get_ready(&self) -> Test {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.ask("GET /readyz", &[], "")?.status != 200 {
             assert!(Instant::now() < deadline, "it does not get ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// One of its figures, by name and labels; 0 where there is none yet.
+    pub fn figure(&self, name: &str) -> Result<u64, Failure> {
+        let text = self.ask("GET /metrics", &[], "")?.body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        Ok(value.unwrap_or(0))
+    }
+
+    /// Waits until so many viewers are in.
+    pub fn has_viewers(&self, count: u64) -> Test {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.figure("danmu_viewers{room=\"demo\"}")? < count {
+            assert!(Instant::now() < deadline, "its viewers do not come");
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
@@ -139,6 +156,11 @@ impl Drop for Program {
     }
 }
 
+/// The address in a URL.
+pub fn address(url: &str) -> Result<SocketAddr, Failure> {
+    Ok(url.trim_start_matches("http://").parse()?)
+}
+
 pub struct Answer {
     status: u16,
     head: String,
@@ -147,12 +169,18 @@ pub struct Answer {
 
 fn command(dir: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_danmu-server"));
+    // What whoever runs the tests has set for a server, or for the tests, is no setting of this one.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DANMU_")) {
+        command.env_remove(name);
+    }
     command
         .current_dir(dir.path())
         .env("LEPTOS_OUTPUT_NAME", "danmu")
         .env("LEPTOS_SITE_ROOT", dir.path())
         .env("DANMU_HTTP__ADDR", "127.0.0.1:0")
         .env("DANMU_STREAM__ADDR", "127.0.0.1:0")
+        // Every danmu is told, however many there are.
+        .env("DANMU_RELAY__DENSITY", "0")
         .env("DANMU_VENDING__PER_MINUTE", "1000")
         .env("DANMU_VENDING__BURST", "1000");
     command

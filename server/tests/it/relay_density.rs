@@ -20,8 +20,8 @@ use danmu::{
 
 use crate::{
     program::Program,
-    relay::kinesis,
     world::{Failure, Test},
+    writers::kinesis,
 };
 
 const BUDGET: u32 = 50;
@@ -83,18 +83,11 @@ async fn put(client: &Client, texts: &[String]) -> Test {
     Ok(())
 }
 
-/// A counter of `/metrics`.
-fn counted(program: &Program, name: &str) -> Result<u32, Failure> {
-    let text = program.ask("GET /metrics", &[], "")?.body;
-    let line = text.lines().find(|line| line.starts_with(name)).ok_or(text.clone())?;
-    Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_thinned_and_counted_and_what_follows_it_comes_whole() -> Test {
     let program = Program::start(&[("DANMU_RELAY__DENSITY", &*BUDGET.to_string())])?;
     program.get_ready()?;
-    let client = kinesis(&program)?;
+    let client = kinesis(&program, &program.stream)?;
     let mut viewer = Viewer::join(&program)?;
 
     // 400 within a second, every fourth of them the same.
@@ -121,11 +114,12 @@ async fn a_flood_is_thinned_and_counted_and_what_follows_it_comes_whole() -> Tes
     assert!(viewer.items.iter().any(|item| item.text == "666" && item.n > 1), "{:?}", viewer.items);
     assert!(viewer.dropped > 100, "{}", viewer.dropped);
 
-    let [admitted, merged, dropped] = ["admitted", "merged", "dropped"]
-        .map(|name| counted(&program, &format!("danmu_{name}_total{{room=\"demo\"}}")));
-    assert_eq!((admitted?, dropped?), (460, viewer.dropped));
+    let [admitted, merged, dropped] =
+        ["admitted", "merged", "dropped"].map(|name| program.figure(&format!("danmu_{name}_total{{room=\"demo\"}}")));
+    assert_eq!((admitted?, dropped?), (460, viewer.dropped.into()));
     // What was merged may have been a single one in a second.
-    let (rest, merged) = (viewer.items.iter().filter(|item| item.n > 1).map(|item| item.n).sum::<u32>(), merged?);
+    let (rest, merged) =
+        (viewer.items.iter().filter(|item| item.n > 1).map(|item| u64::from(item.n)).sum::<u64>(), merged?);
     assert!((rest..=rest + 3).contains(&merged), "{merged} were merged, {rest} told so");
     Ok(())
 }

@@ -34,7 +34,7 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 pub type Test = Result<(), Failure>;
 
 pub const STREAM: &str = "danmu";
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 const ROLE: &str = "arn:aws:iam::000000000000:role/viewer";
 const LIFE_S: i64 = 900;
 
@@ -67,7 +67,14 @@ pub struct World {
 
 impl World {
     pub async fn start(shards: u32) -> Result<Self, Failure> {
-        let world = Self::open(Arc::new(tempfile::tempdir()?), Arc::default(), "127.0.0.1:0".parse()?).await?;
+        Self::start_at(shards, 0).await
+    }
+
+    /// The same by a clock that is off by so much from the first moment on.
+    pub async fn start_at(shards: u32, seconds: i64) -> Result<Self, Failure> {
+        let clock = Arc::<Shifted>::default();
+        clock.by_seconds(seconds);
+        let world = Self::open(Arc::new(tempfile::tempdir()?), clock, "127.0.0.1:0".parse()?).await?;
         world.endpoint.ensure_stream(STREAM, shards).await?;
         Ok(world)
     }

@@ -2,31 +2,10 @@
 
 use md5::{Digest, Md5};
 
-use crate::act::{Act, From, Outcome, STREAM};
-
-/// SplitMix64: spread well, and the same from the same seed for ever.
-pub struct Chance(pub u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn hash(&mut self) -> u128 {
-        u128::from(self.next()) << 64 | u128::from(self.next())
-    }
-}
+use crate::{
+    act::{Act, From, Outcome, STREAM},
+    chance::Chance,
+};
 
 /// The stream as it stands, told by our own listing.
 #[derive(Default)]
@@ -46,14 +25,14 @@ pub fn next(chance: &mut Chance, scene: &mut Scene) -> Act {
     match chance.below(40) {
         0..=8 => {
             let record = scene.new_record();
-            let hash = chance.one_in(3).then(|| chance.hash().to_string());
+            let hash = chance.one_in(3).then(|| hash(chance).to_string());
             Act::Put { record, key: key(chance), hash }
         }
         9..=13 => {
             let many = 1 + chance.below(12);
             Act::PutMany(
                 (0..many)
-                    .map(|_| (scene.new_record(), key(chance), chance.one_in(4).then(|| chance.hash().to_string())))
+                    .map(|_| (scene.new_record(), key(chance), chance.one_in(4).then(|| hash(chance).to_string())))
                     .collect(),
             )
         }
@@ -72,13 +51,13 @@ pub fn next(chance: &mut Chance, scene: &mut Scene) -> Act {
         }
         23..=25 => {
             let (shard, start, end, _) = open[chance.below(open.len())].clone();
-            let hash = start + chance.hash() % (end - start).max(1);
+            let hash = start + hash(chance) % (end - start).max(1);
             Act::Follow { shard, record: scene.new_record(), hash: hash.to_string() }
         }
         26..=28 => {
             let (shard, start, end, _) = open[chance.below(open.len())].clone();
             // Now and then outside of it.
-            let at = if chance.one_in(5) { chance.hash() } else { (start + (end - start) / 2).saturating_add(1) };
+            let at = if chance.one_in(5) { hash(chance) } else { (start + (end - start) / 2).saturating_add(1) };
             // kinesis-local takes the first hash key, too.
             let at = if at == start { end } else { at };
             Act::Split { shard, at: at.to_string() }
@@ -121,6 +100,10 @@ impl Scene {
         self.records += 1;
         self.records
     }
+}
+
+fn hash(chance: &mut Chance) -> u128 {
+    u128::from(chance.next()) << 64 | u128::from(chance.next())
 }
 
 fn key(chance: &mut Chance) -> String {

@@ -5,6 +5,7 @@
 //! them. What takes time (iterators of five minutes, retention of a day) has tests of its own, with a clock that can be moved.
 
 mod act;
+mod chance;
 mod history;
 mod known;
 mod subjects;
@@ -18,7 +19,8 @@ use std::{
 
 use self::{
     act::{Act, From, Memory, Outcome, STREAM, act},
-    history::{Chance, Scene, next},
+    chance::Chance,
+    history::{Scene, next},
     known::{KNOWN, Known},
     subjects::Subject,
 };

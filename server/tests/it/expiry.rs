@@ -1,0 +1,124 @@
+//! Iterators that expire under the relay, all at once and more than once, while danmu are posted: by a clock of the endpoint
+//! that a test moves. The relay is the server's own, in this process.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use danmu::{
+    feed::Position,
+    room::{Room, RoomId},
+};
+use danmu_server::{
+    bus::Bus,
+    config::{Config, ReaderKind},
+    relay::Relay,
+};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    chance::Chance,
+    shards::split,
+    truth::Truth,
+    viewer::{Account, Ear},
+    world::{Failure, REGION, STREAM, Test, World},
+    writers::{Writers, client, last, put_last},
+};
+
+/// Longer than an iterator lives.
+const LIFE_S: i64 = 301;
+/// Requests are signed by the real clock, from which the endpoint's may differ by 15 minutes, either way.
+const BEGIN_S: i64 = -700;
+const JUMPS: usize = 4;
+
+/// Follows the room from relay to relay, as long after each other as it hears so many danmu.
+async fn follow(name: &'static str, relays: Vec<Relay>, stays: usize) -> Result<Account, Failure> {
+    let (mut ear, last) = (Ear::default(), last());
+    let mut relays = relays.iter().cycle();
+    while !ear.heard_last(&last) {
+        let relay = relays.next().ok_or("no relay")?;
+        let place = ear.place.parse::<Position>().ok();
+        let mut feed = relay.join(&RoomId::demo(), place.as_ref(), 0, 1_000).await.ok_or("no such room")?;
+        let began = ear.danmu;
+        while let Some(Ok(frame)) = feed.frame().await {
+            ear.hear(&frame.into_data().map_err(|_| "no data")?)?;
+            if ear.heard_last(&last) || ear.danmu - began >= stays {
+                break;
+            }
+        }
+    }
+    Ok(Account { name, ear })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Test {
+    let world = World::start_at(1, BEGIN_S).await?;
+    let root = world.endpoint.root_key();
+    let (id, secret) = (root.access_key_id.clone(), root.secret_access_key.clone());
+    let client = client(&format!("http://{}", world.addr), &id, &secret);
+    let bus =
+        Bus::embedded(world.addr, Credentials::new(id, secret, None, None, "test"), "000000000000", REGION, STREAM);
+
+    let (mut config, stop) = (Config::default(), CancellationToken::new());
+    // The endpoint's records are older than the relay takes them for.
+    config.relay.window_s = 3_600;
+    let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
+    let (mut relays, mut tasks) = (Vec::new(), Vec::new());
+    for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {
+        config.relay.reader = reader;
+        let (relay, task) = Relay::start(&config, &rooms, &bus, ([127, 0, 0, 1], port).into(), stop.clone());
+        timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
+        relays.push(relay);
+        tasks.push(task);
+    }
+    let viewers = [
+        tokio::spawn(follow("polling", relays[..1].to_vec(), usize::MAX)),
+        tokio::spawn(follow("pushed", relays[1..].to_vec(), usize::MAX)),
+        tokio::spawn(follow("moves", relays.clone(), 150)),
+    ];
+
+    let writers = Writers {
+        count: 4,
+        each: 500,
+        at_once: 1..20,
+        rest: Duration::from_millis(8),
+        text: "",
+        chance: Chance(3),
+        acknowledged: std::sync::Arc::default(),
+    };
+    // All are in before the first danmu.
+    for (relay, count) in relays.iter().zip([2, 1]) {
+        while figure(relay, "danmu_viewers{room=\"demo\"} ") < count {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let writing = writers.start(&client);
+    for jump in 0..JUMPS {
+        writers.reach(200 + jump * 450).await?;
+        world.clock.by_seconds(LIFE_S);
+        if jump == 1 {
+            split(&client).await?;
+        }
+    }
+    for task in writing {
+        task.await??;
+    }
+    put_last(&client).await?;
+    let truth = Truth::read(&client).await?;
+    for viewer in viewers {
+        let account = timeout(Duration::from_secs(60), viewer).await???;
+        assert_eq!(truth.judge(&account)?.missed, 0, "{}", account.name);
+    }
+    let failed = figure(&relays[0], "danmu_reader_failed_total ");
+    assert!(failed >= JUMPS as u64, "an iterator was refused each time, not {failed} times");
+    stop.cancel();
+    for task in tasks {
+        task.await?;
+    }
+    Ok(())
+}
+
+fn figure(relay: &Relay, name: &str) -> u64 {
+    relay.metrics().lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,82 @@
+//! Viewers who were away for longer than the relay's window is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+
+use crate::{
+    chance::Chance,
+    program::{Program, address},
+    truth::Truth,
+    viewer::{Account, Pause, Viewer, accounts},
+    world::{Failure, Test},
+    writers::{Writers, kinesis, last, put_last},
+};
+
+const VIEWERS: usize = 30;
+const KEPT: &str = "danmu_ring_danmu{room=\"demo\"}";
+
+/// So many viewers leave in the middle of 600 danmu, and come back at once when the window has passed them.
+async fn away_for_long(variables: &[(&str, &str)]) -> Result<(Program, Truth, Vec<Account>), Failure> {
+    let program = Program::start(&[&[("DANMU_RELAY__WINDOW_S", "10")], variables].concat())?;
+    program.get_ready()?;
+    let client = kinesis(&program, &program.stream)?;
+    let (stop, passed) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+    let viewer = |n: usize| {
+        let passed = Arc::clone(&passed);
+        let pause = Pause { after: 100 + n, over: Box::new(move |_| passed.load(SeqCst)) };
+        let viewer = Viewer::new("away for long", [address(&program.url)?]).leaving(pause);
+        Ok(viewer.follow(last(), Arc::clone(&stop)))
+    };
+    let viewers = (0..VIEWERS).map(viewer).collect::<Result<Vec<_>, Failure>>()?;
+    program.has_viewers(VIEWERS as u64)?;
+    let writers = Writers {
+        count: 2,
+        each: 300,
+        at_once: 5..10,
+        rest: Duration::from_millis(2),
+        text: "",
+        chance: Chance(1),
+        acknowledged: Arc::default(),
+    };
+    for task in writers.start(&client) {
+        task.await??;
+    }
+    let since = Instant::now();
+    // What the window has passed goes when something comes after it: another event, every fifteen seconds.
+    while program.figure(KEPT)? > 0 {
+        assert!(since.elapsed() < Duration::from_secs(60), "the window does not pass them");
+        sleep(Duration::from_millis(100)).await;
+    }
+    passed.store(true, SeqCst);
+    put_last(&client).await?;
+    let accounts = accounts(viewers, &stop, Duration::from_secs(60)).await?;
+    Ok((program, Truth::read(&client).await?, accounts))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_window_has_passed_is_read_again_once_for_all_who_ask() -> Test {
+    let (program, truth, accounts) = away_for_long(&[]).await?;
+    assert_eq!(truth.danmu.len(), 601);
+    for account in &accounts {
+        assert_eq!(truth.judge(account)?.missed, 0, "{} came back to a gap", account.name);
+    }
+    assert_eq!(program.figure("danmu_refilled_total{reason=\"done\"}")?, 1);
+    assert_eq!(program.figure("danmu_refilled_total{reason=\"in_vain\"}")?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_for_longer_than_is_read_again_is_told_that_something_is_missing() -> Test {
+    let (_program, truth, accounts) = away_for_long(&[("DANMU_RELAY__REFILL_S", "0")]).await?;
+    for account in &accounts {
+        assert!(truth.judge(account)?.missed > 0, "the window still reached {}", account.name);
+    }
+    Ok(())
+}
