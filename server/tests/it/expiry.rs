@@ -63,6 +63,7 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     let (mut config, stop) = (Config::default(), CancellationToken::new());
     // The endpoint's records are older than the relay takes them for.
     config.relay.window_s = 3_600;
+    config.relay.density = 0;
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (mut relays, mut tasks) = (Vec::new(), Vec::new());
     for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {

@@ -55,6 +55,7 @@ async fn away_for_long(variables: &[(&str, &str)]) -> Result<(Program, Truth, Ve
         sleep(Duration::from_millis(100)).await;
     }
     passed.store(true, SeqCst);
+    program.has_viewers(VIEWERS as u64)?;
     put_last(&client).await?;
     let accounts = accounts(viewers, &stop, Duration::from_secs(60)).await?;
     Ok((program, Truth::read(&client).await?, accounts))
