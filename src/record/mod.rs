@@ -32,6 +32,8 @@ pub enum Mode {
     /// It flies from the right edge to the left.
     #[default]
     Scroll,
+    /// It flies from the left edge to the right.
+    Reverse,
     /// It stands at the top, in the middle.
     Top,
     /// It stands at the bottom, in the middle.

@@ -61,11 +61,11 @@ fn fields_of_a_later_minor_form_are_passed_over() {
 
 proptest! {
     #[test]
-    fn every_danmu_is_read_back(text in "[^\\p{C}\u{2028}\u{2029}]{1,50}", color in 0_u32..1 << 24, mode in 0..3) {
+    fn every_danmu_is_read_back(text in "[^\\p{C}\u{2028}\u{2029}]{1,50}", color in 0_u32..1 << 24, mode in 0..4) {
         prop_assume!(check_text(&text).is_ok());
         let mut danmu = danmu(&text);
         danmu.color = Color::from_rgb(color);
-        danmu.mode = [Mode::Scroll, Mode::Top, Mode::Bottom][mode as usize];
+        danmu.mode = [Mode::Scroll, Mode::Reverse, Mode::Top, Mode::Bottom][mode as usize];
         let data = danmu.encode();
         prop_assert!(!data.contains(&b'\n'));
         prop_assert_eq!(decode(&data).unwrap().content, Content::Danmu(danmu));

@@ -1,22 +1,38 @@
-//! Stage time: the caller's clock without its pauses, and never backwards.
+//! Stage time: the caller's clock without its pauses, at its rate, and never backwards.
+
+/// The slowest and the fastest that stage time may run, as for a video
+/// ([`playbackRate`](https://html.spec.whatwg.org/multipage/media.html#dom-media-playbackrate) in browsers).
+const RATES: (f64, f64) = (0.0625, 16.0);
 
 /// Turns the caller's milliseconds into stage milliseconds.
 ///
 /// Frame timestamps may lie before an event's `performance.now()`, so the caller's clock can step back a little; the
 /// stage's stands still then.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    /// Caller's time minus stage time, while it runs.
-    offset: f64,
+    /// A moment by the caller's clock, and the stage time of it.
+    anchor: (f64, f64),
+    /// Stage milliseconds per millisecond of the caller's, while it runs.
+    rate: f64,
     /// The latest stage time that anything was decided at.
     latest: f64,
     paused: bool,
 }
 
+impl Default for Clock {
+    fn default() -> Self {
+        Self { anchor: (0.0, 0.0), rate: 1.0, latest: 0.0, paused: false }
+    }
+}
+
 impl Clock {
     /// Stage time at the caller's `now`; the latest one while paused or when `now` is older or no number.
     pub(super) fn read(&self, now: f64) -> f64 {
-        if self.paused || !now.is_finite() { self.latest } else { (now - self.offset).max(self.latest) }
+        if self.paused || !now.is_finite() {
+            return self.latest;
+        }
+        let (then, time) = self.anchor;
+        (time + (now - then) * self.rate).max(self.latest)
     }
 
     /// Reads, and lets nothing happen before that any more.
@@ -35,8 +51,33 @@ impl Clock {
     pub(super) fn resume(&mut self, now: f64) {
         if self.paused && now.is_finite() {
             self.paused = false;
-            self.offset = now - self.latest;
+            self.anchor = (now, self.latest);
         }
+    }
+
+    /// Runs at another rate from `now` on. Answers by how many times it is faster than before.
+    pub(super) fn set_rate(&mut self, rate: f64, now: f64) -> f64 {
+        if !rate.is_finite() || !now.is_finite() {
+            return 1.0;
+        }
+        self.advance(now);
+        if !self.paused {
+            self.anchor = (now, self.latest);
+        }
+        let before = std::mem::replace(&mut self.rate, rate.clamp(RATES.0, RATES.1));
+        self.rate / before
+    }
+
+    /// `now` may be any moment, an earlier one as well: what is decided begins anew there.
+    pub(super) fn seek(&mut self, now: f64) {
+        if now.is_finite() {
+            self.anchor = (now, now);
+            self.latest = now;
+        }
+    }
+
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
     }
 
     pub(super) fn is_paused(&self) -> bool {

@@ -1,69 +1,83 @@
 //! The rules of who may share a lane with whom.
 //!
-//! A scrolling danmu is a straight line in time: its right edge is at `(exit - t) * speed`, where `exit` is the moment
-//! when its last pixel leaves on the left. B may enter behind A at `t` on a stage of width `W` with gap `g` if
+//! A moving danmu is a straight line in time. Seen from the edge that it leaves by, its last pixel is
+//! `(exit - t) * speed` away, where `exit` is the moment when that pixel leaves. B may enter behind A at `t` on a stage of
+//! width `W` with gap `g` if
 //!
 //! - A's tail is in: `(exit - t) * speed_a + g <= W`, and
 //! - B does not catch up before A has left: `W - (exit - t) * speed_b >= g`.
 //!
-//! Both are `(exit - t) * max(speed_a, speed_b) <= W - g`. With a constant crossing time `T` and `speed = (W + a) / T`
-//! that is the rule known from other engines: `(tb - ta) * (W + a) / T >= a + g` and `W - (ta + T - tb) * (W + b) / T >= g`.
-//! Written by exit and speed it stays exact for a danmu whose path was bent by a resize. As lines of one lane never
-//! cross, the last one in is the only one that a newcomer must ask.
+//! Both are `(exit - t) * max(speed_a, speed_b) <= W - g`: from `exit - (W - g) / max(speed_a, speed_b)` on. With a
+//! constant crossing time `T` and `speed = (W + a) / T` that is the rule known from other engines:
+//! `(tb - ta) * (W + a) / T >= a + g` and `W - (ta + T - tb) * (W + b) / T >= g`. Written by exit and speed it stays exact
+//! for different times, and for a danmu whose path was bent by a resize. As lines of one lane never cross, the last one
+//! in is the only one that a newcomer must ask. Two that go in opposite directions always meet: the lane must be empty.
+
+use super::item::Mode;
 
 /// The last danmu that entered a lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
-    exit: f64,
+    pub(super) exit: f64,
     speed: f64,
+    mode: Mode,
 }
 
 impl Tail {
-    /// A lane in which nothing flies.
-    pub(super) const NONE: Self = Self { exit: f64::NEG_INFINITY, speed: 0.0 };
+    /// A lane in which nothing moves.
+    pub(super) const NONE: Self = Self { exit: f64::NEG_INFINITY, speed: 0.0, mode: Mode::Scroll };
 
-    pub(super) fn of(line: &Line) -> Self {
-        Self { exit: line.exit, speed: line.speed }
+    pub(super) fn of(line: &Line, mode: Mode) -> Self {
+        Self { exit: line.exit, speed: line.speed, mode }
     }
 
-    /// Whether a danmu of `speed` may enter behind this one at `time`; `reach` is the stage's width less the gap.
-    pub(super) fn admits(&self, speed: f64, time: f64, reach: f64) -> bool {
-        // Asked first: on a stage narrower than the gap nothing else would ever let go of the lane.
-        self.exit <= time || (self.exit - time) * self.speed.max(speed) <= reach
+    /// From when on a danmu of `mode` and `speed` may enter behind this one; `reach` is the stage's width less the gap.
+    pub(super) fn admits_from(&self, mode: Mode, speed: f64, reach: f64) -> f64 {
+        if self.mode != mode {
+            return self.exit;
+        }
+        // On a stage narrower than the gap nothing else than the exit would ever let go of the lane.
+        self.exit - reach.max(0.0) / self.speed.max(speed)
     }
 
-    /// The least left edge behind this one at `time`, and the greatest speed from there that does not catch up.
-    pub(super) fn behind(&self, time: f64, left: f64, gap: f64) -> (f64, f64) {
+    /// What a newcomer must ask after `other` entered although this one was in the way: both at once, or more.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        if self.exit == f64::NEG_INFINITY {
+            return *other;
+        }
+        let speed = if self.mode == other.mode { self.speed.max(other.speed) } else { f64::INFINITY };
+        Self { exit: self.exit.max(other.exit), speed, mode: other.mode }
+    }
+
+    /// The least distance from the edge of leaving behind this one at `time`, and the greatest speed from there that does
+    /// not catch up.
+    pub(super) fn behind(&self, time: f64, distance: f64, gap: f64) -> (f64, f64) {
         let remaining = self.exit - time;
         if remaining <= 0.0 {
-            return (left, f64::INFINITY);
+            return (distance, f64::INFINITY);
         }
-        let left = left.max(remaining * self.speed + gap);
-        (left, (left - gap) / remaining)
+        let distance = distance.max(remaining * self.speed + gap);
+        (distance, (distance - gap) / remaining)
     }
 }
 
-/// The path of a scrolling danmu.
+/// The path of a moving danmu.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
     /// When the last pixel leaves, stage milliseconds.
     pub(super) exit: f64,
-    /// Pixels per millisecond, leftwards.
+    /// Pixels per millisecond.
     pub(super) speed: f64,
 }
 
 impl Line {
-    /// Entering a stage of `stage` pixels at `time` and leaving it `duration` later.
-    pub(super) fn entering(stage: f64, width: f64, time: f64, duration: f64) -> Self {
-        Self { exit: time + duration, speed: (stage + width) / duration }
-    }
-
-    /// The right edge at `time`.
-    pub(super) fn right(&self, time: f64) -> f64 {
+    /// How far its last pixel is from the edge that it leaves by.
+    pub(super) fn remaining(&self, time: f64) -> f64 {
         (self.exit - time) * self.speed
     }
 
-    /// Whether any of it is within the gap of the fixed `span` at any moment from `from` to `until`.
+    /// Whether any of it is within the gap of the fixed `span` at any moment from `from` to `until`. The span is in the
+    /// middle, so the direction makes no difference.
     pub(super) fn crosses(&self, width: f64, span: Span, from: f64, until: f64, gap: f64) -> bool {
         let arrives = self.exit - (span.right + gap + width) / self.speed;
         let leaves = self.exit - (span.left - gap) / self.speed;

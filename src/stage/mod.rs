@@ -1,13 +1,14 @@
 //! The stage: where and when each danmu appears, so that none touches another.
 //!
-//! The picture is cut into lanes. A scrolling danmu crosses it from right to left in a constant time, so a longer one is
-//! faster; a fixed one stands centred at the top or at the bottom for a shorter time. Whoever finds no room at once waits
-//! for it, the important ones in front, and is given up, and counted, when the bound is reached.
+//! The picture is cut into lanes. A scrolling danmu crosses it from right to left, a reverse one from left to right, both
+//! in a constant time, so that a longer one is faster, or at a constant speed; a fixed one stands centred at the top or
+//! at the bottom for a shorter time. Whoever finds no room at once waits for it, the important ones in front, and is
+//! given up, and counted, when the bound is reached.
 //!
-//! It promises: two scrolling danmu never come nearer than the gap, and neither do two fixed ones; nobody waits longer
-//! than the bound; memory is bounded; the same input with the same clock gives the same picture. Scrolling and fixed
-//! danmu avoid each other while there is another lane; in a full picture the fixed one is above, and a renderer lets the
-//! others pass behind it.
+//! It promises: two moving danmu never come nearer than the gap, and neither do two fixed ones; nobody waits longer than
+//! the bound; memory is bounded, and a tick of a steady picture allocates none; the same input with the same clock gives
+//! the same picture. Moving and fixed danmu avoid each other while there is another lane; in a full picture the fixed
+//! one is in front, and a renderer lets the others pass behind it. [`Overlap`] makes that stricter, or gives it up.
 //!
 //! It never draws, measures text or reads a clock. Lengths are pixels of whatever size the caller draws in; times are
 //! milliseconds of whatever clock the caller keeps, the same one for placing and for drawing.
@@ -25,12 +26,17 @@
 
 mod clock;
 mod engine;
+mod flight;
 mod item;
 mod lanes;
+mod options;
 mod reshape;
+mod seats;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
 pub use engine::Stage;
-pub use item::{Item, Mode, Outcome, Placed, Priority, StageOptions, StageStats};
+pub use item::{Item, Mode, Outcome, Placed, Priority, StageStats};
+pub use options::{Overlap, Pace, StageOptions};

@@ -1,6 +1,7 @@
 //! Measurements: each prints a table with the limits beside the figures, writes `target/bench/<name>.json`, and fails
 //! where a limit is broken. Those of the page are scripts in `end2end/bench/`, run in a real browser against the release;
-//! those of the stream and of the relay are bench targets of their crates; the relay's has nginx with nchan beside it.
+//! those of the stage, of the stream and of the relay are bench targets of their crates; the relay's has nginx with nchan
+//! beside it.
 
 use crate::{
     build,
@@ -12,7 +13,8 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
+    Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
     Bench::cargo("engines", "danmu-stream"),
     Bench::cargo("fanout", "danmu-server"),

@@ -136,7 +136,7 @@ fn color_name(i18n: I18n, rgb: u32) -> &'static str {
 
 fn mode_name(i18n: I18n, mode: Mode) -> &'static str {
     match mode {
-        Mode::Scroll => t_string!(i18n, composer.mode_scroll),
+        Mode::Scroll | Mode::Reverse => t_string!(i18n, composer.mode_scroll),
         Mode::Top => t_string!(i18n, composer.mode_top),
         Mode::Bottom => t_string!(i18n, composer.mode_bottom),
     }
@@ -158,6 +158,7 @@ fn checked(name: &str) -> Option<String> {
 const fn mode_value(mode: Mode) -> &'static str {
     match mode {
         Mode::Scroll => "scroll",
+        Mode::Reverse => "reverse",
         Mode::Top => "top",
         Mode::Bottom => "bottom",
     }

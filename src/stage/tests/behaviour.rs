@@ -1,15 +1,7 @@
 //! What a viewer would notice.
 
 use super::super::{Outcome, StageStats};
-use super::{Item, Mode, Priority, Stage, StageOptions, assert_apart, item, options};
-
-fn lane_of(stage: &Stage, id: u64, now: f64) -> Option<u16> {
-    stage.visible(now).find(|danmu| danmu.id == id).map(|danmu| danmu.lane)
-}
-
-fn x_of(stage: &Stage, id: u64, now: f64) -> f32 {
-    stage.visible(now).find(|danmu| danmu.id == id).expect("on the stage").x
-}
+use super::{Item, Mode, Priority, Stage, StageOptions, assert_apart, item, lane_of, options, x_of};
 
 #[test]
 fn a_scrolling_danmu_crosses_the_picture_in_its_time() {
@@ -36,6 +28,16 @@ fn the_topmost_lane_that_is_free_is_taken() {
     assert_eq!(lane_of(&stage, 9, 872.0), None);
     stage.tick(873.0);
     assert_eq!(lane_of(&stage, 9, 873.0), Some(0));
+}
+
+#[test]
+fn of_the_free_lanes_the_one_that_stood_idle_least_is_taken() {
+    let mut stage = Stage::new(options());
+    stage.push(item(1, 100.0, Mode::Scroll), (), 0.0);
+    stage.push(item(2, 100.0, Mode::Scroll), (), 300.0);
+    // Both lanes are free again, and three were never used: the first stood idle for 327 ms, the second for 27.
+    stage.push(item(3, 100.0, Mode::Scroll), (), 1_200.0);
+    assert_eq!(lane_of(&stage, 3, 1_200.0), Some(1));
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn danmu_of_lost_lanes_leave() {
     for id in 0..5 {
         stage.push(item(id, 200.0, Mode::Scroll), (), 0.0);
     }
-    stage.set_area(0.5, 10.0);
+    stage.configure(|options| options.area = 0.5, 10.0);
     assert_eq!(stage.visible(10.0).map(|danmu| danmu.id).collect::<Vec<_>>(), [0, 1]);
     stage.resize(0.0, 0.0, 20.0);
     assert!(stage.is_empty());
@@ -201,7 +203,7 @@ fn danmu_of_lost_lanes_leave() {
 fn zoom_makes_lanes_and_danmu_larger_together() {
     let mut stage = Stage::new(options());
     stage.push(item(1, 200.0, Mode::Top), (), 0.0);
-    stage.set_lane_height(60.0, 100.0);
+    stage.configure(|options| options.lane_height = 60.0, 100.0);
     let danmu = stage.visible(100.0).next().expect("on the stage");
     assert_eq!((danmu.x, danmu.width, danmu.height), (350.0, 300.0, 60.0));
 }
@@ -212,7 +214,7 @@ fn a_picture_that_shrinks_with_its_text_keeps_every_danmu_in_place() {
     for id in 0..5 {
         stage.push(item(id, 200.0, Mode::Scroll), (), 0.0);
     }
-    stage.fit(500.0, 100.0, 20.0, 4_000.0);
+    stage.configure(|options| (options.width, options.height, options.lane_height) = (500.0, 100.0, 20.0), 4_000.0);
     let placed: Vec<_> = stage.visible(4_000.0).map(|danmu| (danmu.lane, danmu.x, danmu.width)).collect();
     assert_eq!(placed, [0, 1, 2, 3, 4].map(|lane| (lane, 200.0, 100.0)));
 }
@@ -236,10 +238,11 @@ fn the_pointer_meets_the_uppermost_danmu() {
     let mut stage = Stage::new(options());
     stage.push(item(1, 200.0, Mode::Scroll), (), 0.0);
     stage.push(item(2, 200.0, Mode::Bottom), (), 4_000.0);
-    assert_eq!(stage.hit(500.0, 20.0, 4_000.0), Some(1));
-    assert_eq!(stage.hit(500.0, 190.0, 4_000.0), Some(2));
-    assert_eq!(stage.hit(500.0, 100.0, 4_000.0), None);
-    assert_eq!(stage.hit(399.0, 20.0, 4_000.0), None);
+    let hit = |x, y, now| stage.hit(x, y, now).map(|danmu| danmu.id);
+    assert_eq!(hit(500.0, 20.0, 4_000.0), Some(1));
+    assert_eq!(hit(500.0, 190.0, 4_000.0), Some(2));
+    assert_eq!(hit(500.0, 100.0, 4_000.0), None);
+    assert_eq!(hit(399.0, 20.0, 4_000.0), None);
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Sprite {
             let (x, y) = ((f64::from(placed.x) * ratio).round(), (f64::from(placed.y) * ratio).round());
             let (width, height) = (f64::from(placed.width) * ratio, f64::from(placed.height) * ratio);
             let (width, height) = (width.ceil(), height.ceil());
-            if placed.mode != Mode::Scroll {
+            if matches!(placed.mode, Mode::Top | Mode::Bottom) {
                 // In a full picture others pass behind it; two texts in one place could not be read.
                 context.clear_rect(x, y, width, height);
             }

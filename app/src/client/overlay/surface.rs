@@ -104,7 +104,7 @@ impl Surface {
             return;
         }
         let mode = match danmu.mode {
-            Mode::Scroll if self.less_motion.as_ref().is_some_and(MediaQueryList::matches) => Mode::Top,
+            Mode::Scroll | Mode::Reverse if self.less_motion.as_ref().is_some_and(MediaQueryList::matches) => Mode::Top,
             mode => mode,
         };
         let priority = if danmu.own { Priority::Own } else { Priority::Normal };
@@ -160,7 +160,7 @@ impl Surface {
     }
 
     pub(super) fn set_area(&self, area: f32) {
-        self.stage.borrow_mut().set_area(area.clamp(0.1, 1.0), self.performance.now());
+        self.stage.borrow_mut().configure(|options| options.area = area.clamp(0.1, 1.0), self.performance.now());
         self.wake();
     }
 
@@ -198,7 +198,10 @@ impl Surface {
         let (width, height) = (width as f32, height as f32);
         let lane_height = text::lane_height(text::font_size(height, self.scale.get()));
         let now = self.performance.now();
-        self.stage.borrow_mut().fit(width, height, lane_height, now);
+        self.stage.borrow_mut().configure(
+            |options| (options.width, options.height, options.lane_height) = (width, height, lane_height),
+            now,
+        );
         // In the same task, or the cleared canvas would be seen. What is new is announced by the next frame.
         self.draw(now, |_| {});
         self.wake();

@@ -122,8 +122,10 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) {
 
 /// Writes `target/bench/{name}.json`, with the machine that the figures are of.
 pub fn keep(name: &str, mut figures: Value) -> Result<(), Failure> {
-    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"));
-    fs::create_dir_all(dir)?;
+    // Of whichever package the measurement is.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|dir| dir.join("Cargo.lock").is_file());
+    let dir = workspace.ok_or("there is no Cargo.lock above the package")?.join("target/bench");
+    fs::create_dir_all(&dir)?;
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     figures["bench"] = json!(name);
     figures["at_ms"] = json!(u64::try_from(since_epoch.as_millis())?);
