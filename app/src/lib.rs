@@ -12,6 +12,8 @@ mod components;
 mod i18n;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
 mod live;
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only browsers draw"))]
+pub mod overlay;
 mod pages;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "most can go wrong in the browser only"))]
 mod problem;

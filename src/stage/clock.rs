@@ -76,6 +76,10 @@ impl Clock {
         }
     }
 
+    pub(super) fn latest(&self) -> f64 {
+        self.latest
+    }
+
     pub(super) fn rate(&self) -> f64 {
         self.rate
     }

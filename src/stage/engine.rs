@@ -28,6 +28,8 @@ pub struct Stage<T = ()> {
     pub(super) next_chance: f64,
     /// When the waiting ones were last looked after; nothing frees a lane within the same moment.
     pub(super) served: f64,
+    /// A danmu that stands still, wherever it is.
+    pub(super) held: Option<u64>,
     pub(super) stats: StageStats,
 }
 
@@ -54,6 +56,7 @@ impl<T> Stage<T> {
             tails: vec![Tail::NONE; usize::from(lanes)],
             next_chance: f64::INFINITY,
             served: f64::NEG_INFINITY,
+            held: None,
             stats: StageStats::default(),
         }
     }
@@ -77,7 +80,9 @@ impl<T> Stage<T> {
     /// Lets go of those that have left, places those that wait, gives up those that waited too long. Once a frame, before
     /// [`Stage::visible`].
     pub fn tick(&mut self, now: f64) {
+        let before = self.clock.latest();
         let time = self.clock.advance(now);
+        self.put_off(time - before);
         self.flying.leave(time);
         if self.standing.iter().any(|danmu| danmu.until <= time) {
             self.standing.retain(|danmu| danmu.until > time);
@@ -180,12 +185,12 @@ impl<T> Stage<T> {
         self.on_stage() == 0 && self.waiting.is_empty()
     }
 
-    /// The first danmu, on the stage or waiting, whose content is as wanted.
-    pub fn find(&self, wanted: impl Fn(&T) -> bool) -> Option<(u64, &T)> {
+    /// All, on the stage or waiting, by their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         let flying = self.flying.iter().map(|danmu| (danmu.seat.item.id, &danmu.content));
         let standing = self.standing.iter().map(|danmu| (danmu.seat.item.id, &danmu.content));
         let waiting = self.waiting.iter().map(|danmu| (danmu.item.id, &danmu.content));
-        flying.chain(standing).chain(waiting).find(|(_, content)| wanted(content))
+        flying.chain(standing).chain(waiting)
     }
 
     /// The measures in use.

@@ -27,6 +27,7 @@
 mod clock;
 mod engine;
 mod flight;
+mod hold;
 mod item;
 mod lanes;
 mod options;

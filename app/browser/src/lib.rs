@@ -12,3 +12,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn hydrate() {
     leptos::mount::hydrate_body(App);
 }
+
+/// Draws an overlay in a worker. Called by the worker's script, which the overlay writes itself.
+#[wasm_bindgen]
+pub fn draw() {
+    danmu_app::overlay::draw();
+}

@@ -4,13 +4,16 @@ mod cookie;
 mod feed;
 mod host;
 mod mount;
-pub mod overlay;
+mod pointer;
+mod remember;
 mod room;
 mod vend;
 
 use self::room::origin;
+use crate::overlay;
 pub use self::{
     cookie::set_cookie,
     mount::{mount_overlay, play},
+    remember::remember,
     room::RoomClient,
 };

@@ -3,11 +3,20 @@
 use leptos::{html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::overlay::Overlay;
-use crate::live::Live;
+use super::pointer::follow_pointer;
+use crate::{
+    live::Live,
+    overlay::{Choices, Overlay},
+};
 
-/// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page.
-pub fn mount_overlay(canvas: NodeRef<html::Canvas>, live: Live, paused: Option<Signal<bool>>) {
+/// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page. With `choices`, what is
+/// around the canvas is where the pointer is followed.
+pub fn mount_overlay(
+    canvas: NodeRef<html::Canvas>,
+    live: Live,
+    paused: Option<Signal<bool>>,
+    choices: Option<Signal<Choices>>,
+) {
     let mounted = StoredValue::new_local(None::<Overlay>);
     Effect::new(move || {
         // After `Live::join`'s effect, which makes the client.
@@ -15,8 +24,11 @@ pub fn mount_overlay(canvas: NodeRef<html::Canvas>, live: Live, paused: Option<S
             return;
         }
         let Some(canvas) = canvas.get() else { return };
-        match Overlay::mount(canvas) {
+        match Overlay::mount(canvas.clone()) {
             Ok(overlay) => {
+                if choices.is_some() {
+                    follow_pointer(&canvas, &overlay);
+                }
                 live.draw_on(overlay.clone());
                 mounted.set_value(Some(overlay));
             }
@@ -30,6 +42,12 @@ pub fn mount_overlay(canvas: NodeRef<html::Canvas>, live: Live, paused: Option<S
         let paused = paused.is_some_and(|paused| paused.get());
         if live.ready.get() {
             mounted.try_with_value(|overlay| overlay.as_ref().map(|overlay| overlay.set_paused(paused)));
+        }
+    });
+    Effect::new(move || {
+        let settings = choices.map(|choices| choices.get().settings());
+        if let Some(settings) = settings.filter(|_| live.ready.get()) {
+            mounted.try_with_value(|overlay| overlay.as_ref().map(|overlay| overlay.configure(settings)));
         }
     });
     on_cleanup(move || {

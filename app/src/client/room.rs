@@ -183,7 +183,7 @@ impl Inner {
     fn show(&self, id: &str, text: &str, mode: Mode, color: Color, own: bool) {
         if let Some(overlay) = &*self.overlay.borrow() {
             let (id, text) = (id.to_owned(), text.to_owned());
-            overlay.show(Shown { id, text, color: color.rgb(), mode, own, pending: own });
+            overlay.show(Shown { id, text, color: color.rgb(), mode, own, pending: own, ..Shown::default() });
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Glyph {
     Window,
     /// A letter with a stroke of colour under it.
     Style,
+    /// Three sliders.
+    Settings,
     /// A paper plane.
     Send,
 }
@@ -39,6 +41,7 @@ impl Glyph {
             Self::Fullscreen => "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
             Self::Window => "M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5",
             Self::Style => "M6 15l6-11 6 11M8.200 11h7.600M4 20h16",
+            Self::Settings => "M4 6h9M17 6h3M15 4v4M4 12h2M10 12h10M8 10v4M4 18h8M16 18h4M14 16v4",
             Self::Send => "M4 12l16-8-5 16-4-7z",
         }
     }

@@ -6,6 +6,7 @@ mod feed_badge;
 mod header;
 mod icon;
 mod overlay_canvas;
+mod overlay_settings;
 mod player;
 
 pub use self::{
@@ -15,5 +16,6 @@ pub use self::{
     header::PageHeader,
     icon::{Glyph, Icon},
     overlay_canvas::OverlayCanvas,
+    overlay_settings::OverlaySettings,
     player::Player,
 };

@@ -2,10 +2,11 @@
 
 use leptos::{ev, html, prelude::*};
 
-use super::{Glyph, Icon, OverlayCanvas};
+use super::{Glyph, Icon, OverlayCanvas, OverlaySettings};
 use crate::{
     i18n::{say, t_string, use_i18n},
     live::Live,
+    overlay::Choices,
 };
 
 /// [`networkState`](https://html.spec.whatwg.org/multipage/media.html#dom-media-network_no_source) of a video that was
@@ -33,6 +34,7 @@ pub fn Player(
     let still = RwSignal::new(false);
     let unplayable = RwSignal::new(false);
     let fullscreen = RwSignal::new(false);
+    let choices = RwSignal::new(Choices::default());
 
     // What the element is doing, which is not always what it was told: a browser may refuse to play, a key may pause.
     let follow = move || {
@@ -104,7 +106,7 @@ pub fn Player(
             >
                 {say!(i18n, player.no_video)}
             </video>
-            <OverlayCanvas live shown=shown paused=still />
+            <OverlayCanvas live shown=shown paused=still choices=choices />
             <div class="controls">
                 <button
                     type="button"
@@ -134,6 +136,7 @@ pub fn Player(
                 >
                     <Icon glyph=Signal::derive(move || if shown.get() { Glyph::Danmu } else { Glyph::NoDanmu }) />
                 </button>
+                <OverlaySettings choices />
                 <button
                     type="button"
                     on:click=toggle_fullscreen

@@ -161,7 +161,7 @@ impl Live {
     ///
     /// *Server-side rendering*: there is no canvas.
     #[cfg(feature = "hydrate")]
-    pub fn draw_on(self, overlay: crate::client::overlay::Overlay) {
+    pub fn draw_on(self, overlay: crate::overlay::Overlay) {
         self.with_client(|client| client.draw_on(overlay));
     }
 

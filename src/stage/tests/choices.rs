@@ -94,3 +94,20 @@ fn no_more_are_on_the_stage_than_it_may_have() {
     stage.tick(8_000.0);
     assert_eq!((stage.stats().on_stage, stage.stats().waiting), (3, 1));
 }
+
+#[test]
+fn a_held_danmu_stands_still_and_so_do_those_behind_it() {
+    let mut stage = Stage::new(StageOptions { height: 80.0, ..options() });
+    for (id, now) in [(1, 0.0), (2, 0.0), (3, 3_000.0), (4, 3_000.0)] {
+        stage.push(item(id, 200.0, Mode::Scroll), (), now);
+    }
+    stage.hold(Some(1), 4_000.0);
+    let before = [1, 2, 3, 4].map(|id| x_of(&stage, id, 4_000.0));
+    stage.tick(5_000.0);
+    let moved = [1, 2, 3, 4].map(|id| before[id as usize - 1] - x_of(&stage, id, 5_000.0));
+    // The third is behind the first, the fourth behind the second.
+    assert_eq!(moved, [0.0, 150.0, 0.0, 150.0]);
+    stage.hold(None, 5_000.0);
+    stage.tick(6_000.0);
+    assert_eq!(before[0] - x_of(&stage, 1, 6_000.0), 150.0);
+}

@@ -22,6 +22,7 @@ enum Step {
     Overlap(Overlap),
     Bounds { max_on_stage: usize, max_wait_ms: f64 },
     Retract(u64),
+    Hold(Option<u64>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -48,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..60_usize, 0.0..1_500.0_f64)
             .prop_map(|(max_on_stage, max_wait_ms)| Step::Bounds { max_on_stage, max_wait_ms }),
         1 => (0..200_u64).prop_map(Step::Retract),
+        2 => proptest::option::of(0..60_u64).prop_map(Step::Hold),
     ]
 }
 
@@ -117,7 +119,10 @@ impl Watched {
             Step::Speed(scroll_ms, pace) => {
                 self.stage.configure(|options| (options.scroll_ms, options.pace) = (scroll_ms, pace), now);
             }
-            Step::Overlap(overlap) => self.stage.configure(|options| options.overlap = overlap, now),
+            Step::Overlap(overlap) => {
+                self.stage.hold(None, now);
+                self.stage.configure(|options| options.overlap = overlap, now);
+            }
             Step::Bounds { max_on_stage, max_wait_ms } => {
                 let bounds = |options: &mut StageOptions| {
                     (options.max_on_stage, options.max_wait_ms) = (max_on_stage, max_wait_ms);
@@ -125,6 +130,8 @@ impl Watched {
                 self.stage.configure(bounds, now);
             }
             Step::Retract(id) => drop(self.stage.retract(id)),
+            // Where nobody may cover anybody, what is held may all the same.
+            Step::Hold(id) => self.stage.hold(id.filter(|_| self.stage.options().overlap != Overlap::Never), now),
         }
     }
 
@@ -171,6 +178,7 @@ proptest! {
         }
         // In the end the stage is empty again: nothing is kept for ever.
         watched.stage.set_rate(1.0, watched.now);
+        watched.stage.hold(None, watched.now);
         for _ in 0..2 {
             watched.pass(1e7);
             watched.check();

@@ -30,10 +30,20 @@ pub(super) fn lane_height(font_size: f32) -> f32 {
     (font_size * 1.5).round()
 }
 
-/// As the canvas wants it.
-pub(super) fn font(size: f32) -> String {
+/// As the canvas wants it; `family` comes before the usual ones, unless it is empty.
+pub(super) fn font(size: u16, family: &str) -> String {
     // A whole number: what prints floats weighs 11 kB, uncompressed.
-    format!("bold {}px {FAMILIES}", size as u32)
+    let size = size.to_string();
+    // Whatever could end the name, or the declaration, is no part of a family's name.
+    let family: String = family.chars().filter(|char| !char.is_control() && !"\"\\;,{}".contains(*char)).collect();
+    let quotes = if family.is_empty() { "" } else { "\"" };
+    let comma = if family.is_empty() { "" } else { "," };
+    ["bold ", &size, "px ", quotes, &family, quotes, comma, FAMILIES].concat()
+}
+
+/// The size of a danmu that so many said, against the size of one: a tenth more for each doubling.
+pub(super) fn growth(times: u32) -> f32 {
+    1.0 + 0.1 * times.max(1).ilog2().min(6) as f32
 }
 
 /// As CSS wants it; bits above the lower 24 are not looked at.
@@ -43,10 +53,19 @@ pub(super) fn css(color: u32) -> String {
 
 /// The colour of the outline: whatever the text is not.
 pub(super) fn outline(color: u32) -> &'static str {
+    if is_dark(color) { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
+}
+
+/// The colour of the shadow.
+pub(super) fn shadow(color: u32) -> &'static str {
+    if is_dark(color) { "rgba(255,255,255,.55)" } else { "rgba(0,0,0,.55)" }
+}
+
+fn is_dark(color: u32) -> bool {
     let [_, red, green, blue] = color.to_be_bytes().map(u32::from);
     // Rec. 709 luma of the encoded values, in 1/10000 of 255: enough to tell dark from light.
     let luma = red * 2_126 + green * 7_152 + blue * 722;
-    if luma < 255 * 1_800 { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
+    luma < 255 * 1_800
 }
 
 #[cfg(test)]
@@ -83,6 +102,18 @@ mod tests {
         assert!(outline(0xFE_0302).starts_with("rgba(0,0,0"));
         assert!(outline(0x00_0000).starts_with("rgba(255"));
         assert!(outline(0x22_2244).starts_with("rgba(255"));
+    }
+
+    #[test]
+    fn a_family_comes_first_and_cannot_be_more_than_a_name() {
+        assert!(font(25, "").starts_with("bold 25px \"PingFang SC\","));
+        assert!(font(25, "Noto Serif SC").starts_with("bold 25px \"Noto Serif SC\",\"PingFang SC\","));
+        assert!(font(25, "a\";color:red,\n").starts_with("bold 25px \"acolor:red\","));
+    }
+
+    #[test]
+    fn what_many_said_is_larger_up_to_a_bound() {
+        assert_eq!([0, 1, 2, 3, 8, u32::MAX].map(growth), [1.0, 1.0, 1.1, 1.1, 1.3, 1.6]);
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! The sprites there are: one for all danmu that look the same, those of a moment ago included. Many say the same.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::paper::Paper;
+use super::sprite::{Look, Sprite};
+use super::text;
+
+/// Pixels of all bitmaps, at most; 384 MiB. Enough for 10,000 danmu of usual length at one device pixel per CSS pixel.
+const MAX_PIXELS: u64 = 96 << 20;
+/// When there are so many pixels, 64 MiB, those that nobody shows any more are let go.
+const KEPT_PIXELS: u64 = 16 << 20;
+/// The same for sprites, whether they have a bitmap or not.
+const KEPT_SPRITES: usize = 4_096;
+
+/// The sprites, and what they are painted on.
+pub(super) struct Cache {
+    pub(super) paper: Paper,
+    sprites: HashMap<Rc<Look>, Rc<Sprite>>,
+    family: String,
+    /// The font that the ruler has, and its size.
+    font: (u16, String),
+    sweep_at: (u64, usize),
+}
+
+impl Cache {
+    /// Nothing, in a browser that can paint.
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            paper: Paper::new()?,
+            sprites: HashMap::new(),
+            family: String::new(),
+            font: (0, String::new()),
+            sweep_at: (KEPT_PIXELS, KEPT_SPRITES),
+        })
+    }
+
+    /// Whether there is no room for another bitmap.
+    pub(super) fn is_full(&self) -> bool {
+        self.paper.pixels() >= MAX_PIXELS
+    }
+
+    /// The family to be asked for first, from now on; empty for the usual ones.
+    pub(super) fn set_family(&mut self, family: &str) {
+        if family != self.family {
+            family.clone_into(&mut self.family);
+            self.font.0 = 0;
+            self.sprites.clear();
+        }
+    }
+
+    /// The font of a size, as the canvas wants it.
+    pub(super) fn font(&self, size: u16) -> String {
+        text::font(size, &self.family)
+    }
+
+    /// The sprite of that look, measured if it is new.
+    pub(super) fn sprite(&mut self, look: Look) -> Option<Rc<Sprite>> {
+        if let Some(sprite) = self.sprites.get(&look) {
+            return Some(Rc::clone(sprite));
+        }
+        if self.font.0 != look.size {
+            self.font = (look.size, self.font(look.size));
+            self.paper.ruler().set_font(&self.font.1);
+        }
+        let look = Rc::new(look);
+        let sprite = Rc::new(Sprite::new(Rc::clone(&look), self.paper.ruler())?);
+        self.sweep();
+        self.sprites.insert(look, Rc::clone(&sprite));
+        Some(sprite)
+    }
+
+    /// Lets go of what nobody shows, when there is much; not sooner again than when it has grown by a quarter.
+    fn sweep(&mut self) {
+        let (pixels, sprites) = self.sweep_at;
+        if self.paper.pixels() >= pixels || self.sprites.len() >= sprites {
+            self.sprites.retain(|_, sprite| Rc::strong_count(sprite) > 1);
+            let (pixels, sprites) = (self.paper.pixels(), self.sprites.len());
+            self.sweep_at = ((pixels + pixels / 4).max(KEPT_PIXELS), (sprites + sprites / 4).max(KEPT_SPRITES));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The overlay: danmu drawn over the picture, on a `<canvas>` of the page, by a worker.
+//!
+//! [`danmu::stage`] decides where each one is; a worker draws it, so that the page's own thread has nothing to do but to
+//! pass messages, all of a task in one. The worker runs the module that the page runs, compiled once. A text is painted
+//! once, into a bitmap that all danmu of its looks share, and copied in every frame. With nothing to move there are no
+//! frames at all. A hidden tab draws nothing, and what passes meanwhile is past: there is no flood on return. Where there
+//! is no `OffscreenCanvas`, or no worker may be started, the page draws, by the same code.
+//!
+//! It promises: text stays text, without control characters; bitmaps take no more than 384 MiB, of danmu that have left no
+//! more than 64; all callbacks, and the worker, end with the last [`Overlay`] handle. Whoever asked the system for less
+//! motion gets danmu that stand still. It never measures or touches the page around the canvas, knows nothing of rooms or
+//! records, and the canvas tells nothing to a screen reader: the chat list is the accessible copy.
+//!
+//! ```ignore
+//! let overlay = Overlay::mount(canvas)?;
+//! overlay.configure(Settings { scale: 1.2, ..Settings::default() });
+//! overlay.show(Shown { id: "1".into(), text: "前方高能".into(), ..Shown::default() });
+//! ```
+//!
+//! On the canvas, for whoever measures: the attributes `data-on-stage`, `data-waiting`, `data-shown` and `data-given-up`,
+//! brought up to date at most four times a second; `data-under`, the id of the danmu under the pointer; and the event
+//! `danmu:shown`, whose detail is the id of a danmu, after the first frame in which any of it is in the picture.
+
+mod choices;
+mod text;
+mod wire;
+
+#[cfg(feature = "hydrate")]
+mod cache;
+#[cfg(feature = "hydrate")]
+mod handle;
+#[cfg(feature = "hydrate")]
+mod painter;
+#[cfg(feature = "hydrate")]
+mod paper;
+#[cfg(feature = "hydrate")]
+mod report;
+#[cfg(feature = "hydrate")]
+mod scene;
+#[cfg(feature = "hydrate")]
+mod sprite;
+#[cfg(feature = "hydrate")]
+mod surface;
+#[cfg(feature = "hydrate")]
+mod worker;
+
+pub use self::choices::{Choice, Choices};
+pub use danmu::stage::Mode;
+
+#[cfg(feature = "hydrate")]
+pub use self::{
+    handle::{Overlay, OverlayError},
+    worker::draw,
+};
+
+/// A danmu to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The record's id; a second danmu of the same id is not shown.
+    pub id: String,
+    /// What it says, verbatim.
+    pub text: String,
+    /// `0xRRGGBB`.
+    pub color: u32,
+    /// How it moves.
+    pub mode: Mode,
+    /// Whether this viewer wrote it: it is framed, and placed first.
+    pub own: bool,
+    /// Whether it is placed before others: the streamer's, a pinned one.
+    pub important: bool,
+    /// Whether it has still to be confirmed: it is dimmer, its frame dashed.
+    pub pending: bool,
+    /// How many said the same; it is the larger for it, and says so. 0 is as 1.
+    pub times: u32,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            text: String::new(),
+            color: 0xff_ffff,
+            mode: Mode::Scroll,
+            own: false,
+            important: false,
+            pending: false,
+            times: 1,
+        }
+    }
+}
+
+/// What a text has around it, so that it can be read on any picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outline {
+    /// A line, dark around light text and light around dark, and a shadow.
+    #[default]
+    Stroke,
+    /// A shadow only.
+    Shadow,
+    /// Nothing.
+    None,
+}
+
+/// What a viewer may choose. Values out of range are taken as the nearest that make sense.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How opaque the overlay is, 0 to 1.
+    pub opacity: f32,
+    /// The size of the text against the usual one, 0.5 to 2.
+    pub scale: f32,
+    /// The part of the picture's height that danmu may use, 0.1 to 1.
+    pub area: f32,
+    /// The speed against the usual one, 0.25 to 4. Those in flight keep theirs.
+    pub speed: f32,
+    /// The longest wait for a lane, milliseconds; 0: at once or never.
+    pub wait_ms: f32,
+    /// The most lanes; 0 for as many as the area has room for.
+    pub max_lanes: u32,
+    /// How many may be on the picture together, 1 to 10,000.
+    pub max_on_stage: u32,
+    /// Whether danmu that find no lane fly all the same, over others.
+    pub overlap: bool,
+    /// What the text has around it.
+    pub outline: Outline,
+    /// The font's family, before the usual ones; empty for those.
+    pub font: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            opacity: 1.0,
+            scale: 1.0,
+            // Subtitles and faces are below.
+            area: 0.75,
+            speed: 1.0,
+            wait_ms: 1_000.0,
+            max_lanes: 0,
+            max_on_stage: 10_000,
+            overlap: false,
+            outline: Outline::Stroke,
+            font: String::new(),
+        }
+    }
+}
+
+/// What the overlay has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OverlayStats {
+    /// Danmu on the stage now.
+    pub on_stage: u32,
+    /// Danmu that wait for a lane now.
+    pub waiting: u32,
+    /// Danmu that got a lane, from the beginning.
+    pub shown: u32,
+    /// Danmu that found no lane in time, from the beginning.
+    pub given_up: u32,
+}

@@ -1,0 +1,42 @@
+//! What the overlay tells the page: counts as attributes, first sights as events.
+
+use web_sys::{CustomEvent, CustomEventInit, HtmlCanvasElement};
+
+use super::OverlayStats;
+
+/// Writes the counts where whoever measures finds them.
+pub(super) fn publish(canvas: &HtmlCanvasElement, stats: OverlayStats) {
+    let attributes = [
+        ("data-on-stage", stats.on_stage),
+        ("data-waiting", stats.waiting),
+        ("data-shown", stats.shown),
+        ("data-given-up", stats.given_up),
+    ];
+    for (name, value) in attributes {
+        set(canvas, name, &value.to_string());
+    }
+}
+
+/// Writes which danmu is under the pointer.
+pub(super) fn publish_under(canvas: &HtmlCanvasElement, id: &str) {
+    if id.is_empty() {
+        let _ = canvas.remove_attribute("data-under");
+    } else {
+        set(canvas, "data-under", id);
+    }
+}
+
+fn set(canvas: &HtmlCanvasElement, name: &str, value: &str) {
+    // Fails for a malformed name only.
+    let _ = canvas.set_attribute(name, value);
+}
+
+/// Dispatches `danmu:shown`. Listeners may call the overlay: nothing of it may be borrowed meanwhile.
+pub(super) fn announce(canvas: &HtmlCanvasElement, id: &str) {
+    let init = CustomEventInit::new();
+    init.set_bubbles(true);
+    init.set_detail(&id.into());
+    if let Ok(event) = CustomEvent::new_with_event_init_dict("danmu:shown", &init) {
+        let _ = canvas.dispatch_event(&event);
+    }
+}

@@ -1,0 +1,164 @@
+//! One text as a picture, for all danmu that look the same.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use web_sys::CanvasRenderingContext2d;
+
+use super::paper::{Bitmap, Paper};
+use super::{Outline, text};
+
+/// Browsers refuse or slow down beyond this; device pixels.
+const MAX_BITMAP_WIDTH: f64 = 8_192.0;
+/// Zooms that differ by less are the same: they were multiplied in different orders.
+const SAME_ZOOM: f64 = 1e-3;
+
+/// Parts of the font size.
+const OUTLINE: f64 = 0.15;
+const SHADOW_BLUR: f64 = 0.16;
+const SHADOW_DROP: f64 = 0.05;
+const PADDING: f64 = 0.32;
+const FRAME: f64 = 0.07;
+/// Where the baseline is, counted from the middle of the lane: between what CJK and Latin capitals would like.
+const BASELINE: f64 = 0.36;
+
+/// Everything that tells one bitmap from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Look {
+    pub(super) text: String,
+    pub(super) color: u32,
+    /// Size of the text, CSS pixels.
+    pub(super) size: u16,
+    pub(super) frame: Frame,
+    pub(super) outline: Outline,
+}
+
+/// What is around the viewer's own danmu: in the text's colour; dashed, and the text dimmer, while nobody else can see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Frame {
+    None,
+    Own,
+    Pending,
+}
+
+/// A text that is shown or may be again, with its bitmap once it was drawn.
+pub(super) struct Sprite {
+    pub(super) look: Rc<Look>,
+    width: f32,
+    height: f32,
+    /// The rows that have anything in them, CSS pixels from the top.
+    ink: (f64, f64),
+    bitmap: RefCell<Option<(Bitmap, f64)>>,
+}
+
+impl Sprite {
+    /// Measures the text by a context that has its font.
+    pub(super) fn new(look: Rc<Look>, context: &CanvasRenderingContext2d) -> Option<Self> {
+        let metrics = context.measure_text(&look.text).ok()?;
+        let size = f64::from(look.size);
+        let height = text::lane_height(f32::from(look.size));
+        let baseline = f64::from(height) / 2.0 + BASELINE * size;
+        // Less to copy, in every frame. A shadow's blur fades out at about its own length.
+        let around = (OUTLINE / 2.0 + SHADOW_BLUR + SHADOW_DROP) * size;
+        let ink = if look.frame == Frame::None {
+            let (above, below) = (metrics.actual_bounding_box_ascent(), metrics.actual_bounding_box_descent());
+            ((baseline - above - around).floor().max(0.0), (baseline + below + around).ceil().min(f64::from(height)))
+        } else {
+            (0.0, f64::from(height))
+        };
+        let width = (metrics.width() as f32 + 2.0 * PADDING as f32 * f32::from(look.size)).ceil();
+        Some(Self { look, width, height, ink, bitmap: RefCell::default() })
+    }
+
+    /// Width and height, CSS pixels, outline included.
+    pub(super) fn size(&self) -> (f32, f32) {
+        (self.width, self.height)
+    }
+
+    /// Copies it to its place, the left upper corner in device pixels, `zoom` device pixels per CSS pixel of its own.
+    /// Paints it first, if it was not yet painted for this zoom and there is paper. Answers whether it painted, and whether
+    /// there was anything to copy.
+    pub(super) fn draw(
+        &self,
+        (x, y): (f64, f64),
+        zoom: f64,
+        paper: Option<&Paper>,
+        font: &str,
+        context: &CanvasRenderingContext2d,
+    ) -> (bool, bool) {
+        let zoom = zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width));
+        let mut slot = self.bitmap.borrow_mut();
+        let fits = slot.as_ref().is_some_and(|(_, painted)| (painted / zoom - 1.0).abs() < SAME_ZOOM);
+        let paint = paper.filter(|_| !fits);
+        if let Some(paper) = paint {
+            // A browser that has no memory left for it may have some in the next frame.
+            if let Ok(bitmap) = self.paint(zoom, font, paper) {
+                *slot = Some((bitmap, zoom));
+            }
+        }
+        let Some((bitmap, painted)) = &*slot else { return (paint.is_some(), false) };
+        let (image, y) = (bitmap.image(), (y + self.ink.0 * zoom).round());
+        // Whole device pixels keep the text crisp, and need no filter. Fails for a bitmap without pixels only.
+        let _ = if (painted / zoom - 1.0).abs() < SAME_ZOOM {
+            context.draw_image_with_html_canvas_element(image, x.round(), y)
+        } else {
+            // Resized a moment ago: the old one will do until there is time.
+            let (width, height) = (f64::from(self.width) * zoom, (self.ink.1 - self.ink.0) * zoom);
+            context.draw_image_with_html_canvas_element_and_dw_and_dh(image, x.round(), y, width.ceil(), height.ceil())
+        };
+        (paint.is_some(), true)
+    }
+
+    fn paint(&self, zoom: f64, font: &str, paper: &Paper) -> Result<Bitmap, JsValue> {
+        let (width, height) = (f64::from(self.width) * zoom, (self.ink.1 - self.ink.0) * zoom);
+        paper.paint((width.ceil() as u32).max(1), (height.ceil() as u32).max(1), |context| {
+            context.scale(zoom, zoom)?;
+            context.translate(0.0, -self.ink.0)?;
+            context.set_font(font);
+            self.paint_text(zoom, context)?;
+            if self.look.frame == Frame::None { Ok(()) } else { self.paint_frame(context) }
+        })
+    }
+
+    fn paint_text(&self, zoom: f64, context: &CanvasRenderingContext2d) -> Result<(), JsValue> {
+        let Look { text, color, outline, frame, .. } = &*self.look;
+        let size = f64::from(self.look.size);
+        let (left, baseline) = (PADDING * size, f64::from(self.height) / 2.0 + BASELINE * size);
+        if *frame == Frame::Pending {
+            context.set_global_alpha(0.65);
+        }
+        if *outline != Outline::None {
+            // Shadows are measured in device pixels, whatever the scale.
+            context.set_shadow_color(text::shadow(*color));
+            context.set_shadow_blur(SHADOW_BLUR * size * zoom);
+            context.set_shadow_offset_y(SHADOW_DROP * size * zoom);
+        }
+        if *outline == Outline::Stroke {
+            context.set_line_join("round");
+            context.set_stroke_style_str(text::outline(*color));
+            context.set_line_width(OUTLINE * size);
+            context.stroke_text(text, left, baseline)?;
+            context.set_shadow_color("transparent");
+        }
+        context.set_fill_style_str(&text::css(*color));
+        context.fill_text(text, left, baseline)
+    }
+
+    fn paint_frame(&self, context: &CanvasRenderingContext2d) -> Result<(), JsValue> {
+        let (width, height, size) = (f64::from(self.width), f64::from(self.height), f64::from(self.look.size));
+        if self.look.frame == Frame::Pending {
+            let dash = js_sys::Array::of2(&(0.28 * size).into(), &(0.2 * size).into());
+            context.set_line_dash(&dash)?;
+        }
+        let inset = FRAME * size;
+        context.begin_path();
+        context.round_rect_with_f64(inset, inset, width - 2.0 * inset, height - 2.0 * inset, 0.28 * size)?;
+        for (color, part) in [("rgba(0,0,0,.55)", 2.0), (text::css(self.look.color).as_str(), 1.0)] {
+            context.set_stroke_style_str(color);
+            context.set_line_width(FRAME * size * part);
+            context.stroke();
+        }
+        Ok(())
+    }
+}

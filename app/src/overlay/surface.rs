@@ -1,0 +1,273 @@
+//! The page's side of an overlay: the element, what happens to it, and the way to whoever draws.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, ResizeObserver, Window, Worker};
+
+use super::painter::Painter;
+use super::wire::{Command, Report};
+use super::{Mode, OverlayError, OverlayStats, Settings, Shown, report, worker};
+
+/// What waits for the worker to start, bytes, at most.
+const MAX_OUTBOX: usize = 1 << 20;
+
+/// All that the page holds of an overlay.
+pub(super) struct Surface {
+    canvas: HtmlCanvasElement,
+    window: Window,
+    document: Document,
+    less_motion: Option<MediaQueryList>,
+    /// What the pixel ratio is; it tells when it is no more.
+    resolution: RefCell<Option<MediaQueryList>>,
+    drawer: RefCell<Drawer>,
+    /// What was told in this task.
+    outbox: RefCell<Vec<u8>>,
+    flushing: Cell<bool>,
+    stats: Cell<OverlayStats>,
+    under: RefCell<String>,
+    observer: Option<ResizeObserver>,
+    callbacks: Callbacks,
+}
+
+/// Who draws.
+enum Drawer {
+    /// Nobody yet: the worker is on its way.
+    Coming(Worker),
+    There(Worker),
+    Here(Rc<Painter>),
+    /// Nobody: nothing can be drawn here.
+    Nobody,
+}
+
+/// They end with the surface, and do not keep it alive.
+struct Callbacks {
+    flush: Closure<dyn FnMut()>,
+    look: Closure<dyn FnMut()>,
+    message: Closure<dyn FnMut(MessageEvent)>,
+    error: Closure<dyn FnMut()>,
+}
+
+impl Callbacks {
+    fn new(surface: &Weak<Surface>) -> Self {
+        let of = |act: fn(&Rc<Surface>)| {
+            let surface = surface.clone();
+            Closure::<dyn FnMut()>::new(move || {
+                if let Some(surface) = surface.upgrade() {
+                    act(&surface);
+                }
+            })
+        };
+        let message = surface.clone();
+        Self {
+            flush: of(|surface| surface.flush()),
+            look: of(|surface| surface.look()),
+            message: Closure::new(move |event: MessageEvent| {
+                if let Some(surface) = message.upgrade() {
+                    surface.on_message(&event.data());
+                }
+            }),
+            error: of(Surface::on_error),
+        }
+    }
+}
+
+impl Surface {
+    pub(super) fn mount(canvas: HtmlCanvasElement) -> Result<Rc<Self>, OverlayError> {
+        let missing = |what: &str| OverlayError::Browser(format!("there is no {what}"));
+        let window = web_sys::window().ok_or_else(|| missing("window"))?;
+        let document = window.document().ok_or_else(|| missing("document"))?;
+        let less_motion = window.match_media("(prefers-reduced-motion: reduce)").ok().flatten();
+        let surface = Rc::new_cyclic(|surface| {
+            let callbacks = Callbacks::new(surface);
+            let observer = ResizeObserver::new(callbacks.look.as_ref().unchecked_ref()).ok();
+            Self {
+                canvas,
+                window,
+                document,
+                less_motion,
+                resolution: RefCell::default(),
+                drawer: RefCell::new(Drawer::Nobody),
+                outbox: RefCell::default(),
+                flushing: Cell::new(false),
+                stats: Cell::default(),
+                under: RefCell::default(),
+                observer,
+                callbacks,
+            }
+        });
+        match worker::start(&surface.canvas) {
+            Ok(worker) => {
+                worker.set_onmessage(Some(surface.callbacks.message.as_ref().unchecked_ref()));
+                worker.set_onerror(Some(surface.callbacks.error.as_ref().unchecked_ref()));
+                surface.drawer.replace(Drawer::Coming(worker));
+            }
+            Err(_) => surface.draw_here()?,
+        }
+        surface.observe();
+        Ok(surface)
+    }
+
+    fn observe(&self) {
+        if let Some(observer) = &self.observer {
+            observer.observe(&self.canvas);
+        }
+        let look = self.callbacks.look.as_ref().unchecked_ref();
+        // Fails for no callback only.
+        let _ = self.document.add_event_listener_with_callback("visibilitychange", look);
+        self.look();
+    }
+
+    /// Draws on the page itself.
+    fn draw_here(self: &Rc<Self>) -> Result<(), OverlayError> {
+        let surface = Rc::downgrade(self);
+        let painter = Painter::new(self.canvas.clone(), move |report| {
+            if let Some(surface) = surface.upgrade() {
+                surface.hear(report);
+            }
+        });
+        self.drawer.replace(Drawer::Here(painter?));
+        Ok(())
+    }
+
+    pub(super) fn show(&self, danmu: Shown) {
+        // What passes while nobody looks is past. What this viewer says is told all the same: it may be confirmed later.
+        if self.document.hidden() && !danmu.own {
+            return;
+        }
+        let moves = matches!(danmu.mode, Mode::Scroll | Mode::Reverse);
+        let still = moves && self.less_motion.as_ref().is_some_and(MediaQueryList::matches);
+        let mode = if still { Mode::Top } else { danmu.mode };
+        self.tell(&Command::Show(Shown { mode, ..danmu }));
+    }
+
+    pub(super) fn configure(&self, settings: Settings) {
+        // Fails for a read-only style only; what is no number is ignored as no value of CSS.
+        let opacity = js_sys::Number::from(f64::from(settings.opacity.clamp(0.0, 1.0)));
+        if let Ok(opacity) = opacity.to_string_with_radix(10) {
+            let _ = self.canvas.style().set_property("opacity", &String::from(opacity));
+        }
+        self.tell(&Command::Configure(settings));
+    }
+
+    pub(super) fn stats(&self) -> OverlayStats {
+        self.stats.get()
+    }
+
+    pub(super) fn under(&self) -> Option<String> {
+        Some(self.under.borrow().clone()).filter(|id| !id.is_empty())
+    }
+
+    /// Tells whoever draws, together with all else that is told in this task.
+    pub(super) fn tell(&self, command: &Command) {
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.len() < MAX_OUTBOX || !matches!(command, Command::Show(_)) {
+            command.write(&mut outbox);
+        }
+        if !self.flushing.replace(true) {
+            self.window.queue_microtask(self.callbacks.flush.as_ref().unchecked_ref());
+        }
+    }
+
+    fn flush(&self) {
+        self.flushing.set(false);
+        if matches!(*self.drawer.borrow(), Drawer::Coming(_)) {
+            return;
+        }
+        let message = self.outbox.take();
+        match &*self.drawer.borrow() {
+            // Fails for what cannot be cloned only.
+            Drawer::There(worker) => drop(worker.post_message(&Uint8Array::from(&*message))),
+            Drawer::Here(painter) => painter.take(&message),
+            Drawer::Coming(_) | Drawer::Nobody => {}
+        }
+    }
+
+    /// Looks at the size that the layout gives, the pixel ratio, and whether anybody can see the page. A canvas that is not
+    /// displayed keeps what it had, and its danmu.
+    fn look(&self) {
+        self.tell(&Command::Hide(self.document.hidden()));
+        let ratio = self.window.device_pixel_ratio();
+        let (width, height) = (self.canvas.client_width(), self.canvas.client_height());
+        if width > 0 && height > 0 {
+            let (width, height, ratio) = (width as f32, height as f32, ratio.clamp(0.5, 4.0) as f32);
+            self.tell(&Command::Fit { width, height, ratio });
+        }
+        self.watch_ratio(ratio);
+    }
+
+    fn watch_ratio(&self, ratio: f64) {
+        let Ok(ratio) = js_sys::Number::from(ratio).to_string_with_radix(10) else { return };
+        let query = ["(resolution: ", &String::from(ratio), "dppx)"].concat();
+        let mut resolution = self.resolution.borrow_mut();
+        if resolution.as_ref().is_some_and(|watched| watched.matches()) {
+            return;
+        }
+        *resolution = self.window.match_media(&query).ok().flatten();
+        if let Some(resolution) = &*resolution {
+            resolution.set_onchange(Some(self.callbacks.look.as_ref().unchecked_ref()));
+        }
+    }
+
+    fn on_message(&self, data: &JsValue) {
+        if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
+            if let Some(report) = Report::read(&mut &*bytes.to_vec()) {
+                self.hear(report);
+            }
+            return;
+        }
+        // Its first message: it is ready.
+        let drawer = self.drawer.replace(Drawer::Nobody);
+        let Drawer::Coming(worker) = drawer else { return };
+        let canvas = self.canvas.transfer_control_to_offscreen();
+        let handed_over = canvas.and_then(|canvas| worker.post_message_with_transfer(&canvas, &Array::of1(&canvas)));
+        // A canvas that somebody draws on already cannot be handed over.
+        if handed_over.is_ok() {
+            self.drawer.replace(Drawer::There(worker));
+        } else {
+            worker.terminate();
+        }
+        self.flush();
+    }
+
+    /// The worker did not start, which the page can mend; or it fell, and took the canvas with it.
+    fn on_error(self: &Rc<Self>) {
+        let drawer = self.drawer.replace(Drawer::Nobody);
+        if matches!(drawer, Drawer::Coming(_)) && self.draw_here().is_ok() {
+            self.flush();
+        }
+    }
+
+    fn hear(&self, report: Report) {
+        if report.publish {
+            self.stats.set(report.stats);
+            report::publish(&self.canvas, report.stats);
+        }
+        if *self.under.borrow() != report.under {
+            report::publish_under(&self.canvas, &report.under);
+            self.under.replace(report.under);
+        }
+        for id in report.first_seen {
+            report::announce(&self.canvas, &id);
+        }
+    }
+}
+
+impl Drop for Surface {
+    fn drop(&mut self) {
+        if let Some(observer) = &self.observer {
+            observer.disconnect();
+        }
+        let look = self.callbacks.look.as_ref().unchecked_ref();
+        let _ = self.document.remove_event_listener_with_callback("visibilitychange", look);
+        if let Some(resolution) = self.resolution.take() {
+            resolution.set_onchange(None);
+        }
+        if let Drawer::Coming(worker) | Drawer::There(worker) = &*self.drawer.borrow() {
+            worker.terminate();
+        }
+    }
+}
