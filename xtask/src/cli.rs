@@ -15,16 +15,11 @@ cargo xtask <task>
       -- ARGS         … with these arguments for the server
   build             set up and build for release, no more
   test              set up and run every check and test there is
-<<<<<<< HEAD
       --soak          … instead, those that take a quarter of an hour: the relay through one storm after another
-  bench [NAME]      measure: stream (the embedded stream under load, beside ferrokinesis), engines (fjall and
-                    redb at the stream's work), weight (bytes until one can send), latency (Enter to the other
-                    screen); all of them without a name
-=======
   bench [NAME]      measure: stage (what a lane costs, how full a picture gets), stream (the embedded stream under
-                    load, beside ferrokinesis), engines (fjall and redb at the stream's work), weight (bytes until
-                    one can send), latency (Enter to the other screen); all of them without a name
->>>>>>> 980f27e (Give the stage reverse danmu, paces, rates, seeks and a choice of what may overlap; take the lane that wastes least, and measure it)
+                    load, beside ferrokinesis), engines (fjall and redb at the stream's work), fanout (what a viewer
+                    of the relay costs, beside nchan), weight (bytes until one can send), latency (Enter to the
+                    other screen); all of them without a name
   setup             install what the other tasks would install when they need it
   watch             `cargo leptos watch`, with the tools that it would otherwise download
   help              this
