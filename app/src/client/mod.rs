@@ -10,10 +10,10 @@ mod room;
 mod vend;
 
 use self::room::origin;
-use crate::overlay;
 pub use self::{
     cookie::set_cookie,
     mount::{mount_overlay, play},
     remember::remember,
     room::RoomClient,
 };
+use crate::overlay;

@@ -6,16 +6,17 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::pointer::follow_pointer;
 use crate::{
     live::Live,
-    overlay::{Choices, Overlay},
+    overlay::{Overlay, Settings},
 };
 
-/// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page. With `choices`, what is
-/// around the canvas is where the pointer is followed.
+/// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page. With `pointer`, the pointer
+/// is followed over what is around the canvas.
 pub fn mount_overlay(
     canvas: NodeRef<html::Canvas>,
     live: Live,
     paused: Option<Signal<bool>>,
-    choices: Option<Signal<Choices>>,
+    settings: Signal<Settings>,
+    pointer: bool,
 ) {
     let mounted = StoredValue::new_local(None::<Overlay>);
     Effect::new(move || {
@@ -26,7 +27,7 @@ pub fn mount_overlay(
         let Some(canvas) = canvas.get() else { return };
         match Overlay::mount(canvas.clone()) {
             Ok(overlay) => {
-                if choices.is_some() {
+                if pointer {
                     follow_pointer(&canvas, &overlay);
                 }
                 live.draw_on(overlay.clone());
@@ -45,8 +46,8 @@ pub fn mount_overlay(
         }
     });
     Effect::new(move || {
-        let settings = choices.map(|choices| choices.get().settings());
-        if let Some(settings) = settings.filter(|_| live.ready.get()) {
+        let settings = settings.get();
+        if live.ready.get() {
             mounted.try_with_value(|overlay| overlay.as_ref().map(|overlay| overlay.configure(settings)));
         }
     });

@@ -26,7 +26,7 @@ use super::{
     vend::ServerVend,
 };
 use crate::{
-    live::{Draft, FeedState, Line, LineState, Live},
+    live::{Draft, FeedState, Line, LineState, Live, Wants},
     problem::Problem,
 };
 
@@ -47,6 +47,7 @@ pub(super) struct Inner {
     pub(super) live: Live,
     /// Whether lines are kept.
     pub(super) chat: bool,
+    hides: Vec<String>,
     pub(super) clock: Clock<Browser>,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
@@ -71,9 +72,8 @@ impl Drop for Inner {
 }
 
 impl RoomClient {
-    /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes. With `chat`, what
-    /// passes is kept as lines too.
-    pub fn start(room: &Room, ways: Ways, live: Live, chat: bool) -> Self {
+    /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes.
+    pub fn start(room: &Room, ways: Ways, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room.id.clone());
         let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Produce);
@@ -81,7 +81,8 @@ impl RoomClient {
         let client = Self(Rc::new(Inner {
             room: room.clone(),
             live,
-            chat,
+            chat: wants.chat,
+            hides: wants.hides.clone(),
             clock,
             vend,
             keeper,
@@ -257,7 +258,17 @@ impl Inner {
             }
             !own
         };
-        self.tell(items.into_iter().filter(is_new).collect(), fly);
+        self.tell(items.into_iter().filter(|item| is_new(item) && !self.is_hidden(&item.text)).collect(), fly);
+    }
+
+    /// Whether a text has one of the words that this page does not show.
+    fn is_hidden(&self, text: &str) -> bool {
+        if self.hides.is_empty() {
+            return false;
+        }
+        // By the browser, which has the tables of cases already.
+        let text: String = js_sys::JsString::from(text).to_lower_case().into();
+        self.hides.iter().any(|word| text.contains(word))
     }
 
     /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.

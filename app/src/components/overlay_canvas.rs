@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{live::Live, overlay::Choices};
+use crate::{live::Live, overlay::Settings};
 
 /// A canvas over its parent. It lets every pointer through, and hides from screen readers: the chat list says it all.
 ///
@@ -17,15 +17,18 @@ pub fn OverlayCanvas(
     /// Whether they stand still.
     #[prop(optional, into)]
     paused: Option<Signal<bool>>,
-    /// How they are drawn. With it, the one under the pointer is held, and can be clicked.
-    #[prop(optional, into)]
-    choices: Option<Signal<Choices>>,
+    /// How they are drawn.
+    #[prop(into)]
+    settings: Signal<Settings>,
+    /// Whether the one under the pointer is held, and can be clicked.
+    #[prop(optional)]
+    pointer: bool,
 ) -> impl IntoView {
     let canvas = NodeRef::<leptos::html::Canvas>::new();
     #[cfg(feature = "hydrate")]
-    crate::client::mount_overlay(canvas, live, paused, choices);
+    crate::client::mount_overlay(canvas, live, paused, settings, pointer);
     #[cfg(not(feature = "hydrate"))]
-    let _ = (live, paused, choices);
+    let _ = (live, paused, settings, pointer);
     let hidden = move || shown.is_some_and(|shown| !shown.get());
-    view! { <canvas class="overlay" node_ref=canvas class:off=hidden aria-hidden="true" data-overlay></canvas> }
+    view! { <canvas class="overlay danmu-canvas" node_ref=canvas class:off=hidden aria-hidden="true" data-overlay></canvas> }
 }

@@ -106,7 +106,7 @@ pub fn Player(
             >
                 {say!(i18n, player.no_video)}
             </video>
-            <OverlayCanvas live shown=shown paused=still choices=choices />
+            <OverlayCanvas live shown=shown paused=still settings=Signal::derive(move || choices.get().settings()) pointer=true />
             <div class="controls">
                 <button
                     type="button"

@@ -56,6 +56,14 @@ pub struct Line {
     pub state: ArcRwSignal<LineState>,
 }
 
+impl Line {
+    /// Whether it is one, and not a word about some that are missing.
+    #[must_use]
+    pub fn is_danmu(&self) -> bool {
+        !matches!(self.state.get_untracked(), LineState::Gap(_))
+    }
+}
+
 /// The last [`MAX_LINES`] lines, the oldest first.
 #[derive(Clone, Default)]
 pub struct Lines {

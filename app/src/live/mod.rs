@@ -67,6 +67,15 @@ pub struct Draft {
     pub color: Color,
 }
 
+/// What a page wants of a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Lines. Without a chat none are kept.
+    pub chat: bool,
+    /// Danmu with one of these words (in lower case) are not shown.
+    pub hides: Vec<String>,
+}
+
 /// A live room. A handle: cheap to copy, alive as long as the page that made it.
 #[derive(Clone, Copy)]
 pub struct Live {
@@ -93,8 +102,8 @@ pub struct Live {
 
 impl Live {
     /// Joins a room: starts to follow it at once, by one of the ways that the server has, and asks for credentials to speak only when somebody means to.
-    /// Leaves it when the page goes. Without a `chat`, no lines are kept.
-    pub fn join(room: Room, ways: Ways, chat: bool) -> Self {
+    /// Leaves it when the page goes.
+    pub fn join(room: Room, ways: Ways, wants: Wants) -> Self {
         let live = Self {
             feed: RwSignal::default(),
             lines: RwSignal::default(),
@@ -112,7 +121,7 @@ impl Live {
         {
             // An effect, so that hydration is over: nothing here may change what the server rendered.
             Effect::new(move || {
-                live.client.set_value(Some(crate::client::RoomClient::start(&room, ways, live, chat)));
+                live.client.set_value(Some(crate::client::RoomClient::start(&room, ways, live, &wants)));
                 live.ready.set(true);
             });
             on_cleanup(move || {
@@ -120,7 +129,7 @@ impl Live {
             });
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = (room, ways, chat);
+        let _ = (room, ways, wants);
         live
     }
 

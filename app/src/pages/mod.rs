@@ -9,7 +9,12 @@ use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
 
-use self::{home::HomePage, missing::MissingPage, overlay::OverlayPage, room::RoomPage};
+use self::{
+    home::HomePage,
+    missing::MissingPage,
+    overlay::{Options, OverlayPage},
+    room::RoomPage,
+};
 use crate::api::ApiError;
 
 /// A page, with all that the server knows of what it shows.
@@ -20,7 +25,7 @@ enum Page {
     /// `/room/{room}`: the watch page.
     Room(Room, Ways),
     /// `/overlay/{room}`: danmu on a transparent page.
-    Overlay(Room, Ways),
+    Overlay(Room, Ways, Options),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
 }
@@ -36,7 +41,7 @@ pub fn CurrentPage() -> impl IntoView {
     match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
         Page::Room(room, ways) => EitherOf4::B(view! { <RoomPage room ways /> }),
-        Page::Overlay(room, ways) => EitherOf4::C(view! { <OverlayPage room ways /> }),
+        Page::Overlay(room, ways, options) => EitherOf4::C(view! { <OverlayPage room ways options /> }),
         Page::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
 }
@@ -49,13 +54,15 @@ fn find() -> Page {
 
     use crate::api;
 
-    let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
+    let uri = use_context::<Parts>().map(|parts| parts.uri).unwrap_or_default();
+    let path = uri.path();
     // A name that cannot be a room's is shown as it was typed.
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
         ["", "room", id] => api::room(decoded(id)).map(|(room, ways)| Page::Room(room, ways)),
-        ["", "overlay", id] => api::room(decoded(id)).map(|(room, ways)| Page::Overlay(room, ways)),
+        ["", "overlay", id] => api::room(decoded(id))
+            .map(|(room, ways)| Page::Overlay(room, ways, Options::of(uri.query().unwrap_or_default()))),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
                 response.set_status(StatusCode::NOT_FOUND);

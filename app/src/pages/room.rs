@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use crate::{
     components::{Chat, Composer, FeedBadge, PageHeader, Player},
     i18n::{say, use_i18n},
-    live::Live,
+    live::{Live, Wants},
 };
 
 /// The page at `/room/{room}`.
@@ -19,7 +19,7 @@ pub fn RoomPage(
     ways: Ways,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let live = Live::join(room.clone(), ways, true);
+    let live = Live::join(room.clone(), ways, Wants { chat: true, ..Wants::default() });
     view! {
         <Title text=room.title.clone() />
         <a class="skip" href="#say">

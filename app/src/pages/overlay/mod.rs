@@ -1,0 +1,74 @@
+//! The overlay page: a room's danmu on a transparent page, for OBS and other browser sources.
+//!
+//! What it looks like is said by its address ([`Options`]), and may be changed by the browser source's own CSS: the names of
+//! its classes (`danmu-overlay`, `danmu-fly`, `danmu-list`, `danmu-line`, `danmu-text`, `danmu-times`) stay. It goes on for
+//! ever, whatever becomes of the server meanwhile, and keeps no more than it shows.
+
+mod options;
+
+use danmu::{feed::Ways, room::Room};
+use leptos::{either::Either, prelude::*};
+use leptos_meta::{Html, Title};
+
+pub use self::options::Options;
+use crate::{
+    components::{FeedData, OverlayCanvas},
+    live::{Live, Wants},
+};
+
+/// The page at `/overlay/{room}`.
+#[component]
+pub fn OverlayPage(
+    /// The room.
+    room: Room,
+    /// How it can be followed here.
+    ways: Ways,
+    /// What its address says.
+    options: Options,
+) -> impl IntoView {
+    let live = Live::join(room.clone(), ways, Wants { chat: options.list, hides: options.hides.clone() });
+    let wrong = options.wrong.join("; ");
+    let style = if options.list { "danmu-overlay danmu-list" } else { "danmu-overlay danmu-fly" };
+    let danmu = if options.list {
+        Either::Left(view! { <DanmuList live options /> })
+    } else {
+        let settings = options.settings();
+        Either::Right(view! { <OverlayCanvas live settings=Signal::stored(settings) /> })
+    };
+    view! {
+        <Title text=room.title />
+        <Html {..} class="transparent" />
+        <main class=["bare ", style].concat()>
+            {danmu}
+            <FeedData live />
+            // Said where it can be found, and not on the picture, which is on air.
+            <p hidden data-problem>
+                {wrong}
+            </p>
+        </main>
+    }
+}
+
+/// The last danmu, one below the other, the newest at the bottom.
+#[component]
+fn DanmuList(live: Live, options: Options) -> impl IntoView {
+    let most = options.lines();
+    let lines = move || {
+        let lines = live.lines.read();
+        let mut last: Vec<_> = lines.iter().rev().filter(|line| line.is_danmu()).take(most).cloned().collect();
+        last.reverse();
+        last
+    };
+    view! {
+        <ol style=options.css()>
+            <For each=lines key=|line| line.key.clone() let(line)>
+                <li class="danmu-line" data-id=line.key data-own=line.own.is_some().then_some("true")>
+                    <bdi class="danmu-text" style:color=line.color.to_string()>
+                        {line.text}
+                    </bdi>
+                    {(line.times > 1).then(|| view! { <small class="danmu-times">{["×", &line.times.to_string()].concat()}</small> })}
+                </li>
+            </For>
+        </ol>
+    }
+}

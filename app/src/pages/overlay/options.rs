@@ -1,0 +1,172 @@
+//! What an overlay page's address says of its looks. Read on the server and sent along with the page.
+
+use serde::{Deserialize, Serialize};
+
+use crate::overlay::{Choice, Choices, Settings};
+
+/// Lines of a list, unless the address says otherwise.
+const LINES: u16 = 12;
+
+/// What the address says; all of it may be left out.
+///
+/// | name | what | values |
+/// | --- | --- | --- |
+/// | `style` | how danmu are shown | `fly` (as over a video), `list` (the last ones, one below the other) |
+/// | `size`, `speed` | against the usual ones (25 px on a picture of 720 lines, 8 s across it) | percent, 50 to 200 |
+/// | `opacity` | of all of it | percent, 10 to 100 |
+/// | `area` | the part of the height that danmu fly in | percent, 25 to 100 |
+/// | `lanes` | how many lanes at most | 0 (as many as there is room for) to 20 |
+/// | `outline` | what is around the text | `stroke`, `shadow`, `none` |
+/// | `overlap` | whether danmu that find no lane fly over others | `yes`, `no` |
+/// | `max` | how many may be on the picture together, or how many lines a list has | 1 to 10000; a list 1 to 100 |
+/// | `font` | the family that is tried first | a name that this machine has a font of |
+/// | `filter` | danmu with one of these words are not shown; case does not matter | words, with commas between |
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// A list, instead of danmu that fly.
+    pub list: bool,
+    /// [`Choices`] as a line.
+    choices: String,
+    /// Empty for the usual fonts.
+    font: String,
+    /// 0 for as many as usual.
+    max: u16,
+    /// Danmu with one of these are not shown; in lower case.
+    pub hides: Vec<String>,
+    /// What cannot be as the address has it.
+    pub wrong: Vec<String>,
+}
+
+impl Options {
+    /// As the overlay takes them.
+    pub fn settings(&self) -> Settings {
+        let settings = Choices::from_line(&self.choices).settings();
+        let max_on_stage = if self.max == 0 { settings.max_on_stage } else { self.max.into() };
+        Settings { max_on_stage, font: self.font.clone(), ..settings }
+    }
+
+    /// Lines of the list.
+    pub fn lines(&self) -> usize {
+        if self.max == 0 { LINES.into() } else { self.max.into() }
+    }
+
+    /// The list's looks, as properties that its style sheet reads.
+    pub fn css(&self) -> String {
+        let choices = Choices::from_line(&self.choices);
+        let percent = |choice| choices.get(choice).to_string();
+        let outline = ["stroke", "shadow", "none"][usize::from(choices.get(Choice::Outline)).min(2)];
+        let family = if self.font.is_empty() { "inherit" } else { &["\"", &self.font, "\",system-ui,sans-serif"].concat() };
+        let (size, opacity) = (percent(Choice::Scale), percent(Choice::Opacity));
+        let parts =
+            ["--size:", &size, ";--opacity:", &opacity, "%;--outline:var(--", outline, ");font-family:", family];
+        parts.concat()
+    }
+
+    /// What a query says. What makes no sense is as usual, and told by [`Options::wrong`].
+    #[cfg(feature = "ssr")]
+    pub fn of(query: &str) -> Self {
+        let (mut options, mut choices) = (Self::default(), Choices::default());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let (name, value) = (&*name, value.trim());
+            let mut choose = |choice: Choice| {
+                let (least, most, ..) = choice.range();
+                let number = value.trim_end_matches('%').parse().ok().filter(|number| (least..=most).contains(number));
+                number.map(|number| choices.set(choice, number)).ok_or_else(|| format!("{least} to {most}"))
+            };
+            let one_of = |words: &[&str]| {
+                let at = words.iter().position(|word| *word == value);
+                at.ok_or_else(|| words.join(", "))
+            };
+            let taken = match name {
+                "style" => one_of(&["fly", "list"]).map(|at| options.list = at == 1),
+                "size" => choose(Choice::Scale),
+                "speed" => choose(Choice::Speed),
+                "opacity" => choose(Choice::Opacity),
+                "area" => choose(Choice::Area),
+                "lanes" => choose(Choice::Lanes),
+                "outline" => one_of(&["stroke", "shadow", "none"]).map(|at| choices.set(Choice::Outline, at as u16)),
+                "overlap" => one_of(&["no", "yes"]).map(|at| choices.set(Choice::Overlap, at as u16)),
+                "max" => match value.parse() {
+                    Ok(max @ 1..=10_000) => {
+                        options.max = max;
+                        Ok(())
+                    }
+                    _ => Err("1 to 10000".to_owned()),
+                },
+                "font" => {
+                    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
+                    if value.len() <= 100 && value.chars().all(plain) {
+                        value.clone_into(&mut options.font);
+                        Ok(())
+                    } else {
+                        Err("the name of a font, up to 100 letters, digits, spaces, -, _ and .".to_owned())
+                    }
+                }
+                "filter" => {
+                    let words = value.split(',').map(|word| word.trim().to_lowercase());
+                    options.hides.extend(words.filter(|word| !word.is_empty()).take(100));
+                    Ok(())
+                }
+                // The page's own.
+                "feed" => Ok(()),
+                _ => {
+                    let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, font, filter";
+                    options.wrong.push(format!("{name}: there is no such option; there are {known}"));
+                    Ok(())
+                }
+            };
+            if let Err(allowed) = taken {
+                options.wrong.push(format!("{name}={value}: {allowed}"));
+            }
+        }
+        if options.list && options.max > 100 {
+            options.wrong.push(format!("max={}: a list has 1 to 100 lines", options.max));
+            options.max = 100;
+        }
+        options.choices = choices.to_line();
+        options
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+    use crate::overlay::Outline;
+
+    #[test]
+    fn an_address_without_options_is_as_usual() {
+        let options = Options::of("");
+        assert_eq!((options.settings(), options.list, options.lines()), (Settings::default(), false, 12));
+        assert!(options.wrong.is_empty());
+    }
+
+    #[test]
+    fn an_address_says_how_danmu_look() {
+        let options = Options::of(
+            "style=list&font=Noto%20Serif%20SC&size=150&opacity=80%25&speed=50&area=100&lanes=5&outline=shadow&overlap=yes\
+             &max=40&filter=Spoiler,%E5%89%A7%E9%80%8F,&feed=direct",
+        );
+        let settings = options.settings();
+        assert_eq!((settings.scale, settings.opacity, settings.speed, settings.area), (1.5, 0.8, 0.5, 1.0));
+        assert_eq!((settings.max_lanes, settings.max_on_stage, settings.overlap), (5, 40, true));
+        assert_eq!((settings.outline, &*settings.font), (Outline::Shadow, "Noto Serif SC"));
+        assert_eq!((options.list, options.lines()), (true, 40));
+        assert_eq!(options.hides, ["spoiler", "剧透"]);
+        assert!(options.css().contains("--size:150;") && options.css().contains("font-family:\"Noto Serif SC\","));
+        assert_eq!(options.wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_as_usual_and_said() {
+        let options = Options::of("size=900&style=sideways&max=0&colour=red&font=%22%3Bx&lanes=-1");
+        assert_eq!(options.settings(), Settings::default());
+        assert_eq!(options.wrong.len(), 6);
+        for said in
+            ["size=900: 50 to 200", "style=sideways: fly, list", "max=0: 1 to 10000", "colour: there is no such option"]
+        {
+            assert!(options.wrong.iter().any(|wrong| wrong.starts_with(said)), "{said}: {:?}", options.wrong);
+        }
+        assert_eq!(Options::of("style=list&max=500").lines(), 100);
+    }
+}

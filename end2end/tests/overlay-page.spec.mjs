@@ -1,0 +1,68 @@
+import { test, expect } from '../lib/test.mjs';
+import { startServer } from '../lib/server.mjs';
+import { drawn, enter, fresh, line, say, visiblePixels } from '../lib/room.mjs';
+
+const listed = (page, text) => page.locator('.danmu-list .danmu-line').filter({ hasText: text });
+
+test('a list shows the last danmu as its address says, and nothing else', async ({ page, otherPage }, testInfo) => {
+  await enter(page, '/overlay/demo?style=list&size=150&max=3&outline=shadow&filter=Spoiler');
+  await enter(otherPage);
+  expect(await visiblePixels(page)).toBe(0);
+  const texts = [1, 2, 3, 4].map((n) => fresh(`line ${n}`));
+  await say(otherPage, fresh('a SPOILER'));
+  for (const text of texts) {
+    await say(otherPage, text);
+    await expect(listed(page, text)).toHaveCount(1);
+  }
+  await expect(page.locator('.danmu-line')).toHaveText(texts.slice(1));
+  const look = await page.locator('.danmu-list ol').evaluate((list) => {
+    const { fontSize, textShadow } = getComputedStyle(list);
+    return { fontSize, textShadow };
+  });
+  expect(look.fontSize).toBe('37.5px');
+  expect(look.textShadow).not.toBe('none');
+  await page.screenshot({ path: testInfo.outputPath('list.png'), omitBackground: true });
+  // Transparent but for the text.
+  const visible = await visiblePixels(page);
+  expect(visible).toBeGreaterThan(100);
+  expect(visible).toBeLessThan(1280 * 200);
+});
+
+test('danmu fly as the address says, and one with a hidden word does not', async ({ page, otherPage }) => {
+  await enter(page, '/overlay/demo?size=200&area=25&lanes=1&filter=剧透,spoiler');
+  await enter(otherPage);
+  const [hidden, text] = [fresh('这是剧透'), fresh('fine')];
+  await say(otherPage, hidden);
+  await say(otherPage, text);
+  await drawn(page, await line(otherPage, text).getAttribute('data-id'));
+  const id = await line(otherPage, hidden).getAttribute('data-id');
+  expect(await page.evaluate((id) => window.shown.some((danmu) => danmu.id === id), id)).toBe(false);
+  await expect(page.locator('[data-problem]')).toHaveText('');
+});
+
+test('what an address cannot mean is said where nobody on air sees it', async ({ page }) => {
+  await enter(page, '/overlay/demo?size=900&colour=red');
+  await expect(page.locator('[data-problem]')).toHaveText(/size=900: 50 to 200; colour: there is no such option/);
+  expect(await visiblePixels(page)).toBe(0);
+});
+
+test.describe('a server that is away for a minute', () => {
+  test.use({ tolerated: /ERR_|status of 50/ });
+
+  test('costs the overlay nothing but that minute', async ({ page, otherPage }) => {
+    test.setTimeout(120_000);
+    const server = await startServer();
+    try {
+      await enter(page, `${server.origin}/overlay/demo`);
+      await server.crash(60_000);
+      await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 20_000 });
+      await enter(otherPage, `${server.origin}/room/demo`);
+      const text = fresh('back again');
+      await say(otherPage, text);
+      await drawn(page, await line(otherPage, text).getAttribute('data-id'));
+    } finally {
+      for (const each of [page, otherPage]) await each.goto('about:blank');
+      await server.stop();
+    }
+  });
+});
