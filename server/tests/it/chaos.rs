@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -248,9 +248,15 @@ async fn who_falls_out_of_the_window_is_told_so_and_of_how_much() -> Test {
         chance: Chance(drawn_seed()?),
         acknowledged: Arc::default(),
     };
+    let back = Arc::<AtomicUsize>::default();
     let late = || {
-        let acknowledged = Arc::clone(&writers.acknowledged);
-        Pause { after: 200, over: Box::new(move |_| acknowledged.load(SeqCst) >= 3_600) }
+        let (acknowledged, back) = (Arc::clone(&writers.acknowledged), Arc::clone(&back));
+        let over = move |_| {
+            let over = acknowledged.load(SeqCst) >= 3_600;
+            back.fetch_add(usize::from(over), SeqCst);
+            over
+        };
+        Pause { after: 200, over: Box::new(over) }
     };
     let stop = Arc::<AtomicBool>::default();
     let viewers = [
@@ -263,6 +269,11 @@ async fn who_falls_out_of_the_window_is_told_so_and_of_how_much() -> Test {
     for task in writers.start(&client) {
         task.await??;
     }
+    // Whoever comes back after the last danmu waits for it in vain.
+    while back.load(SeqCst) < 2 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    program.has_viewers(3)?;
     put_last(&client).await?;
     let accounts = accounts(viewers, &stop, PATIENCE).await?;
     let truth = Truth::read(&client).await?;
