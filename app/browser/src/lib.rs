@@ -6,15 +6,27 @@
 use danmu_app::App;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Makes the page that the server rendered live. Called by the page's script, not on load: the same module is to be
+/// Makes the page that the server rendered live. Called by the page's script, not on load: the same module may be
 /// loaded by workers too.
 #[wasm_bindgen]
 pub fn hydrate() {
     leptos::mount::hydrate_body(App);
 }
 
-/// Draws an overlay in a worker. Called by the worker's script, which the overlay writes itself.
-#[wasm_bindgen]
-pub fn draw() {
-    danmu_app::overlay::draw();
+#[cfg(feature = "whole")]
+mod drawing {
+    use wasm_bindgen::prelude::wasm_bindgen;
+    use web_sys::{HtmlCanvasElement, MessagePort};
+
+    /// Draws in a worker. Called by the worker's script, which the overlay writes itself.
+    #[wasm_bindgen]
+    pub fn draw() {
+        danmu_app::overlay::draw();
+    }
+
+    /// Draws on the page's own thread, where there can be no worker, what `port` tells.
+    #[wasm_bindgen]
+    pub fn draw_on(canvas: HtmlCanvasElement, port: MessagePort) {
+        danmu_app::overlay::draw_on(canvas, port);
+    }
 }

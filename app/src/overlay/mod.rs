@@ -1,7 +1,7 @@
 //! The overlay: danmu drawn over the picture, on a `<canvas>` of the page, by a worker.
 //!
 //! [`danmu::stage`] decides where each one is; a worker draws it, so that the page's own thread has nothing to do but to
-//! pass messages, all of a task in one. The worker runs the module that the page runs, compiled once. A text is painted
+//! pass messages, all of a task in one. What draws is a module of its own, which is loaded when a page is alive. A text is painted
 //! once, into a bitmap that all danmu of its looks share, and copied in every frame. With nothing to move there are no
 //! frames at all. A hidden tab draws nothing, and what passes meanwhile is past: there is no flood on return. Where there
 //! is no `OffscreenCanvas`, or no worker may be started, the page draws, by the same code.
@@ -50,7 +50,7 @@ pub use danmu::stage::Mode;
 #[cfg(feature = "hydrate")]
 pub use self::{
     handle::{Overlay, OverlayError},
-    worker::draw,
+    worker::{draw, draw_on},
 };
 
 /// A danmu to be shown.

@@ -6,9 +6,8 @@ use std::rc::{Rc, Weak};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, ResizeObserver, Window, Worker};
+use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, Window, Worker};
 
-use super::painter::Painter;
 use super::wire::{Command, Report};
 use super::{Mode, OverlayError, OverlayStats, Settings, Shown, report, worker};
 
@@ -35,12 +34,38 @@ pub(super) struct Surface {
 
 /// Who draws.
 enum Drawer {
-    /// Nobody yet: the worker is on its way.
-    Coming(Worker),
-    There(Worker),
-    Here(Rc<Painter>),
+    /// Nobody yet: it is on its way.
+    Coming(Painting),
+    There(Painting),
     /// Nobody: nothing can be drawn here.
     Nobody,
+}
+
+/// Where it is done.
+enum Painting {
+    Worker(Worker),
+    Page(MessagePort),
+}
+
+impl Painting {
+    fn tell(&self, message: &JsValue) {
+        // Fails for what cannot be cloned only.
+        let _ = match self {
+            Self::Worker(worker) => worker.post_message(message),
+            Self::Page(port) => port.post_message(message),
+        };
+    }
+}
+
+impl Drop for Painting {
+    fn drop(&mut self) {
+        match self {
+            Self::Worker(worker) => worker.terminate(),
+            Self::Page(port) => {
+                let _ = port.post_message(&JsValue::NULL);
+            }
+        }
+    }
 }
 
 /// They end with the surface, and do not keep it alive.
@@ -103,7 +128,7 @@ impl Surface {
             Ok(worker) => {
                 worker.set_onmessage(Some(surface.callbacks.message.as_ref().unchecked_ref()));
                 worker.set_onerror(Some(surface.callbacks.error.as_ref().unchecked_ref()));
-                surface.drawer.replace(Drawer::Coming(worker));
+                surface.drawer.replace(Drawer::Coming(Painting::Worker(worker)));
             }
             Err(_) => surface.draw_here()?,
         }
@@ -123,13 +148,13 @@ impl Surface {
 
     /// Draws on the page itself.
     fn draw_here(self: &Rc<Self>) -> Result<(), OverlayError> {
-        let surface = Rc::downgrade(self);
-        let painter = Painter::new(self.canvas.clone(), move |report| {
-            if let Some(surface) = surface.upgrade() {
-                surface.hear(report);
-            }
-        });
-        self.drawer.replace(Drawer::Here(painter?));
+        if !matches!(self.canvas.get_context("2d"), Ok(Some(_))) {
+            return Err(OverlayError::NoContext);
+        }
+        let port = worker::start_here(&self.canvas, self.callbacks.error.as_ref().unchecked_ref());
+        let port = port.map_err(|_| OverlayError::Browser("there are no message channels".to_owned()))?;
+        port.set_onmessage(Some(self.callbacks.message.as_ref().unchecked_ref()));
+        self.drawer.replace(Drawer::Coming(Painting::Page(port)));
         Ok(())
     }
 
@@ -178,11 +203,8 @@ impl Surface {
             return;
         }
         let message = self.outbox.take();
-        match &*self.drawer.borrow() {
-            // Fails for what cannot be cloned only.
-            Drawer::There(worker) => drop(worker.post_message(&Uint8Array::from(&*message))),
-            Drawer::Here(painter) => painter.take(&message),
-            Drawer::Coming(_) | Drawer::Nobody => {}
+        if let Drawer::There(painting) = &*self.drawer.borrow() {
+            painting.tell(&Uint8Array::from(&*message));
         }
     }
 
@@ -221,23 +243,27 @@ impl Surface {
         }
         // Its first message: it is ready.
         let drawer = self.drawer.replace(Drawer::Nobody);
-        let Drawer::Coming(worker) = drawer else { return };
-        let canvas = self.canvas.transfer_control_to_offscreen();
-        let handed_over = canvas.and_then(|canvas| worker.post_message_with_transfer(&canvas, &Array::of1(&canvas)));
+        let Drawer::Coming(painting) = drawer else { return };
+        let handed_over = match &painting {
+            Painting::Worker(worker) => self
+                .canvas
+                .transfer_control_to_offscreen()
+                .and_then(|canvas| worker.post_message_with_transfer(&canvas, &Array::of1(&canvas))),
+            Painting::Page(_) => Ok(()),
+        };
         // A canvas that somebody draws on already cannot be handed over.
         if handed_over.is_ok() {
-            self.drawer.replace(Drawer::There(worker));
-        } else {
-            worker.terminate();
+            self.drawer.replace(Drawer::There(painting));
         }
         self.flush();
     }
 
-    /// The worker did not start, which the page can mend; or it fell, and took the canvas with it.
+    /// The worker did not start, which the page can mend; or it fell, and took the canvas with it. Where the page cannot draw
+    /// either, nobody can.
     fn on_error(self: &Rc<Self>) {
         let drawer = self.drawer.replace(Drawer::Nobody);
-        if matches!(drawer, Drawer::Coming(_)) && self.draw_here().is_ok() {
-            self.flush();
+        if matches!(drawer, Drawer::Coming(Painting::Worker(_))) {
+            let _ = self.draw_here();
         }
     }
 
@@ -265,9 +291,6 @@ impl Drop for Surface {
         let _ = self.document.remove_event_listener_with_callback("visibilitychange", look);
         if let Some(resolution) = self.resolution.take() {
             resolution.set_onchange(None);
-        }
-        if let Drawer::Coming(worker) | Drawer::There(worker) = &*self.drawer.borrow() {
-            worker.terminate();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had.
+//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is two modules: the page,
+//! and what draws danmu, which is loaded when the page is alive.
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
@@ -46,8 +47,13 @@ const PASSES: [&str; 9] = [
     "--strip-target-features",
 ];
 
-/// The generated files, not yet under their final names.
+/// The package of the module that draws.
+pub const OVERLAY: &str = "danmu-overlay";
+
+/// The generated files of a module, not yet under their final names.
 pub struct Built {
+    /// Its stem: `danmu`.
+    pub name: String,
     /// The JavaScript glue. It refers to its module as [`Built::module_name`].
     pub glue: Vec<u8>,
     /// The WebAssembly module.
@@ -58,14 +64,20 @@ pub struct Built {
     pub snippets: Option<PathBuf>,
 }
 
-/// Builds the browser half, reusing the processed files where cargo gave the same module again.
+/// Builds the page's module and the one that draws, reusing the processed files where cargo gave the same module again.
 ///
 /// # Errors
 /// Where cargo or a tool fails, or a file cannot be read or written.
-pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
-    let raw = compile(workspace)?;
+pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<[Built; 2]> {
+    let directory = compile(workspace)?;
+    let module = |package: &str, name| finish(workspace, optimisers, &directory, package, name);
+    Ok([module(&workspace.browser, &workspace.output_name)?, module(OVERLAY, OVERLAY)?])
+}
+
+fn finish(workspace: &Workspace, optimisers: &Optimisers, compiled: &Path, package: &str, name: &str) -> Result<Built> {
+    let raw = compiled.join(format!("{}.wasm", package.replace('-', "_")));
     let bytes = fs::read(&raw).at(&raw)?;
-    let directory = workspace.cache().join("browser");
+    let directory = workspace.cache().join(package);
     let stamp = directory.join("stamp");
     let key = tools::hash(&[
         &bytes,
@@ -73,11 +85,11 @@ pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
         WASM_BINDGEN.as_bytes(),
     ]);
     if !fs::read_to_string(&stamp).is_ok_and(|processed| processed == key) {
-        process_into(&directory, &raw, &key, workspace, optimisers)?;
+        process_into(&directory, &raw, &key, name, optimisers)?;
     }
-    let name = &workspace.output_name;
     let (glue, module) = (directory.join(format!("{name}.js")), directory.join(format!("{name}_bg.wasm")));
     Ok(Built {
+        name: name.to_owned(),
         glue: fs::read(&glue).at(&glue)?,
         module: fs::read(&module).at(&module)?,
         module_name: format!("{name}_bg.wasm"),
@@ -87,9 +99,8 @@ pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<Built> {
 
 /// Makes the files elsewhere and moves them into place when they are whole: an interrupted build, or another one at the
 /// same time, leaves nothing half done behind a valid stamp.
-fn process_into(directory: &Path, raw: &Path, key: &str, workspace: &Workspace, optimisers: &Optimisers) -> Result<()> {
+fn process_into(directory: &Path, raw: &Path, key: &str, name: &str, optimisers: &Optimisers) -> Result<()> {
     let work = directory.with_extension(std::process::id().to_string());
-    let name = &workspace.output_name;
     bind(raw, &work, name)?;
     lean::cut(&work.join(format!("{name}_bg.wasm")), &work.join(format!("{name}.js")))?;
     if let Some(wasm_opt) = &optimisers.wasm_opt {
@@ -109,13 +120,14 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
     let step = Step::start("browser half");
     let mut build = cargo();
     build
-        .args(["build", "--package", &workspace.browser, "--lib", "--target", WASM])
+        // One module that does both is for `cargo leptos watch`. Together, so that what they share is compiled once.
+        .args(["build", "--package", &workspace.browser, "--package", OVERLAY, "--no-default-features"])
+        .args(["--lib", "--target", WASM])
         .args(["--profile", &workspace.browser_profile])
         .current_dir(&workspace.root);
     process::build(&step, &mut build)?;
     step.done("compiled");
-    let file = format!("{}.wasm", workspace.browser.replace('-', "_"));
-    Ok(workspace.target.join(WASM).join(&workspace.browser_profile).join(file))
+    Ok(workspace.target.join(WASM).join(&workspace.browser_profile))
 }
 
 fn bind(raw: &Path, directory: &Path, name: &str) -> Result<()> {

@@ -8,6 +8,8 @@ mod compress;
 mod lean;
 mod site;
 
+pub use self::browser::OVERLAY;
+
 use crate::{
     error::Result,
     process,

@@ -25,11 +25,11 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &Built) -> Result<()> {
+pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 2]) -> Result<()> {
     let step = Step::start("site");
     let mut files = Files::new();
     read_tree(&workspace.assets, Path::new(""), &mut files)?;
-    if let Some(snippets) = &built.snippets {
+    for snippets in built.iter().filter_map(|built| built.snippets.as_ref()) {
         read_tree(snippets, &Path::new(&workspace.package_dir).join("snippets"), &mut files)?;
     }
     let hashes = add_package(workspace, built, style_sheet(workspace, optimisers)?, &mut files)?;
@@ -45,21 +45,32 @@ pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &Built) -
 }
 
 /// Adds the generated files; returns the text of `hash.txt`.
-fn add_package(workspace: &Workspace, built: &Built, style: Vec<u8>, files: &mut Files) -> Result<String> {
-    let glue = std::str::from_utf8(&built.glue)
-        .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
-    let module_hash = tools::hash(&[&built.module]);
-    // The glue's own default path must lead to the module's new name, before the glue itself is hashed.
-    let module_name = format!("{}.{module_hash}.wasm", workspace.output_name);
-    let glue = glue.replace(&built.module_name, &module_name).into_bytes();
-    let mut hashes = String::new();
-    for (extension, bytes) in [("js", glue), ("wasm", built.module.clone()), ("css", style)] {
+fn add_package(
+    workspace: &Workspace,
+    [page, overlay]: &[Built; 2],
+    style: Vec<u8>,
+    files: &mut Files,
+) -> Result<String> {
+    let mut add = |name: &str, extension: &str, bytes: Vec<u8>| {
         let hash = tools::hash(&[&bytes]);
-        hashes.push_str(&format!("{extension}: {hash}\n"));
-        let name = format!("{}.{hash}.{extension}", workspace.output_name);
-        files.insert(Path::new(&workspace.package_dir).join(name), bytes);
-    }
-    Ok(hashes)
+        let file = format!("{name}.{hash}.{extension}");
+        files.insert(Path::new(&workspace.package_dir).join(&file), bytes);
+        (hash, file)
+    };
+    let mut add_module = |built: &Built, overlay: &str| {
+        let glue = std::str::from_utf8(&built.glue)
+            .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
+        let (module, file) = add(&built.name, "wasm", built.module.clone());
+        // The glue's own default path must lead to the module's new name, and the page's to what draws, before the glue itself
+        // is hashed.
+        let glue = glue.replace(&built.module_name, &file).replace("import.meta.overlay", overlay);
+        let (glue, file) = add(&built.name, "js", glue.into_bytes());
+        Ok::<_, Error>((glue, module, file))
+    };
+    let (_, _, overlay) = add_module(overlay, "undefined")?;
+    let (glue, module, _) = add_module(page, &format!("new URL({overlay:?},import.meta.url).href"))?;
+    let (style, _) = add(&workspace.output_name, "css", style);
+    Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n"))
 }
 
 fn style_sheet(workspace: &Workspace, optimisers: &Optimisers) -> Result<Vec<u8>> {
@@ -141,19 +152,23 @@ mod tests {
 
     #[test]
     fn the_glue_leads_to_the_module_by_its_hashed_name() {
-        let built = Built {
-            glue: b"new URL('danmu_bg.wasm', import.meta.url)".to_vec(),
-            module: b"\0asm".to_vec(),
-            module_name: "danmu_bg.wasm".to_owned(),
+        let built = ["danmu", "danmu-overlay"].map(|name| Built {
+            name: name.to_owned(),
+            glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.overlay").into_bytes(),
+            module: name.into(),
+            module_name: format!("{name}_bg.wasm"),
             snippets: None,
-        };
+        });
         let mut files = Files::new();
         let hashes = add_package(&workspace(), &built, b"a{}".to_vec(), &mut files).unwrap();
-        let module = files.keys().find(|path| path.extension().is_some_and(|extension| extension == "wasm")).unwrap();
-        let glue =
-            files.iter().find(|(path, _)| path.extension().is_some_and(|extension| extension == "js")).unwrap().1;
-        let module_name = module.file_name().unwrap().to_str().unwrap();
-        assert!(String::from_utf8_lossy(glue).contains(module_name));
+        let find = |start: &str, end: &str| {
+            let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+            files.keys().map(name).find(|name| name.starts_with(start) && name.ends_with(end)).unwrap()
+        };
+        let glue = |name: &str| String::from_utf8_lossy(&files[&Path::new("pkg").join(find(name, ".js"))]);
+        assert!(glue("danmu.").contains(&find("danmu.", ".wasm")));
+        assert!(glue("danmu-overlay.").contains(&find("danmu-overlay.", ".wasm")));
+        assert!(glue("danmu.").contains(&format!("new URL({:?},import.meta.url).href", find("danmu-overlay.", ".js"))));
         for line in hashes.lines() {
             let (extension, hash) = line.split_once(": ").unwrap();
             assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");

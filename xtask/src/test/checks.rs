@@ -2,6 +2,7 @@
 
 use super::{Count, Report};
 use crate::{
+    build::OVERLAY,
     error::Result,
     process::{self, Output},
     tools::{self, WASM},
@@ -34,13 +35,25 @@ pub fn format(workspace: &Workspace) -> Result<Report> {
 
 /// Clippy for this machine: everything but the browser half, tests included.
 pub fn clippy_native(workspace: &Workspace) -> Result<Report> {
-    let arguments = ["clippy", "--workspace", "--exclude", &workspace.browser, "--all-targets", "--", "-D", "warnings"];
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--exclude",
+        &workspace.browser,
+        "--exclude",
+        OVERLAY,
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
     check("clippy, native", workspace, &arguments)
 }
 
 /// Clippy for browsers.
 pub fn clippy_browser(workspace: &Workspace) -> Result<Report> {
-    let arguments = ["clippy", "--package", &workspace.browser, "--target", WASM, "--", "-D", "warnings"];
+    let arguments =
+        ["clippy", "--package", &workspace.browser, "--package", OVERLAY, "--target", WASM, "--", "-D", "warnings"];
     check("clippy, browser", workspace, &arguments)
 }
 

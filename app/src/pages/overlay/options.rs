@@ -56,7 +56,8 @@ impl Options {
         let choices = Choices::from_line(&self.choices);
         let percent = |choice| choices.get(choice).to_string();
         let outline = ["stroke", "shadow", "none"][usize::from(choices.get(Choice::Outline)).min(2)];
-        let family = if self.font.is_empty() { "inherit" } else { &["\"", &self.font, "\",system-ui,sans-serif"].concat() };
+        let family =
+            if self.font.is_empty() { "inherit" } else { &["\"", &self.font, "\",system-ui,sans-serif"].concat() };
         let (size, opacity) = (percent(Choice::Scale), percent(Choice::Opacity));
         let parts =
             ["--size:", &size, ";--opacity:", &opacity, "%;--outline:var(--", outline, ");font-family:", family];
