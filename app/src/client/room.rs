@@ -165,7 +165,15 @@ impl RoomClient {
     }
 
     fn put(&self, danmu: Danmu) {
-        self.0.show(&danmu.id.to_string(), &danmu.text, danmu.mode, danmu.color, true);
+        self.0.show(Shown {
+            id: danmu.id.to_string(),
+            text: danmu.text.clone(),
+            color: danmu.color.rgb(),
+            mode: danmu.mode,
+            own: true,
+            pending: true,
+            ..Shown::default()
+        });
         let (producer, data) = (self.0.producer.clone(), danmu.encode());
         let inner = Rc::downgrade(&self.0);
         spawn_local(async move {
@@ -181,10 +189,9 @@ impl RoomClient {
 }
 
 impl Inner {
-    fn show(&self, id: &str, text: &str, mode: Mode, color: Color, own: bool) {
+    fn show(&self, danmu: Shown) {
         if let Some(overlay) = &*self.overlay.borrow() {
-            let (id, text) = (id.to_owned(), text.to_owned());
-            overlay.show(Shown { id, text, color: color.rgb(), mode, own, pending: own, ..Shown::default() });
+            overlay.show(danmu);
         }
     }
 
@@ -279,8 +286,8 @@ impl Inner {
         let now = self.clock.now_ms();
         for Item { id, text, mode, color, at, n } in &items {
             if fly && now - at < STALE_MS {
-                let text = if *n > 1 { &[text, " ×", &n.to_string()].concat() } else { text };
-                self.show(id, text, *mode, *color, false);
+                let (id, text, color) = (id.clone(), text.clone(), color.rgb());
+                self.show(Shown { id, text, color, mode: *mode, times: *n, ..Shown::default() });
             }
         }
         if self.chat {

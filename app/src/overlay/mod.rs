@@ -92,10 +92,10 @@ impl Default for Shown {
 /// What a text has around it, so that it can be read on any picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outline {
-    /// A line, dark around light text and light around dark, and a shadow.
+    /// A line, dark around light text and light around dark.
     #[default]
     Stroke,
-    /// A shadow only.
+    /// A soft shadow of that colour. It takes three times as long to paint, once a text.
     Shadow,
     /// Nothing.
     None,

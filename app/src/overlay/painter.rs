@@ -6,12 +6,14 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{HtmlCanvasElement, Performance, Window};
 
-use super::OverlayError;
 use super::scene::Scene;
 use super::wire::{Command, Report};
+use super::{OverlayError, OverlayStats};
 
 /// Least time between two updates of the counts, milliseconds.
 const INTERVAL_MS: f64 = 250.0;
+/// Least time between two messages, milliseconds. The first after a pause goes at once.
+const MESSAGE_MS: f64 = 50.0;
 /// A frame's stamp that is further from the clock than this is of another clock, milliseconds.
 const SAME_CLOCK_MS: f64 = 1_000.0;
 
@@ -25,9 +27,39 @@ pub(super) struct Painter {
     /// The frame that was asked for.
     frame: Cell<Option<i32>>,
     on_frame: Closure<dyn FnMut(f64)>,
-    /// What was told last, and when.
-    told: RefCell<(Report, f64)>,
+    told: RefCell<Told>,
     tell: Box<dyn Fn(Report)>,
+}
+
+/// What the page knows.
+#[derive(Default)]
+struct Told {
+    at: f64,
+    /// None until it knows any.
+    stats: Option<(OverlayStats, f64)>,
+    under: String,
+    /// First seen since then.
+    waiting: Vec<String>,
+}
+
+impl Told {
+    /// What is to be told now, if anything; and whether there is something to be told later.
+    fn next(&mut self, stats: OverlayStats, under: &str, first_seen: Vec<String>, now: f64) -> (Option<Report>, bool) {
+        self.waiting.extend(first_seen);
+        let changed = self.stats.is_none_or(|(told, _)| told != stats);
+        let publish = changed && self.stats.is_none_or(|(_, at)| now - at >= INTERVAL_MS);
+        let anything = publish || self.under != under || !self.waiting.is_empty();
+        if !anything || now - self.at < MESSAGE_MS {
+            return (None, changed || anything);
+        }
+        self.at = now;
+        if publish {
+            self.stats = Some((stats, now));
+        }
+        under.clone_into(&mut self.under);
+        let first_seen = std::mem::take(&mut self.waiting);
+        (Some(Report { stats, publish, under: under.to_owned(), first_seen }), changed && !publish)
+    }
 }
 
 impl Painter {
@@ -96,24 +128,15 @@ impl Painter {
         let now = if (stamp - clock).abs() < SAME_CLOCK_MS { stamp } else { clock };
         let mut scene = self.scene.borrow_mut();
         let first_seen = scene.draw(now);
-        let (stats, under, moves) = (scene.stats(), scene.under().to_owned(), scene.moves());
+        let (report, more) = self.told.borrow_mut().next(scene.stats(), scene.under(), first_seen, now);
+        let moves = scene.moves();
         drop(scene);
-        let mut told = self.told.borrow_mut();
-        let changed = told.0.stats != stats;
-        let publish = changed && now - told.1 >= INTERVAL_MS || told.1 == 0.0;
-        if moves || changed && !publish {
+        if moves || more {
             self.wake();
         }
-        if !(publish || told.0.under != under || !first_seen.is_empty()) {
-            return;
+        if let Some(report) = report {
+            (self.tell)(report);
         }
-        let stats = if publish { stats } else { told.0.stats };
-        *told = (
-            Report { stats, publish, under: under.clone(), first_seen: Vec::new() },
-            if publish { now } else { told.1 },
-        );
-        drop(told);
-        (self.tell)(Report { stats, publish, under, first_seen });
     }
 }
 

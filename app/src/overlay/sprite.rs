@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
-use web_sys::CanvasRenderingContext2d;
+use web_sys::{CanvasRenderingContext2d, TextMetrics};
 
 use super::paper::{Bitmap, Paper};
 use super::{Outline, text};
@@ -47,9 +47,51 @@ pub(super) struct Sprite {
     pub(super) look: Rc<Look>,
     width: f32,
     height: f32,
-    /// The rows that have anything in them, CSS pixels from the top.
-    ink: (f64, f64),
+    /// The part of it that has anything in it.
+    ink: Ink,
     bitmap: RefCell<Option<(Bitmap, f64)>>,
+}
+
+/// A rectangle, CSS pixels from the left upper corner.
+#[derive(Clone, Copy)]
+struct Ink {
+    left: f64,
+    top: f64,
+    right: f64,
+    bottom: f64,
+}
+
+impl Ink {
+    /// Less to copy, in every frame: what is around the text is left out.
+    fn cut(self, look: &Look, metrics: &TextMetrics) -> Self {
+        let (x, y) = origin(look.size);
+        // A pixel more for soft edges.
+        let around = 1.0
+            + f64::from(look.size)
+                * match look.outline {
+                    Outline::Stroke => OUTLINE / 2.0,
+                    // It fades out at about its own length.
+                    Outline::Shadow => SHADOW_BLUR + SHADOW_DROP,
+                    Outline::None => 0.0,
+                };
+        Self {
+            left: (x - metrics.actual_bounding_box_left() - around).floor().max(self.left),
+            top: (y - metrics.actual_bounding_box_ascent() - around).floor().max(self.top),
+            right: (x + metrics.actual_bounding_box_right() + around).ceil().min(self.right),
+            bottom: (y + metrics.actual_bounding_box_descent() + around).ceil().min(self.bottom),
+        }
+    }
+
+    /// Width and height at a zoom, whole pixels.
+    fn pixels(&self, zoom: f64) -> (f64, f64) {
+        (((self.right - self.left) * zoom).ceil().max(1.0), ((self.bottom - self.top) * zoom).ceil().max(1.0))
+    }
+}
+
+/// Where a text of that size begins in its lane: the left end of its baseline.
+fn origin(size: u16) -> (f64, f64) {
+    let height = f64::from(text::lane_height(f32::from(size)));
+    (PADDING * f64::from(size), height / 2.0 + BASELINE * f64::from(size))
 }
 
 impl Sprite {
@@ -58,16 +100,9 @@ impl Sprite {
         let metrics = context.measure_text(&look.text).ok()?;
         let size = f64::from(look.size);
         let height = text::lane_height(f32::from(look.size));
-        let baseline = f64::from(height) / 2.0 + BASELINE * size;
-        // Less to copy, in every frame. A shadow's blur fades out at about its own length.
-        let around = (OUTLINE / 2.0 + SHADOW_BLUR + SHADOW_DROP) * size;
-        let ink = if look.frame == Frame::None {
-            let (above, below) = (metrics.actual_bounding_box_ascent(), metrics.actual_bounding_box_descent());
-            ((baseline - above - around).floor().max(0.0), (baseline + below + around).ceil().min(f64::from(height)))
-        } else {
-            (0.0, f64::from(height))
-        };
-        let width = (metrics.width() as f32 + 2.0 * PADDING as f32 * f32::from(look.size)).ceil();
+        let width = (metrics.width() as f32 + 2.0 * PADDING as f32 * size as f32).ceil();
+        let whole = Ink { left: 0.0, top: 0.0, right: width.into(), bottom: height.into() };
+        let ink = if look.frame == Frame::None { whole.cut(&look, &metrics) } else { whole };
         Some(Self { look, width, height, ink, bitmap: RefCell::default() })
     }
 
@@ -98,23 +133,23 @@ impl Sprite {
             }
         }
         let Some((bitmap, painted)) = &*slot else { return (paint.is_some(), false) };
-        let (image, y) = (bitmap.image(), (y + self.ink.0 * zoom).round());
+        let (image, x, y) = (bitmap.image(), x + self.ink.left * zoom, y + self.ink.top * zoom);
         // Whole device pixels keep the text crisp, and need no filter. Fails for a bitmap without pixels only.
         let _ = if (painted / zoom - 1.0).abs() < SAME_ZOOM {
-            context.draw_image_with_html_canvas_element(image, x.round(), y)
+            context.draw_image_with_html_canvas_element(image, x.round(), y.round())
         } else {
             // Resized a moment ago: the old one will do until there is time.
-            let (width, height) = (f64::from(self.width) * zoom, (self.ink.1 - self.ink.0) * zoom);
-            context.draw_image_with_html_canvas_element_and_dw_and_dh(image, x.round(), y, width.ceil(), height.ceil())
+            let (width, height) = self.ink.pixels(zoom);
+            context.draw_image_with_html_canvas_element_and_dw_and_dh(image, x.round(), y.round(), width, height)
         };
         (paint.is_some(), true)
     }
 
     fn paint(&self, zoom: f64, font: &str, paper: &Paper) -> Result<Bitmap, JsValue> {
-        let (width, height) = (f64::from(self.width) * zoom, (self.ink.1 - self.ink.0) * zoom);
-        paper.paint((width.ceil() as u32).max(1), (height.ceil() as u32).max(1), |context| {
+        let (width, height) = self.ink.pixels(zoom);
+        paper.paint(width as u32, height as u32, |context| {
             context.scale(zoom, zoom)?;
-            context.translate(0.0, -self.ink.0)?;
+            context.translate(-self.ink.left, -self.ink.top)?;
             context.set_font(font);
             self.paint_text(zoom, context)?;
             if self.look.frame == Frame::None { Ok(()) } else { self.paint_frame(context) }
@@ -124,25 +159,29 @@ impl Sprite {
     fn paint_text(&self, zoom: f64, context: &CanvasRenderingContext2d) -> Result<(), JsValue> {
         let Look { text, color, outline, frame, .. } = &*self.look;
         let size = f64::from(self.look.size);
-        let (left, baseline) = (PADDING * size, f64::from(self.height) / 2.0 + BASELINE * size);
+        let (x, y) = origin(self.look.size);
         if *frame == Frame::Pending {
             context.set_global_alpha(0.65);
         }
-        if *outline != Outline::None {
-            // Shadows are measured in device pixels, whatever the scale.
-            context.set_shadow_color(text::shadow(*color));
-            context.set_shadow_blur(SHADOW_BLUR * size * zoom);
-            context.set_shadow_offset_y(SHADOW_DROP * size * zoom);
-        }
-        if *outline == Outline::Stroke {
-            context.set_line_join("round");
-            context.set_stroke_style_str(text::outline(*color));
-            context.set_line_width(OUTLINE * size);
-            context.stroke_text(text, left, baseline)?;
-            context.set_shadow_color("transparent");
+        match outline {
+            Outline::Stroke => {
+                context.set_line_join("round");
+                context.set_stroke_style_str(text::outline(*color));
+                context.set_line_width(OUTLINE * size);
+                context.stroke_text(text, x, y)?;
+            }
+            // Blurring takes more time than all the rest. It is measured in device pixels, whatever the scale.
+            Outline::Shadow => {
+                context.set_shadow_color(text::outline(*color));
+                context.set_shadow_blur(SHADOW_BLUR * size * zoom);
+                context.set_shadow_offset_y(SHADOW_DROP * size * zoom);
+            }
+            Outline::None => {}
         }
         context.set_fill_style_str(&text::css(*color));
-        context.fill_text(text, left, baseline)
+        context.fill_text(text, x, y)?;
+        context.set_shadow_color("transparent");
+        Ok(())
     }
 
     fn paint_frame(&self, context: &CanvasRenderingContext2d) -> Result<(), JsValue> {

@@ -20,6 +20,9 @@ pub(super) struct Surface {
     window: Window,
     document: Document,
     less_motion: Option<MediaQueryList>,
+    /// What the browser says of both, asked when it changes: to ask it for each danmu would cost more than all the rest.
+    is_still: Cell<bool>,
+    is_hidden: Cell<bool>,
     /// What the pixel ratio is; it tells when it is no more.
     resolution: RefCell<Option<MediaQueryList>>,
     drawer: RefCell<Drawer>,
@@ -114,6 +117,8 @@ impl Surface {
                 window,
                 document,
                 less_motion,
+                is_still: Cell::new(false),
+                is_hidden: Cell::new(false),
                 resolution: RefCell::default(),
                 drawer: RefCell::new(Drawer::Nobody),
                 outbox: RefCell::default(),
@@ -141,8 +146,12 @@ impl Surface {
             observer.observe(&self.canvas);
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
-        // Fails for no callback only.
+        // Fails for no callback only. A window's resize may be one of its pixels, which no observer of elements is told of.
         let _ = self.document.add_event_listener_with_callback("visibilitychange", look);
+        let _ = self.window.add_event_listener_with_callback("resize", look);
+        if let Some(less_motion) = &self.less_motion {
+            less_motion.set_onchange(Some(look));
+        }
         self.look();
     }
 
@@ -160,12 +169,11 @@ impl Surface {
 
     pub(super) fn show(&self, danmu: Shown) {
         // What passes while nobody looks is past. What this viewer says is told all the same: it may be confirmed later.
-        if self.document.hidden() && !danmu.own {
+        if self.is_hidden.get() && !danmu.own {
             return;
         }
         let moves = matches!(danmu.mode, Mode::Scroll | Mode::Reverse);
-        let still = moves && self.less_motion.as_ref().is_some_and(MediaQueryList::matches);
-        let mode = if still { Mode::Top } else { danmu.mode };
+        let mode = if moves && self.is_still.get() { Mode::Top } else { danmu.mode };
         self.tell(&Command::Show(Shown { mode, ..danmu }));
     }
 
@@ -208,10 +216,12 @@ impl Surface {
         }
     }
 
-    /// Looks at the size that the layout gives, the pixel ratio, and whether anybody can see the page. A canvas that is not
-    /// displayed keeps what it had, and its danmu.
+    /// Looks at the size that the layout gives, the pixel ratio, whether motion is wanted, and whether anybody can see the
+    /// page. A canvas that is not displayed keeps what it had, and its danmu.
     fn look(&self) {
-        self.tell(&Command::Hide(self.document.hidden()));
+        self.is_still.set(self.less_motion.as_ref().is_some_and(MediaQueryList::matches));
+        self.is_hidden.set(self.document.hidden());
+        self.tell(&Command::Hide(self.is_hidden.get()));
         let ratio = self.window.device_pixel_ratio();
         let (width, height) = (self.canvas.client_width(), self.canvas.client_height());
         if width > 0 && height > 0 {
@@ -289,8 +299,9 @@ impl Drop for Surface {
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
         let _ = self.document.remove_event_listener_with_callback("visibilitychange", look);
-        if let Some(resolution) = self.resolution.take() {
-            resolution.set_onchange(None);
+        let _ = self.window.remove_event_listener_with_callback("resize", look);
+        for query in [self.less_motion.take(), self.resolution.take()].into_iter().flatten() {
+            query.set_onchange(None);
         }
     }
 }

@@ -51,21 +51,12 @@ pub(super) fn css(color: u32) -> String {
     format!("#{:06x}", color & 0xFF_FFFF)
 }
 
-/// The colour of the outline: whatever the text is not.
+/// The colour of what is around the text: whatever the text is not.
 pub(super) fn outline(color: u32) -> &'static str {
-    if is_dark(color) { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
-}
-
-/// The colour of the shadow.
-pub(super) fn shadow(color: u32) -> &'static str {
-    if is_dark(color) { "rgba(255,255,255,.55)" } else { "rgba(0,0,0,.55)" }
-}
-
-fn is_dark(color: u32) -> bool {
     let [_, red, green, blue] = color.to_be_bytes().map(u32::from);
     // Rec. 709 luma of the encoded values, in 1/10000 of 255: enough to tell dark from light.
     let luma = red * 2_126 + green * 7_152 + blue * 722;
-    luma < 255 * 1_800
+    if luma < 255 * 1_800 { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
 }
 
 #[cfg(test)]
