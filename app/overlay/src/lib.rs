@@ -1,6 +1,8 @@
 //! What draws danmu, as a module of its own: the page's module has only the way to it, so that a viewer can speak before this
 //! one is there. `cargo leptos watch` builds one module for both, `danmu-browser` with its feature `whole`.
 
+mod alone;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{HtmlCanvasElement, MessagePort};
 
