@@ -14,8 +14,13 @@ use super::sprite::{Frame, Look, Sprite};
 use super::wire::Command;
 use super::{OverlayError, OverlayStats, Settings, Shown, text};
 
-/// Time for painting bitmaps in a frame, milliseconds. In a burst the others come in the next frames.
+/// Time for painting bitmaps in a frame, milliseconds, copying them not included. In a burst the others come in the next
+/// frames.
 const PAINT_MS: f64 = 6.0;
+/// The same as a part of the time since the frame before: with thousands in the picture frames are few, and new danmu many.
+const PAINT_SHARE: f64 = 0.5;
+/// No frame is this late but after a pause, milliseconds.
+const LATE_MS: f64 = 200.0;
 
 /// Everything that is drawn.
 pub(super) struct Scene {
@@ -34,6 +39,8 @@ pub(super) struct Scene {
     under: Rc<str>,
     /// Danmu for whose bitmaps there was no memory.
     refused: u32,
+    /// When the picture was painted last.
+    painted: f64,
 }
 
 /// What the stage keeps with a danmu.
@@ -59,6 +66,7 @@ impl Scene {
             pointer: None,
             under: "".into(),
             refused: 0,
+            painted: 0.0,
         };
         scene.configure(Settings::default(), 0.0);
         Ok(scene)
@@ -244,7 +252,8 @@ impl Scene {
         let (width, height) = (f64::from(self.canvas.width()), f64::from(self.canvas.height()));
         self.context.clear_rect(0.0, 0.0, width, height);
         let right = self.stage.options().width;
-        let deadline = self.performance.now() + PAINT_MS;
+        let mut left = PAINT_MS.max(PAINT_SHARE * (now - self.painted).clamp(0.0, LATE_MS));
+        self.painted = now;
         let mut paper = Some(&self.cache.paper);
         let mut font = (0, String::new());
         for placed in self.stage.visible(now).filter(|placed| placed.x < right && placed.x + placed.width > 0.0) {
@@ -255,13 +264,12 @@ impl Scene {
             let (x, y) = (f64::from(placed.x) * self.ratio, f64::from(placed.y) * self.ratio);
             self.make_room(&placed, x, y);
             let zoom = self.ratio * f64::from(placed.height) / f64::from(sprite.size().1);
-            let (painted, copied) = sprite.draw((x, y), zoom, paper, &font.1, &self.context);
-            if painted && self.performance.now() > deadline {
-                paper = None;
-            }
-            if copied {
+            let since = paper.filter(|_| !sprite.is_painted(zoom)).map(|_| self.performance.now());
+            if sprite.draw((x, y), zoom, paper, &font.1, &self.context) {
                 drawn(placed.content);
             }
+            left -= since.map_or(0.0, |since| self.performance.now() - since);
+            paper = paper.filter(|_| left > 0.0);
         }
     }
 

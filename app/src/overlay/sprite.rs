@@ -111,9 +111,15 @@ impl Sprite {
         (self.width, self.height)
     }
 
+    /// Whether it has its bitmap for this zoom.
+    pub(super) fn is_painted(&self, zoom: f64) -> bool {
+        let zoom = zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width));
+        self.bitmap.borrow().as_ref().is_some_and(|(_, painted)| (painted / zoom - 1.0).abs() < SAME_ZOOM)
+    }
+
     /// Copies it to its place, the left upper corner in device pixels, `zoom` device pixels per CSS pixel of its own.
-    /// Paints it first, if it was not yet painted for this zoom and there is paper. Answers whether it painted, and whether
-    /// there was anything to copy.
+    /// Paints it first, if it was not yet painted for this zoom and there is paper. Answers whether there was
+    /// anything to copy.
     pub(super) fn draw(
         &self,
         (x, y): (f64, f64),
@@ -121,18 +127,17 @@ impl Sprite {
         paper: Option<&Paper>,
         font: &str,
         context: &CanvasRenderingContext2d,
-    ) -> (bool, bool) {
+    ) -> bool {
         let zoom = zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width));
+        let paper = paper.filter(|_| !self.is_painted(zoom));
         let mut slot = self.bitmap.borrow_mut();
-        let fits = slot.as_ref().is_some_and(|(_, painted)| (painted / zoom - 1.0).abs() < SAME_ZOOM);
-        let paint = paper.filter(|_| !fits);
-        if let Some(paper) = paint {
+        if let Some(paper) = paper {
             // A browser that has no memory left for it may have some in the next frame.
             if let Ok(bitmap) = self.paint(zoom, font, paper) {
                 *slot = Some((bitmap, zoom));
             }
         }
-        let Some((bitmap, painted)) = &*slot else { return (paint.is_some(), false) };
+        let Some((bitmap, painted)) = &*slot else { return false };
         let (image, x, y) = (bitmap.image(), x + self.ink.left * zoom, y + self.ink.top * zoom);
         // Whole device pixels keep the text crisp, and need no filter. Fails for a bitmap without pixels only.
         let _ = if (painted / zoom - 1.0).abs() < SAME_ZOOM {
@@ -142,7 +147,7 @@ impl Sprite {
             let (width, height) = self.ink.pixels(zoom);
             context.draw_image_with_html_canvas_element_and_dw_and_dh(image, x.round(), y.round(), width, height)
         };
-        (paint.is_some(), true)
+        true
     }
 
     fn paint(&self, zoom: f64, font: &str, paper: &Paper) -> Result<Bitmap, JsValue> {
