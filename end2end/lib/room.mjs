@@ -31,21 +31,33 @@ export async function drawn(page, id, timeout = 10_000) {
   await page.waitForFunction((id) => window.shown.some((danmu) => danmu.id === id), id, { timeout });
 }
 
-/** How many pixels of `page`, as it looks, are not fully transparent. */
-export async function visiblePixels(page) {
+/**
+ * What is to be seen of `page`, as it looks over something else: the number of pixels that are not fully transparent, the
+ * first and the last row that have any (the last one being outside), and the rows of all.
+ */
+export async function pictureOf(page) {
   const picture = await page.screenshot({ omitBackground: true, type: 'png' });
   return page.evaluate(async (base64) => {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
-    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-    const context = canvas.getContext('2d');
-    context.drawImage(bitmap, 0, 0);
-    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-    let visible = 0;
-    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) visible += 1;
-    return visible;
+    const { width, height, data } = await createImageBitmap(new Blob([bytes], { type: 'image/png' })).then((bitmap) => {
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return context.getImageData(0, 0, bitmap.width, bitmap.height);
+    });
+    let [visible, top, bottom] = [0, height, 0];
+    for (let i = 3; i < data.length; i += 4) {
+      if (data[i] === 0) continue;
+      const row = Math.floor(i / 4 / width);
+      visible += 1;
+      top = Math.min(top, row);
+      bottom = row + 1;
+    }
+    return { visible, top, bottom, height };
   }, picture.toString('base64'));
 }
+
+/** How many pixels of `page`, as it looks, are not fully transparent. */
+export const visiblePixels = async (page) => (await pictureOf(page)).visible;
 
 let said = 0;
 /** A text that no other test says. */
