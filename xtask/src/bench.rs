@@ -13,13 +13,14 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
     Bench::cargo("engines", "danmu-stream"),
     Bench::cargo("fanout", "danmu-server"),
     Bench::browser("weight"),
     Bench::browser("latency"),
+    Bench::browser("overlay"),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +40,11 @@ impl Bench {
     }
 }
 
-/// Builds what is needed, then measures `name`, or everything.
+/// Builds what is needed, then measures `name`, or everything; `quick` asks for a short run of those that have one.
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that does not exist, [`Error::Unsuccessful`] where a limit is broken.
-pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
+pub fn measure(workspace: &Workspace, name: Option<&str>, quick: bool) -> Result<()> {
     let chosen: Vec<Bench> = BENCHES.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names = BENCHES.map(|bench| bench.name).join(", ");
@@ -58,7 +59,7 @@ pub fn measure(workspace: &Workspace, name: Option<&str>) -> Result<()> {
         broken += of_cargo(workspace, &cargo)?;
     }
     if !browser.is_empty() {
-        broken += of_page(workspace, &browser)?;
+        broken += of_page(workspace, &browser, quick)?;
     }
     if broken == 0 { Ok(()) } else { Err(Error::Unsuccessful(broken)) }
 }
@@ -89,7 +90,7 @@ fn of_cargo(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
 }
 
 /// Measures in a browser; says how many broke a limit.
-fn of_page(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
+fn of_page(workspace: &Workspace, benches: &[Bench], quick: bool) -> Result<usize> {
     ui::heading("Setting up");
     let node = tools::node()?;
     let optimisers = build::set_up(workspace)?;
@@ -102,6 +103,9 @@ fn of_page(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
         let script = Path::new("bench").join(format!("{name}.mjs"));
         let mut command = Command::new(&node);
         command.arg(script).current_dir(workspace.end2end()).envs(test::browser_environment(workspace, &chromium));
+        if quick {
+            command.arg("--quick");
+        }
         broken += one(name, command.env("E2E_RESULT", results.join(format!("{name}.json"))))?;
     }
     Ok(broken)

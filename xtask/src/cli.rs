@@ -19,7 +19,8 @@ cargo xtask <task>
   bench [NAME]      measure: stage (what a lane costs, how full a picture gets), stream (the embedded stream under
                     load, beside ferrokinesis), engines (fjall and redb at the stream's work), fanout (what a viewer
                     of the relay costs, beside nchan), weight (bytes until one can send), latency (Enter to the
-                    other screen); all of them without a name
+                    other screen), overlay (thousands of danmu, beside the engines of npm); all without a name
+      --quick         … for a short time only (overlay)
   setup             install what the other tasks would install when they need it
   watch             `cargo leptos watch`, with the tools that it would otherwise download
   help              this
@@ -40,8 +41,8 @@ pub enum Task {
     Test,
     /// Run the tests that take long.
     Soak,
-    /// Build, then measure; `None` is everything.
-    Bench(Option<String>),
+    /// Build, then measure.
+    Bench(Bench),
     /// Serve while developing, rebuilt at every change.
     Watch,
 }
@@ -57,6 +58,15 @@ pub struct Run {
     pub address: Option<String>,
     /// What is handed to the server as it is.
     pub server_arguments: Vec<OsString>,
+}
+
+/// What to measure.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Bench {
+    /// The name of the measurement; `None` is everything.
+    pub name: Option<String>,
+    /// Whether a short run will do, where there is one.
+    pub quick: bool,
 }
 
 /// Reads the arguments after the program's name.
@@ -115,14 +125,15 @@ fn test(mut parser: lexopt::Parser) -> Result<Task> {
 }
 
 fn bench(mut parser: lexopt::Parser) -> Result<Task> {
-    let mut name = None;
+    let mut bench = Bench::default();
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
-            Value(value) if name.is_none() => name = Some(value.string().map_err(usage)?),
+            Long("quick") => bench.quick = true,
+            Value(name) if bench.name.is_none() => bench.name = Some(name.string().map_err(usage)?),
             other => return Err(usage(other.unexpected())),
         }
     }
-    Ok(Task::Bench(name))
+    Ok(Task::Bench(bench))
 }
 
 fn usage(error: lexopt::Error) -> Error {
@@ -157,6 +168,13 @@ mod tests {
     fn long_tests_are_asked_for() {
         assert_eq!(parsed("test").unwrap(), Task::Test);
         assert_eq!(parsed("test --soak").unwrap(), Task::Soak);
+    }
+
+    #[test]
+    fn bench_takes_a_name_and_may_be_quick() {
+        let Task::Bench(bench) = parsed("bench overlay --quick").unwrap() else { panic!("not a bench") };
+        assert_eq!(bench, Bench { name: Some("overlay".to_owned()), quick: true });
+        assert_eq!(parsed("bench").unwrap(), Task::Bench(Bench::default()));
     }
 
     #[test]
