@@ -37,7 +37,7 @@ export async function startSite() {
     if (/\.(js|wasm|css)$/.test(name)) files.set(`/pkg/${name}`, await readFile(path.join(root, pkg, name)));
   }
   for (const { path: name, contents } of await bundle()) files.set(`/bench/${path.basename(name)}`, contents);
-  const named = (ending) => [...files.keys()].find((name) => /^\/pkg\/[^/]+$/.test(name) && name.endsWith(ending));
+  const named = (ending) => [...files.keys()].find((name) => name.startsWith('/pkg/danmu-overlay.') && name.endsWith(ending));
   files.set('/', html({ glue: named('.js'), wasm: named('.wasm') }));
 
   const server = http.createServer(({ url }, response) => {
