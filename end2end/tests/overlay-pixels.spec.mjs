@@ -18,8 +18,10 @@ const SAID = [
 
 /** A page with nothing but an overlay, which has the release's module and the fonts of this test. */
 async function alone(page) {
-  const home = await (await page.request.get('/')).text();
-  const [glue] = home.match(/\/pkg\/[^"']+\.js/);
+  const text = async (path) => (await page.request.get(path)).text();
+  const [pageGlue] = (await text('/')).match(/\/pkg\/[^"']+\.js/);
+  // Where a page finds what draws.
+  const glue = `/pkg/${(await text(pageGlue)).match(/danmu-overlay\.\w+\.js/)[0]}`;
   const html =
     '<!doctype html><style>body{margin:0;background:#345}canvas{width:100vw;height:100vh;display:block}</style><canvas></canvas>';
   await page.route('**/alone', (route) => route.fulfill({ contentType: 'text/html', body: html }));

@@ -100,16 +100,15 @@ test('a resize in mid-flight loses nobody', async ({ page, server }) => {
   expect(await count(page, 'on-stage')).toBe(shown);
 });
 
-test('another pixel ratio is drawn in its own pixels', async ({ page, server }) => {
-  await enter(page, '/overlay/demo');
-  await pour(server, many('sharp', 4));
-  await onStage(page, 4);
-  const devtools = await page.context().newCDPSession(page);
-  const { width, height } = page.viewportSize();
-  await devtools.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 2, mobile: false });
-  expect(await page.evaluate(() => devicePixelRatio)).toBe(2);
-  await expect.poll(() => overlay(page).evaluate((canvas) => canvas.width)).toBe(2 * width);
-  await onStage(page, 4);
+test.describe('on a screen of two pixels a point', () => {
+  test.use({ deviceScaleFactor: 2 });
+  test('danmu are drawn in its own pixels', async ({ page, server }) => {
+    await enter(page, '/overlay/demo');
+    const { width, height } = page.viewportSize();
+    await expect.poll(() => overlay(page).evaluate((canvas) => [canvas.width, canvas.height])).toEqual([2 * width, 2 * height]);
+    await pour(server, many('sharp', 4));
+    await onStage(page, 4);
+  });
 });
 
 test('full screen in mid-flight keeps who is there', async ({ page }) => {

@@ -11,7 +11,7 @@ use danmu::{
     feed::{Item, Reading, Told, Ways},
     gate::{DanmuKey, Gate, Incoming},
     kinesis::{self, Client, Clock, Host, Keeper, Kind, Options, Producer, PutError, Record, State},
-    record::{Color, Danmu, Mode, RecordId},
+    record::{Danmu, RecordId},
     room::Room,
     session::Purpose,
 };

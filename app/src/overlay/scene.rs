@@ -254,22 +254,23 @@ impl Scene {
         let right = self.stage.options().width;
         let mut left = PAINT_MS.max(PAINT_SHARE * (now - self.painted).clamp(0.0, LATE_MS));
         self.painted = now;
-        let mut paper = Some(&self.cache.paper);
         let mut font = (0, String::new());
         for placed in self.stage.visible(now).filter(|placed| placed.x < right && placed.x + placed.width > 0.0) {
             let sprite = placed.content.sprite.borrow();
-            if font.0 != sprite.look.size {
-                font = (sprite.look.size, self.cache.font(sprite.look.size));
-            }
             let (x, y) = (f64::from(placed.x) * self.ratio, f64::from(placed.y) * self.ratio);
             self.make_room(&placed, x, y);
             let zoom = self.ratio * f64::from(placed.height) / f64::from(sprite.size().1);
-            let since = paper.filter(|_| !sprite.is_painted(zoom)).map(|_| self.performance.now());
-            if sprite.draw((x, y), zoom, paper, &font.1, &self.context) {
+            if left > 0.0 && !sprite.is_ready(zoom) {
+                let since = self.performance.now();
+                if font.0 != sprite.look.size {
+                    font = (sprite.look.size, self.cache.font(sprite.look.size));
+                }
+                sprite.prepare(zoom, &self.cache.paper, &font.1);
+                left -= self.performance.now() - since;
+            }
+            if sprite.draw((x, y), zoom, &self.context) {
                 drawn(placed.content);
             }
-            left -= since.map_or(0.0, |since| self.performance.now() - since);
-            paper = paper.filter(|_| left > 0.0);
         }
     }
 

@@ -111,32 +111,29 @@ impl Sprite {
         (self.width, self.height)
     }
 
-    /// Whether it has its bitmap for this zoom.
-    pub(super) fn is_painted(&self, zoom: f64) -> bool {
-        let zoom = zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width));
+    /// Paints it for that zoom, device pixels per CSS pixel of its own, unless it is painted so.
+    pub(super) fn prepare(&self, zoom: f64, paper: &Paper, font: &str) {
+        let zoom = self.zoom(zoom);
+        // A browser that has no memory left for it may have some in the next frame.
+        if let Ok(bitmap) = self.paint(zoom, font, paper) {
+            self.bitmap.replace(Some((bitmap, zoom)));
+        }
+    }
+
+    /// Whether it is painted for that zoom.
+    pub(super) fn is_ready(&self, zoom: f64) -> bool {
+        let zoom = self.zoom(zoom);
         self.bitmap.borrow().as_ref().is_some_and(|(_, painted)| (painted / zoom - 1.0).abs() < SAME_ZOOM)
     }
 
-    /// Copies it to its place, the left upper corner in device pixels, `zoom` device pixels per CSS pixel of its own.
-    /// Paints it first, if it was not yet painted for this zoom and there is paper. Answers whether there was
-    /// anything to copy.
-    pub(super) fn draw(
-        &self,
-        (x, y): (f64, f64),
-        zoom: f64,
-        paper: Option<&Paper>,
-        font: &str,
-        context: &CanvasRenderingContext2d,
-    ) -> bool {
-        let zoom = zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width));
-        let paper = paper.filter(|_| !self.is_painted(zoom));
-        let mut slot = self.bitmap.borrow_mut();
-        if let Some(paper) = paper {
-            // A browser that has no memory left for it may have some in the next frame.
-            if let Ok(bitmap) = self.paint(zoom, font, paper) {
-                *slot = Some((bitmap, zoom));
-            }
-        }
+    fn zoom(&self, zoom: f64) -> f64 {
+        zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width))
+    }
+
+    /// Copies it to its place, the left upper corner in device pixels. Answers whether there was anything to copy.
+    pub(super) fn draw(&self, (x, y): (f64, f64), zoom: f64, context: &CanvasRenderingContext2d) -> bool {
+        let zoom = self.zoom(zoom);
+        let slot = self.bitmap.borrow();
         let Some((bitmap, painted)) = &*slot else { return false };
         let (image, x, y) = (bitmap.image(), x + self.ink.left * zoom, y + self.ink.top * zoom);
         // Whole device pixels keep the text crisp, and need no filter. Fails for a bitmap without pixels only.

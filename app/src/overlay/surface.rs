@@ -3,10 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, Window, Worker};
+use web_sys::{
+    Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, ResizeObserverBoxOptions,
+    ResizeObserverOptions, Window, Worker,
+};
 
 use super::wire::{Command, Report};
 use super::{Mode, OverlayError, OverlayStats, Settings, Shown, report, worker};
@@ -23,8 +26,6 @@ pub(super) struct Surface {
     /// What the browser says of both, asked when it changes: to ask it for each danmu would cost more than all the rest.
     is_still: Cell<bool>,
     is_hidden: Cell<bool>,
-    /// What the pixel ratio is; it tells when it is no more.
-    resolution: RefCell<Option<MediaQueryList>>,
     drawer: RefCell<Drawer>,
     /// What was told in this task.
     outbox: RefCell<Vec<u8>>,
@@ -119,7 +120,6 @@ impl Surface {
                 less_motion,
                 is_still: Cell::new(false),
                 is_hidden: Cell::new(false),
-                resolution: RefCell::default(),
                 drawer: RefCell::new(Drawer::Nobody),
                 outbox: RefCell::default(),
                 flushing: Cell::new(false),
@@ -143,10 +143,19 @@ impl Surface {
 
     fn observe(&self) {
         if let Some(observer) = &self.observer {
-            observer.observe(&self.canvas);
+            // In its own pixels it has another size when their ratio changes.
+            let of = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or_default();
+            let entry = of(&of(&self.window, "ResizeObserverEntry"), "prototype");
+            if Reflect::has(&entry, &"devicePixelContentBoxSize".into()) == Ok(true) {
+                let options = ResizeObserverOptions::new();
+                options.set_box(ResizeObserverBoxOptions::DevicePixelContentBox);
+                observer.observe_with_options(&self.canvas, &options);
+            } else {
+                observer.observe(&self.canvas);
+            }
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
-        // Fails for no callback only. A window's resize may be one of its pixels, which no observer of elements is told of.
+        // Fails for no callback only. Where pixels cannot be observed, a window's resize tells of them.
         let _ = self.document.add_event_listener_with_callback("visibilitychange", look);
         let _ = self.window.add_event_listener_with_callback("resize", look);
         if let Some(less_motion) = &self.less_motion {
@@ -210,9 +219,15 @@ impl Surface {
         if matches!(*self.drawer.borrow(), Drawer::Coming(_)) {
             return;
         }
-        let message = self.outbox.take();
+        let mut message = self.outbox.take();
         if let Drawer::There(painting) = &*self.drawer.borrow() {
             painting.tell(&Uint8Array::from(&*message));
+        }
+        // Its memory is good for the next burst.
+        message.clear();
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.is_empty() {
+            *outbox = message;
         }
     }
 
@@ -222,25 +237,11 @@ impl Surface {
         self.is_still.set(self.less_motion.as_ref().is_some_and(MediaQueryList::matches));
         self.is_hidden.set(self.document.hidden());
         self.tell(&Command::Hide(self.is_hidden.get()));
-        let ratio = self.window.device_pixel_ratio();
         let (width, height) = (self.canvas.client_width(), self.canvas.client_height());
         if width > 0 && height > 0 {
-            let (width, height, ratio) = (width as f32, height as f32, ratio.clamp(0.5, 4.0) as f32);
+            let ratio = self.window.device_pixel_ratio().clamp(0.5, 4.0) as f32;
+            let (width, height) = (width as f32, height as f32);
             self.tell(&Command::Fit { width, height, ratio });
-        }
-        self.watch_ratio(ratio);
-    }
-
-    fn watch_ratio(&self, ratio: f64) {
-        let Ok(ratio) = js_sys::Number::from(ratio).to_string_with_radix(10) else { return };
-        let query = ["(resolution: ", &String::from(ratio), "dppx)"].concat();
-        let mut resolution = self.resolution.borrow_mut();
-        if resolution.as_ref().is_some_and(|watched| watched.matches()) {
-            return;
-        }
-        *resolution = self.window.match_media(&query).ok().flatten();
-        if let Some(resolution) = &*resolution {
-            resolution.set_onchange(Some(self.callbacks.look.as_ref().unchecked_ref()));
         }
     }
 
@@ -300,8 +301,8 @@ impl Drop for Surface {
         let look = self.callbacks.look.as_ref().unchecked_ref();
         let _ = self.document.remove_event_listener_with_callback("visibilitychange", look);
         let _ = self.window.remove_event_listener_with_callback("resize", look);
-        for query in [self.less_motion.take(), self.resolution.take()].into_iter().flatten() {
-            query.set_onchange(None);
+        if let Some(less_motion) = &self.less_motion {
+            less_motion.set_onchange(None);
         }
     }
 }

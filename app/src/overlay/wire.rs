@@ -49,7 +49,7 @@ impl Command {
         match self {
             Self::Show(Shown { id, text, color, mode, own, important, pending, times }) => {
                 let flags = u8::from(*own) | u8::from(*important) << 1 | u8::from(*pending) << 2;
-                out.extend([0, flags, *mode as u8]);
+                out.extend_from_slice(&[0, flags, *mode as u8]);
                 number(out, *color);
                 number(out, *times);
                 string(out, id);
@@ -151,7 +151,7 @@ impl Report {
 }
 
 fn number(out: &mut Vec<u8>, value: u32) {
-    out.extend(value.to_le_bytes());
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 fn floats<const N: usize>(out: &mut Vec<u8>, values: [f32; N]) {
