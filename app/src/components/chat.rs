@@ -32,11 +32,13 @@ pub fn Chat(
         // A failure makes its line longer.
         live.returned.track();
         let own = live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some());
-        // Who speaks wants to see it.
-        if own || follows.get_untracked() {
-            // The lines of this change are in the document only after this effect's turn.
-            request_animation_frame(to_end);
-        }
+        // The lines of this change are in the document only after this effect's turn. Meanwhile somebody may scroll back; but
+        // who speaks wants to see it.
+        request_animation_frame(move || {
+            if own || follows.try_get_untracked() == Some(true) {
+                to_end();
+            }
+        });
     });
     let on_scroll = move |_| {
         if let Some(list) = list.get_untracked() {
