@@ -24,6 +24,22 @@ test('a danmu typed in one browser flies in the other', async ({ page, otherPage
   await expect(own).toHaveCount(1);
 });
 
+test('one can speak before what draws danmu is there, and it is drawn when it comes', async ({ page }) => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/pkg/danmu-overlay.*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await enter(page);
+  const text = fresh('early');
+  await say(page, text);
+  await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+  expect(await page.evaluate(() => window.shown)).toEqual([]);
+  release();
+  await drawn(page, await line(page, text).getAttribute('data-id'));
+});
+
 test('a danmu is marked as on its way until the stream has it', async ({ page }) => {
   await enter(page);
   await input(page).focus();

@@ -1,7 +1,8 @@
 //! What a viewer of the relay costs, beside nginx with nchan in the same run: many viewers on loopback, danmu put through the
 //! stream, every delivery counted by whoever received it.
 //!
-//! The server has core 0 to itself, the load the others. `--quick` is a tenth of it. Ends by itself.
+//! The server has core 0 to itself, the load the others. `--quick` is a tenth of it; the names of parts (`nchan`, `crowds`,
+//! `trouble`, `screen`) choose them. Ends by itself.
 
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
@@ -63,6 +64,9 @@ impl Subject {
     }
 }
 
+/// A part of the measurement.
+type Part = fn(&mut Report, bool) -> Result<(), Failure>;
+
 fn main() -> ExitCode {
     let quick = std::env::args().any(|argument| argument == "--quick");
     match measure(quick) {
@@ -77,11 +81,15 @@ fn main() -> ExitCode {
 fn measure(quick: bool) -> Result<Vec<String>, Failure> {
     raise_file_limit()?;
     pin_to_load_core()?;
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let parts: [(&str, Part); 4] =
+        [("nchan", beside_nchan), ("crowds", crowds), ("trouble", trouble::measure), ("screen", to_screen)];
     let mut report = Report::default();
-    beside_nchan(&mut report, quick)?;
-    crowds(&mut report, quick)?;
-    trouble::measure(&mut report, quick)?;
-    to_screen(&mut report, quick)?;
+    for (name, part) in parts {
+        if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
+            part(&mut report, quick)?;
+        }
+    }
     report.end()
 }
 

@@ -24,7 +24,7 @@ mod limit {
     /// Memory that trouble costs, MB (1,000,000 bytes).
     pub const MEMORY: f64 = 10.0;
     /// From a viewer's taking nothing more to its being cut, seconds.
-    pub const CUT: f64 = 10.5;
+    pub const CUT: f64 = 10.0;
 }
 
 const VIEWERS: usize = 1_000;

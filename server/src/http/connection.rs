@@ -46,7 +46,7 @@ use crate::relay::Viewer;
 /// How long a client may take for the head of a request. Also how long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take none of what is written to it. One that reads at all is never cut.
-pub const TAKING: Duration = Duration::from_secs(10);
+const TAKING: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept once the server ends.
 const PARTING: Duration = Duration::from_millis(250);
 /// A connection as hyper sees it.

@@ -24,7 +24,7 @@ use tower_http::{
     timeout::RequestBodyTimeoutLayer,
 };
 
-pub use self::{connection::TAKING, health::Health, serve::serve};
+pub use self::{health::Health, serve::serve};
 use crate::{config::Config, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.

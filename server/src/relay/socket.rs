@@ -3,12 +3,13 @@
 //! they are.
 //!
 //! Promises: what waits for a viewer is at most the rest of one event, besides [`SEND_BUFFER`] in the system; one that takes
-//! nothing for [`TAKING`] is cut, one that takes little is not, and is told what it missed once the ring has passed it.
+//! nothing for [`PATIENCE`] is cut, one that takes little is not, and is told what it missed once the ring has passed it.
 
 use std::{
     io,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use hyper::body::{Buf, Bytes};
@@ -20,11 +21,13 @@ use super::{
     ring::{Cursor, Next, gap},
     viewer::Seat,
 };
-use crate::http::TAKING;
 
 /// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
 /// book-keeping.)
 const SEND_BUFFER: usize = 64 * 1024;
+/// How long a viewer may take none of what waits for it. Less than others have ([`crate::http`]): it comes back by itself, and
+/// loses nothing.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// What the answer begins with.
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
     x-content-type-options: nosniff\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\n";
@@ -87,7 +90,7 @@ impl Socket {
                     Progress::Blocked => {
                         let metrics = &self.seat.board.metrics;
                         let _stuck = metrics.stuck();
-                        match timeout(TAKING, self.stream.writable()).await {
+                        match timeout(PATIENCE, self.stream.writable()).await {
                             Ok(Ok(())) => {}
                             Ok(Err(_)) => return,
                             Err(_) => return metrics.cut(),
