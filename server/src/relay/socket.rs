@@ -16,11 +16,7 @@ use hyper::body::{Buf, Bytes};
 use socket2::SockRef;
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{
-    batch::Batch,
-    ring::{Cursor, Next, gap},
-    viewer::Seat,
-};
+use super::{batch::Batch, ring::Cursor, viewer::Seat};
 
 /// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
 /// book-keeping.)
@@ -109,17 +105,10 @@ impl Socket {
                 other => return other,
             }
             let Seat { board, feed, cursor } = &mut self.seat;
-            self.rest = match feed.ring.next(cursor) {
-                Next::Event { bytes, made, danmu } => {
-                    board.metrics.sent(made, danmu, 1);
-                    bytes
-                }
-                Next::Missed(danmu) => {
-                    board.metrics.missed(danmu);
-                    gap(danmu)
-                }
-                Next::Nothing => return Progress::Told,
-                Next::Closed => return Progress::Gone,
+            self.rest = match board.take(feed.ring.next(cursor)) {
+                Poll::Ready(Some(bytes)) => bytes,
+                Poll::Ready(None) => return Progress::Gone,
+                Poll::Pending => return Progress::Told,
             };
         }
     }

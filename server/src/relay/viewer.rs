@@ -97,19 +97,29 @@ impl Body for Viewer {
             return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
         }
         let Waits { slot, .. } = waits.get_or_insert_with(|| Waits::new(feed));
-        let bytes = match feed.ring.poll_next(cursor, slot, context.waker()) {
+        match board.take(feed.ring.poll_next(cursor, slot, context.waker())) {
+            Poll::Ready(Some(bytes)) => Poll::Ready(Some(Ok(BodyFrame::data(bytes)))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Board {
+    /// What a viewer is sent for what follows its cursor, counted. Nothing yet is pending, nothing ever is none.
+    pub fn take(&self, next: Next) -> Poll<Option<Bytes>> {
+        match next {
             Next::Event { bytes, made, danmu } => {
-                board.metrics.sent(made, danmu, 1);
-                bytes
+                self.metrics.sent(made, danmu, 1);
+                Poll::Ready(Some(bytes))
             }
             Next::Missed(danmu) => {
-                board.metrics.missed(danmu);
-                gap(danmu)
+                self.metrics.missed(danmu);
+                Poll::Ready(Some(gap(danmu)))
             }
-            Next::Nothing => return Poll::Pending,
-            Next::Closed => return Poll::Ready(None),
-        };
-        Poll::Ready(Some(Ok(BodyFrame::data(bytes))))
+            Next::Nothing => Poll::Pending,
+            Next::Closed => Poll::Ready(None),
+        }
     }
 }
 
