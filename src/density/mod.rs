@@ -1,6 +1,7 @@
 //! How dense the danmu of a room may be: no picture can show ten thousand a second, and no viewer can read them.
 //!
-//! A room has a budget of danmu a second. Below it all is shown, as it comes. From it on equal ones are merged: the first
+//! A room has a budget of danmu a second. Below it all is shown, as it comes, but in the second right after one that was over
+//! it, which is paced by that one. From it on equal ones are merged: the first
 //! is shown at once, and what follows of it is told as one, with how many they were, when the second is over. Of the rest a
 //! sample is shown, up to the budget, and what is left out is counted. The streamer's are always shown, besides.
 //!
