@@ -56,10 +56,11 @@ impl FromServerFnError for ApiError {
     }
 }
 
-/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else.
+/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else. With the viewer's
+/// own public key ([`danmu::ticket::PublicKey`] as text) it has a ticket for that key.
 #[server(endpoint = "session")]
-pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiError> {
-    ssr::answer(ssr::session(room, purpose).await)
+pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
+    ssr::answer(ssr::session(room, purpose, key).await)
 }
 
 #[cfg(feature = "ssr")]
@@ -73,6 +74,7 @@ mod ssr {
         feed::Ways,
         room::{Room, RoomId, Unsigned},
         session::{Purpose, Session},
+        ticket::PublicKey,
     };
     use http::{HeaderValue, StatusCode, header};
     use leptos::prelude::use_context;
@@ -98,14 +100,16 @@ mod ssr {
         services().map(|services| services.rooms.rooms())
     }
 
-    pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
+    pub(super) async fn session(id: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
         let (room, _) = room(id)?;
+        let key = key.map(|key| key.parse::<PublicKey>()).transpose();
+        let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
         if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
             return Err(ApiError::SignedOnly);
         }
         let client = use_context::<ClientAddr>()
             .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
-        services()?.vending.vend(room.id, purpose, client).await
+        services()?.vending.vend(room.id, purpose, key, client).await
     }
 
     /// The HTTP status of an error.
