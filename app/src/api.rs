@@ -31,9 +31,6 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
-    /// The room shows signed danmu only, and nobody can sign one yet. Status 403.
-    #[error("the room shows signed danmu only (unsigned = \"deny\" in its settings)")]
-    SignedOnly,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -72,7 +69,7 @@ pub(crate) use ssr::{answer, room, rooms};
 mod ssr {
     use danmu::{
         feed::Ways,
-        room::{Room, RoomId, Unsigned},
+        room::{Room, RoomId},
         session::{Purpose, Session},
         ticket::PublicKey,
     };
@@ -104,9 +101,6 @@ mod ssr {
         let (room, _) = room(id)?;
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
-        if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
-            return Err(ApiError::SignedOnly);
-        }
         let client = use_context::<ClientAddr>()
             .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
         services()?.vending.vend(room.id, purpose, key, client).await
@@ -118,7 +112,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::SignedOnly => StatusCode::FORBIDDEN,
+            ApiError::DirectOff => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }
