@@ -1,0 +1,171 @@
+//! An issuer, as the operator writes it down.
+
+use danmu::{
+    cognito::{UserPool, hosted::Provider, identity_pool::IdentityPool},
+    viewer::Role,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Somebody whose ID tokens are believed, and how people sign in there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerSettings {
+    /// `iss` of its tokens, an `https` address. A Cognito user pool's is `https://cognito-idp.REGION.amazonaws.com/POOL`.
+    pub issuer: String,
+    /// The id of our client there: `aud` of its tokens. The client has no secret.
+    pub audience: String,
+    /// What people know it as. Default its host.
+    pub title: Option<String>,
+    /// Where its keys are. Default what it says under `/.well-known/openid-configuration`.
+    pub jwks_uri: Option<String>,
+    /// The claim that lists somebody's groups. Default `cognito:groups`.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+    /// Who is in one of these is a streamer here. Default `["streamer"]`.
+    #[serde(default = "streamers")]
+    pub streamers: Vec<String>,
+    /// Who is in one of these is a moderator here. Default `["moderator"]`.
+    #[serde(default = "moderators")]
+    pub moderators: Vec<String>,
+    /// Whether people sign in to the user pool by name and password on our own page. Default yes, where it is one.
+    #[serde(default = "yes")]
+    pub password: bool,
+    /// Where the user pool's API is, if not at AWS' own address.
+    pub endpoint: Option<String>,
+    /// The page on which people sign in there: its authorisation endpoint (Cognito: `https://DOMAIN/oauth2/authorize`).
+    pub authorize: Option<String>,
+    /// Its token endpoint (Cognito: `https://DOMAIN/oauth2/token`). With `authorize`, or neither.
+    pub token: Option<String>,
+    /// Where people are signed out there too (Cognito: `https://DOMAIN/logout`).
+    pub logout: Option<String>,
+    /// The Cognito identity pool that gives who signed in credentials for the stream, instead of ours. Default none.
+    pub identity_pool: Option<String>,
+    /// Where the identity pool's API is, if not at AWS' own address.
+    pub identity_endpoint: Option<String>,
+}
+
+fn groups_claim() -> String {
+    "cognito:groups".into()
+}
+
+fn streamers() -> Vec<String> {
+    vec!["streamer".into()]
+}
+
+fn moderators() -> Vec<String> {
+    vec!["moderator".into()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What an issuer's settings lack.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("identity.issuers.{name} = {value:?} cannot be: {reason}")]
+pub struct IssuerError {
+    /// The setting.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it should be.
+    pub reason: &'static str,
+}
+
+impl IssuerSettings {
+    /// Looks whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`IssuerError`]: a text that is nothing, an address that anybody on the way could answer, half a page to sign in on.
+    pub fn check(&self) -> Result<(), IssuerError> {
+        let wrong = |name, value: &str, reason| Err(IssuerError { name, value: value.to_owned(), reason });
+        if self.audience.is_empty() {
+            return wrong("audience", "", "it is the id of our client at the issuer");
+        }
+        if self.groups_claim.is_empty() {
+            return wrong("groups_claim", "", "it is the name of a claim");
+        }
+        let addresses = [
+            ("issuer", Some(&self.issuer)),
+            ("jwks_uri", self.jwks_uri.as_ref()),
+            ("endpoint", self.endpoint.as_ref()),
+            ("authorize", self.authorize.as_ref()),
+            ("token", self.token.as_ref()),
+            ("logout", self.logout.as_ref()),
+            ("identity_endpoint", self.identity_endpoint.as_ref()),
+        ];
+        for (name, address) in addresses.into_iter().filter_map(|(name, address)| Some((name, address?))) {
+            if !is_safe(address) {
+                return wrong(name, address, "an https address is needed; http does on this machine alone");
+            }
+        }
+        match (&self.authorize, &self.token) {
+            (Some(address), None) => wrong("authorize", address, "it needs token beside it"),
+            (None, Some(address)) => wrong("token", address, "it needs authorize beside it"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The user pool, where the issuer is one and people may sign in to it by name and password.
+    #[must_use]
+    pub fn user_pool(&self) -> Option<UserPool> {
+        let id = self.issuer.rsplit('/').next().unwrap_or_default().to_owned();
+        let pool = UserPool { id, client_id: self.audience.clone(), endpoint: self.endpoint.clone() };
+        (self.password && pool.check().is_ok() && pool.issuer() == self.issuer).then_some(pool)
+    }
+
+    /// The page on which people sign in there.
+    #[must_use]
+    pub fn provider(&self) -> Option<Provider> {
+        let (authorize, token) = (self.authorize.clone()?, self.token.clone()?);
+        Some(Provider { client_id: self.audience.clone(), authorize, token, logout: self.logout.clone() })
+    }
+
+    /// The identity pool.
+    #[must_use]
+    pub fn identity_pool(&self) -> Option<IdentityPool> {
+        Some(IdentityPool { id: self.identity_pool.clone()?, endpoint: self.identity_endpoint.clone() })
+    }
+
+    /// What people know it as.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        let host = || host(&self.issuer).unwrap_or(&self.issuer);
+        self.title.as_deref().unwrap_or_else(host)
+    }
+
+    /// What somebody in these groups is here.
+    #[must_use]
+    pub fn role(&self, groups: &[String]) -> Role {
+        let is_in = |list: &[String]| groups.iter().any(|group| list.contains(group));
+        if is_in(&self.streamers) {
+            Role::Streamer
+        } else if is_in(&self.moderators) {
+            Role::Moderator
+        } else {
+            Role::Member
+        }
+    }
+}
+
+/// The host of an address, without a port.
+fn host(address: &str) -> Option<&str> {
+    let rest = address.split_once("://")?.1;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+}
+
+/// Whether nobody on the way can answer instead: by TLS, or because there is no way.
+pub(super) fn is_safe(address: &str) -> bool {
+    let Ok(uri) = address.parse::<http::Uri>() else { return false };
+    let here = |host: &str| {
+        host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => true,
+        (Some("http"), Some(host)) => here(host),
+        _ => false,
+    }
+}
