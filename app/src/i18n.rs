@@ -61,6 +61,12 @@ pub fn use_i18n() -> I18n {
     use_context().unwrap_or_else(|| I18n(RwSignal::new(Locale::en)))
 }
 
+/// The language of the page for a module of its own, which is not within the page's context.
+#[cfg(feature = "hydrate")]
+pub fn page_language() -> I18n {
+    I18n(RwSignal::new(requested()))
+}
+
 fn tag(locale: Locale) -> &'static str {
     match locale {
         Locale::en => "en",
@@ -128,6 +134,19 @@ macro_rules! t_string {
     };
 }
 pub(crate) use t_string;
+
+/// A text in English and in Chinese, for what is sent in both.
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+macro_rules! both {
+    ($($key:tt)+) => {
+        [
+            leptos_i18n::td_string!($crate::i18n::i18n::Locale::en, $($key)+),
+            leptos_i18n::td_string!($crate::i18n::i18n::Locale::zh, $($key)+),
+        ]
+    };
+}
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub(crate) use both;
 
 /// The same for a view, which follows the language: `say!(i18n, app.name)`. One type, whatever the text.
 macro_rules! say {

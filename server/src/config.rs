@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::args::Args;
+use crate::{args::Args, oidc::IssuerSettings};
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
@@ -128,6 +128,8 @@ pub struct Identity {
     /// The file of the keys that sign tickets and the cookies of guests. It is made where there is none; all servers of a
     /// stream must have the same. Default `ticket-keys.json` in `stream.data`.
     pub keys: Option<PathBuf>,
+    /// Whose ID tokens are believed: where people sign in. Default nobody's.
+    pub issuers: Vec<IssuerSettings>,
 }
 
 /// How viewers read.
@@ -455,6 +457,14 @@ impl Config {
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
         }
+        for (at, issuer) in self.identity.issuers.iter().enumerate() {
+            if let Err((name, value, reason)) = issuer.check() {
+                return wrong(name, &value, reason);
+            }
+            if self.identity.issuers[..at].iter().any(|other| other.issuer == issuer.issuer) {
+                return wrong("identity.issuers.issuer", &issuer.issuer, "it is listed twice");
+            }
+        }
         for (at, room) in self.rooms.iter().enumerate() {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {
                 return wrong("rooms.id", &room.id, "two rooms have this id");
@@ -520,6 +530,7 @@ impl Config {
             Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
         };
         let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
+        let issuers = self.identity.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect::<Vec<_>>().join(", ");
         let density = match self.relay.density {
             0 => "all danmu".to_owned(),
             density => format!("up to {density} danmu a second and room"),
@@ -530,7 +541,7 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
@@ -541,6 +552,7 @@ impl Config {
             self.vending.viewer_burst,
             self.vending.duration_s,
             self.key_file().display(),
+            if issuers.is_empty() { "nowhere: everybody is a guest" } else { &issuers },
             match (self.role, self.enhanced_fan_out()) {
                 (Role::Bus, _) => "nothing (role = bus)",
                 (_, true) => "enhanced fan-out",
@@ -598,6 +610,15 @@ mod tests {
             ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
             ("[vending]\nburst = 0", "vending.burst = 0"),
             ("[vending]\nviewer_burst = 0", "vending.viewer_burst = 0"),
+            (
+                "[[identity.issuers]]\nissuer = 'http://x.example'\naudience = 'a'",
+                "identity.issuers.issuer = http://x.example",
+            ),
+            (
+                "[[identity.issuers]]\nissuer = 'https://x.example'\naudience = 'a'\n[[identity.issuers]]\nissuer = \
+                 'https://x.example'\naudience = 'b'",
+                "twice",
+            ),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),

@@ -12,7 +12,7 @@ use aws_credential_types::Credentials;
 use danmu::{feed::Ways, room::Room};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options, RootKey};
-use leptos::config::get_configuration;
+use leptos::config::{LeptosOptions, get_configuration};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
+    oidc::{IssuerSettings, Issuers},
     relay::Relay,
     rooms::ListedRooms,
     vending::{Limits, Rate, TokenVending},
@@ -189,17 +190,34 @@ fn app_state(
     let settings = &config.vending;
     let network = rate(settings.per_minute, settings.burst);
     let limits = Limits::new(network, rate(settings.viewer_per_minute, settings.viewer_burst));
-    let connect = bus.foreign_origin().into_iter().collect();
+    let issuers = Issuers::new(config.identity.issuers.clone());
+    let abroad = issuers.settings().flat_map(IssuerSettings::origins);
+    let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), duration_s, direct);
+    let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
         vending: Arc::new(vending.clone()),
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
+        offers: issuers.settings().map(IssuerSettings::offer).collect(),
+        account_module: account_module(&leptos),
     };
-    let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
-    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, leptos, health, relay }))
+    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, issuers, leptos, health, relay }))
+}
+
+/// Where pages find the module that people sign in by: a build for release names it in the file of hashes, and in development it is
+/// the page's own.
+fn account_module(leptos: &LeptosOptions) -> Option<Arc<str>> {
+    let package = &leptos.site_pkg_dir;
+    if !leptos.hash_files {
+        return Some(format!("/{package}/{}.js", leptos.output_name).into());
+    }
+    let hashes = std::env::current_exe().ok()?.with_file_name(&*leptos.hash_file);
+    let hashes = std::fs::read_to_string(hashes).ok()?;
+    let hash = hashes.lines().find_map(|line| line.strip_prefix("account:"))?;
+    Some(format!("/{package}/danmu-account.{}.js", hash.trim()).into())
 }
 
 /// The keys of tickets. Who relays the embedded stream of another process has those that the other made.

@@ -147,16 +147,17 @@ impl<N: Number> SignIn<N> {
             let said = reply.challenge_name.unwrap_or_else(|| "no challenge".into());
             return Step::Failed(SignInError::Untrusted(["it answered SRP_A with ", &said].concat()));
         }
-        let Some(Parameters { user_id_for_srp: Some(user), salt, srp_b, secret_block, .. }) =
+        let Some(Parameters { user_id_for_srp: Some(proved), username, salt, srp_b, secret_block, .. }) =
             reply.challenge_parameters
         else {
             return Step::Failed(SignInError::unreadable());
         };
-        let challenge = Challenge { user: &user, salt: &salt, b: &srp_b, block: &secret_block };
+        let challenge = Challenge { user: &proved, salt: &salt, b: &srp_b, block: &secret_block };
         let claim = match srp.claim(self.pool.name(), password, challenge, now_ms) {
             Ok(claim) => claim,
             Err(error) => return Step::Failed(error.into()),
         };
+        let user = username.unwrap_or(proved);
         let answers = [
             ("USERNAME", user.as_str()),
             ("PASSWORD_CLAIM_SECRET_BLOCK", &secret_block),

@@ -9,11 +9,11 @@ mod remember;
 mod room;
 mod vend;
 
-use self::room::origin;
 pub use self::{
     cookie::set_cookie,
+    host::Browser,
     mount::{mount_overlay, play},
     remember::remember,
-    room::RoomClient,
+    room::{RoomClient, origin},
 };
 use crate::overlay;

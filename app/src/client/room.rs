@@ -393,6 +393,6 @@ fn wants_direct() -> bool {
 }
 
 /// The page's origin.
-pub(super) fn origin() -> String {
+pub fn origin() -> String {
     web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ const AGE: Duration = Duration::from_secs(60 * 60);
 /// After this long, they are believed no more, even where there are no others to be had.
 const MOST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an issuer is left alone after it was asked, whatever came of it.
-pub(super) const REST: Duration = Duration::from_secs(30);
+pub const REST: Duration = Duration::from_secs(30);
 /// No issuer has more keys at once.
 const MAX_KEYS: usize = 64;
 

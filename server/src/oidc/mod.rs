@@ -21,7 +21,8 @@ mod verify;
 mod tests;
 
 pub use self::{
-    settings::{IssuerError, IssuerSettings},
+    jwks::REST,
+    settings::IssuerSettings,
     token::Person,
     verify::{Issuers, TokenError},
 };

@@ -1,11 +1,11 @@
 //! An issuer, as the operator writes it down.
 
 use danmu::{
-    cognito::{UserPool, hosted::Provider, identity_pool::IdentityPool},
+    cognito::{UserPool, hosted::Provider},
     viewer::Role,
 };
+use danmu_app::account::Offer;
 use serde::Deserialize;
-use thiserror::Error;
 
 /// Somebody whose ID tokens are believed, and how people sign in there.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,10 +39,6 @@ pub struct IssuerSettings {
     pub token: Option<String>,
     /// Where people are signed out there too (Cognito: `https://DOMAIN/logout`).
     pub logout: Option<String>,
-    /// The Cognito identity pool that gives who signed in credentials for the stream, instead of ours. Default none.
-    pub identity_pool: Option<String>,
-    /// Where the identity pool's API is, if not at AWS' own address.
-    pub identity_endpoint: Option<String>,
 }
 
 fn groups_claim() -> String {
@@ -61,39 +57,27 @@ fn yes() -> bool {
     true
 }
 
-/// What an issuer's settings lack.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("identity.issuers.{name} = {value:?} cannot be: {reason}")]
-pub struct IssuerError {
-    /// The setting.
-    pub name: &'static str,
-    /// Its value.
-    pub value: String,
-    /// What it should be.
-    pub reason: &'static str,
-}
-
 impl IssuerSettings {
     /// Looks whether the settings make sense.
     ///
     /// # Errors
-    /// [`IssuerError`]: a text that is nothing, an address that anybody on the way could answer, half a page to sign in on.
-    pub fn check(&self) -> Result<(), IssuerError> {
-        let wrong = |name, value: &str, reason| Err(IssuerError { name, value: value.to_owned(), reason });
+    /// A setting, its value, and what it should be: a text that is nothing, an address that anybody on the way could answer, half
+    /// a page to sign in on.
+    pub fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+        let wrong = |name, value: &str, reason| Err((name, value.to_owned(), reason));
         if self.audience.is_empty() {
-            return wrong("audience", "", "it is the id of our client at the issuer");
+            return wrong("identity.issuers.audience", "", "it is the id of our client at the issuer");
         }
         if self.groups_claim.is_empty() {
-            return wrong("groups_claim", "", "it is the name of a claim");
+            return wrong("identity.issuers.groups_claim", "", "it is the name of a claim");
         }
         let addresses = [
-            ("issuer", Some(&self.issuer)),
-            ("jwks_uri", self.jwks_uri.as_ref()),
-            ("endpoint", self.endpoint.as_ref()),
-            ("authorize", self.authorize.as_ref()),
-            ("token", self.token.as_ref()),
-            ("logout", self.logout.as_ref()),
-            ("identity_endpoint", self.identity_endpoint.as_ref()),
+            ("identity.issuers.issuer", Some(&self.issuer)),
+            ("identity.issuers.jwks_uri", self.jwks_uri.as_ref()),
+            ("identity.issuers.endpoint", self.endpoint.as_ref()),
+            ("identity.issuers.authorize", self.authorize.as_ref()),
+            ("identity.issuers.token", self.token.as_ref()),
+            ("identity.issuers.logout", self.logout.as_ref()),
         ];
         for (name, address) in addresses.into_iter().filter_map(|(name, address)| Some((name, address?))) {
             if !is_safe(address) {
@@ -101,8 +85,8 @@ impl IssuerSettings {
             }
         }
         match (&self.authorize, &self.token) {
-            (Some(address), None) => wrong("authorize", address, "it needs token beside it"),
-            (None, Some(address)) => wrong("token", address, "it needs authorize beside it"),
+            (Some(address), None) => wrong("identity.issuers.authorize", address, "it needs token beside it"),
+            (None, Some(address)) => wrong("identity.issuers.token", address, "it needs authorize beside it"),
             _ => Ok(()),
         }
     }
@@ -122,10 +106,19 @@ impl IssuerSettings {
         Some(Provider { client_id: self.audience.clone(), authorize, token, logout: self.logout.clone() })
     }
 
-    /// The identity pool.
+    /// As a page offers it.
     #[must_use]
-    pub fn identity_pool(&self) -> Option<IdentityPool> {
-        Some(IdentityPool { id: self.identity_pool.clone()?, endpoint: self.identity_endpoint.clone() })
+    pub fn offer(&self) -> Offer {
+        let (issuer, title) = (self.issuer.clone(), self.title().to_owned());
+        Offer { issuer, title, pool: self.user_pool(), provider: self.provider() }
+    }
+
+    /// The origins that a page talks to when somebody signs in there.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        let pool = self.user_pool().map(|pool| pool.endpoint());
+        let addresses = pool.into_iter().chain(self.provider().map(|provider| provider.token));
+        addresses.filter_map(|address| origin(&address)).collect()
     }
 
     /// What people know it as.
@@ -147,6 +140,12 @@ impl IssuerSettings {
             Role::Member
         }
     }
+}
+
+/// The origin of an address.
+fn origin(address: &str) -> Option<String> {
+    let uri: http::Uri = address.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
 /// The host of an address, without a port.

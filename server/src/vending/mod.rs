@@ -19,7 +19,7 @@ use danmu::{
     room::RoomId,
     session::{Purpose, Session},
     ticket::{Claims, PublicKey},
-    viewer::{Role, ViewerId},
+    viewer::ViewerId,
 };
 use danmu_app::{
     api::ApiError,
@@ -80,7 +80,7 @@ impl TokenVending {
         match purpose {
             Purpose::Produce => {
                 let mut session = self.assume(&room, Grant::Produce, &caller).await?;
-                session.ticket = key.map(|key| self.ticket(room, caller.viewer, key, &session));
+                session.ticket = key.map(|key| self.ticket(room, caller, key, &session));
                 Ok(session)
             }
             Purpose::Consume if self.0.direct => {
@@ -102,10 +102,11 @@ impl TokenVending {
     }
 
     /// A ticket that holds as long as the session.
-    fn ticket(&self, room: RoomId, viewer: ViewerId, key: PublicKey, session: &Session) -> String {
+    fn ticket(&self, room: RoomId, caller: Caller, key: PublicKey, session: &Session) -> String {
+        let Caller { viewer, name, role, .. } = caller;
         let seconds = |ms: i64| ms.div_euclid(1_000);
         let (issued_s, expires_s) = (seconds(session.vended_at), seconds(session.expiration));
-        self.0.identity.issue(Claims { viewer, name: None, role: Role::Viewer, room, issued_s, expires_s, key })
+        self.0.identity.issue(Claims { viewer, name, role, room, issued_s, expires_s, key })
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {

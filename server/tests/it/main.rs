@@ -10,6 +10,7 @@ mod client_readers;
 mod client_resharding;
 mod client_restart;
 mod client_sessions;
+mod cognito;
 mod expiry;
 mod http2;
 mod program;

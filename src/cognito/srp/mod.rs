@@ -50,9 +50,6 @@ pub enum SrpError {
     /// `u = 0`: anybody could know the key (RFC 2945, 3).
     #[error("the scrambling parameter u is 0")]
     ZeroU,
-    /// The block that is signed is not base64.
-    #[error("SECRET_BLOCK is not base64")]
-    Block,
 }
 
 /// The most hexadecimal digits of a number, with a sign's byte.

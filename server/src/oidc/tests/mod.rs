@@ -325,6 +325,7 @@ fn an_issuer_s_settings_say_what_is_wrong_with_them() {
     let pool = usual.user_pool().expect("a user pool");
     assert_eq!((pool.id.as_str(), pool.client_id.as_str()), ("eu-west-1_AbC", "client"));
     assert_eq!((usual.title(), usual.provider()), ("cognito-idp.eu-west-1.amazonaws.com", None));
+    assert_eq!(usual.origins(), ["https://cognito-idp.eu-west-1.amazonaws.com"]);
     assert_eq!(read("password = false").user_pool(), None);
     for (toml, name) in [
         ("jwks_uri = 'http://keys.example/'", "jwks_uri"),
@@ -333,7 +334,7 @@ fn an_issuer_s_settings_say_what_is_wrong_with_them() {
         ("authorize = 'https://a.example/authorize'", "authorize"),
         ("token = 'https://a.example/token'", "token"),
     ] {
-        assert_eq!(read(toml).check().expect_err(toml).name, name);
+        assert_eq!(read(toml).check().expect_err(toml).0.trim_start_matches("identity.issuers."), name);
     }
     assert_eq!(read("jwks_uri = 'http://127.0.0.1:5000/keys'\nendpoint = 'http://[::1]:5000'").check(), Ok(()));
 }
