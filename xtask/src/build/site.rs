@@ -25,7 +25,7 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 2]) -> Result<()> {
+pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 3]) -> Result<()> {
     let step = Step::start("site");
     let mut files = Files::new();
     read_tree(&workspace.assets, Path::new(""), &mut files)?;
@@ -47,7 +47,7 @@ pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 
 /// Adds the generated files; returns the text of `hash.txt`.
 fn add_package(
     workspace: &Workspace,
-    [page, overlay]: &[Built; 2],
+    [page, overlay, account]: &[Built; 3],
     style: Vec<u8>,
     files: &mut Files,
 ) -> Result<String> {
@@ -68,9 +68,11 @@ fn add_package(
         Ok::<_, Error>((glue, module, file))
     };
     let (_, _, overlay) = add_module(overlay, "undefined")?;
+    // The page's module knows nothing of it: the server tells its name to who can sign in.
+    let (account, ..) = add_module(account, "undefined")?;
     let (glue, module, _) = add_module(page, &format!("new URL({overlay:?},import.meta.url).href"))?;
     let (style, _) = add(&workspace.output_name, "css", style);
-    Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n"))
+    Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\naccount: {account}\n"))
 }
 
 fn style_sheet(workspace: &Workspace, optimisers: &Optimisers) -> Result<Vec<u8>> {
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_glue_leads_to_the_module_by_its_hashed_name() {
-        let built = ["danmu", "danmu-overlay"].map(|name| Built {
+        let built = ["danmu", "danmu-overlay", "danmu-account"].map(|name| Built {
             name: name.to_owned(),
             glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.overlay").into_bytes(),
             module: name.into(),
@@ -170,8 +172,10 @@ mod tests {
         assert!(glue("danmu-overlay.").contains(&find("danmu-overlay.", ".wasm")));
         assert!(glue("danmu.").contains(&format!("new URL({:?},import.meta.url).href", find("danmu-overlay.", ".js"))));
         for line in hashes.lines() {
-            let (extension, hash) = line.split_once(": ").unwrap();
-            assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");
+            let (name, hash) = line.split_once(": ").unwrap();
+            let file =
+                if name == "account" { format!("danmu-account.{hash}.js") } else { format!("danmu.{hash}.{name}") };
+            assert!(files.contains_key(Path::new(&format!("pkg/{file}"))), "{line}");
         }
     }
 
