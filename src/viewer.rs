@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::check_text;
+use crate::record::check_short;
 
 /// The id of a viewer: 1 to 64 visible ASCII characters. Cheap to clone; it stands in much that is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ impl TryFrom<String> for Name {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let fits = text.len() <= Self::MAX_LEN && check_text(&text).is_ok();
+        let fits = text.len() <= Self::MAX_LEN && check_short(&text).is_ok();
         fits.then(|| Self(text.into())).ok_or(NameError)
     }
 }

@@ -12,6 +12,7 @@ pub mod oidc;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod unicode;
 pub mod vending;
 
 pub use run::{RunError, run};

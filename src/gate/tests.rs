@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{record::Danmu, room::Pace};
 
+const UNICODE: Unicode = Unicode { nfc: str::to_owned, graphemes: |text| text.chars().count() };
 /// When what is said here was sent and arrives, unless it is said otherwise.
 const NOW_MS: i64 = 5;
 
@@ -15,7 +16,7 @@ fn gate(unsigned: Unsigned) -> Gate {
         unsigned,
         pace: Pace { per_minute: 60, burst: 2 },
     };
-    Gate::new(&room, str::to_owned)
+    Gate::new(&room, UNICODE)
 }
 
 fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
@@ -23,12 +24,12 @@ fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
 }
 
 fn danmu(room: &str, n: u128) -> Vec<u8> {
-    Danmu::new(RecordId::new(1, n), room.parse().expect("an id"), "hi", NOW_MS).expect("a danmu").encode()
+    Danmu::new(RecordId::new(1, n), room.parse().expect("an id"), "hi", NOW_MS).encode()
 }
 
 /// A danmu with a proof, which the host has verified where it brings evidence.
 fn signed(n: u128, sent_ms: i64) -> Vec<u8> {
-    let danmu = Danmu::new(RecordId::new(1, n), RoomId::demo(), "hi", sent_ms).expect("a danmu");
+    let danmu = Danmu::new(RecordId::new(1, n), RoomId::demo(), "hi", sent_ms);
     [&danmu.encode(), &b"\nticket.signature"[..]].concat()
 }
 
@@ -208,7 +209,8 @@ fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
 
 #[test]
 fn texts_are_composed_before_they_are_judged_and_shown() {
-    let mut gate = Gate { nfc: |text| text.replace("e\u{301}", "é"), ..gate(Unsigned::Allow) };
+    let unicode = Unicode { nfc: |text| text.replace("e\u{301}", "é"), ..UNICODE };
+    let mut gate = Gate { unicode, ..gate(Unsigned::Allow) };
     let text = "e\u{301}".repeat(100);
     let shown = gate.admit(incoming(text.as_bytes(), "1")).map(|admitted| admitted.text);
     assert_eq!(shown, Ok("é".repeat(100)));

@@ -3,10 +3,13 @@
 mod cookie;
 mod feed;
 mod host;
+mod identity;
 mod mount;
 mod pointer;
 mod remember;
 mod room;
+mod speaker;
+mod unicode;
 mod vend;
 
 pub use self::{
@@ -15,5 +18,6 @@ pub use self::{
     mount::{mount_overlay, play},
     remember::remember,
     room::{RoomClient, origin},
+    unicode::UNICODE,
 };
 use crate::overlay;
