@@ -70,7 +70,6 @@ pub(crate) use ssr::{answer, room, rooms};
 #[cfg(feature = "ssr")]
 mod ssr {
     use danmu::{
-        feed::Ways,
         room::{Room, RoomId, Unsigned},
         session::{Purpose, Session},
     };
@@ -79,18 +78,22 @@ mod ssr {
     use leptos_axum::ResponseOptions;
 
     use super::ApiError;
-    use crate::services::{ClientAddr, Services};
+    use crate::{
+        live::Entry,
+        services::{ClientAddr, Services},
+    };
 
     fn services() -> Result<Services, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
     }
 
     /// The room of that id, and how it can be followed.
-    pub(crate) fn room(id: String) -> Result<(Room, Ways), ApiError> {
+    pub(crate) fn room(id: String) -> Result<(Room, Entry), ApiError> {
         let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
         let services = services()?;
         let room = services.rooms.room(&known).ok_or(ApiError::NoRoom(id))?;
-        Ok((room, services.ways))
+        let place = services.rooms.place(&known).unwrap_or_default();
+        Ok((room, Entry { ways: services.ways, place }))
     }
 
     /// All rooms, in the operator's order.

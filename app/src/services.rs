@@ -35,6 +35,8 @@ pub trait Rooms: Send + Sync {
     fn room(&self, id: &RoomId) -> Option<Room>;
     /// All rooms, in the order in which the operator listed them.
     fn rooms(&self) -> Vec<Room>;
+    /// Where its feed stands, if it is relayed here: a page that is made now misses nothing that is said while it loads.
+    fn place(&self, id: &RoomId) -> Option<String>;
 }
 
 /// What a [`Vending`] answers with.

@@ -167,7 +167,7 @@ fn app_state(
     let connect = bus.foreign_origin().into_iter().collect();
     let vending = TokenVending::new(bus, limit.clone(), config.vending.duration_s, config.direct_allowed());
     let services = Services {
-        rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
+        rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
         vending: Arc::new(vending.clone()),
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },

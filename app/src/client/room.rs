@@ -26,7 +26,7 @@ use super::{
     vend::ServerVend,
 };
 use crate::{
-    live::{Draft, FeedState, Line, LineState, Live, Wants},
+    live::{Draft, Entry, FeedState, Line, LineState, Live, Wants},
     problem::Problem,
 };
 
@@ -73,7 +73,7 @@ impl Drop for Inner {
 
 impl RoomClient {
     /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes.
-    pub fn start(room: &Room, ways: Ways, live: Live, wants: &Wants) -> Self {
+    pub fn start(room: &Room, entry: Entry, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room.id.clone());
         let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Produce);
@@ -96,8 +96,8 @@ impl RoomClient {
             reading: RefCell::default(),
         }));
         // The task holds no handle of its own, or it would keep itself alive.
-        let ways = Ways { wants_direct: wants_direct(), ..ways };
-        let (reading, handle) = abortable(follow(Rc::downgrade(&client.0), ways));
+        let entry = Entry { ways: Ways { wants_direct: wants_direct(), ..entry.ways }, ..entry };
+        let (reading, handle) = abortable(follow(Rc::downgrade(&client.0), entry));
         client.0.reading.replace(Some(handle));
         spawn_local(async move {
             let _ = reading.await;

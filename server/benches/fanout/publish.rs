@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use aws_sdk_kinesis::{
@@ -113,12 +113,14 @@ pub fn to_nchan(
                 thread::sleep(due.saturating_duration_since(Instant::now()));
                 clock.put(number as usize);
             }
+            // Nchan takes it when it is published.
+            let unix_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
             let item = |number| Item {
                 id: id(number).to_string(),
                 text: text(number),
                 mode: Mode::default(),
                 color: Color::default(),
-                at: 1_795_519_000_000,
+                at: unix_ms,
                 n: 1,
             };
             let body = serde_json::to_string(&Told { danmu: numbers.map(item).collect(), ..Told::default() })?;

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
@@ -19,6 +19,9 @@ use crate::kit::Failure;
 pub const MARK: &[u8] = b"\"text\":\"n";
 /// The digits of a number.
 pub const DIGITS: usize = 8;
+/// What stands before the time at which the stream took it, which has so many digits: Unix milliseconds.
+const TAKEN: &[u8] = b"\"at\":";
+const TAKEN_DIGITS: usize = 13;
 /// The most danmu of a run.
 const MOST: usize = 20_000;
 /// Latencies are counted in steps of so many microseconds, up to 20 s.
@@ -45,7 +48,7 @@ impl Clock {
     }
 }
 
-/// How long deliveries took.
+/// Times, in steps.
 pub struct Histogram(Vec<u64>);
 
 impl Histogram {
@@ -66,11 +69,25 @@ impl Histogram {
     }
 }
 
+/// How long deliveries took.
+pub struct Latencies {
+    /// From the put.
+    pub put: Histogram,
+    /// From when the stream took it, of which the gate hears at once.
+    pub taken: Histogram,
+}
+
+impl Latencies {
+    fn new() -> Self {
+        Self { put: Histogram(vec![0; STEPS]), taken: Histogram(vec![0; STEPS]) }
+    }
+}
+
 /// What the viewers got.
 pub struct Outcome {
     pub deliveries: u64,
     pub wrong: u64,
-    pub latency: Histogram,
+    pub latencies: Latencies,
     pub elapsed: Duration,
 }
 
@@ -111,7 +128,7 @@ impl Watch {
 
     /// Reads the beginnings, until nothing comes for a moment.
     pub fn settle(&mut self) -> Result<(), Failure> {
-        let mut nobody = Histogram(vec![0; STEPS]);
+        let mut nobody = Latencies::new();
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         let mut answered = vec![false; self.viewers.len()];
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -131,20 +148,20 @@ impl Watch {
 
     /// Counts until every viewer has had `count` danmu, or no more comes.
     pub fn count(&mut self, count: u64, patience: Duration) -> Result<Outcome, Failure> {
-        let (begun, mut latency) = (Instant::now(), Histogram(vec![0; STEPS]));
+        let (begun, mut latencies) = (Instant::now(), Latencies::new());
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         let (mut deliveries, mut wrong) = (0, 0);
         let wanted = count * self.viewers.len() as u64;
         while deliveries < wanted && begun.elapsed() < patience {
             self.poll.poll(&mut events, Some(Duration::from_millis(500)))?;
             for event in &events {
-                let (got, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latency)?;
+                let (got, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latencies)?;
                 deliveries += got;
                 wrong += amiss;
             }
         }
         wrong += self.viewers.iter().map(|viewer| count - viewer.next.min(count)).sum::<u64>();
-        Ok(Outcome { deliveries, wrong, latency, elapsed: begun.elapsed() })
+        Ok(Outcome { deliveries, wrong, latencies, elapsed: begun.elapsed() })
     }
 }
 
@@ -188,7 +205,7 @@ pub fn vanishing(events: (SocketAddr, String), count: u32, time: Duration) -> Jo
 
 impl Viewer {
     /// Reads what is there: danmu, and how many were missed or told twice.
-    fn read(&mut self, buffer: &mut [u8], clock: &Clock, latency: &mut Histogram) -> Result<(u64, u64), Failure> {
+    fn read(&mut self, buffer: &mut [u8], clock: &Clock, latencies: &mut Latencies) -> Result<(u64, u64), Failure> {
         let (mut got, mut wrong) = (0, 0);
         loop {
             let read = match self.stream.read(buffer) {
@@ -197,23 +214,39 @@ impl Viewer {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((got, wrong)),
                 Err(error) => return Err(error.into()),
             };
-            let now = clock.now();
+            let (now, unix_us) = (clock.now(), unix_us()?);
             let mut text = std::mem::take(&mut self.rest);
             text.extend_from_slice(&buffer[..read]);
             let mut at = 0;
-            while let Some(found) = memchr::memmem::find(&text[at..], MARK) {
-                let digits = at + found + MARK.len();
-                let Some(number) = text.get(digits..digits + DIGITS) else { break };
-                let number: u64 = std::str::from_utf8(number)?.parse()?;
-                at = digits + DIGITS;
+            let keep = loop {
+                let Some(found) = memchr::memmem::find(&text[at..], MARK) else {
+                    break at.max(text.len().saturating_sub(MARK.len()));
+                };
+                let number_at = at + found + MARK.len();
+                let taken_at =
+                    memchr::memmem::find(&text[number_at..], TAKEN).map(|found| number_at + found + TAKEN.len());
+                let Some(taken) = taken_at.and_then(|taken_at| text.get(taken_at..taken_at + TAKEN_DIGITS)) else {
+                    break at + found;
+                };
+                let (number, taken) = (figure(&text[number_at..number_at + DIGITS])?, figure(taken)?);
+                at = number_at + DIGITS;
                 got += 1;
                 wrong += number.abs_diff(self.next);
                 self.next = number + 1;
                 let put = clock.put.get(usize::try_from(number)?).map_or(now, |put| put.load(Relaxed));
-                latency.count(now.saturating_sub(put));
-            }
-            let keep = at.max(text.len().saturating_sub(MARK.len() + DIGITS));
+                latencies.put.count(now.saturating_sub(put));
+                latencies.taken.count(unix_us.saturating_sub(taken * 1_000));
+            };
             self.rest = text.split_off(keep);
         }
     }
+}
+
+fn figure(digits: &[u8]) -> Result<u64, Failure> {
+    Ok(std::str::from_utf8(digits)?.parse()?)
+}
+
+/// The time, in Unix microseconds.
+fn unix_us() -> Result<u64, Failure> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }

@@ -25,14 +25,13 @@ mod viewer;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use danmu::{
-    feed::Position,
     gate::REMEMBERED_MS,
     room::{Room, RoomId},
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::viewer::Viewer;
+pub use self::viewer::{Asked, Viewer};
 use self::{
     hub::{Board, Hub},
     reader::{Kind, ReaderOptions},
@@ -77,21 +76,22 @@ impl Relay {
 
     /// Lets a viewer into a room; `None` where there is no such room. One who comes from a place that the window has passed
     /// waits some seconds, until what follows it was read again. See [`Viewer::join`].
-    pub async fn join(
-        &self,
-        room: &RoomId,
-        position: Option<&Position>,
-        history: usize,
-        retry_ms: u32,
-    ) -> Option<Viewer> {
+    pub async fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
         let feed = Arc::clone(self.board.feed(room)?);
-        if let Some(position) = position
+        // A page that was made so long ago is to show what is said now.
+        if let Some(position) = asked.position.as_ref().filter(|_| !asked.page)
             && let Some(place) = feed.learn(|lineage| lineage.resolve(position))
             && let Some(room) = self.rooms.iter().find(|known| known.id == *room)
         {
             self.refill.reach(&self.board, &feed, room, &place).await;
         }
-        Some(Viewer::join(Arc::clone(&self.board), feed, position, history, retry_ms))
+        Some(Viewer::join(Arc::clone(&self.board), feed, asked, retry_ms))
+    }
+
+    /// Where the feed of a room stands: a page that is made now follows from there.
+    #[must_use]
+    pub fn place(&self, room: &RoomId) -> Option<String> {
+        self.board.feed(room)?.ring.tip().map(|place| place.to_string())
     }
 
     /// Whether the newest record was reached once, so that viewers may come.

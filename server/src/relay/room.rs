@@ -249,7 +249,7 @@ mod tests {
 
     use super::*;
     use crate::relay::{
-        ring::{Joined, Next, Window},
+        ring::{Joined, Next, Start, Window},
         samples::{danmu, place},
     };
 
@@ -338,7 +338,7 @@ mod tests {
             let (feed, other) = (relayed(&texts, &cuts), relayed(&texts, &other_cuts));
             let at = |feed: &Feed, token: &str| {
                 let position: Position = token.parse().expect("a place");
-                feed.ring.join(feed.learn(|lineage| lineage.resolve(&position)), 0)
+                feed.ring.join(Start::After(feed.learn(|lineage| lineage.resolve(&position)).expect("a place")), 0)
             };
             let all = frames(&feed, at(&feed, "1~s~0~0"));
             let told_of = |told: &Told| told.dropped + told.danmu.iter().map(|item| item.n).sum::<u32>();

@@ -11,7 +11,7 @@ use danmu::{
 use danmu_server::{
     bus::Bus,
     config::{Config, ReaderKind},
-    relay::Relay,
+    relay::{Asked, Relay},
 };
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -38,8 +38,8 @@ async fn follow(name: &'static str, relays: Vec<Relay>, stays: usize) -> Result<
     let mut relays = relays.iter().cycle();
     while !ear.heard_last(&last) {
         let relay = relays.next().ok_or("no relay")?;
-        let place = ear.place.parse::<Position>().ok();
-        let mut feed = relay.join(&RoomId::demo(), place.as_ref(), 0, 1_000).await.ok_or("no such room")?;
+        let asked = Asked { position: ear.place.parse::<Position>().ok(), ..Asked::default() };
+        let mut feed = relay.join(&RoomId::demo(), &asked, 1_000).await.ok_or("no such room")?;
         let began = ear.danmu;
         while let Some(Ok(frame)) = feed.frame().await {
             ear.hear(&frame.into_data().map_err(|_| "no data")?)?;

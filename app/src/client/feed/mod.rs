@@ -12,7 +12,7 @@ use std::{
 };
 
 use danmu::{
-    feed::{Act, Follow, MAX_HISTORY, Position, Reading, Told, Way, Ways},
+    feed::{Act, Follow, MAX_HISTORY, Position, Reading, Told, Way},
     kinesis::{Event, Host, Record, State},
 };
 use futures::future::{Either, pending, select};
@@ -30,7 +30,7 @@ use super::{
     host::{Browser, random_u128},
     room::{Inner, feed_state},
 };
-use crate::live::{FeedState, ReadCounts};
+use crate::live::{Entry, FeedState, ReadCounts};
 
 /// The most that is slept at once, milliseconds.
 const LONGEST_MS: i64 = 60_000;
@@ -40,19 +40,21 @@ struct Hands {
     inbox: Inbox,
     tabs: Option<Tabs>,
     opened: usize,
+    /// Where the feed stood when the page was made.
+    made: String,
     source: Option<Source>,
     stream: Option<Stream>,
 }
 
 /// Follows what is said in the room until it is gone. Whatever cuts it off, it goes on from where it was.
-pub async fn follow(room: Weak<Inner>, ways: Ways) {
+pub async fn follow(room: Weak<Inner>, Entry { ways, place }: Entry) {
     let Some(id) = room.upgrade().map(|inner| inner.room.id.clone()) else { return };
     let inbox = Inbox::default();
     // A page that is to read the stream does so whatever others do.
     let tabs = if ways.wants_direct { None } else { Tabs::join(id.as_str(), &inbox) };
     let name = tabs.is_some().then(|| (random_u128() as u64).to_string());
     let mut follow = Follow::new(name, ways, now(), Browser.random());
-    let mut hands = Hands { inbox, tabs, opened: 0, source: None, stream: None };
+    let mut hands = Hands { inbox, tabs, opened: 0, made: place, source: None, stream: None };
     loop {
         let Some(inner) = room.upgrade() else { return };
         while let Some(act) = follow.act() {
@@ -127,8 +129,8 @@ impl Hands {
                 self.opened += 1;
                 // Another tab may want to know what this one has no use for.
                 let history = if inner.chat || self.tabs.is_some() { MAX_HISTORY } else { 0 };
-                let (id, place) = (inner.room.id.as_str(), follow.place());
-                self.source = Some(Source::open(self.opened, id, place, history, &self.inbox));
+                let (id, places) = (inner.room.id.as_str(), [follow.place(), &self.made]);
+                self.source = Some(Source::open(self.opened, id, places, history, &self.inbox));
             }
             Act::Close => self.source = None,
             Act::Read => {
