@@ -10,6 +10,7 @@ pub mod http;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod unicode;
 pub mod vending;
 
 pub use run::{RunError, run};

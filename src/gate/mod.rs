@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use self::{pace::Buckets, seen::Seen};
 use crate::{
-    record::{self, Color, Content, Mode, RecordError, RecordId, TextError},
+    record::{self, Color, Content, Mode, RecordError, RecordId, TextError, Unicode},
     room::{Room, RoomId, Unsigned},
     viewer::ViewerId,
 };
@@ -137,14 +137,10 @@ impl Counts {
     }
 }
 
-/// The normal form C of a text ([UAX #15](https://www.unicode.org/reports/tr15/)), made by the host: browsers have the tables
-/// for it, and would be sent them a second time in our module.
-pub type Nfc = fn(&str) -> String;
-
 /// Judges the records of one room.
 #[derive(Debug)]
 pub struct Gate {
-    nfc: Nfc,
+    unicode: Unicode,
     room: RoomId,
     unsigned: Unsigned,
     seen: Seen,
@@ -155,9 +151,9 @@ pub struct Gate {
 impl Gate {
     /// A gate by the rules of a room.
     #[must_use]
-    pub fn new(room: &Room, nfc: Nfc) -> Self {
+    pub fn new(room: &Room, unicode: Unicode) -> Self {
         let (room, unsigned, buckets) = (room.id.clone(), room.unsigned, Buckets::new(room.pace));
-        Self { nfc, room, unsigned, seen: Seen::default(), buckets, counts: Counts::default() }
+        Self { unicode, room, unsigned, seen: Seen::default(), buckets, counts: Counts::default() }
     }
 
     /// What went through and what did not, so far.
@@ -202,8 +198,8 @@ impl Gate {
             ),
         };
         // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
-        let text = if text.is_ascii() { text } else { (self.nfc)(&text) };
-        record::check_text(&text)?;
+        let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
+        record::check_text(&text, self.unicode)?;
         if !self.seen.insert(evidence.map(|evidence| &evidence.viewer), &key, arrival_ms) {
             return Err(Reason::Duplicate);
         }

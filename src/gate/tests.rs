@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{record::Danmu, room::Pace};
 
+const UNICODE: Unicode = Unicode { nfc: str::to_owned, graphemes: |text| text.chars().count() };
+
 fn gate(unsigned: Unsigned) -> Gate {
     let room = Room {
         id: "demo".parse().expect("an id"),
@@ -12,7 +14,7 @@ fn gate(unsigned: Unsigned) -> Gate {
         unsigned,
         pace: Pace { per_minute: 60, burst: 2 },
     };
-    Gate::new(&room, str::to_owned)
+    Gate::new(&room, UNICODE)
 }
 
 fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
@@ -20,7 +22,7 @@ fn incoming<'a>(data: &'a [u8], sequence_number: &'a str) -> Incoming<'a> {
 }
 
 fn danmu(room: &str, n: u128) -> Vec<u8> {
-    Danmu::new(RecordId::new(1, n), room.parse().expect("an id"), "hi", 1).expect("a danmu").encode()
+    Danmu::new(RecordId::new(1, n), room.parse().expect("an id"), "hi", 1).encode()
 }
 
 #[test]
@@ -121,7 +123,8 @@ fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
 
 #[test]
 fn texts_are_composed_before_they_are_judged_and_shown() {
-    let mut gate = Gate { nfc: |text| text.replace("e\u{301}", "é"), ..gate(Unsigned::Allow) };
+    let unicode = Unicode { nfc: |text| text.replace("e\u{301}", "é"), ..UNICODE };
+    let mut gate = Gate { unicode, ..gate(Unsigned::Allow) };
     let text = "e\u{301}".repeat(100);
     let shown = gate.admit(incoming(text.as_bytes(), "1")).map(|admitted| admitted.text);
     assert_eq!(shown, Ok("é".repeat(100)));

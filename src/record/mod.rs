@@ -14,7 +14,7 @@ use thiserror::Error;
 
 pub use self::{
     id::{RecordId, RecordIdError},
-    text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, check_text, grapheme_count},
+    text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text},
 };
 use crate::room::RoomId;
 
@@ -120,14 +120,10 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Danmu {
-    /// A danmu that scrolls in white. `at` is in Unix milliseconds.
-    ///
-    /// # Errors
-    /// [`TextError`] when the text is empty, too long, or holds characters that nobody may send.
-    pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Result<Self, TextError> {
-        let text = text.into();
-        check_text(&text)?;
-        Ok(Self { v: VERSION, id, room, text, at, mode: Mode::default(), color: Color::default() })
+    /// A danmu that scrolls in white. `at` is in Unix milliseconds. Whether its text may be sent is for [`check_text`] to say.
+    #[must_use]
+    pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Self {
+        Self { v: VERSION, id, room, text: text.into(), at, mode: Mode::default(), color: Color::default() }
     }
 
     /// The wire form: line 1, without an end of line.

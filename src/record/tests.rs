@@ -7,7 +7,7 @@ fn room() -> RoomId {
 }
 
 fn danmu(text: &str) -> Danmu {
-    Danmu::new(RecordId::new(1_700_000_000_000, 7), room(), text, 1_700_000_000_000).expect("a danmu")
+    Danmu::new(RecordId::new(1_700_000_000_000, 7), room(), text, 1_700_000_000_000)
 }
 
 #[test]
@@ -62,7 +62,6 @@ fn fields_of_a_later_minor_form_are_passed_over() {
 proptest! {
     #[test]
     fn every_danmu_is_read_back(text in "[^\\p{C}\u{2028}\u{2029}]{1,50}", color in 0_u32..1 << 24, mode in 0..4) {
-        prop_assume!(check_text(&text).is_ok());
         let mut danmu = danmu(&text);
         danmu.color = Color::from_rgb(color);
         danmu.mode = [Mode::Scroll, Mode::Reverse, Mode::Top, Mode::Bottom][mode as usize];

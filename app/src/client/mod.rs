@@ -7,6 +7,7 @@ mod mount;
 mod pointer;
 mod remember;
 mod room;
+mod unicode;
 mod vend;
 
 use self::room::origin;
@@ -15,5 +16,6 @@ pub use self::{
     mount::{mount_overlay, play},
     remember::remember,
     room::RoomClient,
+    unicode::UNICODE,
 };
 use crate::overlay;

@@ -23,6 +23,7 @@ use super::{
     feed::follow,
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
+    unicode::UNICODE,
     vend::ServerVend,
 };
 use crate::{
@@ -87,7 +88,7 @@ impl RoomClient {
             vend,
             keeper,
             producer,
-            gate: RefCell::new(Gate::new(room, nfc)),
+            gate: RefCell::new(Gate::new(room, UNICODE)),
             overlay: RefCell::default(),
             own: RefCell::default(),
             preparing: Cell::new(false),
@@ -132,11 +133,9 @@ impl RoomClient {
             return self.send_again(&key);
         }
         let now = inner.clock.now_ms();
-        let danmu = match Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), draft.text.clone(), now)
-        {
-            Ok(danmu) => Danmu { mode: draft.mode, color: draft.color, ..danmu },
-            Err(error) => return inner.live.returned.set(Some((draft, error.into()))),
-        };
+        let Draft { text, mode, color } = draft;
+        let danmu = Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), text, now);
+        let danmu = Danmu { mode, color, ..danmu };
         inner.own.borrow_mut().insert(DanmuKey::Record(danmu.id));
         inner.live.lines.update(|lines| {
             lines.push(Line {
@@ -379,11 +378,6 @@ pub(super) fn feed_state(state: State, vend: &ServerVend) -> FeedState {
         State::Reconnecting { .. } => FeedState::Reconnecting,
         State::Failed { reason, .. } => FeedState::Stopped(problem_of_stream(&reason, vend)),
     }
-}
-
-/// The normal form C of a text.
-fn nfc(text: &str) -> String {
-    js_sys::JsString::from(text).normalize("NFC").into()
 }
 
 /// Whether the page's address asks to read the stream itself.

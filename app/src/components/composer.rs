@@ -1,12 +1,12 @@
 //! The composer: where a viewer writes.
 
-use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode, grapheme_count};
+use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode};
 use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon};
 use crate::{
     i18n::{I18n, fill, say, t_string, use_i18n},
-    live::{Draft, Live},
+    live::{Draft, Live, graphemes},
     problem::Problem,
 };
 
@@ -34,7 +34,7 @@ pub fn Composer(
 
     let recount = move || {
         if let Some(input) = input.get_untracked() {
-            count.set(grapheme_count(&input.value()));
+            count.set(graphemes(&input.value()));
         }
     };
     // Somebody may have typed before the page came alive.

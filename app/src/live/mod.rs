@@ -67,6 +67,16 @@ pub struct Draft {
     pub color: Color,
 }
 
+/// How many graphemes a text has, as its writer is told.
+///
+/// *Server-side rendering*: nobody writes.
+pub fn graphemes(text: &str) -> usize {
+    #[cfg(feature = "hydrate")]
+    return (crate::client::UNICODE.graphemes)(text);
+    #[cfg(not(feature = "hydrate"))]
+    text.chars().count()
+}
+
 /// What a page wants of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
@@ -156,7 +166,8 @@ impl Live {
     /// # Errors
     /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
     pub fn send(self, draft: Draft) -> Result<(), Problem> {
-        danmu::record::check_text(&draft.text)?;
+        #[cfg(feature = "hydrate")]
+        danmu::record::check_text(&draft.text, crate::client::UNICODE)?;
         // It would reach the stream, and every gate would refuse it.
         if self.unsigned == Unsigned::Deny {
             return Err(ApiError::SignedOnly.into());

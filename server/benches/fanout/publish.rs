@@ -76,7 +76,7 @@ pub fn to_stream(
                 let later = if jitter { (noise.next() % 1_000) as f64 / 1_000.0 } else { 0.0 };
                 let due = begun + Duration::from_secs_f64((f64::from(number) + later) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
-                let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0)?.encode();
+                let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0).encode();
                 clock.put(number as usize);
                 client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu)).send().await?;
                 if from == From::Answered {

@@ -96,15 +96,16 @@ mod tests {
     use danmu::record::check_text;
 
     use super::*;
+    use crate::unicode::UNICODE;
 
     #[test]
     fn everything_that_is_said_may_be_said() {
         for text in HIGHLIGHTS.iter().copied().flatten().chain(&SMALL_TALK) {
-            assert_eq!(check_text(text), Ok(()), "{text}");
+            assert_eq!(check_text(text, UNICODE), Ok(()), "{text}");
         }
         let host = Native::new();
         for _ in 0..500 {
-            assert_eq!(check_text(&small_talk(&host)), Ok(()));
+            assert_eq!(check_text(&small_talk(&host), UNICODE), Ok(()));
         }
     }
 }

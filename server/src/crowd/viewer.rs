@@ -98,7 +98,7 @@ impl Viewer {
         let now = self.keeper.clock().now_ms();
         let chance = u128::from(self.host.random()) << 64 | u128::from(self.host.random());
         let text = self.mood.text(&self.host);
-        let danmu = Danmu::new(RecordId::new(now, chance), self.room.clone(), text, now).ok()?;
+        let danmu = Danmu::new(RecordId::new(now, chance), self.room.clone(), text, now);
         self.tally.sent();
         let began = Instant::now();
         match self.producer.put(danmu.encode(), self.room.as_str()).await {

@@ -19,9 +19,9 @@ use super::{
     place::Place,
     reader::{self, Reading},
     ring::Base,
-    room::{Chooser, frame_end, judge, nfc},
+    room::{Chooser, frame_end, judge},
 };
-use crate::{bus::Bus, clock::now_ms};
+use crate::{bus::Bus, clock::now_ms, unicode::UNICODE};
 
 /// How long a viewer waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -83,7 +83,7 @@ impl Refill {
         // The gate must know what it knew.
         let reading = reader::again(&self.bus.kinesis, &self.bus.stream, key, since_ms - REMEMBERED_MS, &tell);
         let gathering = async {
-            let (gate, chooser) = (Gate::new(room, nfc), Chooser::new(self.density));
+            let (gate, chooser) = (Gate::new(room, UNICODE), Chooser::new(self.density));
             let mut gathered = Gathered { feed, end: &end, since_ms, gate, chooser, danmu: Vec::new(), bytes: 0 };
             while let Some(reading) = readings.recv().await {
                 match reading {

@@ -20,7 +20,6 @@ use danmu::{
     room::{Room, RoomId},
 };
 use hyper::body::Bytes;
-use unicode_normalization::UnicodeNormalization;
 
 use super::{
     hub::Feed,
@@ -28,6 +27,7 @@ use super::{
     place::{Lineage, Place},
     sse,
 };
+use crate::unicode::UNICODE;
 
 /// The most danmu in one frame: a relay that has just begun reads minutes at once.
 const MAX_FRAME: usize = 200;
@@ -62,7 +62,7 @@ impl RoomHub {
         Self {
             id: room.id.clone(),
             feed,
-            gate: Gate::new(room, nfc),
+            gate: Gate::new(room, UNICODE),
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
@@ -215,11 +215,6 @@ impl Chooser {
             shown.extend(merged.into_iter().map(|item| (end.clone(), item)));
         }
     }
-}
-
-/// The normal form C of a text.
-pub fn nfc(text: &str) -> String {
-    text.nfc().collect()
 }
 
 /// The event that tells how the reading goes.

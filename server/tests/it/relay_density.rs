@@ -75,7 +75,7 @@ async fn put(client: &Client, texts: &[String]) -> Test {
     let mut entries = Vec::new();
     for text in texts {
         let id = RecordId::new(1, NEXT.fetch_add(1, Relaxed).into());
-        let danmu = Danmu::new(id, "demo".parse()?, text, 0)?;
+        let danmu = Danmu::new(id, "demo".parse()?, text, 0);
         entries.push(PutRecordsRequestEntry::builder().partition_key("demo").data(Blob::new(danmu.encode())).build()?);
     }
     let answer = client.put_records().stream_name("danmu").set_records(Some(entries)).send().await?;

@@ -8,10 +8,9 @@ use std::{
 
 use aws_sdk_kinesis::{Client, primitives::DateTime, types::ShardIteratorType};
 use danmu::gate::{Counts, Gate, Incoming};
-use danmu_server::config::Config;
+use danmu_server::{config::Config, unicode::UNICODE};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     shards::{Shard, shards},
@@ -42,7 +41,7 @@ impl Truth {
     /// Reads it.
     pub async fn read(client: &Client) -> Result<Self, Failure> {
         let room = Config::default().rooms.remove(0).into();
-        let mut gate = Gate::new(&room, |text| text.nfc().collect());
+        let mut gate = Gate::new(&room, UNICODE);
         let (mut danmu, mut topology) = (Vec::new(), String::new());
         // A child's id is higher than its parents': so the shards on which the room lived come in the order of its life.
         for shard in shards(client).await? {

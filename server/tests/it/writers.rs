@@ -152,7 +152,7 @@ pub async fn put_last(client: &Client) -> Test {
 }
 
 fn danmu(id: RecordId, text: &str) -> Result<Vec<u8>, Failure> {
-    Ok(Danmu::new(id, "demo".parse()?, text, 0)?.encode())
+    Ok(Danmu::new(id, "demo".parse()?, text, 0).encode())
 }
 
 /// Which of these were refused.
