@@ -174,6 +174,8 @@ impl Live {
         }
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send(draft));
+        #[cfg(not(feature = "hydrate"))]
+        let _ = draft;
         Ok(())
     }
 
