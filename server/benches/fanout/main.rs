@@ -2,7 +2,7 @@
 //! stream, every delivery counted by whoever received it.
 //!
 //! The server has core 0 to itself, the load the others. `--quick` is a tenth of it; the names of parts (`nchan`, `crowds`,
-//! `trouble`, `screen`) choose them. Ends by itself.
+//! `trouble`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
 
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
@@ -141,7 +141,11 @@ fn crowds(report: &mut Report, quick: bool) -> Result<(), Failure> {
             (10_000, 100, 20, limit::CROWD_P99),
         ]
     };
+    let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     for &(viewers, per_second, seconds, p99) in crowds {
+        if !chosen.is_empty() && !chosen.contains(&viewers) {
+            continue;
+        }
         let crowd = format!("{} viewers × {per_second} a second", grouped(viewers as u64));
         println!("\n  {crowd}, for {seconds} s");
         let figures = run(Subject::Whole(TICK_MS), viewers, per_second, seconds)?;

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -16,6 +17,8 @@ use danmu::{
     feed::{Item, Told},
     record::{Color, Danmu, Mode, RecordId},
 };
+
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     kit::{Failure, Noise},
@@ -34,9 +37,15 @@ pub enum Ticks {
 
 type Publisher = JoinHandle<Result<(), Failure>>;
 
+/// Puts on their way at once, at the most: those of viewers wait for nobody else's.
+pub const IN_FLIGHT: usize = 32;
+
+/// What fills a text, bytes.
+pub const FILL: usize = 85;
+
 fn text(number: u32) -> String {
     // As many characters as a danmu may have; with what is around it about 200 bytes.
-    format!("n{number:08} {}", "x".repeat(85))
+    format!("n{number:08} {}", "x".repeat(FILL))
 }
 
 fn id(number: u32) -> RecordId {
@@ -52,7 +61,8 @@ pub enum From {
     Answered,
 }
 
-/// Puts `count` danmu, one a call, at that pace; with `jitter`, each somewhere in its time.
+/// Puts `count` danmu, one a call, at that pace, whether or not the ones before are answered; with `jitter`, each somewhere in
+/// its time.
 pub fn to_stream(
     server: &Server,
     per_second: u32,
@@ -72,16 +82,29 @@ pub fn to_stream(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
             let (client, begun, mut noise) = (Client::from_conf(config), Instant::now(), Noise::new(7));
+            let (mut puts, in_flight) = (JoinSet::new(), Arc::new(Semaphore::new(IN_FLIGHT)));
             for number in 0..count {
                 let later = if jitter { (noise.next() % 1_000) as f64 / 1_000.0 } else { 0.0 };
                 let due = begun + Duration::from_secs_f64((f64::from(number) + later) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
                 let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0).encode();
                 clock.put(number as usize);
-                client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu)).send().await?;
-                if from == From::Answered {
-                    clock.put(number as usize);
+                let put = client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu));
+                let (clock, turn) = (clock.clone(), Arc::clone(&in_flight).acquire_owned().await?);
+                puts.spawn(async move {
+                    let put = put.send().await;
+                    if from == From::Answered {
+                        clock.put(number as usize);
+                    }
+                    drop(turn);
+                    put
+                });
+                while let Some(put) = puts.try_join_next() {
+                    put??;
                 }
+            }
+            while let Some(put) = puts.join_next().await {
+                put??;
             }
             Ok(())
         })

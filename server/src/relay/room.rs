@@ -33,6 +33,8 @@ use crate::unicode::UNICODE;
 const MAX_FRAME: usize = 200;
 /// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
 const BUSY: usize = 5;
+/// From so many viewers on its tick is whole, too: a frame takes a good part of it to be written.
+const CROWD: usize = 4_000;
 /// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long after its second the merged ones of a room are told in which nobody says anything more: what is still on its way
@@ -127,7 +129,7 @@ impl RoomHub {
     pub fn due(&self, tick: Duration) -> Instant {
         let due = match self.pending.len() {
             0 => self.told + HEARTBEAT,
-            _ if self.last_frame < BUSY => self.told + tick / 2,
+            _ if self.last_frame < BUSY && self.feed.ring.viewers() < CROWD => self.told + tick / 2,
             _ => self.told + tick,
         };
         self.settles.map_or(due, |settles| settles.min(due))
