@@ -150,10 +150,15 @@ fn crowds(report: &mut Report, quick: bool) -> Result<(), Failure> {
         println!("\n  {crowd}, for {seconds} s");
         let figures = run(Subject::Whole(TICK_MS), viewers, per_second, seconds)?;
         report.note("relay and stream, frames of 100 ms", figures);
-        report.note("nchan, the same frames", run(Subject::NchanTicked, viewers, per_second, seconds.min(10))?);
+        let same = run(Subject::NchanTicked, viewers, per_second, seconds.min(10))?;
+        report.note("nchan, the same frames", same);
         report.most(&format!("{crowd}, p99 ms"), figures.p99, p99);
         report.most(&format!("{crowd}, danmu missed or told twice"), figures.wrong as f64, 0.0);
         report.most(&format!("{crowd}, memory of a viewer, kB"), figures.memory, limit::MEMORY);
+        if viewers >= 5_000 && per_second == 100 {
+            let ratio = figures.cpu / same.cpu;
+            report.most(&format!("{crowd}, CPU ÷ nchan given the same frames"), ratio, limit::SAME_FRAMES);
+        }
         if viewers >= 8_000 && per_second == 100 {
             report.most(&format!("{crowd}, CPU-seconds per million"), figures.cpu, limit::CROWD_CPU);
         }
