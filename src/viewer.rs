@@ -16,6 +16,12 @@ impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
+    /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
+    #[must_use]
+    pub fn guest(random: u128) -> Self {
+        Self(format!("g{random:032x}").into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -117,6 +123,7 @@ mod tests {
         for text in ["a", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", &"x".repeat(64)] {
             assert_eq!(text.parse::<ViewerId>().map(|id| id.to_string()), Ok(text.to_owned()));
         }
+        assert_eq!(ViewerId::guest(0x4f2a).to_string().parse(), Ok(ViewerId::guest(0x4f2a)));
         for text in ["", "a b", "é", "a\n", &"x".repeat(65)] {
             assert_eq!(text.parse::<ViewerId>(), Err(ViewerIdError), "{text:?}");
         }

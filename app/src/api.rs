@@ -22,7 +22,7 @@ pub enum ApiError {
     /// No room has that id. Status 404.
     #[error("there is no room {0:?}")]
     NoRoom(String),
-    /// The client asked too often. Status 429, with `Retry-After`.
+    /// The viewer, its network, or all together asked too often. Status 429, with `Retry-After`.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooMany {
         /// Seconds until it may ask again.
@@ -79,7 +79,7 @@ mod ssr {
     use super::ApiError;
     use crate::{
         live::Entry,
-        services::{ClientAddr, Services},
+        services::{Caller, Services},
     };
 
     fn services() -> Result<Services, ApiError> {
@@ -104,9 +104,8 @@ mod ssr {
         let (room, _) = room(id)?;
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
-        let client = use_context::<ClientAddr>()
-            .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
-        services()?.vending.vend(room.id, purpose, key, client).await
+        let caller = use_context::<Caller>().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))?;
+        services()?.vending.vend(room.id, purpose, key, caller).await
     }
 
     /// The HTTP status of an error.

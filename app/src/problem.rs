@@ -12,6 +12,8 @@ use crate::{
 pub enum Problem {
     /// The text cannot be sent as it is.
     Text(TextError),
+    /// The viewer says too much in too short a time; seconds until it may go on.
+    TooFast(u32),
     /// The server refused, or cannot be reached.
     Api(ApiError),
     /// The stream cannot be reached.
@@ -44,6 +46,7 @@ impl Problem {
     pub fn say(&self, i18n: I18n) -> String {
         match self {
             Self::Text(error) => say_text(*error, i18n),
+            Self::TooFast(seconds) => fill(t_string!(i18n, problem.too_fast), &[("seconds", seconds)]),
             Self::Api(error) => say_api(error, i18n),
             Self::Network => t_string!(i18n, problem.network).to_owned(),
             Self::Unanswered => t_string!(i18n, problem.unanswered).to_owned(),

@@ -47,4 +47,30 @@ pub struct Args {
 pub enum Command {
     /// Sends simulated viewers into a room of a running server, through the same door as everybody.
     Crowd(CrowdArgs),
+    /// Makes a new key for tickets; servers that share the file need no restart. Until every session of now has ended, the
+    /// key before goes on signing.
+    RotateKey(RotateKeyArgs),
+}
+
+/// Where the keys are, and how urgent it is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RotateKeyArgs {
+    /// The settings file, as for the server.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The directory of the embedded stream, as for the server.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// The new key signs as soon as every server has read it, in a minute. Who reads the stream directly, with a session from
+    /// before, does not know it yet.
+    #[arg(long)]
+    pub soon: bool,
+}
+
+impl From<RotateKeyArgs> for Args {
+    fn from(RotateKeyArgs { config, data, .. }: RotateKeyArgs) -> Self {
+        Self { config, data, ..Self::default() }
+    }
 }

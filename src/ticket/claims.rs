@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bearer, PublicKey, TicketError};
+use super::{Bearer, MAX_TICKET_BYTES, PublicKey, TicketError};
 use crate::{
     base64,
     gate::Evidence,
@@ -77,6 +77,18 @@ pub fn unsigned(claims: Claims, kid: &str) -> String {
     // Cannot fail: no map with foreign keys.
     base64::encode_url(&mut text, &serde_json::to_vec(&wire).unwrap_or_default());
     text
+}
+
+/// What a ticket says, unverified: for its own viewer, who had it from the server.
+///
+/// # Errors
+/// [`TicketError::TooLong`], [`TicketError::Parts`], [`TicketError::Base64`], [`TicketError::Claims`], [`TicketError::Key`].
+pub fn own(ticket: &str) -> Result<Bearer, TicketError> {
+    if ticket.len() > MAX_TICKET_BYTES {
+        return Err(TicketError::TooLong(ticket.len()));
+    }
+    let claims = ticket.split('.').nth(1).ok_or(TicketError::Parts)?;
+    bearer(&base64::decode_url(claims).ok_or(TicketError::Base64("claims"))?)
 }
 
 /// The id of the key that signed, by the decoded header.

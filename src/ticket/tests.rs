@@ -125,6 +125,16 @@ fn a_signed_record_says_whose_it_is() {
 }
 
 #[test]
+fn its_viewer_reads_a_ticket_without_a_key_of_the_server() {
+    let text = ticket(claims("ann", &key(2)));
+    let Bearer { key: own_key, evidence } = own(&text).expect("a ticket");
+    assert_eq!((own_key, evidence.viewer.as_str()), (public(&key(2)), "ann"));
+    assert_eq!(evidence.expires_ms, NOW_MS + 3_600_000);
+    assert_eq!(own("a").map(drop), Err(TicketError::Parts));
+    assert_eq!(own(&"a".repeat(2_000)).map(drop), Err(TicketError::TooLong(2_000)));
+}
+
+#[test]
 fn a_ticket_is_a_json_web_token_that_anybody_can_read() {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let ticket = ticket(claims("ann", &key(2)));
@@ -339,7 +349,13 @@ fn a_key_that_is_taken_back_takes_its_tickets_with_it() {
     let next = TicketKey { kid: "k2".into(), x: public(&key(9)) };
     tickets.rekey(vec![TicketKey { kid: "k1".into(), x: public(&server()) }, next.clone()]);
     assert!(verify(&mut tickets, &data).is_ok());
+    let (_, proof) = record::signed(&data).expect("signed");
+    let Ok(Look::New(late)) = self::tickets().look(Proof::parse(proof).expect("a proof").ticket) else {
+        panic!("it is not known yet")
+    };
     tickets.rekey(vec![next]);
+    // While its signature was computed.
+    assert!(matches!(tickets.learn(&late), Err(TicketError::UnknownKey(_))));
     assert_eq!(verify(&mut tickets, &data).map(drop), Err(TicketError::UnknownKey("k1".into())));
 }
 

@@ -2,7 +2,9 @@
 //!
 //! *Server-side rendering*: the state stays as it begins, and nothing is read or sent.
 
+mod author;
 mod lines;
+mod pace;
 
 use danmu::{
     feed::{Way, Ways},
@@ -11,7 +13,11 @@ use danmu::{
 };
 use leptos::prelude::*;
 
-pub use self::lines::{Line, LineState, Lines};
+pub use self::{
+    author::Author,
+    lines::{Line, LineState, Lines},
+    pace::OwnPace,
+};
 use crate::problem::Problem;
 
 /// The state of what is heard of the room.
@@ -101,6 +107,8 @@ pub struct Live {
     pub reads: RwSignal<ReadCounts>,
     /// Drafts that could not be sent, to be put back into the composer.
     pub returned: RwSignal<Option<(Draft, Problem)>>,
+    /// Who the viewer is, once it has a ticket.
+    pub me: RwSignal<Option<Author>>,
     /// Whether danmu cannot be drawn here, so that only the chat has them.
     pub undrawn: RwSignal<bool>,
     /// False until the page can send.
@@ -129,6 +137,7 @@ impl Live {
             unshown: RwSignal::default(),
             reads: RwSignal::default(),
             returned: RwSignal::default(),
+            me: RwSignal::default(),
             undrawn: RwSignal::new(false),
             ready: RwSignal::new(false),
             #[cfg(feature = "hydrate")]
@@ -160,12 +169,12 @@ impl Live {
     /// and, if it cannot be sent, by [`Self::returned`].
     ///
     /// # Errors
-    /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
+    /// When the text cannot be sent as it is, or not yet; then nothing is shown, and nothing is lost.
     pub fn send(self, draft: Draft) -> Result<(), Problem> {
         #[cfg(feature = "hydrate")]
         {
             danmu::record::check_text(&draft.text, crate::client::UNICODE)?;
-            self.with_client(|client| client.send(draft));
+            self.with_client(|client| client.send(draft)).transpose()?;
         }
         #[cfg(not(feature = "hydrate"))]
         let _ = draft;
@@ -190,10 +199,8 @@ impl Live {
     }
 
     #[cfg(feature = "hydrate")]
-    fn with_client(self, act: impl FnOnce(&crate::client::RoomClient)) {
+    fn with_client<T>(self, act: impl FnOnce(&crate::client::RoomClient) -> T) -> Option<T> {
         // A copy of the handle, so that the store is not borrowed while the client runs.
-        if let Some(Some(client)) = self.client.try_get_value() {
-            act(&client);
-        }
+        self.client.try_get_value().flatten().as_ref().map(act)
     }
 }

@@ -4,6 +4,7 @@ mod article;
 mod client;
 mod connection;
 mod events;
+mod guest;
 mod handover;
 mod health;
 mod pages;
@@ -25,7 +26,7 @@ use tower_http::{
 };
 
 pub use self::{health::Health, serve::serve};
-use crate::{config::Config, relay::Relay, vending::TokenVending};
+use crate::{config::Config, identity::Identity, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub services: Services,
     /// The token vending machine.
     pub vending: TokenVending,
+    /// Who is asking.
+    pub identity: Identity,
     /// Where the site's files are.
     pub leptos: LeptosOptions,
     /// Whether requests are wanted.
@@ -66,6 +69,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
         .route("/getCertification.action", post(article::get_certification))
         .route("/api/{*function}", post(pages::server_function))
+        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
         .layer(RequestBodyTimeoutLayer::new(FORM_TIMEOUT))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));

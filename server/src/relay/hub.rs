@@ -29,6 +29,7 @@ use super::{
     ring::{Ring, Window},
     room::{HEARTBEAT, RoomHub, state_event},
 };
+use crate::identity::Verifier;
 
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
@@ -43,6 +44,8 @@ pub struct Board {
     caught_up: watch::Sender<bool>,
     pub(super) metrics: Metrics,
     pub(super) reader: ReaderStats,
+    /// Verifies what records say of their authors.
+    pub(super) verifier: Arc<Verifier>,
     /// Those that tell viewers; they end with the feeds.
     pub(super) tasks: TaskTracker,
 }
@@ -71,7 +74,7 @@ pub struct Hub {
 
 impl Board {
     /// A feed for each room, still empty.
-    pub fn new(rooms: &[Room], window: Window, reader: ReaderStats) -> Self {
+    pub fn new(rooms: &[Room], window: Window, reader: ReaderStats, verifier: Arc<Verifier>) -> Self {
         let feed = |room: &Room| (room.id.clone(), Arc::new(Feed::new(window)));
         Self {
             rooms: rooms.iter().map(feed).collect(),
@@ -79,6 +82,7 @@ impl Board {
             caught_up: watch::Sender::new(false),
             metrics: Metrics::default(),
             reader,
+            verifier,
             tasks: TaskTracker::new(),
         }
     }
@@ -169,7 +173,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&record.partition_key) else {
             return metrics.refused(&Refused::NoSuchRoom);
         };
-        match room.judge(record) {
+        match room.judge(&self.board.verifier, record) {
             Ok((place, admitted)) => {
                 metrics.admitted(room.id(), &admitted);
                 let fate = room.choose(place, admitted, &record.sequence_number);

@@ -1,7 +1,7 @@
 //! Iterators that expire under the relay, all at once and more than once, while danmu are posted: by a clock of the endpoint
 //! that a test moves. The relay is the server's own, in this process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::{
@@ -11,6 +11,7 @@ use danmu::{
 use danmu_server::{
     bus::Bus,
     config::{Config, ReaderKind},
+    identity::Verifier,
     relay::{Asked, Relay},
 };
 use http_body_util::BodyExt;
@@ -68,7 +69,9 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     let (mut relays, mut tasks) = (Vec::new(), Vec::new());
     for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {
         config.relay.reader = reader;
-        let (relay, task) = Relay::start(&config, &rooms, &bus, ([127, 0, 0, 1], port).into(), stop.clone());
+        // Nobody signs here.
+        let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+        let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, ([127, 0, 0, 1], port).into(), stop.clone());
         timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
         relays.push(relay);
         tasks.push(task);
