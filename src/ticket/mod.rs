@@ -26,7 +26,7 @@ mod known;
 mod proof;
 
 pub use self::{
-    claims::{Claims, own, unsigned},
+    claims::{Claims, unsigned},
     error::TicketError,
     key::{PublicKey, Signature},
     known::{Bearer, Look, Tickets, Unverified},

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 extern "C" {
     /// Where this module's glue was loaded from.
     #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = url)]
-    static GLUE: JsValue;
+    static PAGE: JsValue;
     /// Where the glue of the module that signs is, if that is another one: a build for release writes it there.
     #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = signer)]
     static SIGNER: JsValue;
@@ -30,7 +30,7 @@ extern "C" {
 
 /// The public half. `None` where this browser cannot sign at all, or the module for it did not come.
 pub async fn public_key() -> Option<PublicKey> {
-    let key = SIGNER.with(|signer| GLUE.with(|page| own_key(signer, page)));
+    let key = SIGNER.with(|signer| PAGE.with(|page| own_key(signer, page)));
     bytes(key).await.map(PublicKey::new)
 }
 
@@ -43,7 +43,7 @@ pub async fn sign(message: &[u8]) -> Option<Signature> {
 pub fn verify(check: &Check<'_>) -> impl Future<Output = bool> + use<> {
     let Check { key, message, signature } = check;
     let verified =
-        SIGNER.with(|signer| GLUE.with(|page| verified(signer, page, key.as_bytes(), message, signature.as_bytes())));
+        SIGNER.with(|signer| PAGE.with(|page| verified(signer, page, key.as_bytes(), message, signature.as_bytes())));
     let verified = JsFuture::from(verified);
     async { verified.await.is_ok_and(|verified| verified == JsValue::TRUE) }
 }
