@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 pub mod crowd;
 pub mod http;
+pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;

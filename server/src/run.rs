@@ -24,6 +24,7 @@ use crate::{
     config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
+    policies,
     relay::Relay,
     rooms::ListedRooms,
     vending::{ClientLimit, TokenVending},
@@ -84,9 +85,10 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    if let Some(Command::Crowd(crowd)) = args.command {
-        crowd::run(crowd.into()).await?;
-        return Ok(());
+    match args.command {
+        Some(Command::Crowd(crowd)) => return Ok(crowd::run(crowd.into()).await?),
+        Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
+        None => {}
     }
     let config = Config::load(&args)?;
     if args.check {
