@@ -31,9 +31,6 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
-    /// The room shows signed danmu only, and nobody can sign one yet. Status 403.
-    #[error("the room shows signed danmu only (unsigned = \"deny\" in its settings)")]
-    SignedOnly,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -56,10 +53,11 @@ impl FromServerFnError for ApiError {
     }
 }
 
-/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else.
+/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else. With the viewer's
+/// own public key ([`danmu::ticket::PublicKey`] as text) it has a ticket for that key.
 #[server(endpoint = "session")]
-pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiError> {
-    ssr::answer(ssr::session(room, purpose).await)
+pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
+    ssr::answer(ssr::session(room, purpose, key).await)
 }
 
 #[cfg(feature = "ssr")]
@@ -71,8 +69,9 @@ pub(crate) use ssr::{answer, room, rooms};
 mod ssr {
     use danmu::{
         feed::Ways,
-        room::{Room, RoomId, Unsigned},
+        room::{Room, RoomId},
         session::{Purpose, Session},
+        ticket::PublicKey,
     };
     use http::{HeaderValue, StatusCode, header};
     use leptos::prelude::use_context;
@@ -98,14 +97,13 @@ mod ssr {
         services().map(|services| services.rooms.rooms())
     }
 
-    pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
+    pub(super) async fn session(id: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
         let (room, _) = room(id)?;
-        if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
-            return Err(ApiError::SignedOnly);
-        }
+        let key = key.map(|key| key.parse::<PublicKey>()).transpose();
+        let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
         let client = use_context::<ClientAddr>()
             .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
-        services()?.vending.vend(room.id, purpose, client).await
+        services()?.vending.vend(room.id, purpose, key, client).await
     }
 
     /// The HTTP status of an error.
@@ -114,7 +112,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::SignedOnly => StatusCode::FORBIDDEN,
+            ApiError::DirectOff => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

@@ -73,7 +73,6 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::BadRoom(room) => fill(t_string!(i18n, problem.bad_room), &[("room", room)]),
         ApiError::NoRoom(room) => fill(t_string!(i18n, problem.no_room), &[("room", room)]),
         ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
-        ApiError::SignedOnly => t_string!(i18n, problem.signed_only).to_owned(),
         ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),

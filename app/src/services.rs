@@ -7,6 +7,7 @@ use danmu::{
     feed::Ways,
     room::{Room, RoomId},
     session::{Purpose, Session},
+    ticket::PublicKey,
 };
 
 use crate::api::ApiError;
@@ -42,9 +43,9 @@ pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + S
 
 /// The token vending machine.
 pub trait Vending: Send + Sync {
-    /// A session of its own for one client.
+    /// A session of its own for one client; with the viewer's own public key, with a ticket for it.
     ///
     /// Fails with [`ApiError::TooMany`] for a client that asks too often, [`ApiError::DirectOff`] where nobody may read
     /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
-    fn vend(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> VendFuture;
+    fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, client: ClientAddr) -> VendFuture;
 }

@@ -197,7 +197,8 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
     }
     let text = std::str::from_utf8(data).map_err(|error| RecordError::NotUtf8(error.valid_up_to()))?;
     let (line, proof) = match text.split_once('\n') {
-        Some((line, rest)) => (line, Some(rest)),
+        // Who writes by hand ends the line, and proves nothing by it.
+        Some((line, rest)) => (line, Some(rest).filter(|rest| !rest.is_empty())),
         None => (text, None),
     };
     // From bytes, as everything else is that comes off the network: the parser is generic over its source, and one of it
@@ -212,6 +213,18 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
     }
     let danmu = serde_json::from_slice(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
     Ok(Parsed { content: Content::Danmu(danmu), signed: line, proof })
+}
+
+/// The two lines of a record that may be signed, the first as it was signed and the proof, for whoever verifies before the
+/// [gate](crate::gate) reads. Cheap, and no judgement: what has two lines may still be anything.
+#[must_use]
+pub fn signed(data: &[u8]) -> Option<(&[u8], &str)> {
+    if data.len() > MAX_RECORD_BYTES || data.first() != Some(&b'{') {
+        return None;
+    }
+    let end = data.iter().position(|byte| *byte == b'\n')?;
+    let proof = std::str::from_utf8(&data[end + 1..]).ok()?;
+    (!proof.is_empty()).then_some((&data[..end], proof))
 }
 
 #[cfg(test)]

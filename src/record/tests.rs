@@ -35,6 +35,17 @@ fn the_proof_is_line_two_and_covers_the_bytes_of_line_one() {
     let parsed = decode(&data).unwrap();
     assert_eq!(parsed.signed, line);
     assert_eq!(parsed.proof, Some("ticket.signature"));
+    assert_eq!(signed(&data), Some((&line[..], "ticket.signature")));
+}
+
+#[test]
+fn the_end_of_a_line_is_no_proof() {
+    let line = danmu("hi").encode();
+    for end in ["", "\n"] {
+        let data = [&line, end.as_bytes()].concat();
+        assert_eq!(decode(&data).map(|parsed| parsed.proof), Ok(None));
+        assert_eq!(signed(&data), None);
+    }
 }
 
 #[test]
@@ -74,5 +85,16 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(data: Vec<u8>) {
         let _ = decode(&data);
+        let _ = signed(&data);
+    }
+
+    /// What is verified is what is shown.
+    #[test]
+    fn who_verifies_sees_the_lines_that_the_gate_reads(line in "[^\n]{0,20}", proof in "\\PC{0,9}|[a\n]{0,3}", ours: bool) {
+        let line = if ours { danmu("hi").encode() } else { line.into_bytes() };
+        let data = [&line, &b"\n"[..], proof.as_bytes()].concat();
+        if let Some(proof) = decode(&data).expect("text").proof {
+            prop_assert_eq!(signed(&data), Some((&line[..], proof)));
+        }
     }
 }

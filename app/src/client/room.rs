@@ -284,7 +284,7 @@ impl Inner {
             return;
         }
         let now = self.clock.now_ms();
-        for Item { id, text, mode, color, at, n } in &items {
+        for Item { id, text, mode, color, at, n, .. } in &items {
             if fly && now - at < STALE_MS {
                 let (id, text, color) = (id.clone(), text.clone(), color.rgb());
                 self.show(Shown { id, text, color, mode: *mode, times: *n, ..Shown::default() });

@@ -7,12 +7,12 @@ mod lines;
 use danmu::{
     feed::{Way, Ways},
     record::{Color, Mode},
-    room::{Room, Unsigned},
+    room::Room,
 };
 use leptos::prelude::*;
 
 pub use self::lines::{Line, LineState, Lines};
-use crate::{api::ApiError, problem::Problem};
+use crate::problem::Problem;
 
 /// The state of what is heard of the room.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,7 +95,6 @@ pub struct Live {
     pub undrawn: RwSignal<bool>,
     /// False until the page can send.
     pub ready: RwSignal<bool>,
-    unsigned: Unsigned,
     #[cfg(feature = "hydrate")]
     client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
 }
@@ -113,7 +112,6 @@ impl Live {
             returned: RwSignal::default(),
             undrawn: RwSignal::new(false),
             ready: RwSignal::new(false),
-            unsigned: room.unsigned,
             #[cfg(feature = "hydrate")]
             client: StoredValue::new_local(None),
         };
@@ -133,12 +131,10 @@ impl Live {
         live
     }
 
-    /// The viewer means to speak: gets the credentials ready, where there are any to be had.
+    /// The viewer means to speak: gets the credentials ready.
     pub fn prepare(self) {
         #[cfg(feature = "hydrate")]
-        if self.unsigned == Unsigned::Allow {
-            self.with_client(crate::client::RoomClient::prepare);
-        }
+        self.with_client(crate::client::RoomClient::prepare);
     }
 
     /// Sends a danmu. It is shown at once, marked as on its way; what becomes of it is told by its line in the chat,
@@ -148,10 +144,6 @@ impl Live {
     /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
     pub fn send(self, draft: Draft) -> Result<(), Problem> {
         danmu::record::check_text(&draft.text)?;
-        // It would reach the stream, and every gate would refuse it.
-        if self.unsigned == Unsigned::Deny {
-            return Err(ApiError::SignedOnly.into());
-        }
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send(draft));
         Ok(())

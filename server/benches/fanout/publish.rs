@@ -15,6 +15,7 @@ use aws_sdk_kinesis::{
 use danmu::{
     feed::{Item, Told},
     record::{Color, Danmu, Mode, RecordId},
+    viewer::Role,
 };
 
 use crate::{
@@ -119,6 +120,9 @@ pub fn to_nchan(
                 mode: Mode::default(),
                 color: Color::default(),
                 at: 1_795_519_000_000,
+                name: None,
+                viewer: None,
+                role: Role::default(),
                 n: 1,
             };
             let body = serde_json::to_string(&Told { danmu: numbers.map(item).collect(), ..Told::default() })?;

@@ -53,6 +53,9 @@ impl Refused {
             Self::Gate(Reason::Record(_)) => "unreadable",
             Self::Gate(Reason::Text(_)) => "text",
             Self::Gate(Reason::Unsigned) => "unsigned",
+            Self::Gate(Reason::Forged) => "forged",
+            Self::Gate(Reason::Expired) => "expired",
+            Self::Gate(Reason::Stale(_)) => "stale",
             Self::Gate(Reason::Duplicate) => "duplicate",
             Self::Gate(Reason::TooFast) => "too_fast",
         }

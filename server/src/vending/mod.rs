@@ -12,6 +12,7 @@ use aws_sdk_sts::error::DisplayErrorContext;
 use danmu::{
     room::RoomId,
     session::{Purpose, Session},
+    ticket::PublicKey,
 };
 use danmu_app::{
     api::ApiError,
@@ -101,12 +102,14 @@ impl TokenVending {
             endpoint: bus.browser_endpoint.clone(),
             stream: bus.stream.clone(),
             partition_key: room.into(),
+            ticket: None,
+            ticket_keys: Vec::new(),
         })
     }
 }
 
 impl Vending for TokenVending {
-    fn vend(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> VendFuture {
+    fn vend(&self, room: RoomId, purpose: Purpose, _: Option<PublicKey>, client: ClientAddr) -> VendFuture {
         let vending = self.clone();
         Box::pin(async move { vending.session(room, purpose, client).await })
     }

@@ -259,6 +259,8 @@ impl Vend for Sts {
                 endpoint: self.url.clone(),
                 stream: STREAM.to_owned(),
                 partition_key: "demo".to_owned(),
+                ticket: None,
+                ticket_keys: Vec::new(),
             })
         };
         session().ok_or_else(|| refused(xml.clone()))
