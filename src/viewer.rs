@@ -108,6 +108,14 @@ pub enum Role {
     Streamer,
 }
 
+impl Role {
+    /// Whether it decides who may speak.
+    #[must_use]
+    pub const fn may_moderate(self) -> bool {
+        matches!(self, Self::Moderator | Self::Streamer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

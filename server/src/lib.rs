@@ -11,6 +11,7 @@ pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod store;
 pub mod vending;
 
 pub use run::{RunError, run};

@@ -11,6 +11,7 @@ mod client_restart;
 mod client_sessions;
 mod expiry;
 mod http2;
+mod policies;
 mod program;
 mod proxy;
 mod relay;
