@@ -16,6 +16,19 @@ impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
+    /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
+    #[must_use]
+    pub fn guest(random: u128) -> Self {
+        Self(format!("g{random:032x}").into())
+    }
+
+    /// Whether it is a guest's.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        let digits = self.0.strip_prefix('g').unwrap_or_default();
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -121,10 +134,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_guest_is_known_by_its_id() {
+        assert!(ViewerId::guest(0xabc).is_guest());
+        for other in ["g", "ann", "G00000000000000000000000000000abc", "g00000000000000000000000000000ABC"] {
+            assert!(!other.parse::<ViewerId>().expect("an id").is_guest(), "{other}");
+        }
+    }
+
+    #[test]
     fn an_id_is_short_and_can_be_seen() {
         for text in ["a", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", &"x".repeat(64)] {
             assert_eq!(text.parse::<ViewerId>().map(|id| id.to_string()), Ok(text.to_owned()));
         }
+        assert_eq!(ViewerId::guest(0x4f2a).to_string().parse(), Ok(ViewerId::guest(0x4f2a)));
         for text in ["", "a b", "é", "a\n", &"x".repeat(65)] {
             assert_eq!(text.parse::<ViewerId>(), Err(ViewerIdError), "{text:?}");
         }

@@ -22,7 +22,7 @@ pub enum ApiError {
     /// No room has that id. Status 404.
     #[error("there is no room {0:?}")]
     NoRoom(String),
-    /// The client asked too often. Status 429, with `Retry-After`.
+    /// The viewer, its network, or all together asked too often. Status 429, with `Retry-After`.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooMany {
         /// Seconds until it may ask again.
@@ -31,6 +31,9 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
+    /// The viewer is banned. Status 403.
+    #[error("you are banned here")]
+    Banned,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -78,7 +81,7 @@ mod ssr {
     use leptos_axum::ResponseOptions;
 
     use super::ApiError;
-    use crate::services::{ClientAddr, Services};
+    use crate::services::{Caller, Services};
 
     fn services() -> Result<Services, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
@@ -101,9 +104,8 @@ mod ssr {
         let (room, _) = room(id)?;
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
-        let client = use_context::<ClientAddr>()
-            .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
-        services()?.vending.vend(room.id, purpose, key, client).await
+        let caller = use_context::<Caller>().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))?;
+        services()?.vending.vend(room.id, purpose, key, caller).await
     }
 
     /// The HTTP status of an error.
@@ -112,7 +114,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

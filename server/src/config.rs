@@ -29,6 +29,8 @@ pub struct Config {
     pub stream: Stream,
     /// The token vending machine.
     pub vending: Vending,
+    /// Who viewers are.
+    pub identity: Identity,
     /// How viewers read.
     pub feed: Feed,
     /// The relay, which reads for all of them.
@@ -105,14 +107,27 @@ pub struct Stream {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vending {
-    /// Sessions a minute for one client: an IPv4 address, or an IPv6 /64. Default 30.
+    /// Sessions a minute for one network: an IPv4 address, or an IPv6 /64. Default 30.
     pub per_minute: u32,
-    /// Sessions that one client may ask for at once. Default 20.
+    /// Sessions that one network may ask for at once. Default 20.
     pub burst: u32,
+    /// Sessions a minute for one viewer, wherever it is. Default 12.
+    pub viewer_per_minute: u32,
+    /// Sessions that one viewer may ask for at once: a page needs one to speak, and one to read directly. Default 12.
+    pub viewer_burst: u32,
     /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
     pub duration_s: u32,
     /// AWS: the ARN of the role that viewers' sessions assume. Required on AWS.
     pub role_arn: Option<String>,
+}
+
+/// Who viewers are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// The file of the keys that sign tickets and the cookies of guests. It is made where there is none; all servers of a
+    /// stream must have the same. Default `ticket-keys.json` in `stream.data`.
+    pub keys: Option<PathBuf>,
 }
 
 /// How viewers read.
@@ -246,6 +261,7 @@ impl Default for Config {
             http: Http::default(),
             stream: Stream::default(),
             vending: Vending::default(),
+            identity: Identity::default(),
             feed: Feed::default(),
             relay: Relay::default(),
             log: Log::default(),
@@ -295,7 +311,7 @@ impl Default for Stream {
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { per_minute: 30, burst: 20, duration_s: 3_600, role_arn: None }
+        Self { per_minute: 30, burst: 20, viewer_per_minute: 12, viewer_burst: 12, duration_s: 3_600, role_arn: None }
     }
 }
 
@@ -381,12 +397,16 @@ impl Config {
     fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
-        let Vending { per_minute, burst, duration_s, role_arn } = &self.vending;
-        if *per_minute == 0 {
-            return wrong("vending.per_minute", per_minute, "nobody could ever speak; 1 or more");
-        }
-        if *burst == 0 {
-            return wrong("vending.burst", burst, "nobody could ever speak; 1 or more");
+        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn } = &self.vending;
+        for (name, value) in [
+            ("vending.per_minute", per_minute),
+            ("vending.burst", burst),
+            ("vending.viewer_per_minute", viewer_per_minute),
+            ("vending.viewer_burst", viewer_burst),
+        ] {
+            if *value == 0 {
+                return wrong(name, value, "nobody could ever speak; 1 or more");
+            }
         }
         if !(900..=43_200).contains(duration_s) {
             return wrong("vending.duration_s", duration_s, "STS takes 900 to 43200 seconds");
@@ -475,13 +495,10 @@ impl Config {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
-    /// What the operator may not have meant.
-    fn warnings(&self) -> String {
-        let mute = self.rooms.iter().filter(|room| room.unsigned == Unsigned::Deny);
-        mute.map(|room| {
-            format!("\nwarning    nobody can speak in {}: it wants signed danmu, and there are none yet (unsigned = \"allow\")", room.id)
-        })
-        .collect()
+    /// Where the keys of tickets are.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.identity.keys.clone().unwrap_or_else(|| self.stream.data.join("ticket-keys.json"))
     }
 
     /// What the settings mean, for a person to read.
@@ -513,14 +530,17 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             client, {} at once, each for {} s\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
             self.vending.per_minute,
             self.vending.burst,
+            self.vending.viewer_per_minute,
+            self.vending.viewer_burst,
             self.vending.duration_s,
+            self.key_file().display(),
             match (self.role, self.enhanced_fan_out()) {
                 (Role::Bus, _) => "nothing (role = bus)",
                 (_, true) => "enhanced fan-out",
@@ -530,7 +550,7 @@ impl Config {
             self.relay.window_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
             if rooms.is_empty() { "none" } else { &rooms },
-        ) + &self.warnings()
+        )
     }
 }
 
@@ -577,6 +597,7 @@ mod tests {
         for (toml, name) in [
             ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
             ("[vending]\nburst = 0", "vending.burst = 0"),
+            ("[vending]\nviewer_burst = 0", "vending.viewer_burst = 0"),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),

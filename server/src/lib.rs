@@ -7,6 +7,8 @@ mod clock;
 pub mod config;
 pub mod crowd;
 pub mod http;
+pub mod identity;
+pub mod moderation;
 pub mod policies;
 pub mod relay;
 mod rooms;

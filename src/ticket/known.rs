@@ -96,8 +96,12 @@ impl Tickets {
     /// Takes in a ticket whose check the host found true, and says whose it is.
     ///
     /// # Errors
-    /// [`TicketError::Base64`], [`TicketError::Claims`], [`TicketError::Key`]: it is none of ours, though our key signed it.
+    /// [`TicketError::UnknownKey`]: its key was taken back meanwhile. [`TicketError::Base64`], [`TicketError::Claims`],
+    /// [`TicketError::Key`]: it is none of ours, though our key signed it.
     pub fn learn(&mut self, ticket: &Unverified<'_>) -> Result<Bearer, TicketError> {
+        if self.keys.iter().all(|key| key.x != ticket.key) {
+            return Err(TicketError::UnknownKey(ticket.key.to_string()));
+        }
         let claims = base64::decode_url(ticket.claims).ok_or(TicketError::Base64("claims"))?;
         let bearer = claims::bearer(&claims)?;
         self.keep(ticket.text.into(), bearer.clone());

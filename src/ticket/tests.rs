@@ -338,7 +338,13 @@ fn a_key_that_is_taken_back_takes_its_tickets_with_it() {
     let next = TicketKey { kid: "k2".into(), x: public(&key(9)) };
     tickets.rekey(vec![TicketKey { kid: "k1".into(), x: public(&server()) }, next.clone()]);
     assert!(verify(&mut tickets, &data).is_ok());
+    let (_, proof) = record::signed(&data).expect("signed");
+    let Ok(Look::New(late)) = self::tickets().look(Proof::parse(proof).expect("a proof").ticket) else {
+        panic!("it is not known yet")
+    };
     tickets.rekey(vec![next]);
+    // While its signature was computed.
+    assert!(matches!(tickets.learn(&late), Err(TicketError::UnknownKey(_))));
     assert_eq!(verify(&mut tickets, &data).map(drop), Err(TicketError::UnknownKey("k1".into())));
 }
 

@@ -11,10 +11,10 @@ use std::{
 use danmu::room::RoomId;
 
 use crate::{
+    RunError,
     args::Args,
     clock::now_ms,
     config::Config,
-    run::RunError,
     store::{Ban, Store, Switch, Whom},
 };
 
@@ -156,9 +156,14 @@ pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
     let (store, config) = args.store.open().await?;
     let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
     store.set_switch(Switch::RevokedBefore, before_ms).await?;
-    say(format_args!("sessions that are older than {} are revoked", args.older_than.map_or("this moment".to_owned(), span)));
+    say(format_args!(
+        "sessions that are older than {} are revoked",
+        args.older_than.map_or("this moment".to_owned(), span)
+    ));
     if config.bus == crate::config::Bus::Aws {
-        say(format_args!("on AWS put deploy/policies/…/revoke.json, with the time of now, on the role of viewers' sessions"));
+        say(format_args!(
+            "on AWS put deploy/policies/…/revoke.json, with the time of now, on the role of viewers' sessions"
+        ));
     }
     Ok(())
 }

@@ -18,16 +18,14 @@ use std::{
     time::Duration,
 };
 
-use danmu::{
-    gate::Bans,
-    record::Moderation as Order,
-    room::RoomId,
-    viewer::ViewerId,
-};
+use danmu::{gate::Bans, record::Moderation as Order, room::RoomId, viewer::ViewerId};
 use danmu_app::api::ApiError;
 use tokio::sync::mpsc;
 
-pub use self::work::Work;
+pub use self::{
+    order::Signer,
+    work::{Means, Work},
+};
 use crate::{
     clock::now_ms,
     store::{Ban, Store, StoreError, Switch, Whom},
@@ -85,7 +83,7 @@ impl Moderation {
     ///
     /// # Errors
     /// [`ApiError::Banned`]; [`ApiError::VendingDown`] for everybody while vending is frozen.
-    pub fn admits(&self, viewer: &ViewerId, is_guest: bool, addr: IpAddr, room: &RoomId) -> Result<(), ApiError> {
+    pub fn admits(&self, viewer: &ViewerId, addr: IpAddr, room: &RoomId) -> Result<(), ApiError> {
         let (known, now_ms) = (self.known(), now_ms());
         if known.frozen {
             return Err(ApiError::VendingDown);
@@ -93,7 +91,8 @@ impl Moderation {
         let holds = |ban: &Ban| ban.holds(now_ms) && ban.room.as_ref().is_none_or(|only| only == room);
         let viewers = known.viewers.get(viewer).into_iter().flatten();
         let banned = viewers.filter_map(|at| known.bans.get(*at)).any(holds)
-            || is_guest && known.networks().any(|(ban, network)| network.contains(&addr.to_canonical()) && holds(ban));
+            || viewer.is_guest()
+                && known.networks().any(|(ban, network)| network.contains(&addr.to_canonical()) && holds(ban));
         if banned { Err(ApiError::Banned) } else { Ok(()) }
     }
 

@@ -1,6 +1,8 @@
 //! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
 //! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
+mod attacks;
+mod bans;
 #[path = "../../stream/tests/differential/chance.rs"]
 mod chance;
 mod chaos;

@@ -1,18 +1,25 @@
 //! The policies of `deploy/policies` are what the code uses, and no more: with each of them the code that it is for works
 //! against the real endpoint, and with any action of it taken away it does not.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::{
     kinesis::{Client, Clock, Event, Keeper, Options, Position, Producer, Reader, Scope, Vend, VendError},
+    room::RoomId,
     session::{Purpose, Session},
+    viewer::ViewerId,
 };
+use danmu_app::services::Caller;
 use danmu_server::{
     bus::Bus,
     crowd::Native,
+    identity::Identity,
+    moderation::Moderation,
     policies::{Part, Place, Policy},
     relay::reader::{self, Kind, ReaderOptions, Reading},
+    store::Store,
+    vending::{Limits, Rate, TokenVending},
 };
 use danmu_stream::Endpoint;
 use tempfile::TempDir;
@@ -62,7 +69,8 @@ impl Aws {
     async fn limited(&self, source_identity: &str, policy: &Policy) -> Result<Credentials, Failure> {
         let root = self.root();
         let asked = root.sts.assume_role().role_arn(&root.role_arn).role_session_name("tried-out");
-        let answer = asked.source_identity(source_identity).policy(policy.compact()).send().await?;
+        let name = (!source_identity.is_empty()).then(|| source_identity.to_owned());
+        let answer = asked.set_source_identity(name).policy(policy.compact()).send().await?;
         let given = answer.credentials.ok_or("no credentials")?;
         Ok(Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), None, "limited"))
     }
@@ -157,6 +165,20 @@ async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool,
     Ok(read && pushed && !left)
 }
 
+/// What a server does that vends sessions.
+async fn vends(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
+    let dir = tempfile::tempdir()?;
+    let identity = Identity::open(&dir.path().join("keys.json"))?;
+    let (moderation, _work) = Moderation::open(Store::open(dir.path()).await?).await?;
+    let often = Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+    let limits = Limits::new(often, often);
+    let vending = TokenVending::new(aws.bus(credentials), limits, identity, moderation, 900, true);
+    let caller = Caller { addr: [127, 0, 0, 1].into(), viewer: ViewerId::guest(7) };
+    let produce = vending.session(RoomId::demo(), Purpose::Produce, None, caller.clone()).await;
+    let consume = vending.session(RoomId::demo(), Purpose::Consume, None, caller).await;
+    Ok(produce.is_ok() && consume.is_ok())
+}
+
 /// The same policy without one of its actions, for each of them.
 fn with_one_less(policy: &Policy) -> Vec<(String, Policy)> {
     let actions: Vec<_> = policy.statement.iter().flat_map(|statement| statement.action.clone()).collect();
@@ -187,10 +209,10 @@ async fn needs_all_of(
     let besides = besides.map(|part| part.policy(&aws.place));
     let whole = |policy: &Policy| besides.as_ref().map_or_else(|| policy.clone(), |besides| both(besides, policy));
     let policy = part.policy(&aws.place);
-    assert!(works(aws.limited("someone", &whole(&policy)).await?).await?, "{part:?} is too little");
+    assert!(works(aws.limited("", &whole(&policy)).await?).await?, "{part:?} is too little");
     for (action, less) in with_one_less(&policy) {
         let less = if less.statement.is_empty() && besides.is_none() { nothing() } else { whole(&less) };
-        assert!(!works(aws.limited("someone", &less).await?).await?, "{part:?} does not need {action}");
+        assert!(!works(aws.limited("", &less).await?).await?, "{part:?} does not need {action}");
     }
     Ok(())
 }
@@ -234,6 +256,14 @@ fn a_relay_is_pushed_records_by_the_policies_for_it_and_by_nothing_less() -> Tes
         aws.put_by_root().await?;
         let pushed = async |credentials| relays(&aws, credentials, Kind::EnhancedFanOut).await;
         needs_all_of(&aws, Part::RelayFanOut, Some(Part::Relay), pushed).await
+    })
+}
+
+#[test]
+fn sessions_are_vended_by_the_vending_policy_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        needs_all_of(&aws, Part::Vending, None, async |credentials| vends(&aws, credentials).await).await
     })
 }
 
