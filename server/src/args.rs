@@ -67,7 +67,7 @@ pub enum Command {
     Freeze(StoreArgs),
     /// Vends sessions again.
     Thaw(StoreArgs),
-    /// Revokes the sessions of all viewers at the embedded stream; their pages ask for new ones.
+    /// Revokes the sessions of all viewers; their pages ask for new ones.
     Revoke(RevokeArgs),
 }
 

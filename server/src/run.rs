@@ -29,7 +29,7 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
-    moderation::{Means, Moderation, Signer, command},
+    moderation::{Means, Moderation, RolePolicies, Signer, command},
     policies,
     relay::Relay,
     rooms::ListedRooms,
@@ -112,7 +112,10 @@ pub enum RunError {
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
     match args.command {
-        Some(Command::Crowd(crowd)) => return Ok(crowd::run(crowd.into()).await?),
+        Some(Command::Crowd(crowd)) => {
+            crowd::run(crowd.into()).await?;
+            return Ok(());
+        }
         Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
         Some(Command::RotateKey(args)) => return rotate_key(args),
         Some(Command::Ban(args)) => return command::ban(args).await,
@@ -165,6 +168,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         rooms: rooms.iter().map(|room| room.id.clone()).collect(),
         signer: Signer::new(identity.clone())?,
         endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
+        role: bus.role.clone().map(|role| RolePolicies::new(role, config.vending.duration_s)),
     };
     let moderating = tokio::spawn(work.run(means, stop.clone()));
     tokio::spawn(keep_keys(identity.clone(), stop.clone()));

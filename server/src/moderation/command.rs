@@ -148,23 +148,18 @@ pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Revokes old sessions at the embedded stream.
+/// Revokes old sessions.
 ///
 /// # Errors
 /// The settings or the store cannot be read or written.
 pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
-    let (store, config) = args.store.open().await?;
+    let (store, _) = args.store.open().await?;
     let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
     store.set_switch(Switch::RevokedBefore, before_ms).await?;
     say(format_args!(
         "sessions that are older than {} are revoked",
         args.older_than.map_or("this moment".to_owned(), span)
     ));
-    if config.bus == crate::config::Bus::Aws {
-        say(format_args!(
-            "on AWS put deploy/policies/…/revoke.json, with the time of now, on the role of viewers' sessions"
-        ));
-    }
     Ok(())
 }
 

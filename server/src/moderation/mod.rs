@@ -2,13 +2,16 @@
 //!
 //! A decision is made in the [store](crate::store), by `danmu-server ban` or by whatever else writes there, and this carries it
 //! out ([`work`]): the stream is told, by a record that the server signs, so that the gate of every replica acts when it reads
-//! it; the embedded endpoint denies the viewer's credentials; and nobody banned is vended a new session. Promises: a server
+//! it; the embedded endpoint, or on AWS the role of viewers' sessions, denies the viewer's credentials; and nobody banned is
+//! vended a new session. Promises: a server
 //! acts within [`EVERY`] of a decision, and carries out after a start what was decided while there was none. What the stream
 //! tells of other servers' decisions goes into the store, too.
 //! Never takes a word for it that the gate did not verify.
 
 pub mod command;
+mod iam;
 mod order;
+mod role;
 mod work;
 
 use std::{
@@ -23,7 +26,9 @@ use danmu_app::api::ApiError;
 use tokio::sync::mpsc;
 
 pub use self::{
+    iam::{IamError, Role},
     order::Signer,
+    role::RolePolicies,
     work::{Means, Work},
 };
 use crate::{

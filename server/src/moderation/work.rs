@@ -8,7 +8,7 @@ use danmu_stream::Endpoint;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{EVERY, Heard, Known, Moderation, order::Signer};
+use super::{EVERY, Heard, Known, Moderation, RolePolicies, order::Signer};
 use crate::{
     bus::Bus,
     clock::now_ms,
@@ -18,6 +18,8 @@ use crate::{
 
 /// How long the stream may take to take an order.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// When IAM is asked again that failed.
+const IAM_AGAIN_MS: i64 = 5_000;
 /// How often bans that have been over for long are forgotten.
 const FORGET_MS: i64 = 600_000;
 
@@ -43,6 +45,8 @@ pub struct Means {
     pub signer: Signer,
     /// The embedded stream, where it is of this process: denies credentials.
     pub endpoint: Option<Endpoint>,
+    /// The role of viewers' sessions on AWS: likewise.
+    pub role: Option<RolePolicies>,
 }
 
 impl Work {
@@ -51,12 +55,12 @@ impl Work {
     }
 
     /// Works until `stop`. What fails is tried again.
-    pub async fn run(mut self, means: Means, stop: CancellationToken) {
+    pub async fn run(mut self, mut means: Means, stop: CancellationToken) {
         if let Some(endpoint) = &means.endpoint {
             self.denied.extend(endpoint.denied().sources.into_iter().map(|(source, _)| source));
         }
         while !stop.is_cancelled() {
-            if let Err(error) = self.step(&means).await {
+            if let Err(error) = self.step(&mut means).await {
                 tracing::error!(%error, "who is banned is not known to be up to date");
             }
             tokio::select! {
@@ -69,7 +73,7 @@ impl Work {
         }
     }
 
-    async fn step(&mut self, means: &Means) -> Result<(), StoreError> {
+    async fn step(&mut self, means: &mut Means) -> Result<(), StoreError> {
         let (store, now_ms) = (&self.moderation.0.store, now_ms());
         let changed = store.change().await? != self.moderation.known().change;
         if changed {
@@ -78,6 +82,9 @@ impl Work {
         }
         if changed || now_ms >= self.due_ms {
             self.deny(means, now_ms).await;
+            if let Some(role) = &mut means.role {
+                self.deny_on_aws(role, now_ms).await;
+            }
         }
         self.tell(means, now_ms).await?;
         if now_ms - self.forgot_ms > FORGET_MS {
@@ -141,6 +148,19 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// Has the role of viewers' sessions deny them. What fails is tried again after a while: IAM is slow, and limited.
+    async fn deny_on_aws(&mut self, role: &mut RolePolicies, now_ms: i64) {
+        let (bans, revoked_before_ms) = {
+            let known = self.moderation.known();
+            (known.bans.clone(), known.revoked_before_ms)
+        };
+        let due_ms = role.bring(&bans, revoked_before_ms, now_ms).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the credentials of banned viewers are not denied as they should be");
+            now_ms + IAM_AGAIN_MS
+        });
+        self.due_ms = self.due_ms.min(due_ms);
     }
 
     /// Tells the stream of what it has not been told of yet.

@@ -30,6 +30,9 @@ const SUBSCRIBE: &[&str] = &["kinesis:SubscribeToShard"];
 /// What sessions of viewers are made by; on the role, whose trust policy must allow both, too.
 const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 
+/// What denies banned viewers on AWS; on the role of their sessions.
+const MODERATE: &[&str] = &["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
+
 /// A policy, or a template of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
@@ -45,7 +48,9 @@ pub enum Part {
     Vending,
     /// Who may assume the role of viewers' sessions: its trust policy.
     ViewerTrust,
-    /// Template: what denies the sessions of banned viewers, put on the role of viewers' sessions.
+    /// Of a server that bans. It may change what viewers' sessions may do: limit their role by a permissions boundary.
+    Moderation,
+    /// Template: what denies the sessions of banned viewers, put on the role of viewers' sessions by a server that bans.
     Ban,
     /// Template: what denies every session that was issued before a time, likewise.
     Revoke,
@@ -149,13 +154,14 @@ fn deny(sid: &'static str, condition: serde_json::Value) -> Statement {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Producer,
         Self::Consumer,
         Self::Relay,
         Self::RelayFanOut,
         Self::Vending,
         Self::ViewerTrust,
+        Self::Moderation,
         Self::Ban,
         Self::Revoke,
     ];
@@ -170,6 +176,7 @@ impl Part {
             Self::RelayFanOut => "relay-fan-out",
             Self::Vending => "vending",
             Self::ViewerTrust => "viewer-trust",
+            Self::Moderation => "moderation",
             Self::Ban => "ban",
             Self::Revoke => "revoke",
         }
@@ -192,6 +199,7 @@ impl Part {
                 let principal = serde_json::json!({ "AWS": place.role_arn(&place.server_role) });
                 Policy::of([Statement { principal: Some(principal), ..allow(None, VEND, []) }])
             }
+            Self::Moderation => Policy::allowing(MODERATE, &place.role_arn(&place.viewer_role)),
             Self::Ban => Policy::denying_sources(&["VIEWER".to_owned()]),
             Self::Revoke => Policy::denying_older("2026-01-31T12:00:00Z"),
         }

@@ -14,11 +14,10 @@ use std::{
 
 use futures::future::BoxFuture;
 use sqlx::{
-    SqlitePool, SqliteTransaction,
+    SqlSafeStr, SqlitePool, SqliteTransaction,
     error::BoxDynError,
     migrate::{Migration, MigrationSource, MigrationType, Migrator},
     query, query_scalar,
-    sql_str::SqlSafeStr,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use thiserror::Error;

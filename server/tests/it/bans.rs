@@ -1,6 +1,12 @@
 //! Bans and what else an operator does against abuse, at the real program, by its own commands.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
 
 use aws_sdk_kinesis::{
     config::Credentials, error::ProvideErrorMetadata, primitives::Blob, types::PutRecordsRequestEntry,
@@ -14,12 +20,14 @@ use danmu::{
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::{
-    program::{Answer, Program},
+    program::{Answer, Program, release},
     world::{Failure, STREAM, Test},
     writers::{client_with, kinesis},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What the gate has refused of banned viewers.
+const BANNED: &str = "danmu_refused_total{reason=\"banned\"}";
 
 fn now_ms() -> i64 {
     danmu_stream::Clock::now_ms(&danmu_stream::SystemClock)
@@ -65,8 +73,8 @@ impl Viewer {
 
     /// What it says, signed.
     fn record(&self, text: &str) -> Result<Vec<u8>, Failure> {
-        static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, SeqCst);
         let line = Danmu::new(RecordId::new(now_ms(), number.into()), RoomId::demo(), text, now_ms())?.encode();
         let signature = Signature::new(self.key.sign(&line).to_bytes());
         Ok(Proof { ticket: &self.ticket, signature }.attach(line))
@@ -95,15 +103,19 @@ fn client_of(program: &Program, session: &Session) -> aws_sdk_kinesis::Client {
     client_with(&format!("{}/aws/", program.url), credentials)
 }
 
-/// Puts a record by the root key, which nobody denies, and waits until the gate has refused it as one of a banned viewer.
-async fn is_gated(program: &Program, root: &aws_sdk_kinesis::Client, viewer: &Viewer) -> Test {
-    let before = program.figure("danmu_refused_total{reason=\"banned\"}")?;
-    let data = Blob::new(viewer.record("by a hole that nobody thought of")?);
-    root.put_record().stream_name(STREAM).partition_key("demo").data(data).send().await?;
-    until("the gate refuses what a banned viewer says", || {
-        Ok(program.figure("danmu_refused_total{reason=\"banned\"}")? > before)
-    })
-    .await
+/// Puts records by the root key, which nobody denies, until the gate refuses them as those of a banned viewer; how long that
+/// took.
+async fn until_gated(program: &Program, root: &aws_sdk_kinesis::Client, viewer: &Viewer) -> Result<Duration, Failure> {
+    let (since, before) = (Instant::now(), program.figure(BANNED)?);
+    while program.figure(BANNED)? == before {
+        if since.elapsed() > PATIENCE {
+            return Err(format!("what {} says is shown", viewer.id).into());
+        }
+        let data = Blob::new(viewer.record("by a hole that nobody thought of")?);
+        root.put_record().stream_name(STREAM).partition_key("demo").data(data).send().await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(since.elapsed())
 }
 
 async fn until(what: &str, holds: impl Fn() -> Result<bool, Failure>) -> Test {
@@ -143,7 +155,8 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     assert!(took < Duration::from_secs(2), "{took:?}");
     let refused = banned.comes_again(&program, 1)?;
     assert_eq!((refused.status, refused.body.contains("Banned")), (403, true), "{}", refused.body);
-    is_gated(&program, &kinesis(&program, &program.stream)?, &banned).await?;
+    let took = until_gated(&program, &kinesis(&program, &program.stream)?, &banned).await?;
+    assert!(took < Duration::from_secs(2), "{took:?}");
     for other in &others {
         assert_eq!(other.says("I go on").await?, None, "{}", other.id);
     }
@@ -160,7 +173,7 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     let banned = Viewer { client: moved(&program, &banned)?, ..banned };
     assert_eq!(banned.says("am I back?").await?.as_deref(), Some("AccessDeniedException"));
     assert_eq!(banned.comes_again(&program, 1)?.status, 403);
-    is_gated(&program, &root, &banned).await?;
+    until_gated(&program, &root, &banned).await?;
 
     assert!(program.order(&["unban", "nobody"]).is_err());
     program.order(&["unban", &banned.id])?;
@@ -195,7 +208,7 @@ async fn a_ban_ends_by_itself_and_one_of_a_room_leaves_the_credentials_alone() -
     assert!(program.order(&["ban", &local.id, "--room", "nowhere"]).is_err());
     until_denied(&short, true).await?;
     let root = kinesis(&program, &program.stream)?;
-    is_gated(&program, &root, &local).await?;
+    until_gated(&program, &root, &local).await?;
     assert_eq!(local.says("my credentials are good").await?, None);
     assert_eq!(local.comes_again(&program, 2)?.status, 403);
     assert_eq!(ask(&program, "other", 2, &[&local.cookie])?.status, 200, "in another room it may speak");
@@ -274,8 +287,7 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     })
     .await?;
     assert_eq!(program.figure("danmu_stream_records_metered_total")?, 1_500 - taken);
-    assert_eq!(program.figure("danmu_admitted_total{room=\"demo\"}")?, 1);
-    Ok(())
+    until("the other is heard", || Ok(program.figure("danmu_admitted_total{room=\"demo\"}")? == 1)).await
 }
 
 /// The shard map's hash of a partition key: which half of two shards it is in.
@@ -310,11 +322,12 @@ async fn a_producers_credentials_read_nothing_and_reach_no_other_stream() -> Tes
     Ok(())
 }
 
-/// Two replicas, a viewer who says 200 danmu a second and is not stopped by its credentials: how long after the ban the last
-/// of them passes a gate. The program that bans shares its directory with all three.
+/// Two replicas, and a viewer who floods and is not stopped by its credentials: how long after the ban the gates of both refuse
+/// what it says. A program that was not optimised verifies too slowly for 200 danmu a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_acts_on_every_replica_within_a_second() -> Test {
-    const BANS: usize = 5;
+    let (bans, every) =
+        if release().is_some() { (40, Duration::from_millis(5)) } else { (4, Duration::from_millis(40)) };
     let bus = Program::start(&[("DANMU_ROLE", "bus")])?;
     let data = bus.directory().join("data").display().to_string();
     let stream = bus.stream.trim_start_matches("http://").to_owned();
@@ -325,47 +338,50 @@ async fn a_ban_acts_on_every_replica_within_a_second() -> Test {
     }
     let root = kinesis(&bus, &bus.stream)?;
     let mut slowest = Vec::new();
-    for round in 0..BANS {
-        let viewer = Viewer::new(&bus, u8::try_from(round)?)?;
-        let records = (0..600).map(|n| viewer.record(&format!("flood {n}"))).collect::<Result<Vec<_>, _>>()?;
-        let (client, done) = (root.clone(), std::sync::Arc::<std::sync::atomic::AtomicBool>::default());
-        let stopped = std::sync::Arc::clone(&done);
+    for round in 0..bans {
+        let viewer = Arc::new(Viewer::new(&bus, round)?);
+        let (client, stop) = (root.clone(), Arc::<AtomicBool>::default());
+        let (author, stopped) = (Arc::clone(&viewer), Arc::clone(&stop));
         let flood = tokio::spawn(async move {
-            let mut every = tokio::time::interval(Duration::from_millis(5));
-            for data in records {
-                every.tick().await;
-                if stopped.load(std::sync::atomic::Ordering::SeqCst) {
-                    break;
-                }
-                let put = client.put_record().stream_name(STREAM).partition_key("demo").data(Blob::new(data));
-                let _ = put.send().await;
+            let mut ticks = tokio::time::interval(every);
+            while !stopped.load(SeqCst) {
+                ticks.tick().await;
+                let data = Blob::new(author.record("flood")?);
+                client.put_record().stream_name(STREAM).partition_key("demo").data(data).send().await?;
             }
+            Ok::<_, Failure>(())
         });
         tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = [replicas[0].figure(BANNED)?, replicas[1].figure(BANNED)?];
+        let decided = Instant::now();
         bus.order(&["ban", &viewer.id])?;
-        let banned = Instant::now();
-        let refused = "danmu_refused_total{reason=\"banned\"}";
         let mut acted = [None; 2];
-        let before = [replicas[0].figure(refused)?, replicas[1].figure(refused)?];
         while acted.iter().any(Option::is_none) {
-            for (at, replica) in replicas.iter().enumerate() {
-                if acted[at].is_none() && replica.figure(refused)? > before[at] {
-                    acted[at] = Some(banned.elapsed());
+            for ((acted, before), replica) in acted.iter_mut().zip(before).zip(&replicas) {
+                if acted.is_none() && replica.figure(BANNED)? > before {
+                    *acted = Some(decided.elapsed());
                 }
             }
-            assert!(banned.elapsed() < PATIENCE, "a replica goes on showing what a banned viewer says");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(decided.elapsed() < PATIENCE, "a replica goes on showing what a banned viewer says");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
-        flood.await?;
         slowest.extend(acted.into_iter().flatten().max());
-        // Its record stood on the stream before what the gate refuses.
+        stop.store(true, SeqCst);
+        flood.await??;
+        // Neither asked the other: both read it off the stream.
         for replica in &replicas {
-            assert!(replica.figure("danmu_refused_total{reason=\"moderation\"}")? > round as u64);
+            assert_eq!(replica.figure("danmu_refused_total{reason=\"moderation\"}")?, u64::from(round) + 1);
         }
+        // What is still on its way is the next one's no more.
+        let all = "danmu_reader_records_total";
+        until("both have read all of it", || Ok(replicas[0].figure(all)? == replicas[1].figure(all)?)).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     slowest.sort_unstable();
-    println!("from the ban to the gates of two replicas: {slowest:?}");
-    assert!(slowest[BANS - 1] < Duration::from_secs(1), "{slowest:?}");
+    let (p50, p95) = (slowest[slowest.len() / 2], slowest[slowest.len() * 95 / 100]);
+    println!(
+        "{bans} bans, {every:?} apart: from the order to the gates of both replicas p50 {p50:?}, p95 {p95:?}, {slowest:?}"
+    );
+    assert!(p95 < Duration::from_secs(1), "{slowest:?}");
     Ok(())
 }
