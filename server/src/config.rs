@@ -412,8 +412,8 @@ impl Config {
             ("vending.viewer_per_minute", viewer_per_minute),
             ("vending.viewer_burst", viewer_burst),
         ] {
-            if *value == 0 {
-                return wrong(name, value, "nobody could ever speak; 1 or more");
+            if !(1..=1_000_000).contains(value) {
+                return wrong(name, value, "1 to 1000000; with none nobody could ever speak");
             }
         }
         if !(900..=43_200).contains(duration_s) {

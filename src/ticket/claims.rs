@@ -2,11 +2,9 @@
 //!
 //! The header is one text with a place for the key's id, compared and not parsed: nothing in it can choose what is done.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Bearer, PublicKey, TicketError};
+use super::{PublicKey, TicketError};
 use crate::{
     base64,
     gate::Evidence,
@@ -97,14 +95,13 @@ pub(super) fn key_id(header: Vec<u8>) -> Result<String, TicketError> {
     }
 }
 
-/// Whose the ticket is, by the decoded claims.
-pub(super) fn bearer(claims: &[u8]) -> Result<Bearer, TicketError> {
+/// The viewer's key, and what there is to know for the gate, by the decoded claims.
+pub(super) fn read(claims: &[u8]) -> Result<(PublicKey, Evidence), TicketError> {
     let wire: Wire = serde_json::from_slice(claims).map_err(|error| TicketError::Claims(error.to_string()))?;
     let Wire { sub: viewer, name, role, aud: room, iat, exp, cnf: Confirmation { jwk: Jwk { kty, crv, x } } } = wire;
     if kty != KEY_TYPE || crv != CURVE {
         return Err(TicketError::Key { kty, crv });
     }
     let ms = |s: i64| s.saturating_mul(1_000);
-    let evidence = Evidence { viewer, name, role, room, issued_ms: ms(iat), expires_ms: ms(exp) };
-    Ok(Bearer { key: x.parse()?, evidence: Arc::new(evidence) })
+    Ok((x.parse()?, Evidence { viewer, name, role, room, issued_ms: ms(iat), expires_ms: ms(exp) }))
 }

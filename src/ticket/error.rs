@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::MAX_TICKET_BYTES;
+use super::{MAX_TICKET_BYTES, PublicKey};
 
 /// Why a proof proves nothing. To the gate all are one: the record is forged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -39,6 +39,9 @@ pub enum TicketError {
         /// `crv`.
         crv: String,
     },
+    /// For a key that the host cannot compute with.
+    #[error("the key {0} is no point of Ed25519, or one of small order, for which every signature is true")]
+    NoPoint(PublicKey),
     /// The ticket's signature is not its key's: found by the host.
     #[error("the ticket is not signed by the key that it names")]
     TicketForged,

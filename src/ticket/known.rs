@@ -7,32 +7,33 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Check, MAX_TICKET_BYTES, PublicKey, Signature, TicketError, claims};
 use crate::{base64, gate::Evidence, session::TicketKey};
 
-/// The keys of the server, and the tickets that they were found to have signed.
+/// The keys of the server, and the tickets that they were found to have signed; with each its viewer's key as the host
+/// computes with it, a `K`.
 #[derive(Debug)]
-pub struct Tickets {
+pub struct Tickets<K = PublicKey> {
     keys: Vec<TicketKey>,
     /// How many tickets are in either of the two at the most.
     most: usize,
     /// Those of late.
-    young: HashMap<Box<str>, Bearer>,
+    young: HashMap<Box<str>, Bearer<K>>,
     /// Those of before; whoever is looked at becomes young again, and the others go when the young ones are too many.
-    old: HashMap<Box<str>, Bearer>,
+    old: HashMap<Box<str>, Bearer<K>>,
 }
 
 /// Whose a ticket is that was found true. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Bearer {
+pub struct Bearer<K = PublicKey> {
     /// The viewer's key, by which the record must be signed.
-    pub key: PublicKey,
+    pub key: K,
     /// What the ticket says, for the gate.
     pub evidence: Arc<Evidence>,
 }
 
 /// What is known of a ticket.
 #[derive(Debug)]
-pub enum Look<'a> {
+pub enum Look<'a, K = PublicKey> {
     /// It was found true.
-    Known(Bearer),
+    Known(Bearer<K>),
     /// It is to be checked first.
     New(Unverified<'a>),
 }
@@ -56,7 +57,7 @@ impl Unverified<'_> {
     }
 }
 
-impl Tickets {
+impl<K: Clone + TryFrom<PublicKey>> Tickets<K> {
     /// Tickets that these keys sign, of which up to twice `most` are remembered; about 1 kB each.
     #[must_use]
     pub fn new(keys: Vec<TicketKey>, most: usize) -> Self {
@@ -72,7 +73,7 @@ impl Tickets {
     ///
     /// # Errors
     /// What is wrong with it as far as one can see without computing.
-    pub fn look<'a>(&mut self, ticket: &'a str) -> Result<Look<'a>, TicketError> {
+    pub fn look<'a>(&mut self, ticket: &'a str) -> Result<Look<'a, K>, TicketError> {
         // Before anything is decoded, hashed or compared.
         if ticket.len() > MAX_TICKET_BYTES {
             return Err(TicketError::TooLong(ticket.len()));
@@ -97,13 +98,15 @@ impl Tickets {
     ///
     /// # Errors
     /// [`TicketError::UnknownKey`]: its key was taken back meanwhile. [`TicketError::Base64`], [`TicketError::Claims`],
-    /// [`TicketError::Key`]: it is none of ours, though our key signed it.
-    pub fn learn(&mut self, ticket: &Unverified<'_>) -> Result<Bearer, TicketError> {
+    /// [`TicketError::Key`], [`TicketError::NoPoint`]: it is none of ours, though our key signed it.
+    pub fn learn(&mut self, ticket: &Unverified<'_>) -> Result<Bearer<K>, TicketError> {
         if self.keys.iter().all(|key| key.x != ticket.key) {
             return Err(TicketError::UnknownKey(ticket.key.to_string()));
         }
         let claims = base64::decode_url(ticket.claims).ok_or(TicketError::Base64("claims"))?;
-        let bearer = claims::bearer(&claims)?;
+        let (key, evidence) = claims::read(&claims)?;
+        let key = key.try_into().map_err(|_| TicketError::NoPoint(key))?;
+        let bearer = Bearer { key, evidence: Arc::new(evidence) };
         self.keep(ticket.text.into(), bearer.clone());
         Ok(bearer)
     }
@@ -114,7 +117,7 @@ impl Tickets {
         self.young.len() + self.old.len()
     }
 
-    fn keep(&mut self, text: Box<str>, bearer: Bearer) {
+    fn keep(&mut self, text: Box<str>, bearer: Bearer<K>) {
         if self.young.len() >= self.most {
             self.old = std::mem::take(&mut self.young);
         }

@@ -24,7 +24,7 @@ use ed25519_dalek::Signer;
 pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
-    verifier::{Verified, Verifier, is_sound},
+    verifier::{Sound, Verified, Verifier},
 };
 use crate::clock::now_ms;
 

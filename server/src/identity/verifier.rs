@@ -15,16 +15,30 @@ use danmu::{
     session::TicketKey,
     ticket::{Bearer, Check, Look, Proof, PublicKey, TicketError, Tickets},
 };
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
 /// Verifies records.
 #[derive(Debug)]
 pub struct Verifier {
-    tickets: Mutex<Tickets>,
+    tickets: Mutex<Tickets<Sound>>,
     keys: Mutex<Vec<TicketKey>>,
     known: AtomicU64,
     new: AtomicU64,
     untrue: AtomicU64,
+}
+
+/// A viewer's key that can sign something: a point of the curve, and none of small order, for which every signature is true.
+/// As the library computes with it, which is a tenth of a signature's work to make.
+#[derive(Clone, Debug)]
+pub struct Sound(Box<VerifyingKey>);
+
+impl TryFrom<PublicKey> for Sound {
+    type Error = TicketError;
+
+    fn try_from(key: PublicKey) -> Result<Self, Self::Error> {
+        let point = VerifyingKey::from_bytes(key.as_bytes()).ok().filter(|point| !point.is_weak());
+        point.map(|point| Self(point.into())).ok_or(TicketError::NoPoint(key))
+    }
 }
 
 /// What was verified so far.
@@ -66,15 +80,21 @@ impl Verifier {
         }
     }
 
-    fn verify_lines(&self, line: &[u8], proof: &str) -> Result<(Bearer, &AtomicU64), TicketError> {
+    fn verify_lines(&self, line: &[u8], proof: &str) -> Result<(Bearer<Sound>, &AtomicU64), TicketError> {
         let proof = Proof::parse(proof)?;
         let look = self.tickets().look(proof.ticket)?;
         let (bearer, count) = match look {
             Look::Known(bearer) => (bearer, &self.known),
-            Look::New(ticket) if is_true(&ticket.check()) => (self.tickets().learn(&ticket)?, &self.new),
+            Look::New(ticket) if is_ours(&ticket.check()) => (self.tickets().learn(&ticket)?, &self.new),
             Look::New(_) => return Err(TicketError::TicketForged),
         };
-        if is_true(&proof.check(bearer.key, line)) { Ok((bearer, count)) } else { Err(TicketError::RecordForged) }
+        let signature = Signature::from_bytes(proof.signature.as_bytes());
+        // The key was found sound once, and so need not be every time; what strictness looks at besides no browser does, and
+        // both are to find the same.
+        match bearer.key.0.verify(line, &signature) {
+            Ok(()) => Ok((bearer, count)),
+            Err(_) => Err(TicketError::RecordForged),
+        }
     }
 
     /// Goes by these keys from now on. Where they are the same, nothing is forgotten.
@@ -93,18 +113,12 @@ impl Verifier {
         Verified { known, new, untrue, remembered: self.tickets().remembered() as u64 }
     }
 
-    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+    fn tickets(&self) -> MutexGuard<'_, Tickets<Sound>> {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn is_true(check: &Check<'_>) -> bool {
+fn is_ours(check: &Check<'_>) -> bool {
     let signature = Signature::from_bytes(check.signature.as_bytes());
     VerifyingKey::from_bytes(check.key.as_bytes()).is_ok_and(|key| key.verify_strict(check.message, &signature).is_ok())
-}
-
-/// Whether a viewer's key can sign anything: a point of the curve, and none of small order.
-#[must_use]
-pub fn is_sound(key: &PublicKey) -> bool {
-    VerifyingKey::from_bytes(key.as_bytes()).is_ok_and(|key| !key.is_weak())
 }

@@ -83,7 +83,9 @@ impl RolePolicies {
     async fn clear(&self, policy: &str, at_the_start: bool) -> Result<(), IamError> {
         match self.role.remove(policy).await {
             Err(IamError::Refused { code, .. }) if at_the_start && code == "AccessDenied" => {
-                tracing::info!("this server may not change the role of viewers' sessions (deploy/policies, moderation)");
+                tracing::info!(
+                    "this server may not change the role of viewers' sessions (deploy/policies, moderation)"
+                );
                 Ok(())
             }
             other => other,

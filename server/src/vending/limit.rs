@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     const ONCE: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::MIN };
-    const OFTEN: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::MAX };
+    const OFTEN: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::new(1_000).unwrap() };
 
     fn caller(addr: &str, viewer: u128) -> Caller {
         Caller { addr: addr.parse().expect("an address"), viewer: ViewerId::guest(viewer) }
