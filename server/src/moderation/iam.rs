@@ -96,10 +96,10 @@ impl Role {
     }
 
     async fn call(&self, action: &str, members: &[(&str, &str)]) -> Result<(), IamError> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", action).append_pair("Version", VERSION).append_pair("RoleName", &self.name);
-        form.extend_pairs(members);
-        match tokio::time::timeout(PATIENCE, self.send(form.finish())).await {
+        let standing = [("Action", action), ("Version", VERSION), ("RoleName", &self.name)];
+        let form =
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(standing).extend_pairs(members).finish();
+        match tokio::time::timeout(PATIENCE, self.send(form)).await {
             Ok(answer) => answer,
             Err(_) => Err(IamError::Network(format!("no answer within {} s", PATIENCE.as_secs()))),
         }

@@ -5,7 +5,6 @@
 //! expired (it gets no new ones), and where that is too many, the ones who were banned last. Who finds no room is said aloud.
 
 use crate::{
-    clock::now_ms,
     policies::Policy,
     store::{Ban, Whom},
     vending::session_name,
@@ -134,7 +133,10 @@ mod tests {
     use danmu::viewer::ViewerId;
 
     use super::*;
-    use crate::policies::{Part, Place};
+    use crate::{
+        clock::now_ms,
+        policies::{Part, Place},
+    };
 
     type Test = Result<(), Box<dyn std::error::Error>>;
     /// What came in: the authorization, and the form.
