@@ -13,10 +13,11 @@ use danmu::{
 };
 use leptos::prelude::*;
 
+#[cfg(feature = "hydrate")]
+pub use self::pace::OwnPace;
 pub use self::{
     author::Author,
     lines::{Line, LineState, Lines},
-    pace::OwnPace,
 };
 use crate::problem::Problem;
 

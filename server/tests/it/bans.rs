@@ -75,7 +75,7 @@ impl Viewer {
     fn record(&self, text: &str) -> Result<Vec<u8>, Failure> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, SeqCst);
-        let line = Danmu::new(RecordId::new(now_ms(), number.into()), RoomId::demo(), text, now_ms())?.encode();
+        let line = Danmu::new(RecordId::new(now_ms(), number.into()), RoomId::demo(), text, now_ms()).encode();
         let signature = Signature::new(self.key.sign(&line).to_bytes());
         Ok(Proof { ticket: &self.ticket, signature }.attach(line))
     }
