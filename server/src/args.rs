@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::Role, crowd::CrowdArgs};
+use crate::{config::Role, crowd::CrowdArgs, policies::PoliciesArgs};
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
 ///
@@ -47,6 +47,8 @@ pub struct Args {
 pub enum Command {
     /// Sends simulated viewers into a room of a running server, through the same door as everybody.
     Crowd(CrowdArgs),
+    /// Prints the IAM policies that each part of Danmu needs on AWS, and no more than it needs.
+    Policies(PoliciesArgs),
     /// Makes a new key for tickets; servers that share the file need no restart. Until every session of now has ended, the
     /// key before goes on signing.
     RotateKey(RotateKeyArgs),

@@ -8,6 +8,7 @@ pub mod config;
 pub mod crowd;
 pub mod http;
 pub mod identity;
+pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;

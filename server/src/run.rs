@@ -26,6 +26,7 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
+    policies,
     relay::Relay,
     rooms::ListedRooms,
     vending::{Limits, Rate, TokenVending},
@@ -98,6 +99,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             crowd::run(crowd.into()).await?;
             return Ok(());
         }
+        Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
         Some(Command::RotateKey(args)) => return rotate_key(args),
         None => {}
     }
