@@ -31,6 +31,9 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
+    /// The viewer is banned. Status 403.
+    #[error("you are banned here")]
+    Banned,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -111,7 +114,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

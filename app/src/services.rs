@@ -51,7 +51,7 @@ pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + S
 pub trait Vending: Send + Sync {
     /// A session of its own for one viewer; with the viewer's own public key, with a ticket for it.
     ///
-    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::DirectOff`] where nobody may read
+    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one who is banned, [`ApiError::DirectOff`] where nobody may read
     /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }

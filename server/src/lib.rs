@@ -8,10 +8,12 @@ pub mod config;
 pub mod crowd;
 pub mod http;
 pub mod identity;
+pub mod moderation;
 pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod store;
 pub mod vending;
 
 pub use run::{RunError, run};

@@ -9,7 +9,10 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::{feed::Ways, room::Room};
+use danmu::{
+    feed::Ways,
+    room::{Room, RoomId},
+};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
@@ -26,9 +29,11 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
+    moderation::{Means, Moderation, RolePolicies, Signer, command},
     policies,
     relay::Relay,
     rooms::ListedRooms,
+    store::{Store, StoreError},
     vending::{Limits, Rate, TokenVending},
 };
 
@@ -66,6 +71,18 @@ pub enum RunError {
     /// The keys of tickets.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// The store of bans.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes for a key.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A room that the settings do not list.
+    #[error("there is no room {0}")]
+    NoRoom(RoomId),
+    /// A ban that is not in force.
+    #[error("nobody bans {0}; danmu-server bans tells who is banned")]
+    NoBan(String),
     /// The root key of an embedded stream that another process opened.
     #[error(
         "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
@@ -101,6 +118,12 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         }
         Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
         Some(Command::RotateKey(args)) => return rotate_key(args),
+        Some(Command::Ban(args)) => return command::ban(args).await,
+        Some(Command::Unban(args)) => return command::unban(args).await,
+        Some(Command::Bans(args)) => return command::list(args).await,
+        Some(Command::Freeze(args)) => return command::freeze(args, true).await,
+        Some(Command::Thaw(args)) => return command::freeze(args, false).await,
+        Some(Command::Revoke(args)) => return command::revoke(args).await,
         None => {}
     }
     let config = Config::load(&args)?;
@@ -134,10 +157,23 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != Role::Bus;
-    let relay = relays.then(|| Relay::start(&config, &rooms, &bus, identity.verifier(), addr, reading.clone()));
+    let (moderation, work) = Moderation::open(Store::open(&config.stream.data).await?).await?;
+    let relay = relays.then(|| {
+        let (verifier, moderation) = (identity.verifier(), moderation.clone());
+        Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
+    });
     let (relay, relaying) = relay.unzip();
+    let means = Means {
+        bus: bus.clone(),
+        rooms: rooms.iter().map(|room| room.id.clone()).collect(),
+        signer: Signer::new(identity.clone())?,
+        endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
+        role: bus.role.clone().map(|role| RolePolicies::new(role, config.vending.duration_s)),
+    };
+    let moderating = tokio::spawn(work.run(means, stop.clone()));
     tokio::spawn(keep_keys(identity.clone(), stop.clone()));
-    let state = app_state(config, bus, identity, health.clone(), relay.clone())?;
+    let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
+    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint))?;
     tokio::spawn(forget_idle(state.0, stop.clone()));
     announce(&state.1.config, addr, stream_addr);
 
@@ -163,6 +199,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             endpoint.end_subscriptions();
         }
         let _ = serving.await;
+        // It holds the stream.
+        let _ = moderating.await;
         if let Some(relay) = relay {
             relay.ended().await;
         }
@@ -181,8 +219,9 @@ fn app_state(
     config: Config,
     bus: Bus,
     identity: Identity,
+    moderation: Moderation,
     health: Health,
-    relay: Option<Relay>,
+    (relay, stream): (Option<Relay>, Option<Endpoint>),
 ) -> Result<(Limits, AppState), RunError> {
     let rate = |per_minute: u32, burst: u32| {
         let [per_minute, burst] = [per_minute, burst].map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
@@ -193,7 +232,7 @@ fn app_state(
     let limits = Limits::new(network, rate(settings.viewer_per_minute, settings.viewer_burst));
     let connect = bus.foreign_origin().into_iter().collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
-    let vending = TokenVending::new(bus, limits.clone(), identity.clone(), duration_s, direct);
+    let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
         vending: Arc::new(vending.clone()),
@@ -201,7 +240,7 @@ fn app_state(
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
-    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, leptos, health, relay }))
+    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, leptos, health, relay, stream }))
 }
 
 /// The keys of tickets. Who relays the embedded stream of another process has those that the other made.

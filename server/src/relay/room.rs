@@ -62,8 +62,8 @@ impl RoomHub {
     pub fn new(room: &Room, feed: Arc<Feed>, density: u32) -> Self {
         Self {
             id: room.id.clone(),
+            gate: Gate::new(room, nfc).with_bans(feed.bans()),
             feed,
-            gate: Gate::new(room, nfc),
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
@@ -104,6 +104,11 @@ impl RoomHub {
     /// Why it is told to nobody.
     pub fn judge(&mut self, verifier: &Verifier, record: &Record) -> Result<(Place, Admitted), Refused> {
         judge(&self.feed, verifier, &mut self.gate, record)
+    }
+
+    /// The gate took in what a moderator decided: whoever reads old records again must know it, too.
+    pub fn moderated(&self) {
+        self.feed.set_bans(self.gate.bans().clone());
     }
 
     /// Gathers what passed the gate, if it is to be shown.
