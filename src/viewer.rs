@@ -22,6 +22,13 @@ impl ViewerId {
         Self(format!("g{random:032x}").into())
     }
 
+    /// Whether it is a guest's.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        let digits = self.0.strip_prefix('g').unwrap_or_default();
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -114,9 +121,25 @@ pub enum Role {
     Streamer,
 }
 
+impl Role {
+    /// Whether it decides who may speak.
+    #[must_use]
+    pub const fn may_moderate(self) -> bool {
+        matches!(self, Self::Moderator | Self::Streamer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guest_is_known_by_its_id() {
+        assert!(ViewerId::guest(0xabc).is_guest());
+        for other in ["g", "ann", "G00000000000000000000000000000abc", "g00000000000000000000000000000ABC"] {
+            assert!(!other.parse::<ViewerId>().expect("an id").is_guest(), "{other}");
+        }
+    }
 
     #[test]
     fn an_id_is_short_and_can_be_seen() {

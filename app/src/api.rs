@@ -31,6 +31,9 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
+    /// The viewer is banned. Status 403.
+    #[error("you are banned here")]
+    Banned,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -68,7 +71,6 @@ pub(crate) use ssr::{answer, room, rooms};
 #[cfg(feature = "ssr")]
 mod ssr {
     use danmu::{
-        feed::Ways,
         room::{Room, RoomId},
         session::{Purpose, Session},
         ticket::PublicKey,
@@ -78,18 +80,22 @@ mod ssr {
     use leptos_axum::ResponseOptions;
 
     use super::ApiError;
-    use crate::services::{Caller, Services};
+    use crate::{
+        live::Entry,
+        services::{Caller, Services},
+    };
 
     fn services() -> Result<Services, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
     }
 
     /// The room of that id, and how it can be followed.
-    pub(crate) fn room(id: String) -> Result<(Room, Ways), ApiError> {
+    pub(crate) fn room(id: String) -> Result<(Room, Entry), ApiError> {
         let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
         let services = services()?;
         let room = services.rooms.room(&known).ok_or(ApiError::NoRoom(id))?;
-        Ok((room, services.ways))
+        let place = services.rooms.place(&known).unwrap_or_default();
+        Ok((room, Entry { ways: services.ways, place }))
     }
 
     /// All rooms, in the operator's order.
@@ -111,7 +117,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

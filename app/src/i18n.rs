@@ -61,10 +61,22 @@ pub fn use_i18n() -> I18n {
     use_context().unwrap_or_else(|| I18n(RwSignal::new(Locale::en)))
 }
 
-/// The language of the page for a module of its own, which is not within the page's context.
+/// The language that the page has now, for [`t_string!`] in a module of its own: it follows nothing, and needs nothing that does.
 #[cfg(feature = "hydrate")]
-pub fn page_language() -> I18n {
-    I18n(RwSignal::new(requested()))
+#[derive(Clone, Copy)]
+pub struct Language(Locale);
+
+#[cfg(feature = "hydrate")]
+impl Language {
+    /// That of the page.
+    pub fn of_page() -> Self {
+        Self(requested())
+    }
+
+    /// It.
+    pub fn locale(self) -> Locale {
+        self.0
+    }
 }
 
 fn tag(locale: Locale) -> &'static str {

@@ -50,6 +50,8 @@ pub trait Rooms: Send + Sync {
     fn room(&self, id: &RoomId) -> Option<Room>;
     /// All rooms, in the order in which the operator listed them.
     fn rooms(&self) -> Vec<Room>;
+    /// Where its feed stands, if it is relayed here: a page that is made now misses nothing that is said while it loads.
+    fn place(&self, id: &RoomId) -> Option<String>;
 }
 
 /// What a [`Vending`] answers with.
@@ -59,7 +61,7 @@ pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + S
 pub trait Vending: Send + Sync {
     /// A session of its own for one viewer; with the viewer's own public key, with a ticket for it.
     ///
-    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::DirectOff`] where nobody may read
+    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one who is banned, [`ApiError::DirectOff`] where nobody may read
     /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }

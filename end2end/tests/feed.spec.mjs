@@ -26,6 +26,25 @@ test.describe('what the relay tells', () => {
     expect(await page.evaluate(() => window.shown)).toEqual([]);
   });
 
+  test('what is said while the page loads is not history, but flies', async ({ page, otherPage }) => {
+    await enter(otherPage);
+    let letIn;
+    const said = new Promise((resolve) => (letIn = resolve));
+    await page.route('**/rooms/demo/events?*', async (route) => {
+      await said;
+      await route.continue();
+    });
+    const asking = page.waitForRequest('**/rooms/demo/events?*');
+    const entered = enter(page);
+    await asking;
+    const text = fresh('while you load');
+    await say(otherPage, text);
+    await expect(line(otherPage, text)).toHaveAttribute('data-state', 'confirmed');
+    letIn();
+    await entered;
+    await drawn(page, await line(page, text).getAttribute('data-id'));
+  });
+
   test('the page reads the stream itself where its address says so', async ({ page, otherPage }) => {
     const asked = [];
     page.on('request', (request) => asked.push(new URL(request.url()).pathname));

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import { test as base, expect } from '../lib/test.mjs';
 import { startPool } from '../lib/cognito.mjs';
-import { enter } from '../lib/room.mjs';
+import { enter, fresh, line, say } from '../lib/room.mjs';
 import { startServer } from '../lib/server.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -30,7 +30,7 @@ const test = base.extend({
 });
 
 // A refused password is an answer of status 400, which browsers write on the console.
-test.use({ tolerated: /status of 4\d\d/ });
+test.use({ tolerated: /status of 4\d\d|ERR_FAILED|may close only the windows/ });
 
 const slot = (page) => page.locator('[data-account]');
 const button = (page) => slot(page).getByRole('button');
@@ -61,6 +61,28 @@ test('who signs in by a password is named, also on the next page, and the passwo
   await expect(button(page)).toHaveText('小艾');
   await page.goto('/');
   await expect(button(page)).toHaveText('小艾');
+});
+
+test('what is said from then on bears the name, and what was said as a guest does not', async ({ page, browser, trusting }) => {
+  const other = await browser.newPage({ baseURL: trusting.origin, locale: 'en-US' });
+  await Promise.all([enter(page), enter(other)]);
+  const texts = ['as a guest', 'signed in', 'signed out'].map((text) => fresh(text));
+  const saying = async (text) => {
+    await say(page, text);
+    await expect(line(other, text)).toBeVisible();
+  };
+  await saying(texts[0]);
+  await give(page);
+  await isSignedIn(page);
+  await saying(texts[1]);
+  await button(page).click();
+  await dialog(page).getByRole('button', { name: 'Sign out', exact: true }).click();
+  await expect(button(page)).toHaveText('Sign in');
+  await saying(texts[2]);
+  await expect(line(other, texts[0])).toContainText('Guest');
+  await expect(line(other, texts[1])).toContainText('小艾');
+  await expect(line(other, texts[2])).toContainText('Guest');
+  await other.close();
 });
 
 test('a wrong password is told, and the next try is right', async ({ page }) => {

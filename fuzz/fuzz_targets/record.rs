@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
     if let Some((line, proof)) = signed(data)
         && let Ok(proof) = Proof::parse(proof)
     {
-        let mut tickets = Tickets::new(vec![TicketKey { kid: "k1".into(), x: PublicKey::new([7; 32]) }], 8);
+        let mut tickets: Tickets = Tickets::new(vec![TicketKey { kid: "k1".into(), x: PublicKey::new([7; 32]) }], 8);
         if let Ok(Look::New(ticket)) = tickets.look(proof.ticket)
             && let Ok(bearer) = tickets.learn(&ticket)
         {

@@ -229,6 +229,10 @@ pub struct RoomSettings {
     /// How many such a viewer may say at once, 1 to 6,000. Default 5.
     #[serde(default = "burst")]
     pub burst: u32,
+    /// Slow mode, in the place of these two: so many seconds between two danmu of one viewer, 1 to 30, but for one more where
+    /// a half minute begins (the gate fills every bucket then). Default 0: off.
+    #[serde(default)]
+    pub slow_s: u32,
 }
 
 /// How fast a viewer may be allowed to speak.
@@ -250,7 +254,10 @@ impl From<RoomSettings> for Room {
             video: room.video,
             poster: room.poster,
             unsigned: room.unsigned,
-            pace: Pace { per_minute: room.per_minute, burst: room.burst },
+            pace: match 60_u32.checked_div(room.slow_s) {
+                Some(per_minute) => Pace { per_minute, burst: 1 },
+                None => Pace { per_minute: room.per_minute, burst: room.burst },
+            },
         }
     }
 }
@@ -282,6 +289,7 @@ impl RoomSettings {
             unsigned: Unsigned::Allow,
             per_minute: per_minute(),
             burst: burst(),
+            slow_s: 0,
         }
     }
 }
@@ -475,6 +483,9 @@ impl Config {
             if !PACE.contains(&room.burst) {
                 return wrong("rooms.burst", &room.burst, "1 to 6000 danmu at once");
             }
+            if room.slow_s > 30 {
+                return wrong("rooms.slow_s", &room.slow_s, "0 (off) to 30 seconds");
+            }
         }
         Ok(())
     }
@@ -631,12 +642,25 @@ mod tests {
             ("[relay]\ndensity = 1001", "relay.density = 1001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nper_minute = 0", "rooms.per_minute = 0"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 6001", "rooms.burst = 6001"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\nslow_s = 31", "rooms.slow_s = 31"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
             let error = load(toml).expect_err(toml).to_string();
             assert!(error.contains(name), "{error}");
         }
         assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
+    }
+
+    #[test]
+    fn in_slow_mode_a_viewer_says_one_thing_and_waits() {
+        let pace = |slow_s: u32| {
+            let config =
+                load(&format!("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 9\nslow_s = {slow_s}")).expect("settings");
+            Room::from(config.rooms[0].clone()).pace
+        };
+        assert_eq!(pace(0), Pace { per_minute: 60, burst: 9 });
+        assert_eq!(pace(10), Pace { per_minute: 6, burst: 1 });
+        assert_eq!(pace(7), Pace { per_minute: 8, burst: 1 }, "rather a little slower");
     }
 
     #[test]

@@ -8,10 +8,13 @@ pub mod config;
 pub mod crowd;
 pub mod http;
 pub mod identity;
+pub mod moderation;
 pub mod oidc;
+pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod store;
 pub mod unicode;
 pub mod vending;
 

@@ -9,7 +9,10 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::{feed::Ways, room::Room};
+use danmu::{
+    feed::Ways,
+    room::{Room, RoomId},
+};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::{LeptosOptions, get_configuration};
@@ -26,9 +29,12 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
+    moderation::{Means, Moderation, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
+    policies,
     relay::Relay,
     rooms::ListedRooms,
+    store::{Store, StoreError},
     vending::{Limits, Rate, TokenVending},
 };
 
@@ -66,6 +72,18 @@ pub enum RunError {
     /// The keys of tickets.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// The store of bans.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes for a key.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A room that the settings do not list.
+    #[error("there is no room {0}")]
+    NoRoom(RoomId),
+    /// A ban that is not in force.
+    #[error("nobody bans {0}; danmu-server bans tells who is banned")]
+    NoBan(String),
     /// The root key of an embedded stream that another process opened.
     #[error(
         "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
@@ -99,7 +117,14 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             crowd::run(crowd.into()).await?;
             return Ok(());
         }
+        Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
         Some(Command::RotateKey(args)) => return rotate_key(args),
+        Some(Command::Ban(args)) => return command::ban(args).await,
+        Some(Command::Unban(args)) => return command::unban(args).await,
+        Some(Command::Bans(args)) => return command::list(args).await,
+        Some(Command::Freeze(args)) => return command::freeze(args, true).await,
+        Some(Command::Thaw(args)) => return command::freeze(args, false).await,
+        Some(Command::Revoke(args)) => return command::revoke(args).await,
         None => {}
     }
     let config = Config::load(&args)?;
@@ -133,10 +158,23 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != Role::Bus;
-    let relay = relays.then(|| Relay::start(&config, &rooms, &bus, identity.verifier(), addr, reading.clone()));
+    let (moderation, work) = Moderation::open(Store::open(&config.stream.data).await?).await?;
+    let relay = relays.then(|| {
+        let (verifier, moderation) = (identity.verifier(), moderation.clone());
+        Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
+    });
     let (relay, relaying) = relay.unzip();
+    let means = Means {
+        bus: bus.clone(),
+        rooms: rooms.iter().map(|room| room.id.clone()).collect(),
+        signer: Signer::new(identity.clone())?,
+        endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
+        role: bus.role.clone().map(|role| RolePolicies::new(role, config.vending.duration_s)),
+    };
+    let moderating = tokio::spawn(work.run(means, stop.clone()));
     tokio::spawn(keep_keys(identity.clone(), stop.clone()));
-    let state = app_state(config, bus, identity, health.clone(), relay.clone())?;
+    let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
+    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint))?;
     tokio::spawn(forget_idle(state.0, stop.clone()));
     announce(&state.1.config, addr, stream_addr);
 
@@ -162,6 +200,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             endpoint.end_subscriptions();
         }
         let _ = serving.await;
+        // It holds the stream.
+        let _ = moderating.await;
         if let Some(relay) = relay {
             relay.ended().await;
         }
@@ -180,8 +220,9 @@ fn app_state(
     config: Config,
     bus: Bus,
     identity: Identity,
+    moderation: Moderation,
     health: Health,
-    relay: Option<Relay>,
+    (relay, stream): (Option<Relay>, Option<Endpoint>),
 ) -> Result<(Limits, AppState), RunError> {
     let rate = |per_minute: u32, burst: u32| {
         let [per_minute, burst] = [per_minute, burst].map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
@@ -194,17 +235,21 @@ fn app_state(
     let abroad = issuers.settings().flat_map(IssuerSettings::origins);
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
-    let vending = TokenVending::new(bus, limits.clone(), identity.clone(), duration_s, direct);
+    let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
     let services = Services {
-        rooms: Arc::new(ListedRooms::new(config.rooms.clone())),
+        rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
         vending: Arc::new(vending.clone()),
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),
         account_module: account_module(&leptos),
     };
-    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, issuers, leptos, health, relay }))
+    if !services.offers.is_empty() && services.account_module.is_none() {
+        tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");
+    }
+    let config = Arc::new(config);
+    Ok((limits, AppState { config, services, vending, identity, issuers, leptos, health, relay, stream }))
 }
 
 /// Where pages find the module that people sign in by: a build for release names it in the file of hashes, and in development it is
@@ -216,7 +261,7 @@ fn account_module(leptos: &LeptosOptions) -> Option<Arc<str>> {
     }
     let hashes = std::env::current_exe().ok()?.with_file_name(&*leptos.hash_file);
     let hashes = std::fs::read_to_string(hashes).ok()?;
-    let hash = hashes.lines().find_map(|line| line.strip_prefix("account:"))?;
+    let hash = hashes.lines().find_map(|line| line.strip_prefix("danmu-account:"))?;
     Some(format!("/{package}/danmu-account.{}.js", hash.trim()).into())
 }
 

@@ -4,6 +4,7 @@
 //! looks at the record, where it was put and when it arrived, never at a clock of its own: whoever reads the same
 //! records in the same order judges alike. What it refuses is counted by reason, never shown.
 
+mod bans;
 mod pace;
 mod seen;
 
@@ -11,9 +12,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use self::bans::Bans;
 use self::{pace::Buckets, seen::Seen};
 use crate::{
-    record::{self, Color, Content, Mode, RecordError, RecordId, TextError, Unicode},
+    record::{self, Color, Content, Mode, Moderation, RecordError, RecordId, TextError, Unicode},
     room::{Room, RoomId, Unsigned},
     ticket::LEEWAY_MS,
     viewer::{Name, Role, ViewerId},
@@ -135,6 +137,15 @@ pub enum Reason {
     /// It is signed, and its author's time is too far from its arrival: it was kept back, put again, or the clock is wrong.
     #[error("it was signed {0} ms before it arrived; {SENT_BEFORE_MS} before to {SENT_AFTER_MS} after are allowed")]
     Stale(i64),
+    /// Its author was banned when it arrived.
+    #[error("its author is banned")]
+    Banned,
+    /// It says who may speak, and its author may not say that.
+    #[error("its author may not moderate")]
+    NotModerator,
+    /// It says who may speak, and from its arrival on that is so: nothing is wrong with it, and nothing is there to show.
+    #[error("it moderates")]
+    Moderation(Moderation),
     /// A record of that id was seen before.
     #[error("it was seen before")]
     Duplicate,
@@ -162,6 +173,12 @@ pub struct Counts {
     pub expired: u64,
     /// [`Reason::Stale`]
     pub stale: u64,
+    /// [`Reason::Banned`]
+    pub banned: u64,
+    /// [`Reason::NotModerator`]
+    pub not_moderator: u64,
+    /// [`Reason::Moderation`]
+    pub moderation: u64,
     /// [`Reason::Duplicate`]
     pub duplicate: u64,
     /// [`Reason::TooFast`]
@@ -178,6 +195,9 @@ impl Counts {
             Reason::Forged => &mut self.forged,
             Reason::Expired => &mut self.expired,
             Reason::Stale(_) => &mut self.stale,
+            Reason::Banned => &mut self.banned,
+            Reason::NotModerator => &mut self.not_moderator,
+            Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,
             Reason::TooFast => &mut self.too_fast,
         }
@@ -190,6 +210,7 @@ pub struct Gate {
     unicode: Unicode,
     room: RoomId,
     unsigned: Unsigned,
+    bans: Bans,
     seen: Seen,
     buckets: Buckets,
     counts: Counts,
@@ -200,7 +221,20 @@ impl Gate {
     #[must_use]
     pub fn new(room: &Room, unicode: Unicode) -> Self {
         let (room, unsigned, buckets) = (room.id.clone(), room.unsigned, Buckets::new(room.pace));
-        Self { unicode, room, unsigned, seen: Seen::default(), buckets, counts: Counts::default() }
+        let (bans, seen) = (Bans::default(), Seen::default());
+        Self { unicode, room, unsigned, bans, seen, buckets, counts: Counts::default() }
+    }
+
+    /// The same gate with what is known of who may not speak; what it reads is added to that.
+    #[must_use]
+    pub fn with_bans(self, bans: Bans) -> Self {
+        Self { bans, ..self }
+    }
+
+    /// Who may not speak, as far as it knows.
+    #[must_use]
+    pub fn bans(&self) -> &Bans {
+        &self.bans
     }
 
     /// What went through and what did not, so far.
@@ -235,9 +269,13 @@ impl Gate {
             (None, _) if self.unsigned == Unsigned::Deny => return Err(Reason::Unsigned),
             (None, _) => None,
         };
+        let mut moderation = None;
         let (key, text, mode, color, sent_ms) = match parsed.content {
             Content::Danmu(danmu) if danmu.room != self.room => return Err(Reason::OtherRoom),
-            Content::Danmu(danmu) => (DanmuKey::Record(danmu.id), danmu.text, danmu.mode, danmu.color, Some(danmu.at)),
+            Content::Danmu(danmu) => {
+                moderation = danmu.moderation;
+                (DanmuKey::Record(danmu.id), danmu.text, danmu.mode, danmu.color, Some(danmu.at))
+            }
             // Foreign producers end their texts as their systems do.
             Content::Foreign(text) => (
                 DanmuKey::Sequence(incoming.sequence_number.to_owned()),
@@ -249,11 +287,25 @@ impl Gate {
         };
         if let (Some(evidence), Some(sent_ms)) = (evidence, sent_ms) {
             self.check_ticket(evidence, sent_ms, arrival_ms)?;
+            // Whose room it is cannot be put out of it.
+            if !evidence.is_important() && self.bans.cover(&evidence.viewer, arrival_ms) {
+                return Err(Reason::Banned);
+            }
+        }
+        let viewer = evidence.map(|evidence| &evidence.viewer);
+        if let Some(moderation) = moderation {
+            if !evidence.is_some_and(|evidence| evidence.role.may_moderate()) {
+                return Err(Reason::NotModerator);
+            }
+            if !self.seen.insert(viewer, &key, arrival_ms) {
+                return Err(Reason::Duplicate);
+            }
+            self.bans.apply(&moderation, arrival_ms);
+            return Err(Reason::Moderation(moderation));
         }
         // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
         record::check_text(&text, self.unicode)?;
-        let viewer = evidence.map(|evidence| &evidence.viewer);
         if !self.seen.insert(viewer, &key, arrival_ms) {
             return Err(Reason::Duplicate);
         }

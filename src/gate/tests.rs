@@ -216,6 +216,72 @@ fn texts_are_composed_before_they_are_judged_and_shown() {
     assert_eq!(shown, Ok("é".repeat(100)));
 }
 
+fn decided(n: u128, moderation: Moderation, at: i64) -> Vec<u8> {
+    let id = RecordId::new(1, n);
+    let mut data = Danmu::moderation(id, RoomId::demo(), moderation, at).encode();
+    data.extend_from_slice(b"\nticket.signature");
+    data
+}
+
+fn ban(viewer: &str, until: Option<i64>) -> Moderation {
+    Moderation::Ban { viewer: viewer.parse().expect("an id"), until }
+}
+
+#[test]
+fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
+    let mut gate = gate(Unsigned::Allow);
+    let (ann, bob, keeper) =
+        (evidence("ann", Role::Member), evidence("bob", Role::Viewer), evidence("keeper", Role::Moderator));
+    let mut put = |data: Vec<u8>, evidence: Option<&Arc<Evidence>>, arrival_ms| {
+        gate.admit(Incoming { evidence, arrival_ms, ..incoming(&data, "1") }).err()
+    };
+    assert_eq!(put(signed(1, 1_000), Some(&ann), 1_000), None);
+    let order = ban("ann", Some(9_000));
+    assert_eq!(put(decided(2, order.clone(), 2_000), Some(&keeper), 2_000), Some(Reason::Moderation(order)));
+    assert_eq!(put(signed(3, 2_000), Some(&ann), 2_000), Some(Reason::Banned));
+    assert_eq!(put(signed(4, 8_999), Some(&ann), 8_999), Some(Reason::Banned));
+    assert_eq!(put(signed(5, 8_999), Some(&bob), 8_999), None, "nobody else is");
+    assert_eq!(put(danmu("demo", 6), None, 8_999), None, "who has no name has no ban");
+    assert_eq!(put(signed(7, 9_000), Some(&ann), 9_000), None);
+    let again = decided(2, ban("ann", Some(9_000)), 2_000);
+    assert_eq!(put(again, Some(&keeper), 9_500), Some(Reason::Duplicate), "an order is not given twice");
+    assert_eq!(
+        put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000),
+        Some(Reason::Moderation(ban("ann", None)))
+    );
+    assert_eq!(put(signed(9, 11_000), Some(&ann), 11_000), Some(Reason::Banned));
+    let unban = Moderation::Unban { viewer: ann.viewer.clone() };
+    assert_eq!(put(decided(10, unban.clone(), 12_000), Some(&keeper), 12_000), Some(Reason::Moderation(unban)));
+    assert_eq!(put(signed(11, 13_000), Some(&ann), 13_000), None);
+    let counts = Counts { admitted: 5, banned: 3, moderation: 3, duplicate: 1, ..Counts::default() };
+    assert_eq!(gate.counts(), counts);
+}
+
+#[test]
+fn only_who_may_moderate_says_who_may_speak_and_nobody_silences_the_streamer() {
+    let mut gate = gate(Unsigned::Allow);
+    let (ann, host) = (evidence("ann", Role::Member), evidence("host", Role::Streamer));
+    let mut put = |data: Vec<u8>, evidence: Option<&Arc<Evidence>>| {
+        gate.admit(Incoming { evidence, ..incoming(&data, "1") }).err()
+    };
+    assert_eq!(put(decided(1, ban("bob", None), NOW_MS), Some(&ann)), Some(Reason::NotModerator));
+    assert_eq!(put(decided(2, ban("bob", None), NOW_MS), None), Some(Reason::Forged));
+    let unsigned = Danmu::moderation(RecordId::new(1, 3), RoomId::demo(), ban("bob", None), NOW_MS).encode();
+    assert_eq!(put(unsigned, None), Some(Reason::NotModerator));
+    let stale = decided(4, ban("bob", None), NOW_MS - SENT_BEFORE_MS - 1);
+    assert_eq!(put(stale, Some(&host)), Some(Reason::Stale(SENT_BEFORE_MS + 1)));
+    assert!(gate.bans() == &Bans::default());
+
+    let mut put = |data: Vec<u8>, evidence: &Arc<Evidence>| {
+        gate.admit(Incoming { evidence: Some(evidence), ..incoming(&data, "1") }).err()
+    };
+    let keeper = evidence("keeper", Role::Moderator);
+    assert!(matches!(put(decided(5, ban("host", None), NOW_MS), &keeper), Some(Reason::Moderation(_))));
+    assert_eq!(put(signed(6, NOW_MS), &host), None);
+    assert!(matches!(put(decided(7, ban("keeper", None), NOW_MS), &host), Some(Reason::Moderation(_))));
+    assert_eq!(put(decided(8, ban("ann", None), NOW_MS), &keeper), Some(Reason::Banned));
+}
+
 proptest! {
     /// One gate has run for ever, the other began as long before the present as it looks back.
     #[test]

@@ -7,6 +7,7 @@
 //! Nothing here judges whether a danmu may be shown: that is the [gate](crate::gate)'s.
 
 mod id;
+mod moderation;
 mod text;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub(crate) use self::text::check_short;
 pub use self::{
     id::{RecordId, RecordIdError},
+    moderation::Moderation,
     text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text},
 };
 use crate::room::RoomId;
@@ -114,6 +116,9 @@ pub struct Danmu {
     /// Its colour.
     #[serde(default, skip_serializing_if = "is_default")]
     pub color: Color,
+    /// What a moderator decides; the record is nothing to show then, and its text is empty.
+    #[serde(default, rename = "mod", skip_serializing_if = "Option::is_none")]
+    pub moderation: Option<Moderation>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -124,7 +129,15 @@ impl Danmu {
     /// A danmu that scrolls in white. `at` is in Unix milliseconds. Whether its text may be sent is for [`check_text`] to say.
     #[must_use]
     pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Self {
-        Self { v: VERSION, id, room, text: text.into(), at, mode: Mode::default(), color: Color::default() }
+        let (mode, color) = (Mode::default(), Color::default());
+        Self { v: VERSION, id, room, text: text.into(), at, mode, color, moderation: None }
+    }
+
+    /// What a moderator decides for a room. `at` is in Unix milliseconds.
+    #[must_use]
+    pub fn moderation(id: RecordId, room: RoomId, moderation: Moderation, at: i64) -> Self {
+        let (text, mode, color) = (String::new(), Mode::default(), Color::default());
+        Self { v: VERSION, id, room, text, at, mode, color, moderation: Some(moderation) }
     }
 
     /// The wire form: line 1, without an end of line.

@@ -19,6 +19,28 @@ fn line_one_is_readable_to_anybody() {
 }
 
 #[test]
+fn what_a_moderator_decides_is_readable_too() {
+    let viewer: crate::viewer::ViewerId = "g4f2a".parse().expect("an id");
+    let id = RecordId::new(1_700_000_000_000, 7);
+    let line = |order| Danmu::moderation(id, room(), order, 1_700_000_000_000).encode();
+    for (order, text) in [
+        (Moderation::Ban { viewer: viewer.clone(), until: Some(9) }, r#"{"ban":{"viewer":"g4f2a","until":9}}"#),
+        (Moderation::Ban { viewer: viewer.clone(), until: None }, r#"{"ban":{"viewer":"g4f2a"}}"#),
+        (Moderation::Unban { viewer }, r#"{"unban":{"viewer":"g4f2a"}}"#),
+    ] {
+        let data = line(order.clone());
+        let written = format!(
+            r#"{{"v":1,"id":"01HF7YAT000000000000000007","room":"demo","text":"","at":1700000000000,"mod":{text}}}"#
+        );
+        assert_eq!(String::from_utf8(data.clone()).unwrap(), written);
+        let Content::Danmu(read) = decode(&data).unwrap().content else { panic!("not ours") };
+        assert_eq!(read.moderation, Some(order));
+    }
+    let newer = br#"{"v":1,"id":"01HF7YAT000000000000000007","room":"demo","text":"","at":1,"mod":{"shout":{}}}"#;
+    assert!(matches!(decode(newer), Err(RecordError::Malformed(_))));
+}
+
+#[test]
 fn a_plain_text_is_a_danmu_from_a_foreign_producer() {
     for text in ["666", "{not json", r#"{"hello":"world"}"#, r#"{"v":"x","room":1,"text":2}"#, "[1]", ""] {
         let parsed = decode(text.as_bytes()).unwrap();

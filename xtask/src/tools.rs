@@ -76,7 +76,8 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
 /// [`Error::Missing`] without Python 3; others where pip fails or a file cannot be read.
 pub fn python(workspace: &Workspace) -> Result<PathBuf> {
     let step = Step::start("python packages");
-    let lists = ["server/stream/tests/clients", "tests/cognito"].map(|tests| workspace.root.join(tests).join("requirements.txt"));
+    let lists = ["server/stream/tests/clients", "tests/cognito"]
+        .map(|tests| workspace.root.join(tests).join("requirements.txt"));
     let [stream, cognito] = &lists;
     let wanted = hash(&[&fs::read(stream).at(stream)?, &fs::read(cognito).at(cognito)?]);
     let directory = workspace.cache().join("python");
@@ -86,10 +87,12 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
         step.done("present");
         return Ok(python);
     }
-    let missing = || Error::Missing {
+    let missing = || {
+        Error::Missing {
         what: "Python 3 with venv",
         remedy: "the stream is tested with boto3, and signing in with moto; install it (Debian: `apt-get install python3-venv`)"
             .to_owned(),
+    }
     };
     let make = |note: &Step| {
         let mut venv = Command::new("python3");

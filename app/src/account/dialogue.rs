@@ -16,13 +16,13 @@ use super::{
     say::{say, say_server},
     server, tokens,
 };
-use crate::{client::origin, i18n::page_language};
+use crate::{client::origin, i18n::Language};
 
 /// Opens the dialogue for the place in the header.
 pub fn open(slot: HtmlElement) {
     let place = Place::of(slot);
     spawn_local(async move {
-        let Some(forms) = Forms::open(page_language(), &place.build()).await else { return };
+        let Some(forms) = Forms::open(Language::of_page(), &place.build()).await else { return };
         let (talk, handle) = abortable(converse(forms.clone(), place));
         forms.on_close(move || handle.abort());
         let _ = talk.await;
@@ -34,7 +34,7 @@ async fn converse(forms: Forms, place: Place) {
     let mut problem = None;
     if let Some(returned) = hosted::returned(&place.offers).await {
         match returned {
-            Ok((issuer, tokens, nonce)) => match place.enter(&issuer, tokens, Some(&nonce), true).await {
+            Ok((issuer, tokens, nonce)) => match place.enter(&issuer, tokens, Some(&nonce)).await {
                 Ok(()) => return,
                 Err(error) => problem = Some(say_server(&error, forms.i18n)),
             },
@@ -68,12 +68,10 @@ async fn enter(forms: &Forms, place: &Place, mut problem: Option<String>) {
             }
         };
         problem = match outcome {
-            Ok((tokens, nonce)) => {
-                match place.enter(&place.offers[at].issuer, tokens, nonce.as_deref(), nonce.is_some()).await {
-                    Ok(()) => return,
-                    Err(error) => Some(say_server(&error, forms.i18n)),
-                }
-            }
+            Ok((tokens, nonce)) => match place.enter(&place.offers[at].issuer, tokens, nonce.as_deref()).await {
+                Ok(()) => return,
+                Err(error) => Some(say_server(&error, forms.i18n)),
+            },
             Err(error) => Some(say(&error, forms.i18n)),
         };
     }
@@ -116,14 +114,15 @@ async fn end(offer: &Offer, kept: &Kept, wish: &Leave) -> Result<(), SignInError
 }
 
 impl Place {
-    /// Is this person from now on, by their tokens.
-    async fn enter(&self, issuer: &str, tokens: Tokens, nonce: Option<&str>, hosted: bool) -> Result<(), AccountError> {
+    /// Is this person from now on, by their tokens; with a nonce, they came over the issuer's own page.
+    async fn enter(&self, issuer: &str, tokens: Tokens, nonce: Option<&str>) -> Result<(), AccountError> {
         let signed_in = server::sign_in(&tokens.id_token, nonce).await?;
         let kept = tokens.refresh_token.map(|refresh_token| Kept {
             issuer: issuer.to_owned(),
             refresh_token,
             device_key: tokens.device_key,
-            hosted,
+            hosted: nonce.is_some(),
+            nonce: nonce.map(str::to_owned),
         });
         kept::store(kept.as_ref());
         self.show(Some(&signed_in));

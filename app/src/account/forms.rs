@@ -14,7 +14,7 @@ use super::{
     Offer,
     dom::{element, field, fill, listen, text},
 };
-use crate::i18n::{I18n, fill as put, t_string};
+use crate::i18n::{Language, fill as put, t_string};
 
 /// The dialogue on the page.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct Forms {
     dialog: HtmlDialogElement,
     /// Where the form of the moment is.
     place: HtmlElement,
-    pub i18n: I18n,
+    pub i18n: Language,
 }
 
 /// How somebody wants to sign in, by the number of the offer.
@@ -46,7 +46,7 @@ type Pressed = usize;
 
 impl Forms {
     /// Opens an empty dialogue, once its sheet of that build is there. `None` while one is open.
-    pub async fn open(i18n: I18n, build: &str) -> Option<Self> {
+    pub async fn open(i18n: Language, build: &str) -> Option<Self> {
         if document().query_selector("dialog.account-dialog").ok().flatten().is_some() {
             return None;
         }

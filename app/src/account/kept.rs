@@ -21,6 +21,9 @@ pub struct Kept {
     pub device_key: Option<String>,
     /// Whether it came over the issuer's own page, and is renewed there.
     pub hosted: bool,
+    /// The nonce that its first ID token had: later ones have it, or none
+    /// ([OpenID Connect Core, 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+    pub nonce: Option<String>,
 }
 
 fn storage() -> Option<Storage> {

@@ -5,7 +5,7 @@ use web_sys::{CustomEvent, HtmlElement};
 use leptos::prelude::window;
 
 use super::{NAME, Offer, SignedIn, dom};
-use crate::i18n::{both, page_language, t_string};
+use crate::i18n::{Language, both, t_string};
 
 /// Told to the page when it is somebody else from now on.
 const CHANGED: &str = "danmu:identity";
@@ -53,7 +53,7 @@ impl Place {
 
     /// Shows who it is now, and tells the page.
     pub fn show(&self, signed_in: Option<&SignedIn>) {
-        let i18n = page_language();
+        let i18n = Language::of_page();
         let until = signed_in.map_or(0, |signed_in| signed_in.until_ms);
         let _ = self.slot.set_attribute("data-until", &until.to_string());
         let shown = match signed_in {

@@ -60,12 +60,15 @@ async fn renew_once(place: &Place) {
     };
     match renewed {
         Ok(tokens) => {
-            let Kept { issuer, refresh_token, device_key, hosted } = kept;
-            let refresh_token = tokens.refresh_token.unwrap_or(refresh_token);
+            let refresh_token = tokens.refresh_token.unwrap_or(kept.refresh_token);
+            let kept = Kept { refresh_token, ..kept };
             // Before anything else can fail: the old one may be worth nothing by now.
-            kept::store(Some(&Kept { issuer, refresh_token, device_key, hosted }));
-            // A renewed token may say the nonce of the first, or none; it came to us directly.
-            if let Ok(signed_in) = server::sign_in(&tokens.id_token, None).await {
+            kept::store(Some(&kept));
+            let mut signed_in = server::sign_in(&tokens.id_token, None).await;
+            if signed_in.is_err() && kept.nonce.is_some() {
+                signed_in = server::sign_in(&tokens.id_token, kept.nonce.as_deref()).await;
+            }
+            if let Ok(signed_in) = signed_in {
                 place.show(Some(&signed_in));
             }
         }

@@ -3,10 +3,10 @@
 use danmu::cognito::SignInError;
 
 use super::AccountError;
-use crate::i18n::{I18n, fill, t_string};
+use crate::i18n::{Language, fill, t_string};
 
 /// What an issuer said, or did not say.
-pub fn say(error: &SignInError, i18n: I18n) -> String {
+pub fn say(error: &SignInError, i18n: Language) -> String {
     use SignInError as E;
     let plain = match error {
         E::WrongPassword => t_string!(i18n, account.wrong_password),
@@ -32,7 +32,7 @@ pub fn say(error: &SignInError, i18n: I18n) -> String {
 }
 
 /// What our own server said.
-pub fn say_server(error: &AccountError, i18n: I18n) -> String {
+pub fn say_server(error: &AccountError, i18n: Language) -> String {
     match error {
         AccountError::Refused(reason) => fill(t_string!(i18n, account.not_believed), &[("reason", reason)]),
         AccountError::IssuerDown { retry_after_s } => {

@@ -1,9 +1,11 @@
 //! The browser's half: what runs only there.
 
 mod cookie;
+pub mod direct;
 mod feed;
 mod host;
 mod identity;
+mod module;
 mod mount;
 mod pointer;
 mod remember;
@@ -14,10 +16,10 @@ mod vend;
 
 pub use self::{
     cookie::set_cookie,
-    host::Browser,
+    host::{Browser, origin},
     mount::{mount_overlay, play},
     remember::remember,
-    room::{RoomClient, origin},
+    room::RoomClient,
     unicode::UNICODE,
 };
 use crate::overlay;

@@ -15,14 +15,20 @@ use danmu::{
     kinesis::{Client, Clock, Host, Keeper, Options, Producer, PutError, Receipt, VendError},
     record::Danmu,
     session::{Purpose, Session},
-    ticket::{self, Proof},
+    ticket::Proof,
 };
 use futures::channel::oneshot;
-use leptos::prelude::Set;
+use leptos::prelude::{Set, window};
+use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{host::Browser, identity, remember::remember_viewer, room::origin, vend::ServerVend};
-use crate::live::{Author, Live};
+use super::{
+    host::{Browser, origin},
+    identity,
+    remember::remember_viewer,
+    vend::ServerVend,
+};
+use crate::live::Live;
 
 /// The voice of one viewer in one room.
 pub struct Speaker {
@@ -39,6 +45,7 @@ impl Speaker {
     pub fn new(live: Live, clock: Clock<Browser>, vend: ServerVend) -> Self {
         let keeper = Keeper::new(clock, vend, Purpose::Produce);
         let producer = Producer::new(Client::new(keeper.clone(), &origin()), Options::default());
+        begin_anew_with_identity(keeper.clone());
         Self { live, keeper, producer, preparing: Rc::default(), last: RefCell::default() }
     }
 
@@ -76,6 +83,18 @@ impl Speaker {
     }
 }
 
+/// Whoever signs in, or out, speaks by a session of their own. Told by `account`, which the page does not know.
+fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
+    let begin = Closure::<dyn FnMut()>::new(move || {
+        if let Some(session) = keeper.current() {
+            keeper.drop_session(&session);
+        }
+    });
+    let _ = window().add_event_listener_with_callback("danmu:identity", begin.as_ref().unchecked_ref());
+    // As long as the page.
+    begin.forget();
+}
+
 /// The record of a danmu, signed if the viewer has a ticket.
 async fn seal(keeper: &Keeper<Browser, ServerVend>, live: Live, danmu: Danmu) -> Result<Vec<u8>, PutError> {
     let session = session(keeper).await.map_err(no_session)?;
@@ -109,8 +128,7 @@ fn no_session(VendError { message, retry_after }: VendError) -> PutError {
 
 /// Tells the page, and the other tabs, who the viewer is by the session's ticket.
 fn introduce(live: Live, session: &Session) {
-    if let Some(Ok(own)) = session.ticket.as_deref().map(ticket::own) {
-        let me = Author::of(&own.evidence);
+    if let Some((me, _)) = session.ticket.as_deref().and_then(identity::read_ticket) {
         remember_viewer(&me.viewer);
         live.me.try_set(Some(me));
     }

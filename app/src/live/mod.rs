@@ -13,10 +13,11 @@ use danmu::{
 };
 use leptos::prelude::*;
 
+#[cfg(feature = "hydrate")]
+pub use self::pace::OwnPace;
 pub use self::{
     author::Author,
     lines::{Line, LineState, Lines},
-    pace::OwnPace,
 };
 use crate::problem::Problem;
 
@@ -117,10 +118,19 @@ pub struct Live {
     client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
 }
 
+/// What a page knows of the feed of its room before it follows it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The ways that the server has.
+    pub ways: Ways,
+    /// Where the feed stood when the page was made: what is said while it loads is not lost. Empty where nothing is relayed.
+    pub place: String,
+}
+
 impl Live {
     /// Joins a room: starts to follow it at once, by one of the ways that the server has, and asks for credentials to speak only when somebody means to.
     /// Leaves it when the page goes.
-    pub fn join(room: Room, ways: Ways, wants: Wants) -> Self {
+    pub fn join(room: Room, entry: Entry, wants: Wants) -> Self {
         let live = Self {
             feed: RwSignal::default(),
             lines: RwSignal::default(),
@@ -138,7 +148,7 @@ impl Live {
         {
             // An effect, so that hydration is over: nothing here may change what the server rendered.
             Effect::new(move || {
-                live.client.set_value(Some(crate::client::RoomClient::start(&room, ways, live, &wants)));
+                live.client.set_value(Some(crate::client::RoomClient::start(&room, entry.clone(), live, &wants)));
                 live.ready.set(true);
             });
             on_cleanup(move || {
@@ -146,7 +156,7 @@ impl Live {
             });
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = (room, ways, wants);
+        let _ = (room, entry, wants);
         live
     }
 
@@ -167,6 +177,8 @@ impl Live {
             danmu::record::check_text(&draft.text, crate::client::UNICODE)?;
             self.with_client(|client| client.send(draft)).transpose()?;
         }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = draft;
         Ok(())
     }
 

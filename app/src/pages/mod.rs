@@ -15,17 +15,17 @@ use self::{
     overlay::{Options, OverlayPage},
     room::RoomPage,
 };
-use crate::api::ApiError;
+use crate::{api::ApiError, live::Entry};
 
-/// A page, with all that the server knows of what it shows.
+/// A page, with all that the server knows of what it shows: of a room its [`Entry`] in parts, whose parser would weigh.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Page {
     /// `/`: the rooms.
     Home(Vec<Room>),
     /// `/room/{room}`: the watch page.
-    Room(Room, Ways),
+    Room(Room, Ways, String),
     /// `/overlay/{room}`: danmu on a transparent page.
-    Overlay(Room, Ways, Options),
+    Overlay(Room, Ways, String, Options),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
 }
@@ -40,8 +40,10 @@ pub fn CurrentPage() -> impl IntoView {
     let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
     match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
-        Page::Room(room, ways) => EitherOf4::B(view! { <RoomPage room ways /> }),
-        Page::Overlay(room, ways, options) => EitherOf4::C(view! { <OverlayPage room ways options /> }),
+        Page::Room(room, ways, place) => EitherOf4::B(view! { <RoomPage room entry=Entry { ways, place } /> }),
+        Page::Overlay(room, ways, place, options) => {
+            EitherOf4::C(view! { <OverlayPage room entry=Entry { ways, place } options /> })
+        }
         Page::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
 }
@@ -60,9 +62,10 @@ fn find() -> Page {
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
-        ["", "room", id] => api::room(decoded(id)).map(|(room, ways)| Page::Room(room, ways)),
-        ["", "overlay", id] => api::room(decoded(id))
-            .map(|(room, ways)| Page::Overlay(room, ways, Options::of(uri.query().unwrap_or_default()))),
+        ["", "room", id] => api::room(decoded(id)).map(|(room, Entry { ways, place })| Page::Room(room, ways, place)),
+        ["", "overlay", id] => api::room(decoded(id)).map(|(room, Entry { ways, place })| {
+            Page::Overlay(room, ways, place, Options::of(uri.query().unwrap_or_default()))
+        }),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
                 response.set_status(StatusCode::NOT_FOUND);

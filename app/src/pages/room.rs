@@ -1,13 +1,13 @@
 //! The watch page: the video, the danmu on it, the chat and the composer.
 
-use danmu::{feed::Ways, room::Room};
+use danmu::room::Room;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
     components::{Chat, Composer, FeedBadge, PageHeader, Player},
     i18n::{say, use_i18n},
-    live::{Live, Wants},
+    live::{Entry, Live, Wants},
 };
 
 /// The page at `/room/{room}`.
@@ -16,10 +16,10 @@ pub fn RoomPage(
     /// The room.
     room: Room,
     /// How it can be followed here.
-    ways: Ways,
+    entry: Entry,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let live = Live::join(room.clone(), ways, Wants { chat: true, ..Wants::default() });
+    let live = Live::join(room.clone(), entry, Wants { chat: true, ..Wants::default() });
     view! {
         <Title text=room.title.clone() />
         <a class="skip" href="#say">

@@ -2,7 +2,7 @@
 //! stream, every delivery counted by whoever received it.
 //!
 //! The server has core 0 to itself, the load the others. `--quick` is a tenth of it; the names of parts (`nchan`, `crowds`,
-//! `trouble`, `screen`) choose them. Ends by itself.
+//! `trouble`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
 
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
@@ -126,26 +126,39 @@ fn beside_nchan(report: &mut Report, quick: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The whole server, stream and all, with more and more viewers.
+/// The whole server, stream and all, with more and more viewers; nchan is given the same frames.
 fn crowds(report: &mut Report, quick: bool) -> Result<(), Failure> {
     let crowds: &[(usize, u32, u64, f64)] = if quick {
         &[(1_000, 20, 5, TICK_MS as f64 + 15.0)]
     } else {
         &[
             (1_000, 20, 20, TICK_MS as f64 + 15.0),
+            (1_000, 100, 20, TICK_MS as f64 + 50.0),
+            (5_000, 20, 20, TICK_MS as f64 + 50.0),
             (5_000, 100, 20, TICK_MS as f64 + 50.0),
             (8_000, 100, 60, limit::CROWD_P99),
             (10_000, 20, 20, limit::CROWD_P99),
+            (10_000, 100, 20, limit::CROWD_P99),
         ]
     };
+    let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     for &(viewers, per_second, seconds, p99) in crowds {
+        if !chosen.is_empty() && !chosen.contains(&viewers) {
+            continue;
+        }
         let crowd = format!("{} viewers × {per_second} a second", grouped(viewers as u64));
         println!("\n  {crowd}, for {seconds} s");
         let figures = run(Subject::Whole(TICK_MS), viewers, per_second, seconds)?;
         report.note("relay and stream, frames of 100 ms", figures);
+        let same = run(Subject::NchanTicked, viewers, per_second, seconds.min(10))?;
+        report.note("nchan, the same frames", same);
         report.most(&format!("{crowd}, p99 ms"), figures.p99, p99);
         report.most(&format!("{crowd}, danmu missed or told twice"), figures.wrong as f64, 0.0);
         report.most(&format!("{crowd}, memory of a viewer, kB"), figures.memory, limit::MEMORY);
+        if viewers >= 5_000 && per_second == 100 {
+            let ratio = figures.cpu / same.cpu;
+            report.most(&format!("{crowd}, CPU ÷ nchan given the same frames"), ratio, limit::SAME_FRAMES);
+        }
         if viewers >= 8_000 && per_second == 100 {
             report.most(&format!("{crowd}, CPU-seconds per million"), figures.cpu, limit::CROWD_CPU);
         }
@@ -196,11 +209,29 @@ fn of(
         Some(ticks) => to_nchan(server, per_second, count, ticks, watch.clock())?,
     };
     let patience = Duration::from_secs(u64::from(count / per_second) + 15);
-    let Outcome { deliveries, wrong, latency, elapsed } = watch.count(u64::from(count), patience)?;
+    let Outcome { deliveries, wrong, latencies, elapsed } = watch.count(u64::from(count), patience)?;
     publisher.join().map_err(|_| "the publisher panicked")??;
     let spent = server.cpu()? - cpu;
     let load = (subject::cpu_of(std::process::id())? - own) / elapsed.as_secs_f64();
     let cpu = spent * 1e6 / deliveries.max(1) as f64;
-    let [p50, p95, p99, p999] = [0.5, 0.95, 0.99, 0.999].map(|share| latency.at(share));
-    Ok(Figures { viewers, per_second, deliveries, wrong, cpu, p50, p95, p99, p999, memory, load })
+    let pace = deliveries as f64 / elapsed.as_secs_f64();
+    let [p50, p95, p99, p999] = [0.5, 0.95, 0.99, 0.999].map(|share| latencies.put.at(share));
+    let [taken_p50, taken_p99, taken_p999] = [0.5, 0.99, 0.999].map(|share| latencies.taken.at(share));
+    Ok(Figures {
+        viewers,
+        per_second,
+        deliveries,
+        wrong,
+        cpu,
+        pace,
+        p50,
+        p95,
+        p99,
+        p999,
+        taken_p50,
+        taken_p99,
+        taken_p999,
+        memory,
+        load,
+    })
 }

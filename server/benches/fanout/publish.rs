@@ -3,8 +3,9 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use aws_sdk_kinesis::{
@@ -17,6 +18,8 @@ use danmu::{
     record::{Color, Danmu, Mode, RecordId},
     viewer::Role,
 };
+
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     kit::{Failure, Noise},
@@ -35,9 +38,15 @@ pub enum Ticks {
 
 type Publisher = JoinHandle<Result<(), Failure>>;
 
+/// Puts on their way at once, at the most: those of viewers wait for nobody else's.
+pub const IN_FLIGHT: usize = 32;
+
+/// What fills a text, bytes.
+pub const FILL: usize = 85;
+
 fn text(number: u32) -> String {
     // As many characters as a danmu may have; with what is around it about 200 bytes.
-    format!("n{number:08} {}", "x".repeat(85))
+    format!("n{number:08} {}", "x".repeat(FILL))
 }
 
 fn id(number: u32) -> RecordId {
@@ -53,7 +62,8 @@ pub enum From {
     Answered,
 }
 
-/// Puts `count` danmu, one a call, at that pace; with `jitter`, each somewhere in its time.
+/// Puts `count` danmu, one a call, at that pace, whether or not the ones before are answered; with `jitter`, each somewhere in
+/// its time.
 pub fn to_stream(
     server: &Server,
     per_second: u32,
@@ -73,16 +83,29 @@ pub fn to_stream(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
             let (client, begun, mut noise) = (Client::from_conf(config), Instant::now(), Noise::new(7));
+            let (mut puts, in_flight) = (JoinSet::new(), Arc::new(Semaphore::new(IN_FLIGHT)));
             for number in 0..count {
                 let later = if jitter { (noise.next() % 1_000) as f64 / 1_000.0 } else { 0.0 };
                 let due = begun + Duration::from_secs_f64((f64::from(number) + later) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
                 let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0).encode();
                 clock.put(number as usize);
-                client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu)).send().await?;
-                if from == From::Answered {
-                    clock.put(number as usize);
+                let put = client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu));
+                let (clock, turn) = (clock.clone(), Arc::clone(&in_flight).acquire_owned().await?);
+                puts.spawn(async move {
+                    let put = put.send().await;
+                    if from == From::Answered {
+                        clock.put(number as usize);
+                    }
+                    drop(turn);
+                    put
+                });
+                while let Some(put) = puts.try_join_next() {
+                    put??;
                 }
+            }
+            while let Some(put) = puts.join_next().await {
+                put??;
             }
             Ok(())
         })
@@ -114,12 +137,14 @@ pub fn to_nchan(
                 thread::sleep(due.saturating_duration_since(Instant::now()));
                 clock.put(number as usize);
             }
+            // Nchan takes it when it is published.
+            let unix_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
             let item = |number| Item {
                 id: id(number).to_string(),
                 text: text(number),
                 mode: Mode::default(),
                 color: Color::default(),
-                at: 1_795_519_000_000,
+                at: unix_ms,
                 name: None,
                 viewer: None,
                 role: Role::default(),

@@ -8,22 +8,27 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::kit::Failure;
+use crate::{kit::Failure, publish::FILL};
 
 /// What stands before a danmu's number, in whatever it is wrapped.
 pub const MARK: &[u8] = b"\"text\":\"n";
 /// The digits of a number.
 pub const DIGITS: usize = 8;
+/// What stands before the time at which the stream took it, which has so many digits: Unix milliseconds.
+const TAKEN: &[u8] = b"\"at\":";
+const TAKEN_DIGITS: usize = 13;
+/// Bytes from a number to that mark: the number itself, a space, what fills the text, and its end.
+const BETWEEN: usize = DIGITS + 1 + FILL + 2;
 /// The most danmu of a run.
 const MOST: usize = 20_000;
-/// Latencies are counted in steps of so many microseconds, up to 20 s.
-const STEP_US: u64 = 50;
-const STEPS: usize = 400_000;
+/// Latencies are counted in steps of so many microseconds, up to 5 s: few enough to stay in the processor's cache.
+const STEP_US: u64 = 100;
+const STEPS: usize = 50_000;
 
 /// When each danmu was put, in microseconds since the beginning.
 #[derive(Clone)]
@@ -45,8 +50,8 @@ impl Clock {
     }
 }
 
-/// How long deliveries took.
-pub struct Histogram(Vec<u64>);
+/// Times, in steps.
+pub struct Histogram(Vec<u32>);
 
 impl Histogram {
     fn count(&mut self, us: u64) {
@@ -56,13 +61,27 @@ impl Histogram {
 
     /// The time within which this share was there, milliseconds.
     pub fn at(&self, share: f64) -> f64 {
-        let rank = (self.0.iter().sum::<u64>() as f64 * share).ceil() as u64;
+        let rank = (self.0.iter().map(|count| u64::from(*count)).sum::<u64>() as f64 * share).ceil() as u64;
         let mut seen = 0;
         let step = self.0.iter().position(|count| {
-            seen += count;
+            seen += u64::from(*count);
             seen >= rank
         });
         step.map_or(f64::INFINITY, |step| (step + 1) as f64 * STEP_US as f64 / 1_000.0)
+    }
+}
+
+/// How long deliveries took.
+pub struct Latencies {
+    /// From the put.
+    pub put: Histogram,
+    /// From when the stream took it, of which the gate hears at once.
+    pub taken: Histogram,
+}
+
+impl Latencies {
+    fn new() -> Self {
+        Self { put: Histogram(vec![0; STEPS]), taken: Histogram(vec![0; STEPS]) }
     }
 }
 
@@ -70,7 +89,7 @@ impl Histogram {
 pub struct Outcome {
     pub deliveries: u64,
     pub wrong: u64,
-    pub latency: Histogram,
+    pub latencies: Latencies,
     pub elapsed: Duration,
 }
 
@@ -78,7 +97,42 @@ struct Viewer {
     stream: TcpStream,
     /// The end of what was read, in which a number may have begun.
     rest: Vec<u8>,
+    heard: Heard,
+}
+
+/// Which danmu a viewer has had: puts that were under way at once may have been taken in another order.
+#[derive(Default)]
+struct Heard {
+    /// All before this one.
     next: u64,
+    /// Of those that follow it, the lowest bit being the one right after.
+    later: u64,
+}
+
+impl Heard {
+    /// Takes in a number; whether it is a new one that may come here.
+    fn take(&mut self, number: u64) -> bool {
+        match number.checked_sub(self.next) {
+            Some(0) => {
+                let run = self.later.trailing_ones();
+                self.next += 1 + u64::from(run);
+                self.later = self.later.checked_shr(run + 1).unwrap_or_default();
+                true
+            }
+            Some(ahead @ 1..=64) => {
+                let bit = 1 << (ahead - 1);
+                let new = self.later & bit == 0;
+                self.later |= bit;
+                new
+            }
+            _ => false,
+        }
+    }
+
+    /// How many.
+    fn count(&self) -> u64 {
+        self.next + u64::from(self.later.count_ones())
+    }
 }
 
 /// All viewers.
@@ -99,7 +153,7 @@ impl Watch {
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
-            viewers.push(Viewer { stream, rest: Vec::new(), next: 0 });
+            viewers.push(Viewer { stream, rest: Vec::new(), heard: Heard::default() });
         }
         let put = Arc::new((0..MOST).map(|_| AtomicU64::new(0)).collect());
         Ok(Self { poll, viewers, clock: Clock { begun: Instant::now(), put } })
@@ -111,7 +165,7 @@ impl Watch {
 
     /// Reads the beginnings, until nothing comes for a moment.
     pub fn settle(&mut self) -> Result<(), Failure> {
-        let mut nobody = Histogram(vec![0; STEPS]);
+        let mut nobody = Latencies::new();
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         let mut answered = vec![false; self.viewers.len()];
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -131,20 +185,20 @@ impl Watch {
 
     /// Counts until every viewer has had `count` danmu, or no more comes.
     pub fn count(&mut self, count: u64, patience: Duration) -> Result<Outcome, Failure> {
-        let (begun, mut latency) = (Instant::now(), Histogram(vec![0; STEPS]));
+        let (begun, mut latencies) = (Instant::now(), Latencies::new());
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         let (mut deliveries, mut wrong) = (0, 0);
         let wanted = count * self.viewers.len() as u64;
         while deliveries < wanted && begun.elapsed() < patience {
             self.poll.poll(&mut events, Some(Duration::from_millis(500)))?;
             for event in &events {
-                let (got, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latency)?;
+                let (got, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latencies)?;
                 deliveries += got;
                 wrong += amiss;
             }
         }
-        wrong += self.viewers.iter().map(|viewer| count - viewer.next.min(count)).sum::<u64>();
-        Ok(Outcome { deliveries, wrong, latency, elapsed: begun.elapsed() })
+        wrong += self.viewers.iter().map(|viewer| count - viewer.heard.count().min(count)).sum::<u64>();
+        Ok(Outcome { deliveries, wrong, latencies, elapsed: begun.elapsed() })
     }
 }
 
@@ -188,7 +242,7 @@ pub fn vanishing(events: (SocketAddr, String), count: u32, time: Duration) -> Jo
 
 impl Viewer {
     /// Reads what is there: danmu, and how many were missed or told twice.
-    fn read(&mut self, buffer: &mut [u8], clock: &Clock, latency: &mut Histogram) -> Result<(u64, u64), Failure> {
+    fn read(&mut self, buffer: &mut [u8], clock: &Clock, latencies: &mut Latencies) -> Result<(u64, u64), Failure> {
         let (mut got, mut wrong) = (0, 0);
         loop {
             let read = match self.stream.read(buffer) {
@@ -197,23 +251,38 @@ impl Viewer {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((got, wrong)),
                 Err(error) => return Err(error.into()),
             };
-            let now = clock.now();
+            let (now, unix_us) = (clock.now(), unix_us()?);
             let mut text = std::mem::take(&mut self.rest);
             text.extend_from_slice(&buffer[..read]);
-            let mut at = 0;
-            while let Some(found) = memchr::memmem::find(&text[at..], MARK) {
-                let digits = at + found + MARK.len();
-                let Some(number) = text.get(digits..digits + DIGITS) else { break };
-                let number: u64 = std::str::from_utf8(number)?.parse()?;
-                at = digits + DIGITS;
+            let (mut at, finder) = (0, memchr::memmem::Finder::new(MARK));
+            let keep = loop {
+                let Some(found) = finder.find(&text[at..]) else {
+                    break at.max(text.len().saturating_sub(MARK.len()));
+                };
+                let number_at = at + found + MARK.len();
+                let taken_at = number_at + BETWEEN + TAKEN.len();
+                let Some(taken) = text.get(taken_at..taken_at + TAKEN_DIGITS) else { break at + found };
+                if &text[taken_at - TAKEN.len()..taken_at] != TAKEN {
+                    return Err("a danmu without the time at which it was taken".into());
+                }
+                let (number, taken) = (figure(&text[number_at..number_at + DIGITS]), figure(taken));
+                at = taken_at;
                 got += 1;
-                wrong += number.abs_diff(self.next);
-                self.next = number + 1;
+                wrong += u64::from(!self.heard.take(number));
                 let put = clock.put.get(usize::try_from(number)?).map_or(now, |put| put.load(Relaxed));
-                latency.count(now.saturating_sub(put));
-            }
-            let keep = at.max(text.len().saturating_sub(MARK.len() + DIGITS));
+                latencies.put.count(now.saturating_sub(put));
+                latencies.taken.count(unix_us.saturating_sub(taken * 1_000));
+            };
             self.rest = text.split_off(keep);
         }
     }
+}
+
+fn figure(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |figure, digit| figure * 10 + u64::from(digit - b'0'))
+}
+
+/// The time, in Unix microseconds.
+fn unix_us() -> Result<u64, Failure> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{AppState, handover::Handover};
+use crate::relay::Asked;
 
 /// How long a viewer waits for a server that has just started to have read what was said before.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +32,10 @@ const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 pub struct Wishes {
     /// The place to go on from, an event's id. Overruled by `Last-Event-ID`, which a browser sends by itself.
     from: Option<String>,
-    /// How many of the last danmu it wants first, if it does not go on from anywhere: 0 to 50.
+    /// The place that its page was made at, which it has heard nothing of: all that followed is new to it. For its first
+    /// connection.
+    since: Option<String>,
+    /// How many of the last danmu it wants first, if it does not go on from where it was: 0 to 50.
     history: usize,
 }
 
@@ -51,7 +55,10 @@ pub async fn events(
         return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let token = last.or(wishes.from).filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN);
+    let known = |token: &String| !token.is_empty() && token.len() <= MAX_TOKEN;
+    let token = last.or(wishes.from).filter(known);
+    let page = token.is_none();
+    let token = token.or(wishes.since.filter(known));
     let mut caught_up = relay.caught_up();
     if timeout(PATIENCE, caught_up.wait_for(|caught_up| *caught_up)).await.is_err() {
         let answer = (StatusCode::SERVICE_UNAVAILABLE, "The stream cannot be read at the moment; try again.\n");
@@ -65,8 +72,8 @@ pub async fn events(
         return ([(header::CONTENT_TYPE, "text/event-stream")], ()).into_response();
     }
     let position = token.and_then(|token| token.parse::<Position>().ok());
-    let history = wishes.history.min(MAX_HISTORY);
-    let Some(viewer) = relay.join(&room, position.as_ref(), history, retry_ms).await else {
+    let asked = Asked { position, page, history: wishes.history.min(MAX_HISTORY) };
+    let Some(viewer) = relay.join(&room, &asked, retry_ms).await else {
         return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
     };
     if let Some(Extension(handover)) = handover {
@@ -79,10 +86,4 @@ pub async fn events(
     // nginx would else gather the events before it passes them on.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
-}
-
-/// `GET /metrics`: what the server counts and times.
-pub async fn metrics(State(state): State<AppState>) -> Response {
-    let text = state.relay.map_or_else(|| "# EOF\n".to_owned(), |relay| relay.metrics());
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }

@@ -8,6 +8,7 @@ mod events;
 mod guest;
 mod handover;
 mod health;
+mod metrics;
 mod pages;
 mod serve;
 
@@ -18,6 +19,7 @@ use axum::{
     routing::{get, post},
 };
 use danmu_app::services::Services;
+use danmu_stream::Endpoint;
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use leptos::config::LeptosOptions;
 use tower_http::{
@@ -53,6 +55,8 @@ pub struct AppState {
     pub health: Health,
     /// The relay, where this server is one.
     pub relay: Option<Relay>,
+    /// The embedded stream, where it is of this process.
+    pub stream: Option<Endpoint>,
 }
 
 impl axum::extract::FromRef<AppState> for LeptosOptions {
@@ -83,7 +87,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(events::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/rooms/{room}/events", get(events::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::identify))
         .with_state(state);

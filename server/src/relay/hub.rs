@@ -11,6 +11,7 @@ use std::{
 
 use danmu::{
     feed,
+    gate::{Bans, Reason},
     kinesis::{Record, State},
     room::{Room, RoomId},
 };
@@ -29,7 +30,7 @@ use super::{
     ring::{Ring, Window},
     room::{HEARTBEAT, RoomHub, state_event},
 };
-use crate::identity::Verifier;
+use crate::{identity::Verifier, moderation::Moderation};
 
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
@@ -61,11 +62,15 @@ pub struct Feed {
     pub batches: Batches,
     /// What cannot be read again; locked while something is.
     pub hopeless: tokio::sync::Mutex<Hopeless>,
+    /// Who may not speak, as its gate knows it.
+    bans: Mutex<Bans>,
 }
 
 /// Makes frames of what is read, until the reader ends.
 pub struct Hub {
     board: Arc<Board>,
+    /// Is told what moderators decide.
+    moderation: Moderation,
     rooms: HashMap<String, RoomHub>,
     tick: Duration,
     created_ms: i64,
@@ -117,14 +122,22 @@ impl Board {
 
 impl Hub {
     /// A hub for the rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds). Each is shown up to
-    /// `density` danmu a second; 0: all.
-    pub fn new(board: Arc<Board>, rooms: &[Room], tick: Duration, density: u32, since_ms: i64) -> Self {
+    /// `density` danmu a second; 0: all. Of who may not speak it knows what `moderation` knows now.
+    pub fn new(
+        board: Arc<Board>,
+        rooms: &[Room],
+        moderation: Moderation,
+        tick: Duration,
+        density: u32,
+        since_ms: i64,
+    ) -> Self {
         let room_hub = |room: &Room| {
             let feed = Arc::clone(board.feed(&room.id)?);
+            feed.set_bans(moderation.bans(&room.id));
             Some((room.id.as_str().to_owned(), RoomHub::new(room, feed, density)))
         };
         let rooms = rooms.iter().filter_map(room_hub).collect();
-        Self { board, rooms, tick, created_ms: 0, since_ms }
+        Self { board, moderation, rooms, tick, created_ms: 0, since_ms }
     }
 
     /// Works until the reader ends.
@@ -179,7 +192,13 @@ impl Hub {
                 let fate = room.choose(place, admitted, &record.sequence_number);
                 metrics.chosen(room.id(), fate);
             }
-            Err(refused) => metrics.refused(&refused),
+            Err(refused) => {
+                if let Refused::Gate(Reason::Moderation(order)) = &refused {
+                    room.moderated();
+                    self.moderation.hear(room.id(), order, record.arrival_ms);
+                }
+                metrics.refused(&refused);
+            }
         }
     }
 
@@ -206,7 +225,18 @@ impl Feed {
             lineage: Mutex::default(),
             batches: Batches::default(),
             hopeless: tokio::sync::Mutex::default(),
+            bans: Mutex::default(),
         }
+    }
+
+    /// Who may not speak, for another gate of this room.
+    pub fn bans(&self) -> Bans {
+        self.bans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in who may not speak.
+    pub fn set_bans(&self, bans: Bans) {
+        *self.bans.lock().unwrap_or_else(PoisonError::into_inner) = bans;
     }
 
     /// Looks at, or changes, what is known of the room's shards.

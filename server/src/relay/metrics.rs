@@ -56,6 +56,9 @@ impl Refused {
             Self::Gate(Reason::Forged) => "forged",
             Self::Gate(Reason::Expired) => "expired",
             Self::Gate(Reason::Stale(_)) => "stale",
+            Self::Gate(Reason::Banned) => "banned",
+            Self::Gate(Reason::NotModerator) => "not_moderator",
+            Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",
             Self::Gate(Reason::TooFast) => "too_fast",
         }

@@ -25,21 +25,20 @@ mod viewer;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use danmu::{
-    feed::Position,
     gate::REMEMBERED_MS,
     room::{Room, RoomId},
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::viewer::Viewer;
+pub use self::viewer::{Asked, Viewer};
 use self::{
     hub::{Board, Hub},
     reader::{Kind, ReaderOptions},
     refill::Refill,
     ring::Window,
 };
-use crate::{bus::Bus, clock::now_ms, config::Config, identity::Verifier};
+use crate::{bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
 /// window shows, then what the density has seen of two seconds, and clocks differ.
@@ -54,12 +53,14 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each record is. The task ends after the reader.
+    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each
+    /// record is, `moderation` who may not speak. The task ends after the reader.
     pub fn start(
         config: &Config,
         rooms: &[Room],
         bus: &Bus,
         verifier: Arc<Verifier>,
+        moderation: Moderation,
         pages: SocketAddr,
         stop: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
@@ -73,27 +74,28 @@ impl Relay {
         let age = Duration::from_secs(settings.refill_s);
         let refill = Arc::new(Refill::new(bus, age, window.bytes, settings.density, verifier));
         let tick = Duration::from_millis(settings.tick_ms);
-        let hub = Hub::new(Arc::clone(&board), rooms, tick, settings.density, since_ms);
+        let hub = Hub::new(Arc::clone(&board), rooms, moderation, tick, settings.density, since_ms);
         (Self { board, refill, rooms: rooms.into() }, tokio::spawn(hub.run(readings)))
     }
 
     /// Lets a viewer into a room; `None` where there is no such room. One who comes from a place that the window has passed
     /// waits some seconds, until what follows it was read again. See [`Viewer::join`].
-    pub async fn join(
-        &self,
-        room: &RoomId,
-        position: Option<&Position>,
-        history: usize,
-        retry_ms: u32,
-    ) -> Option<Viewer> {
+    pub async fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
         let feed = Arc::clone(self.board.feed(room)?);
-        if let Some(position) = position
+        // A page that was made so long ago is to show what is said now.
+        if let Some(position) = asked.position.as_ref().filter(|_| !asked.page)
             && let Some(place) = feed.learn(|lineage| lineage.resolve(position))
             && let Some(room) = self.rooms.iter().find(|known| known.id == *room)
         {
             self.refill.reach(&self.board, &feed, room, &place).await;
         }
-        Some(Viewer::join(Arc::clone(&self.board), feed, position, history, retry_ms))
+        Some(Viewer::join(Arc::clone(&self.board), feed, asked, retry_ms))
+    }
+
+    /// Where the feed of a room stands: a page that is made now follows from there.
+    #[must_use]
+    pub fn place(&self, room: &RoomId) -> Option<String> {
+        self.board.feed(room)?.ring.tip().map(|place| place.to_string())
     }
 
     /// Whether the newest record was reached once, so that viewers may come.

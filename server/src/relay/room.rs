@@ -33,6 +33,8 @@ use crate::{identity::Verifier, unicode::UNICODE};
 const MAX_FRAME: usize = 200;
 /// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
 const BUSY: usize = 5;
+/// From so many viewers on its tick is whole, too: a frame takes a good part of it to be written.
+const CROWD: usize = 4_000;
 /// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long after its second the merged ones of a room are told in which nobody says anything more: what is still on its way
@@ -61,8 +63,8 @@ impl RoomHub {
     pub fn new(room: &Room, feed: Arc<Feed>, density: u32) -> Self {
         Self {
             id: room.id.clone(),
+            gate: Gate::new(room, UNICODE).with_bans(feed.bans()),
             feed,
-            gate: Gate::new(room, UNICODE),
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
@@ -105,6 +107,11 @@ impl RoomHub {
         judge(&self.feed, verifier, &mut self.gate, record)
     }
 
+    /// The gate took in what a moderator decided: whoever reads old records again must know it, too.
+    pub fn moderated(&self) {
+        self.feed.set_bans(self.gate.bans().clone());
+    }
+
     /// Gathers what passed the gate, if it is to be shown.
     pub fn choose(&mut self, place: Place, admitted: Admitted, sequence_number: &str) -> Fate {
         let arrival_ms = admitted.arrival_ms;
@@ -127,7 +134,7 @@ impl RoomHub {
     pub fn due(&self, tick: Duration) -> Instant {
         let due = match self.pending.len() {
             0 => self.told + HEARTBEAT,
-            _ if self.last_frame < BUSY => self.told + tick / 2,
+            _ if self.last_frame < BUSY && self.feed.ring.viewers() < CROWD => self.told + tick / 2,
             _ => self.told + tick,
         };
         self.settles.map_or(due, |settles| settles.min(due))
@@ -245,7 +252,7 @@ mod tests {
 
     use super::*;
     use crate::relay::{
-        ring::{Joined, Next, Window},
+        ring::{Joined, Next, Start, Window},
         samples::{danmu, place},
     };
 
@@ -335,7 +342,7 @@ mod tests {
             let (feed, other) = (relayed(&texts, &cuts), relayed(&texts, &other_cuts));
             let at = |feed: &Feed, token: &str| {
                 let position: Position = token.parse().expect("a place");
-                feed.ring.join(feed.learn(|lineage| lineage.resolve(&position)), 0)
+                feed.ring.join(Start::After(feed.learn(|lineage| lineage.resolve(&position)).expect("a place")), 0)
             };
             let all = frames(&feed, at(&feed, "1~s~0~0"));
             let told_of = |told: &Told| told.dropped + told.danmu.iter().map(|item| item.n).sum::<u32>();

@@ -16,7 +16,7 @@ use super::{
     reader::ReaderStats,
     ring::Window,
     samples::{danmu, lineage},
-    viewer::Viewer,
+    viewer::{Asked, Viewer},
 };
 use crate::identity::Verifier;
 
@@ -61,7 +61,7 @@ impl Stage {
         let place = Arc::clone(&self.places).try_acquire_owned().expect("a place");
         let accepted = accepted.expect("accepted").0;
         accepted.set_nodelay(true).expect("set");
-        let viewer = Viewer::join(Arc::clone(&self.board), Arc::clone(&self.feed), None, 0, 1_000);
+        let viewer = Viewer::join(Arc::clone(&self.board), Arc::clone(&self.feed), &Asked::default(), 1_000);
         viewer.sit(accepted, place);
         let mut client = client.expect("connected");
         assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));

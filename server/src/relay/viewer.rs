@@ -17,7 +17,7 @@ use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 
 use super::{
     hub::{Board, Feed},
-    ring::{Cursor, Next, Slot, gap},
+    ring::{Cursor, Next, Slot, Start, gap},
     socket::Socket,
     sse,
 };
@@ -29,6 +29,17 @@ pub struct Viewer {
     /// What it is told before it is told what is new, the last first.
     first: Vec<Bytes>,
     waits: Option<Waits>,
+}
+
+/// What a viewer asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The place that it comes from, as it says.
+    pub position: Option<Position>,
+    /// Whether that is where the feed stood when its page was made: it has heard nothing yet.
+    pub page: bool,
+    /// So many of the last danmu, if it has heard nothing.
+    pub history: usize,
 }
 
 /// Where a viewer is; counted among the room's viewers until it is dropped.
@@ -49,16 +60,16 @@ pub struct Waits {
 }
 
 impl Viewer {
-    /// Lets a viewer in. `position` is the place that it comes from, as it says; of what was said last it wants `history`.
-    pub fn join(
-        board: Arc<Board>,
-        feed: Arc<Feed>,
-        position: Option<&Position>,
-        history: usize,
-        retry_ms: u32,
-    ) -> Self {
+    /// Lets a viewer in, with what it [asks for](Asked).
+    pub fn join(board: Arc<Board>, feed: Arc<Feed>, asked: &Asked, retry_ms: u32) -> Self {
+        let position = asked.position.as_ref();
         let place = position.and_then(|position| feed.learn(|lineage| lineage.resolve(position)));
-        let joined = feed.ring.join(place, history);
+        let start = match place {
+            None => Start::Now,
+            Some(place) if asked.page => Start::Page(place),
+            Some(place) => Start::After(place),
+        };
+        let joined = feed.ring.join(start, asked.history);
         board.metrics.joined(position.is_some(), joined.recovered);
         let (reading, behind_ms) = board.reading();
         let hello = Told {

@@ -35,6 +35,7 @@ use crate::{
     bus::Bus,
     clock::now_ms,
     identity::{Identity, Sound},
+    moderation::Moderation,
 };
 
 /// Longer than any healthy STS takes; a page that waits must be told in time to try again.
@@ -50,15 +51,24 @@ struct Inner {
     bus: Bus,
     limits: Limits,
     identity: Identity,
+    moderation: Moderation,
     duration_s: u32,
     direct: bool,
 }
 
 impl TokenVending {
-    /// Vends sessions on `bus` that last `duration_s` seconds, with tickets of that identity; with `direct`, for reading too.
+    /// Vends sessions on `bus` that last `duration_s` seconds, with tickets of that identity, to nobody who is banned; with
+    /// `direct`, for reading too.
     #[must_use]
-    pub fn new(bus: Bus, limits: Limits, identity: Identity, duration_s: u32, direct: bool) -> Self {
-        Self(Arc::new(Inner { bus, limits, identity, duration_s, direct }))
+    pub fn new(
+        bus: Bus,
+        limits: Limits,
+        identity: Identity,
+        moderation: Moderation,
+        duration_s: u32,
+        direct: bool,
+    ) -> Self {
+        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct }))
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -107,7 +117,8 @@ impl TokenVending {
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
-        let Inner { bus, limits, .. } = &*self.0;
+        let Inner { bus, limits, moderation, .. } = &*self.0;
+        moderation.admits(&caller.viewer, caller.addr, room)?;
         limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
         let credentials = self.credentials(grant, &caller.viewer).await?;
         Ok(Session {

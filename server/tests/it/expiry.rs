@@ -12,7 +12,9 @@ use danmu_server::{
     bus::Bus,
     config::{Config, ReaderKind},
     identity::Verifier,
-    relay::Relay,
+    moderation::Moderation,
+    relay::{Asked, Relay},
+    store::Store,
 };
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -39,8 +41,8 @@ async fn follow(name: &'static str, relays: Vec<Relay>, stays: usize) -> Result<
     let mut relays = relays.iter().cycle();
     while !ear.heard_last(&last) {
         let relay = relays.next().ok_or("no relay")?;
-        let place = ear.place.parse::<Position>().ok();
-        let mut feed = relay.join(&RoomId::demo(), place.as_ref(), 0, 1_000).await.ok_or("no such room")?;
+        let asked = Asked { position: ear.place.parse::<Position>().ok(), ..Asked::default() };
+        let mut feed = relay.join(&RoomId::demo(), &asked, 1_000).await.ok_or("no such room")?;
         let began = ear.danmu;
         while let Some(Ok(frame)) = feed.frame().await {
             ear.hear(&frame.into_data().map_err(|_| "no data")?)?;
@@ -66,12 +68,15 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     config.relay.window_s = 3_600;
     config.relay.density = 0;
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
+    let store = tempfile::tempdir()?;
+    let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;
     let (mut relays, mut tasks) = (Vec::new(), Vec::new());
     for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {
         config.relay.reader = reader;
         // Nobody signs here.
         let verifier = Arc::new(Verifier::new(Vec::new(), 1));
-        let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, ([127, 0, 0, 1], port).into(), stop.clone());
+        let (pages, moderation) = (([127, 0, 0, 1], port).into(), moderation.clone());
+        let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
         timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
         relays.push(relay);
         tasks.push(task);

@@ -2,6 +2,7 @@
 //! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
 mod attacks;
+mod bans;
 #[path = "../../stream/tests/differential/chance.rs"]
 mod chance;
 mod chaos;
@@ -13,6 +14,7 @@ mod client_sessions;
 mod cognito;
 mod expiry;
 mod http2;
+mod policies;
 mod program;
 mod proxy;
 mod relay;

@@ -136,6 +136,15 @@ impl Program {
         self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}{more}"))
     }
 
+    /// Runs the program once more beside it, as an operator does, in the same directory.
+    pub fn order(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = command(&self.dir).args(arguments).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+    }
+
     /// Tells it to end, as an operator does.
     fn signal(&self) -> Test {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
@@ -186,8 +195,13 @@ impl Answer {
     }
 }
 
+/// The program that was built for release, where something is to be measured.
+pub fn release() -> Option<std::ffi::OsString> {
+    std::env::var_os("E2E_SERVER")
+}
+
 fn command(dir: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_danmu-server"));
+    let mut command = Command::new(release().unwrap_or_else(|| env!("CARGO_BIN_EXE_danmu-server").into()));
     // What whoever runs the tests has set for a server, or for the tests, is no setting of this one.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DANMU_")) {
         command.env_remove(name);

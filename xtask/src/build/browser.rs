@@ -1,6 +1,5 @@
-//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is four modules: the
-//! page; what draws danmu, which is loaded when the page is alive; what signs them where the browser itself cannot; and what
-//! people sign in by, where they do.
+//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is the page's
+//! module, and those that it loads when it has use for them ([`LATER`]).
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
@@ -48,9 +47,10 @@ const PASSES: [&str; 9] = [
     "--strip-target-features",
 ];
 
-/// The packages of the modules that a page loads when it has use for them: the one that draws, the one that signs, and the one
-/// that people sign in by.
-pub const LATER: [&str; 3] = ["danmu-overlay", "danmu-signer", "danmu-account"];
+/// The packages of the modules that a page loads when it has use for them: what draws danmu, what signs them where the browser
+/// itself cannot, what reads them off the stream, and what people sign in by. A glue calls each by the last part of its name; one may load those before
+/// it.
+pub const LATER: [&str; 4] = ["danmu-overlay", "danmu-signer", "danmu-reader", "danmu-account"];
 
 /// The generated files of a module, not yet under their final names.
 pub struct Built {
@@ -70,12 +70,11 @@ pub struct Built {
 ///
 /// # Errors
 /// Where cargo or a tool fails, or a file cannot be read or written.
-pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<[Built; 4]> {
+pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<(Built, Vec<Built>)> {
     let directory = compile(workspace)?;
     let module = |package: &str, name| finish(workspace, optimisers, &directory, package, name);
-    let page = module(&workspace.browser, &workspace.output_name)?;
-    let [overlay, signer, account] = LATER;
-    Ok([page, module(overlay, overlay)?, module(signer, signer)?, module(account, account)?])
+    let later = LATER.iter().map(|package| module(package, package)).collect::<Result<_>>()?;
+    Ok((module(&workspace.browser, &workspace.output_name)?, later))
 }
 
 fn finish(workspace: &Workspace, optimisers: &Optimisers, compiled: &Path, package: &str, name: &str) -> Result<Built> {

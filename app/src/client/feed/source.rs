@@ -15,9 +15,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens it from a place on, or without one (empty) with so many of the last danmu first.
-    pub fn open(number: usize, room: &str, place: &str, history: usize, inbox: &Inbox) -> Self {
-        let url = ["/rooms/", room, "/events?history=", &history.to_string(), "&from=", place].concat();
+    /// Opens it from a place on; where nothing was heard yet (it is empty), from where the page was made, with so many of the
+    /// last danmu before that first.
+    pub fn open(number: usize, room: &str, [place, made]: [&str; 2], history: usize, inbox: &Inbox) -> Self {
+        let url =
+            ["/rooms/", room, "/events?history=", &history.to_string(), "&from=", place, "&since=", made].concat();
         let inbox = inbox.clone();
         let listener = Closure::new(move |event| inbox.push(Signal::Feed(number, event)));
         let source = EventSource::new(&url).ok();

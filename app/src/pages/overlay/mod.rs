@@ -6,14 +6,14 @@
 
 mod options;
 
-use danmu::{feed::Ways, room::Room};
+use danmu::room::Room;
 use leptos::{either::Either, prelude::*};
 use leptos_meta::{Html, Title};
 
 pub use self::options::Options;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
-    live::{Live, Wants},
+    live::{Entry, Live, Wants},
 };
 
 /// The page at `/overlay/{room}`.
@@ -22,11 +22,11 @@ pub fn OverlayPage(
     /// The room.
     room: Room,
     /// How it can be followed here.
-    ways: Ways,
+    entry: Entry,
     /// What its address says.
     options: Options,
 ) -> impl IntoView {
-    let live = Live::join(room.clone(), ways, Wants { chat: options.list, hides: options.hides.clone() });
+    let live = Live::join(room.clone(), entry, Wants { chat: options.list, hides: options.hides.clone() });
     let wrong = options.wrong.join("; ");
     let style = if options.list { "danmu-overlay danmu-list" } else { "danmu-overlay danmu-fly" };
     let danmu = if options.list {

@@ -31,8 +31,8 @@ pub struct Line {
     older: Option<Older>,
     /// The place after the newest danmu; unknown as long as nobody knows the stream's shards.
     pub tip: Option<Place>,
-    /// What was said last, for those who join.
-    pub history: VecDeque<Item>,
+    /// What was said last, and where, for those who join.
+    pub history: VecDeque<(Place, Item)>,
     pub closed: bool,
 }
 

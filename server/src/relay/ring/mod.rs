@@ -78,6 +78,17 @@ pub struct Cursor {
     known: Option<Box<Place>>,
 }
 
+/// Where a viewer comes from.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// From nowhere: what comes is new to it.
+    Now,
+    /// From this place, up to which it has heard all.
+    After(Place),
+    /// From a page that was made when the feed stood at this place. It has heard nothing: what came before is history to it.
+    Page(Place),
+}
+
 /// How a viewer begins.
 #[derive(Debug)]
 pub struct Joined {
@@ -87,7 +98,7 @@ pub struct Joined {
     pub recovered: bool,
     /// Where it stands: the place that it asked for if it was recovered, else the newest.
     pub place: Option<Place>,
-    /// What was said last; empty where all was recovered.
+    /// What was said last before that; empty for who has heard it.
     pub history: Vec<Item>,
 }
 
@@ -104,11 +115,11 @@ impl Ring {
         let length = bytes.len();
         let mut line = self.line();
         line.tip = places.last().cloned();
-        for item in items {
+        for (place, item) in places.iter().zip(items) {
             if line.history.len() == MAX_HISTORY {
                 line.history.pop_front();
             }
-            line.history.push_back(item);
+            line.history.push_back((place.clone(), item));
         }
         line.append(bytes, places, self.window);
         drop(line);
@@ -163,23 +174,39 @@ impl Ring {
         (line.bytes(), line.told - line.oldest_told())
     }
 
-    /// Lets a viewer in: after `place`, if all that followed it is here, else at the end of the line.
-    pub fn join(&self, place: Option<Place>, history: usize) -> Joined {
+    /// Where the feed stands; unknown as long as nobody knows the stream's shards.
+    pub fn tip(&self) -> Option<Place> {
+        self.line().tip.clone()
+    }
+
+    /// Lets a viewer in: after the place that it comes from, if all that followed it is here, else at the end of the line. Of
+    /// what was said last before that, one who has heard nothing gets up to `history`.
+    pub fn join(&self, start: Start, history: usize) -> Joined {
         self.viewers.fetch_add(1, Relaxed);
         let line = self.line();
-        let Some(place) = place.filter(|place| line.base().is_before(place)) else {
-            let skip = line.history.len().saturating_sub(history);
-            return Joined {
-                cursor: Cursor { next: line.end(), told: line.told, known: None },
-                recovered: false,
-                place: line.tip.clone(),
-                history: line.history.iter().skip(skip).cloned().collect(),
-            };
+        let last = |until: Option<&Place>| {
+            let end = line.history.partition_point(|(place, _)| until.is_none_or(|until| place <= until));
+            line.history.range(end.saturating_sub(history)..end).map(|(_, item)| item.clone()).collect()
+        };
+        let (place, history) = match start {
+            Start::After(place) if line.base().is_before(&place) => (place, Vec::new()),
+            Start::Page(place) if line.base().is_before(&place) => {
+                let history = last(Some(&place));
+                (place, history)
+            }
+            _ => {
+                return Joined {
+                    cursor: Cursor { next: line.end(), told: line.told, known: None },
+                    recovered: false,
+                    place: line.tip.clone(),
+                    history: last(None),
+                };
+            }
         };
         let found = line.iter().find(|(_, chunk)| chunk.places.last().is_some_and(|last| *last > place));
         let (next, told) = found.map_or((line.end(), line.told), |(number, chunk)| (number, chunk.before));
         let cursor = Cursor { next, told, known: Some(Box::new(place.clone())) };
-        Joined { cursor, recovered: true, place: Some(place), history: Vec::new() }
+        Joined { cursor, recovered: true, place: Some(place), history }
     }
 
     /// A viewer is gone.

@@ -38,7 +38,7 @@ fn read(ring: &Ring, joined: &mut Joined) -> (Vec<u64>, u64) {
 fn who_joins_without_a_place_gets_the_last_ones_as_history_and_what_is_new_as_danmu() {
     let ring = ring(WINDOW);
     tell(&ring, 1..=60);
-    let mut joined = ring.join(None, 20);
+    let mut joined = ring.join(Start::Now, 20);
     assert!(!joined.recovered);
     assert_eq!(joined.history.iter().map(|item| item.at).collect::<Vec<_>>(), (41..=60).collect::<Vec<_>>());
     assert_eq!(joined.place, Some(place(60)));
@@ -47,9 +47,29 @@ fn who_joins_without_a_place_gets_the_last_ones_as_history_and_what_is_new_as_da
 }
 
 #[test]
+fn a_page_that_was_made_a_moment_ago_misses_nothing_that_was_said_while_it_loaded() {
+    let ring = ring(Window { bytes: 20_000, ..WINDOW });
+    tell(&ring, 1..=60);
+    let made = ring.tip().expect("a tip");
+    tell(&ring, 61..=63);
+    let mut joined = ring.join(Start::Page(made.clone()), 20);
+    assert!(joined.recovered);
+    assert_eq!(joined.history.iter().map(|item| item.at).collect::<Vec<_>>(), (41..=60).collect::<Vec<_>>());
+    assert_eq!(joined.place, Some(place(60)));
+    tell(&ring, [64]);
+    assert_eq!(read(&ring, &mut joined), (vec![61, 62, 63, 64], 0));
+    // One that was made too long ago begins now.
+    (65..=1_000).for_each(|n| tell(&ring, [n]));
+    let mut joined = ring.join(Start::Page(made), 20);
+    assert!(!joined.recovered);
+    assert_eq!(joined.history.iter().map(|item| item.at).collect::<Vec<_>>(), (981..=1_000).collect::<Vec<_>>());
+    assert_eq!(read(&ring, &mut joined), (vec![], 0));
+}
+
+#[test]
 fn who_reads_too_slowly_is_told_how_many_it_lost() {
     let ring = ring(Window { bytes: 2_000, ..WINDOW });
-    let mut joined = ring.join(None, 0);
+    let mut joined = ring.join(Start::Now, 0);
     for n in 1..=100 {
         tell(&ring, [n]);
     }
@@ -66,10 +86,10 @@ fn a_place_that_fell_out_of_the_window_is_not_recovered() {
     for n in 1..=100 {
         tell(&ring, [n]);
     }
-    assert!(!ring.join(Some(place(1)), 0).recovered);
+    assert!(!ring.join(Start::After(place(1)), 0).recovered);
     let kept = 100 - ring.size().1;
-    assert!(ring.join(Some(place(kept)), 0).recovered);
-    assert!(!ring.join(Some(place(kept - 1)), 0).recovered);
+    assert!(ring.join(Start::After(place(kept)), 0).recovered);
+    assert!(!ring.join(Start::After(place(kept - 1)), 0).recovered);
 }
 
 #[test]
@@ -77,8 +97,8 @@ fn a_reader_that_began_later_knows_by_the_arrival_time_what_it_has() {
     let ring = Ring::new(WINDOW);
     ring.begin(lineage().beginning(50).expect("a place"), 50);
     tell(&ring, 50..=60);
-    assert!(!ring.join(Some(place(49)), 0).recovered);
-    let mut joined = ring.join(Some(place(55)), 0);
+    assert!(!ring.join(Start::After(place(49)), 0).recovered);
+    let mut joined = ring.join(Start::After(place(55)), 0);
     assert!(joined.recovered);
     assert_eq!(read(&ring, &mut joined).0, (56..=60).collect::<Vec<_>>());
 }
@@ -87,7 +107,7 @@ fn a_reader_that_began_later_knows_by_the_arrival_time_what_it_has() {
 fn who_comes_from_a_server_that_has_read_further_hears_nothing_twice() {
     let ring = ring(WINDOW);
     tell(&ring, 1..=3);
-    let mut joined = ring.join(Some(place(8)), 0);
+    let mut joined = ring.join(Start::After(place(8)), 0);
     assert!(joined.recovered);
     tell(&ring, 4..=6);
     tell(&ring, 7..=10);
@@ -105,7 +125,7 @@ fn nobody_is_woken_into_nothing_and_nobody_sleeps_on() {
     }
     let count = std::sync::Arc::new(Count(0.into()));
     let ring = ring(WINDOW);
-    let mut joined = ring.join(None, 0);
+    let mut joined = ring.join(Start::Now, 0);
     let (waker, slot) = (count.clone().into(), ring.wait());
     assert!(matches!(ring.poll_next(&mut joined.cursor, &slot, &waker), Next::Nothing));
     tell(&ring, [1]);
@@ -120,11 +140,11 @@ fn nobody_is_woken_into_nothing_and_nobody_sleeps_on() {
 #[test]
 fn another_stream_makes_old_places_worthless_and_cuts_nobody_off() {
     let ring = ring(WINDOW);
-    let mut joined = ring.join(None, 0);
+    let mut joined = ring.join(Start::Now, 0);
     tell(&ring, [1, 2]);
     assert_eq!(read(&ring, &mut joined).0, [1, 2]);
     ring.begin(lineage().beginning(100).expect("a place"), 100);
-    assert!(!ring.join(Some(place(2)), 0).recovered);
+    assert!(!ring.join(Start::After(place(2)), 0).recovered);
     tell(&ring, [101]);
     assert_eq!(read(&ring, &mut joined), (vec![101], 0));
 }
@@ -146,7 +166,7 @@ fn what_is_put_in_front_is_told_as_if_it_had_never_gone() {
     assert!(!ring.reaches(&place(wanted)));
     let (end, since) = (ring.base(), wanted - 2);
     assert!(ring.put_in_front(again(since..=gone), Base::Since(since as i64), &end));
-    let mut joined = ring.join(Some(place(wanted)), 0);
+    let mut joined = ring.join(Start::After(place(wanted)), 0);
     assert!(joined.recovered && !ring.reaches(&place(since - 1)));
     // What the window passes meanwhile stays behind what was put in front of it.
     tell(&ring, [101, 102]);
@@ -154,7 +174,7 @@ fn what_is_put_in_front_is_told_as_if_it_had_never_gone() {
     // More of it, for somebody who was away for longer.
     let (end, earlier) = (ring.base(), since - 6);
     assert!(ring.put_in_front(again(earlier..=since - 1), Base::Since(earlier as i64), &end));
-    let mut joined = ring.join(Some(place(earlier)), 0);
+    let mut joined = ring.join(Start::After(place(earlier)), 0);
     assert_eq!(read(&ring, &mut joined), ((earlier + 1..=102).collect::<Vec<_>>(), 0));
 }
 
@@ -166,7 +186,7 @@ fn what_is_put_in_front_goes_again_and_whoever_was_at_it_is_told() {
     }
     let (gone, end) = (100 - ring.size().1, ring.base());
     assert!(ring.put_in_front(again(1..=gone), Base::Since(0), &end));
-    let mut joined = ring.join(Some(place(0)), 0);
+    let mut joined = ring.join(Start::After(place(0)), 0);
     assert!(matches!(ring.next(&mut joined.cursor), Next::Event { danmu: 3, .. }));
     // As many bytes once more are as many as it may have.
     for n in 101..=140 {
@@ -210,7 +230,7 @@ proptest! {
             ring
         };
         for ring in [frames(cuts), frames(other_cuts)] {
-            let mut joined = ring.join(Some(place(from)), 50);
+            let mut joined = ring.join(Start::After(place(from)), 50);
             prop_assert!(joined.recovered);
             prop_assert_eq!(read(&ring, &mut joined), ((from + 1..=60).collect::<Vec<_>>(), 0));
         }
