@@ -82,6 +82,8 @@ impl World {
     async fn open(dir: Arc<TempDir>, clock: Arc<Shifted>, addr: SocketAddr) -> Result<Self, Failure> {
         let mut options = danmu_stream::Options::new(dir.path().join("data"));
         options.clock = Arc::clone(&clock) as Arc<dyn danmu_stream::Clock>;
+        // What a client does at a shard's own limits is tried here.
+        (options.session_bytes_per_s, options.session_records_per_s) = (u64::MAX, u32::MAX);
         let endpoint = Endpoint::open(options).await?;
         let assumed = Arc::<AtomicU64>::default();
         let count = Arc::clone(&assumed);
