@@ -3,6 +3,7 @@
 //! The same code runs in the server and, compiled to WebAssembly, in the browser. It holds no framework, does no I/O
 //! and has no clock of its own: whoever calls it brings the time, the chance and the network.
 
+mod base64;
 pub mod density;
 pub mod feed;
 pub mod gate;
@@ -11,4 +12,5 @@ pub mod record;
 pub mod room;
 pub mod session;
 pub mod stage;
+pub mod ticket;
 pub mod viewer;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ticket::PublicKey;
+
 /// Temporary AWS credentials with all that a client needs to use them on the room's stream.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -24,6 +26,22 @@ pub struct Session {
     pub stream: String,
     /// The partition key of the room; its hash names the shard.
     pub partition_key: String,
+    /// Says who the viewer is, for as long as the session lasts: goes with every danmu that the viewer signs by the key that
+    /// it asked for ([`crate::ticket`]). None where no key was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The keys that tickets of other viewers are verified by. None where nobody reads by this session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticket_keys: Vec<TicketKey>,
+}
+
+/// A key of the server that tickets are verified by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketKey {
+    /// Its id, as tickets name it.
+    pub kid: String,
+    /// The key.
+    pub x: PublicKey,
 }
 
 impl std::fmt::Debug for Session {

@@ -2,15 +2,38 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::record::check_short;
+
 /// The id of a viewer: 1 to 64 visible ASCII characters. Cheap to clone; it stands in much that is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ViewerId(Arc<str>);
 
 impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
+
+    /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
+    #[must_use]
+    pub fn guest(random: u128) -> Self {
+        Self(format!("g{random:032x}").into())
+    }
+
+    /// Whether it is a guest's.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        let digits = self.0.strip_prefix('g').unwrap_or_default();
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Why a text is not a viewer id.
@@ -27,9 +50,82 @@ impl FromStr for ViewerId {
     }
 }
 
+impl TryFrom<String> for ViewerId {
+    type Error = ViewerIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ViewerId> for String {
+    fn from(id: ViewerId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
 impl fmt::Display for ViewerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The name that a viewer goes by: 1 to 64 bytes of a text that a danmu could be, too. Text, never HTML. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The longest name, in bytes of UTF-8. Every danmu of its owner carries it.
+    pub const MAX_LEN: usize = 64;
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a name is 1 to {max} bytes of text that can be seen, without characters that nobody may send", max = Name::MAX_LEN)]
+pub struct NameError;
+
+impl TryFrom<String> for Name {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let fits = text.len() <= Self::MAX_LEN && check_short(&text).is_ok();
+        fits.then(|| Self(text.into())).ok_or(NameError)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+/// What a viewer may do in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Anybody: a guest.
+    #[default]
+    Viewer,
+    /// Somebody who signed in.
+    Member,
+    /// Somebody who keeps order.
+    Moderator,
+    /// Whose room it is: nothing holds up what the streamer says.
+    Streamer,
+}
+
+impl Role {
+    /// Whether it decides who may speak.
+    #[must_use]
+    pub const fn may_moderate(self) -> bool {
+        matches!(self, Self::Moderator | Self::Streamer)
     }
 }
 
@@ -38,12 +134,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_guest_is_known_by_its_id() {
+        assert!(ViewerId::guest(0xabc).is_guest());
+        for other in ["g", "ann", "G00000000000000000000000000000abc", "g00000000000000000000000000000ABC"] {
+            assert!(!other.parse::<ViewerId>().expect("an id").is_guest(), "{other}");
+        }
+    }
+
+    #[test]
     fn an_id_is_short_and_can_be_seen() {
         for text in ["a", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", &"x".repeat(64)] {
             assert_eq!(text.parse::<ViewerId>().map(|id| id.to_string()), Ok(text.to_owned()));
         }
+        assert_eq!(ViewerId::guest(0x4f2a).to_string().parse(), Ok(ViewerId::guest(0x4f2a)));
         for text in ["", "a b", "é", "a\n", &"x".repeat(65)] {
             assert_eq!(text.parse::<ViewerId>(), Err(ViewerIdError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_short_and_can_be_shown() {
+        for text in ["Ann", "小明", "👩‍👩‍👧 \"\\"] {
+            let name = Name::try_from(text.to_owned()).expect(text);
+            let json = serde_json::to_string(&name).expect("JSON");
+            assert_eq!(serde_json::from_str::<Name>(&json).map(String::from).expect("a name"), text);
+        }
+        for text in ["", " ", "a\nb", "\u{202e}nnA", "a\u{7}", &"x".repeat(65)] {
+            assert_eq!(Name::try_from(text.to_owned()), Err(NameError), "{text:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum ApiError {
     /// No room has that id. Status 404.
     #[error("there is no room {0:?}")]
     NoRoom(String),
-    /// The client asked too often. Status 429, with `Retry-After`.
+    /// The viewer, its network, or all together asked too often. Status 429, with `Retry-After`.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooMany {
         /// Seconds until it may ask again.
@@ -31,9 +31,9 @@ pub enum ApiError {
     /// Direct reading is switched off. Status 403.
     #[error("direct reading is switched off on this server")]
     DirectOff,
-    /// The room shows signed danmu only, and nobody can sign one yet. Status 403.
-    #[error("the room shows signed danmu only (unsigned = \"deny\" in its settings)")]
-    SignedOnly,
+    /// The viewer is banned. Status 403.
+    #[error("you are banned here")]
+    Banned,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -56,10 +56,11 @@ impl FromServerFnError for ApiError {
     }
 }
 
-/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else.
+/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else. With the viewer's
+/// own public key ([`danmu::ticket::PublicKey`] as text) it has a ticket for that key.
 #[server(endpoint = "session")]
-pub async fn get_session(room: String, purpose: Purpose) -> Result<Session, ApiError> {
-    ssr::answer(ssr::session(room, purpose).await)
+pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
+    ssr::answer(ssr::session(room, purpose, key).await)
 }
 
 #[cfg(feature = "ssr")]
@@ -70,8 +71,9 @@ pub(crate) use ssr::{answer, room, rooms};
 #[cfg(feature = "ssr")]
 mod ssr {
     use danmu::{
-        room::{Room, RoomId, Unsigned},
+        room::{Room, RoomId},
         session::{Purpose, Session},
+        ticket::PublicKey,
     };
     use http::{HeaderValue, StatusCode, header};
     use leptos::prelude::use_context;
@@ -80,7 +82,7 @@ mod ssr {
     use super::ApiError;
     use crate::{
         live::Entry,
-        services::{ClientAddr, Services},
+        services::{Caller, Services},
     };
 
     fn services() -> Result<Services, ApiError> {
@@ -101,14 +103,12 @@ mod ssr {
         services().map(|services| services.rooms.rooms())
     }
 
-    pub(super) async fn session(id: String, purpose: Purpose) -> Result<Session, ApiError> {
+    pub(super) async fn session(id: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
         let (room, _) = room(id)?;
-        if purpose == Purpose::Produce && room.unsigned == Unsigned::Deny {
-            return Err(ApiError::SignedOnly);
-        }
-        let client = use_context::<ClientAddr>()
-            .ok_or_else(|| ApiError::Other("the address of the client is not known".into()))?;
-        services()?.vending.vend(room.id, purpose, client).await
+        let key = key.map(|key| key.parse::<PublicKey>()).transpose();
+        let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
+        let caller = use_context::<Caller>().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))?;
+        services()?.vending.vend(room.id, purpose, key, caller).await
     }
 
     /// The HTTP status of an error.
@@ -117,7 +117,7 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::SignedOnly => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

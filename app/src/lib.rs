@@ -20,5 +20,7 @@ mod problem;
 #[cfg(feature = "ssr")]
 pub mod services;
 mod shell;
+#[cfg(feature = "signing")]
+pub mod signing;
 
 pub use shell::{App, shell};

@@ -12,6 +12,8 @@ use crate::{
 pub enum Problem {
     /// The text cannot be sent as it is.
     Text(TextError),
+    /// The viewer says too much in too short a time; seconds until it may go on.
+    TooFast(u32),
     /// The server refused, or cannot be reached.
     Api(ApiError),
     /// The stream cannot be reached.
@@ -44,6 +46,7 @@ impl Problem {
     pub fn say(&self, i18n: I18n) -> String {
         match self {
             Self::Text(error) => say_text(*error, i18n),
+            Self::TooFast(seconds) => fill(t_string!(i18n, problem.too_fast), &[("seconds", seconds)]),
             Self::Api(error) => say_api(error, i18n),
             Self::Network => t_string!(i18n, problem.network).to_owned(),
             Self::Unanswered => t_string!(i18n, problem.unanswered).to_owned(),
@@ -73,8 +76,8 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::BadRoom(room) => fill(t_string!(i18n, problem.bad_room), &[("room", room)]),
         ApiError::NoRoom(room) => fill(t_string!(i18n, problem.no_room), &[("room", room)]),
         ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
-        ApiError::SignedOnly => t_string!(i18n, problem.signed_only).to_owned(),
         ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
+        ApiError::Banned => t_string!(i18n, problem.banned).to_owned(),
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),

@@ -7,6 +7,8 @@ use danmu::{
     feed::Ways,
     room::{Room, RoomId},
     session::{Purpose, Session},
+    ticket::PublicKey,
+    viewer::ViewerId,
 };
 
 use crate::api::ApiError;
@@ -25,9 +27,14 @@ pub struct Services {
     pub ways: Ways,
 }
 
-/// Who is asking: the address that vending limits count by. Put into the Leptos context for every request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddr(pub IpAddr);
+/// Who is asking, as vending limits count: put into the Leptos context of every call of a server function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// From where.
+    pub addr: IpAddr,
+    /// Which viewer: the one that the request's cookie names, or a guest who has just come.
+    pub viewer: ViewerId,
+}
 
 /// Knows the rooms.
 pub trait Rooms: Send + Sync {
@@ -44,9 +51,9 @@ pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + S
 
 /// The token vending machine.
 pub trait Vending: Send + Sync {
-    /// A session of its own for one client.
+    /// A session of its own for one viewer; with the viewer's own public key, with a ticket for it.
     ///
-    /// Fails with [`ApiError::TooMany`] for a client that asks too often, [`ApiError::DirectOff`] where nobody may read
+    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one who is banned, [`ApiError::DirectOff`] where nobody may read
     /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
-    fn vend(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> VendFuture;
+    fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }

@@ -46,6 +46,8 @@ export async function startServer(settings = {}, file = '') {
         // Every page of every test comes from one address.
         DANMU_VENDING__PER_MINUTE: '100000',
         DANMU_VENDING__BURST: '10000',
+        DANMU_VENDING__VIEWER_PER_MINUTE: '100000',
+        DANMU_VENDING__VIEWER_BURST: '10000',
         ...settings,
       },
     });

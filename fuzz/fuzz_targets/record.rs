@@ -1,12 +1,15 @@
 //! A record's data: whatever they are, reading and judging them ends, what is read as a danmu is written back the same, and
-//! what the gate shows is a text that its author's composer would have sent.
+//! what the gate shows is a text that its author's composer would have sent. A ticket in them is read, too, as if whatever it
+//! is signed by were true.
 
 #![no_main]
 
 use danmu::{
     gate::{Gate, Incoming, Reason},
-    record::{Content, Unicode, check_text, decode},
+    record::{Content, Unicode, check_text, decode, signed},
     room::{Pace, Room, RoomId, Unsigned},
+    session::TicketKey,
+    ticket::{Look, MAX_TICKET_BYTES, Proof, PublicKey, Tickets},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -39,5 +42,18 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(admitted) = verdict {
         assert_eq!(check_text(&admitted.text, UNICODE), Ok(()), "nobody could have sent it");
         assert_eq!(gate.admit(incoming), Err(Reason::Duplicate));
+    }
+    if let Some((line, proof)) = signed(data)
+        && let Ok(proof) = Proof::parse(proof)
+    {
+        let mut tickets: Tickets = Tickets::new(vec![TicketKey { kid: "k1".into(), x: PublicKey::new([7; 32]) }], 8);
+        if let Ok(Look::New(ticket)) = tickets.look(proof.ticket)
+            && let Ok(bearer) = tickets.learn(&ticket)
+        {
+            assert!(proof.ticket.len() <= MAX_TICKET_BYTES);
+            assert_eq!(proof.attach(line.to_vec()), data, "another spelling of the same proof");
+            let evidence = Some(&bearer.evidence);
+            let _ = Gate::new(&room, UNICODE).admit(Incoming { evidence, ..incoming });
+        }
     }
 });

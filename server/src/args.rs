@@ -4,7 +4,12 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::Role, crowd::CrowdArgs};
+use crate::{
+    config::Role,
+    crowd::CrowdArgs,
+    moderation::command::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
+    policies::PoliciesArgs,
+};
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
 ///
@@ -47,4 +52,44 @@ pub struct Args {
 pub enum Command {
     /// Sends simulated viewers into a room of a running server, through the same door as everybody.
     Crowd(CrowdArgs),
+    /// Prints the IAM policies that each part of Danmu needs on AWS, and no more than it needs.
+    Policies(PoliciesArgs),
+    /// Makes a new key for tickets; servers that share the file need no restart. Until every session of now has ended, the
+    /// key before goes on signing.
+    RotateKey(RotateKeyArgs),
+    /// Bans a viewer, or the guests of a network.
+    Ban(BanArgs),
+    /// Ends a ban.
+    Unban(UnbanArgs),
+    /// Says who is banned.
+    Bans(StoreArgs),
+    /// Vends no sessions any more, until thaw.
+    Freeze(StoreArgs),
+    /// Vends sessions again.
+    Thaw(StoreArgs),
+    /// Revokes the sessions of all viewers; their pages ask for new ones.
+    Revoke(RevokeArgs),
+}
+
+/// Where the keys are, and how urgent it is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RotateKeyArgs {
+    /// The settings file, as for the server.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The directory of the embedded stream, as for the server.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// The new key signs as soon as every server has read it, in a minute. Who reads the stream directly, with a session from
+    /// before, does not know it yet.
+    #[arg(long)]
+    pub soon: bool,
+}
+
+impl From<RotateKeyArgs> for Args {
+    fn from(RotateKeyArgs { config, data, .. }: RotateKeyArgs) -> Self {
+        Self { config, data, ..Self::default() }
+    }
 }

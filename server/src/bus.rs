@@ -11,7 +11,7 @@ use aws_smithy_http_client::{Builder, tls};
 use danmu_stream::partition;
 use thiserror::Error;
 
-use crate::config::Config;
+use crate::{config::Config, moderation::Role};
 
 /// A stream, and the STS that vends sessions for it.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Bus {
     pub stream: String,
     /// The stream's region.
     pub region: String,
+    /// The same on AWS, as IAM knows it: its policies deny who is banned.
+    pub role: Option<Role>,
     /// Where browsers send their requests: an absolute URL, or a path on the page's own origin.
     pub browser_endpoint: String,
     account: String,
@@ -59,6 +61,7 @@ impl Bus {
             role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
             stream: stream.to_owned(),
             region: region.to_owned(),
+            role: None,
             browser_endpoint: "/aws/".into(),
             account: account.to_owned(),
         }
@@ -85,7 +88,10 @@ impl Bus {
         let account = account_of(&role_arn).ok_or_else(|| BusError::Role(role_arn.clone()))?.to_owned();
         // The standard variable for a stream that is reached elsewhere: an interface endpoint, a test double.
         let browser_endpoint = std::env::var("AWS_ENDPOINT_URL_KINESIS").unwrap_or_else(|_| kinesis_endpoint(&region));
+        let iam = std::env::var("AWS_ENDPOINT_URL_IAM").ok();
+        let role = aws.credentials_provider().map(|provider| Role::new(provider, &region, &role_arn, iam));
         Ok(Self {
+            role,
             sts: aws_sdk_sts::Client::new(&aws),
             kinesis: kinesis_client(&aws),
             role_arn,

@@ -29,6 +29,8 @@ pub struct Config {
     pub stream: Stream,
     /// The token vending machine.
     pub vending: Vending,
+    /// Who viewers are.
+    pub identity: Identity,
     /// How viewers read.
     pub feed: Feed,
     /// The relay, which reads for all of them.
@@ -105,14 +107,27 @@ pub struct Stream {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vending {
-    /// Sessions a minute for one client: an IPv4 address, or an IPv6 /64. Default 30.
+    /// Sessions a minute for one network: an IPv4 address, or an IPv6 /64. Default 30.
     pub per_minute: u32,
-    /// Sessions that one client may ask for at once. Default 20.
+    /// Sessions that one network may ask for at once. Default 20.
     pub burst: u32,
+    /// Sessions a minute for one viewer, wherever it is. Default 12.
+    pub viewer_per_minute: u32,
+    /// Sessions that one viewer may ask for at once: a page needs one to speak, and one to read directly. Default 12.
+    pub viewer_burst: u32,
     /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
     pub duration_s: u32,
     /// AWS: the ARN of the role that viewers' sessions assume. Required on AWS.
     pub role_arn: Option<String>,
+}
+
+/// Who viewers are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// The file of the keys that sign tickets and the cookies of guests. It is made where there is none; all servers of a
+    /// stream must have the same. Default `ticket-keys.json` in `stream.data`.
+    pub keys: Option<PathBuf>,
 }
 
 /// How viewers read.
@@ -212,6 +227,10 @@ pub struct RoomSettings {
     /// How many such a viewer may say at once, 1 to 6,000. Default 5.
     #[serde(default = "burst")]
     pub burst: u32,
+    /// Slow mode, in the place of these two: so many seconds between two danmu of one viewer, 1 to 30, but for one more where
+    /// a half minute begins (the gate fills every bucket then). Default 0: off.
+    #[serde(default)]
+    pub slow_s: u32,
 }
 
 /// How fast a viewer may be allowed to speak.
@@ -233,7 +252,10 @@ impl From<RoomSettings> for Room {
             video: room.video,
             poster: room.poster,
             unsigned: room.unsigned,
-            pace: Pace { per_minute: room.per_minute, burst: room.burst },
+            pace: match 60_u32.checked_div(room.slow_s) {
+                Some(per_minute) => Pace { per_minute, burst: 1 },
+                None => Pace { per_minute: room.per_minute, burst: room.burst },
+            },
         }
     }
 }
@@ -246,6 +268,7 @@ impl Default for Config {
             http: Http::default(),
             stream: Stream::default(),
             vending: Vending::default(),
+            identity: Identity::default(),
             feed: Feed::default(),
             relay: Relay::default(),
             log: Log::default(),
@@ -264,6 +287,7 @@ impl RoomSettings {
             unsigned: Unsigned::Allow,
             per_minute: per_minute(),
             burst: burst(),
+            slow_s: 0,
         }
     }
 }
@@ -295,7 +319,7 @@ impl Default for Stream {
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { per_minute: 30, burst: 20, duration_s: 3_600, role_arn: None }
+        Self { per_minute: 30, burst: 20, viewer_per_minute: 12, viewer_burst: 12, duration_s: 3_600, role_arn: None }
     }
 }
 
@@ -381,12 +405,16 @@ impl Config {
     fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
-        let Vending { per_minute, burst, duration_s, role_arn } = &self.vending;
-        if *per_minute == 0 {
-            return wrong("vending.per_minute", per_minute, "nobody could ever speak; 1 or more");
-        }
-        if *burst == 0 {
-            return wrong("vending.burst", burst, "nobody could ever speak; 1 or more");
+        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn } = &self.vending;
+        for (name, value) in [
+            ("vending.per_minute", per_minute),
+            ("vending.burst", burst),
+            ("vending.viewer_per_minute", viewer_per_minute),
+            ("vending.viewer_burst", viewer_burst),
+        ] {
+            if !(1..=1_000_000).contains(value) {
+                return wrong(name, value, "1 to 1000000; with none nobody could ever speak");
+            }
         }
         if !(900..=43_200).contains(duration_s) {
             return wrong("vending.duration_s", duration_s, "STS takes 900 to 43200 seconds");
@@ -445,6 +473,9 @@ impl Config {
             if !PACE.contains(&room.burst) {
                 return wrong("rooms.burst", &room.burst, "1 to 6000 danmu at once");
             }
+            if room.slow_s > 30 {
+                return wrong("rooms.slow_s", &room.slow_s, "0 (off) to 30 seconds");
+            }
         }
         Ok(())
     }
@@ -475,13 +506,10 @@ impl Config {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
-    /// What the operator may not have meant.
-    fn warnings(&self) -> String {
-        let mute = self.rooms.iter().filter(|room| room.unsigned == Unsigned::Deny);
-        mute.map(|room| {
-            format!("\nwarning    nobody can speak in {}: it wants signed danmu, and there are none yet (unsigned = \"allow\")", room.id)
-        })
-        .collect()
+    /// Where the keys of tickets are.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.identity.keys.clone().unwrap_or_else(|| self.stream.data.join("ticket-keys.json"))
     }
 
     /// What the settings mean, for a person to read.
@@ -513,14 +541,17 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             client, {} at once, each for {} s\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
             self.vending.per_minute,
             self.vending.burst,
+            self.vending.viewer_per_minute,
+            self.vending.viewer_burst,
             self.vending.duration_s,
+            self.key_file().display(),
             match (self.role, self.enhanced_fan_out()) {
                 (Role::Bus, _) => "nothing (role = bus)",
                 (_, true) => "enhanced fan-out",
@@ -530,7 +561,7 @@ impl Config {
             self.relay.window_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
             if rooms.is_empty() { "none" } else { &rooms },
-        ) + &self.warnings()
+        )
     }
 }
 
@@ -577,6 +608,7 @@ mod tests {
         for (toml, name) in [
             ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
             ("[vending]\nburst = 0", "vending.burst = 0"),
+            ("[vending]\nviewer_burst = 0", "vending.viewer_burst = 0"),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
@@ -589,12 +621,25 @@ mod tests {
             ("[relay]\ndensity = 1001", "relay.density = 1001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nper_minute = 0", "rooms.per_minute = 0"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 6001", "rooms.burst = 6001"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\nslow_s = 31", "rooms.slow_s = 31"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
             let error = load(toml).expect_err(toml).to_string();
             assert!(error.contains(name), "{error}");
         }
         assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
+    }
+
+    #[test]
+    fn in_slow_mode_a_viewer_says_one_thing_and_waits() {
+        let pace = |slow_s: u32| {
+            let config =
+                load(&format!("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 9\nslow_s = {slow_s}")).expect("settings");
+            Room::from(config.rooms[0].clone()).pace
+        };
+        assert_eq!(pace(0), Pace { per_minute: 60, burst: 9 });
+        assert_eq!(pace(10), Pace { per_minute: 6, burst: 1 });
+        assert_eq!(pace(7), Pace { per_minute: 8, burst: 1 }, "rather a little slower");
     }
 
     #[test]

@@ -7,9 +7,13 @@ mod clock;
 pub mod config;
 pub mod crowd;
 pub mod http;
+pub mod identity;
+pub mod moderation;
+pub mod policies;
 pub mod relay;
 mod rooms;
 mod run;
+pub mod store;
 pub mod unicode;
 pub mod vending;
 

@@ -9,7 +9,10 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::{feed::Ways, room::Room};
+use danmu::{
+    feed::Ways,
+    room::{Room, RoomId},
+};
 use danmu_app::services::Services;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
@@ -19,14 +22,19 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Command, RotateKeyArgs},
     bus::{Bus, BusError},
+    clock::now_ms,
     config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
     http::{AppState, Health, router, serve},
+    identity::{Identity, KeyFile, KeyFileError, Rotation},
+    moderation::{Means, Moderation, RolePolicies, Signer, command},
+    policies,
     relay::Relay,
     rooms::ListedRooms,
-    vending::{ClientLimit, TokenVending},
+    store::{Store, StoreError},
+    vending::{Limits, Rate, TokenVending},
 };
 
 /// How long what is under way may take once the server is told to end.
@@ -35,8 +43,12 @@ const DRAIN: Duration = Duration::from_secs(10);
 const SEND_BUFFER: u32 = 256 * 1024;
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1024;
-/// How often idle clients of the vending machine are forgotten.
+/// How often those who asked the vending machine for nothing lately are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How often the keys of tickets are read again.
+const KEYS_EVERY: Duration = Duration::from_secs(20);
+/// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
+const SOON_S: i64 = 60;
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -56,6 +68,21 @@ pub enum RunError {
     /// The embedded stream.
     #[error("the embedded stream in {0} cannot be opened: {1}")]
     Stream(String, String),
+    /// The keys of tickets.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The store of bans.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes for a key.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A room that the settings do not list.
+    #[error("there is no room {0}")]
+    NoRoom(RoomId),
+    /// A ban that is not in force.
+    #[error("nobody bans {0}; danmu-server bans tells who is banned")]
+    NoBan(String),
     /// The root key of an embedded stream that another process opened.
     #[error(
         "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
@@ -84,9 +111,20 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    if let Some(Command::Crowd(crowd)) = args.command {
-        crowd::run(crowd.into()).await?;
-        return Ok(());
+    match args.command {
+        Some(Command::Crowd(crowd)) => {
+            crowd::run(crowd.into()).await?;
+            return Ok(());
+        }
+        Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
+        Some(Command::RotateKey(args)) => return rotate_key(args),
+        Some(Command::Ban(args)) => return command::ban(args).await,
+        Some(Command::Unban(args)) => return command::unban(args).await,
+        Some(Command::Bans(args)) => return command::list(args).await,
+        Some(Command::Freeze(args)) => return command::freeze(args, true).await,
+        Some(Command::Thaw(args)) => return command::freeze(args, false).await,
+        Some(Command::Revoke(args)) => return command::revoke(args).await,
+        None => {}
     }
     let config = Config::load(&args)?;
     if args.check {
@@ -104,20 +142,39 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR")?;
             let addr = listener.local_addr()?;
             let (bus, endpoint) = open_stream(&config, addr).await?;
-            let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
-            (bus, Some((endpoint, tokio::spawn(serving))), Some(addr))
+            (bus, Some((endpoint, listener)), Some(addr))
         }
         BusKind::Aws => (Bus::aws(&config).await?, None, None),
     };
+    // Before the stream answers: who reads it from another process wants the keys, too.
+    let identity = open_identity(&config)?;
+    let stream = stream.map(|(endpoint, listener)| {
+        let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
+        (endpoint, tokio::spawn(serving))
+    });
 
     let health = Health::default();
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != Role::Bus;
-    let relay = relays.then(|| Relay::start(&config, &rooms, &bus, addr, reading.clone()));
+    let (moderation, work) = Moderation::open(Store::open(&config.stream.data).await?).await?;
+    let relay = relays.then(|| {
+        let (verifier, moderation) = (identity.verifier(), moderation.clone());
+        Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
+    });
     let (relay, relaying) = relay.unzip();
-    let state = app_state(config, bus, health.clone(), relay.clone())?;
-    tokio::spawn(forget_idle_clients(state.0, stop.clone()));
+    let means = Means {
+        bus: bus.clone(),
+        rooms: rooms.iter().map(|room| room.id.clone()).collect(),
+        signer: Signer::new(identity.clone())?,
+        endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
+        role: bus.role.clone().map(|role| RolePolicies::new(role, config.vending.duration_s)),
+    };
+    let moderating = tokio::spawn(work.run(means, stop.clone()));
+    tokio::spawn(keep_keys(identity.clone(), stop.clone()));
+    let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
+    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint))?;
+    tokio::spawn(forget_idle(state.0, stop.clone()));
     announce(&state.1.config, addr, stream_addr);
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
@@ -142,6 +199,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             endpoint.end_subscriptions();
         }
         let _ = serving.await;
+        // It holds the stream.
+        let _ = moderating.await;
         if let Some(relay) = relay {
             relay.ended().await;
         }
@@ -159,13 +218,21 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 fn app_state(
     config: Config,
     bus: Bus,
+    identity: Identity,
+    moderation: Moderation,
     health: Health,
-    relay: Option<Relay>,
-) -> Result<(ClientLimit, AppState), RunError> {
-    let positive = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    let limit = ClientLimit::new(positive(config.vending.per_minute), positive(config.vending.burst));
+    (relay, stream): (Option<Relay>, Option<Endpoint>),
+) -> Result<(Limits, AppState), RunError> {
+    let rate = |per_minute: u32, burst: u32| {
+        let [per_minute, burst] = [per_minute, burst].map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
+        Rate { per_minute, burst }
+    };
+    let settings = &config.vending;
+    let network = rate(settings.per_minute, settings.burst);
+    let limits = Limits::new(network, rate(settings.viewer_per_minute, settings.viewer_burst));
     let connect = bus.foreign_origin().into_iter().collect();
-    let vending = TokenVending::new(bus, limit.clone(), config.vending.duration_s, config.direct_allowed());
+    let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
+    let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
         vending: Arc::new(vending.clone()),
@@ -173,7 +240,33 @@ fn app_state(
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
-    Ok((limit, AppState { config: Arc::new(config), services, vending, leptos, health, relay }))
+    Ok((limits, AppState { config: Arc::new(config), services, vending, identity, leptos, health, relay, stream }))
+}
+
+/// The keys of tickets. Who relays the embedded stream of another process has those that the other made.
+fn open_identity(config: &Config) -> Result<Identity, KeyFileError> {
+    let path = config.key_file();
+    let elsewhere = config.bus == BusKind::Embedded && config.role == Role::Relay;
+    if elsewhere { Identity::load(&path) } else { Identity::open(&path) }
+}
+
+/// Makes a new key, and says what comes of it.
+fn rotate_key(args: RotateKeyArgs) -> Result<(), RunError> {
+    let soon = args.soon;
+    let config = Config::load(&args.into())?;
+    let path = config.key_file();
+    let lead_s = if soon { SOON_S } else { i64::from(config.vending.duration_s) + SOON_S };
+    let Rotation { kid, from_s, until_s } = KeyFile::rotate(&path, now_ms().div_euclid(1_000), lead_s)?;
+    let hours = (until_s - from_s) / 3_600;
+    let text = format!(
+        "{}: the key {kid} signs in {lead_s} s; the one before is believed for {hours} hours more.\n\
+         To disbelieve a key at once, take it out of the file: its tickets end within {} s.",
+        path.display(),
+        KEYS_EVERY.as_secs(),
+    );
+    // Nobody may be listening, and that is no reason to fail.
+    let _ = writeln!(io::stdout(), "{text}");
+    Ok(())
 }
 
 /// The embedded stream that another process opened.
@@ -231,9 +324,16 @@ fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpList
     })
 }
 
-async fn forget_idle_clients(limit: ClientLimit, stop: CancellationToken) {
+async fn forget_idle(limits: Limits, stop: CancellationToken) {
     while tokio::time::timeout(FORGET_EVERY, stop.cancelled()).await.is_err() {
-        limit.forget_idle();
+        limits.forget_idle();
+    }
+}
+
+/// Goes by the keys that are in the file.
+async fn keep_keys(identity: Identity, stop: CancellationToken) {
+    while tokio::time::timeout(KEYS_EVERY, stop.cancelled()).await.is_err() {
+        identity.refresh();
     }
 }
 

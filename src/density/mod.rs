@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use self::shares::{Moment, Shares};
 use crate::{
     feed::Item,
-    gate::{Admitted, Evidence},
+    gate::Admitted,
     record::{Color, Mode},
     viewer::ViewerId,
 };
@@ -114,7 +114,7 @@ impl Density {
         let second = admitted.arrival_ms.div_euclid(SECOND_MS);
         let merged = if second > self.second { self.begin(second) } else { Vec::new() };
         let fate = match &admitted.evidence {
-            Some(Evidence { important: true, .. }) => Fate::Shown,
+            Some(evidence) if evidence.is_important() => Fate::Shown,
             _ => self.decide(admitted, sequence_number),
         };
         Judged { fate, merged }

@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::gate::DanmuKey;
+use crate::{
+    gate::{DanmuKey, Evidence},
+    room::RoomId,
+    viewer::Role,
+};
 
 /// What somebody says: when (Unix milliseconds), who (nobody knows, or by name), and what.
 type Line<'a> = (i64, Option<&'a str>, String);
@@ -14,8 +18,11 @@ const STREAMER: &str = "streamer";
 fn danmu(lines: &[Line<'_>]) -> Vec<(Admitted, String)> {
     let number = |(n, (arrival_ms, author, text)): (usize, &Line<'_>)| {
         let sequence_number = (1_000_000 + 16 * n).to_string();
-        let evidence =
-            author.map(|author| Evidence { viewer: author.parse().expect("an id"), important: author == STREAMER });
+        let evidence = author.map(|author| {
+            let role = if author == STREAMER { Role::Streamer } else { Role::Viewer };
+            let viewer = author.parse().expect("an id");
+            Evidence { viewer, name: None, role, room: RoomId::demo(), issued_ms: 0, expires_ms: i64::MAX }.into()
+        });
         let admitted = Admitted {
             key: DanmuKey::Sequence(sequence_number.clone()),
             text: text.clone(),

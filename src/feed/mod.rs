@@ -25,6 +25,7 @@ pub use self::{
 use crate::{
     gate::{Admitted, DanmuKey},
     record::{Color, Mode},
+    viewer::Role,
 };
 
 /// The name of the event that a connection begins with.
@@ -95,6 +96,15 @@ pub struct Item {
     pub color: Color,
     /// When the stream took it, in Unix milliseconds.
     pub at: i64,
+    /// The name that its author goes by, where it has one. Text, never HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The id of its author, where that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer: Option<String>,
+    /// What its author may do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub role: Role,
     /// How many said the same; 1 for itself.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub n: u32,
@@ -104,8 +114,19 @@ impl Item {
     /// What a viewer gets of a danmu that passed the gate.
     #[must_use]
     pub fn new(admitted: Admitted) -> Self {
-        let Admitted { key, text, mode, color, arrival_ms, .. } = admitted;
-        Self { id: key.to_string(), text, mode, color, at: arrival_ms, n: 1 }
+        let Admitted { key, text, mode, color, arrival_ms: at, evidence, .. } = admitted;
+        let evidence = evidence.as_deref();
+        Self {
+            id: key.to_string(),
+            text,
+            mode,
+            color,
+            at,
+            name: evidence.and_then(|evidence| evidence.name.as_ref()).map(|name| name.as_str().to_owned()),
+            viewer: evidence.map(|evidence| evidence.viewer.as_str().to_owned()),
+            role: evidence.map_or_else(Role::default, |evidence| evidence.role),
+            n: 1,
+        }
     }
 
     /// The id as it was before it became text.
@@ -135,7 +156,7 @@ fn is_one(n: &u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::RecordId;
+    use crate::{gate::Evidence, record::RecordId, room::RoomId};
 
     #[test]
     fn a_plain_danmu_is_short_on_the_wire() {
@@ -156,9 +177,41 @@ mod tests {
     }
 
     #[test]
+    fn a_signed_danmu_says_whose_it_is() {
+        let evidence = |name: Option<&str>, role| Evidence {
+            viewer: "g4f2a".parse().expect("an id"),
+            name: name.map(|name| name.to_owned().try_into().expect("a name")),
+            role,
+            room: RoomId::demo(),
+            issued_ms: 0,
+            expires_ms: 9,
+        };
+        let json = |evidence: Evidence| {
+            let (key, evidence) = (DanmuKey::Sequence("7".into()), Some(evidence.into()));
+            let (mode, color, sent_ms) = (Mode::default(), Color::default(), Some(4));
+            let item = Item::new(Admitted { key, text: "hi".into(), mode, color, arrival_ms: 5, sent_ms, evidence });
+            serde_json::to_string(&item).expect("JSON")
+        };
+        assert_eq!(json(evidence(None, Role::Viewer)), r#"{"id":"s7","text":"hi","at":5,"viewer":"g4f2a"}"#);
+        assert_eq!(
+            json(evidence(Some("Ann"), Role::Moderator)),
+            r#"{"id":"s7","text":"hi","at":5,"name":"Ann","viewer":"g4f2a","role":"moderator"}"#
+        );
+    }
+
+    #[test]
     fn a_foreign_danmu_keeps_its_key() {
         let key = DanmuKey::Sequence("4965".into());
-        let item = Item { id: key.to_string(), text: "hi".into(), mode: Mode::Top, color: Color::WHITE, at: 5, n: 3 };
+        let admitted = Admitted {
+            key: key.clone(),
+            text: "hi".into(),
+            mode: Mode::Top,
+            color: Color::WHITE,
+            arrival_ms: 5,
+            sent_ms: None,
+            evidence: None,
+        };
+        let item = Item { n: 3, ..Item::new(admitted) };
         let json = serde_json::to_string(&item).expect("JSON");
         assert_eq!(json, r#"{"id":"s4965","text":"hi","mode":"top","at":5,"n":3}"#);
         assert_eq!(serde_json::from_str::<Item>(&json).expect("an item").key(), key);

@@ -4,22 +4,37 @@
 //! looks at the record, where it was put and when it arrived, never at a clock of its own: whoever reads the same
 //! records in the same order judges alike. What it refuses is counted by reason, never shown.
 
+mod bans;
 mod pace;
 mod seen;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
+pub use self::bans::Bans;
 use self::{pace::Buckets, seen::Seen};
 use crate::{
-    record::{self, Color, Content, Mode, RecordError, RecordId, TextError, Unicode},
+    record::{self, Color, Content, Mode, Moderation, RecordError, RecordId, TextError, Unicode},
     room::{Room, RoomId, Unsigned},
-    viewer::ViewerId,
+    ticket::LEEWAY_MS,
+    viewer::{Name, Role, ViewerId},
 };
 
 /// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of one span left it, and
 /// of these only those count that were new. By arrival times alone: a gate that began so much earlier than the present knows
 /// what one knows that has run for ever, and replicas agree.
 pub const REMEMBERED_MS: i64 = seen::SEEN_MS + pace::SPAN_MS;
+
+/// By how much, in milliseconds, a signed record may have been sent before it arrives: a put is tried again for seconds, and a
+/// phone loses its network for longer.
+pub const SENT_BEFORE_MS: i64 = 60_000;
+/// And by how much after: the clock of its author may be wrong.
+pub const SENT_AFTER_MS: i64 = 30_000;
+
+// Whoever reads a signed record off the stream can put it again. That it is shown once follows from this: from the first arrival
+// at which it may be shown to the last one is no longer than ids are known.
+const _: () = assert!(SENT_BEFORE_MS + SENT_AFTER_MS <= seen::SEEN_MS);
 
 /// A record as it came off the stream.
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +47,33 @@ pub struct Incoming<'a> {
     pub sequence_number: &'a str,
     /// When the stream took it, in Unix milliseconds.
     pub arrival_ms: i64,
-    /// What the host has verified of its proof; nothing where it has none, or none that is true.
-    pub evidence: Option<&'a Evidence>,
+    /// What the host has verified of its proof ([`crate::ticket`]); nothing where it has none, or none that is true.
+    pub evidence: Option<&'a Arc<Evidence>>,
 }
 
-/// What a host knows of a record whose ticket and signature it has verified.
+/// What a host knows of a record whose ticket and signature it has verified: what the ticket says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// Whose it is.
     pub viewer: ViewerId,
+    /// The name that the viewer goes by, where it has one.
+    pub name: Option<Name>,
+    /// What the viewer may do.
+    pub role: Role,
+    /// The room that the ticket is for.
+    pub room: RoomId,
+    /// When the ticket was issued, in Unix milliseconds.
+    pub issued_ms: i64,
+    /// Until when it holds, in Unix milliseconds.
+    pub expires_ms: i64,
+}
+
+impl Evidence {
     /// Whether it is the streamer's: nothing holds it up.
-    pub important: bool,
+    #[must_use]
+    pub fn is_important(&self) -> bool {
+        self.role == Role::Streamer
+    }
 }
 
 /// A danmu that may be shown.
@@ -61,7 +92,7 @@ pub struct Admitted {
     /// When its author sent it, by the author's clock, in Unix milliseconds; unknown for a foreign record.
     pub sent_ms: Option<i64>,
     /// Whose it is, where that was verified.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 /// What names a danmu among those of its room.
@@ -85,7 +116,7 @@ impl std::fmt::Display for DanmuKey {
 /// Why a record is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Reason {
-    /// It was put under another partition key, or names another room.
+    /// It was put under another partition key, names another room, or its ticket is for another.
     #[error("it belongs to another room")]
     OtherRoom,
     /// It cannot be read.
@@ -97,6 +128,24 @@ pub enum Reason {
     /// It carries no ticket, and the room wants one.
     #[error("it carries no ticket, and the room shows signed danmu only")]
     Unsigned,
+    /// It carries a proof that the host did not find true. Never shown as one without a name either.
+    #[error("its ticket or its signature is not true")]
+    Forged,
+    /// It arrived after its ticket's end, or long before its ticket was issued.
+    #[error("its ticket does not hold at the time of its arrival")]
+    Expired,
+    /// It is signed, and its author's time is too far from its arrival: it was kept back, put again, or the clock is wrong.
+    #[error("it was signed {0} ms before it arrived; {SENT_BEFORE_MS} before to {SENT_AFTER_MS} after are allowed")]
+    Stale(i64),
+    /// Its author was banned when it arrived.
+    #[error("its author is banned")]
+    Banned,
+    /// It says who may speak, and its author may not say that.
+    #[error("its author may not moderate")]
+    NotModerator,
+    /// It says who may speak, and from its arrival on that is so: nothing is wrong with it, and nothing is there to show.
+    #[error("it moderates")]
+    Moderation(Moderation),
     /// A record of that id was seen before.
     #[error("it was seen before")]
     Duplicate,
@@ -118,6 +167,18 @@ pub struct Counts {
     pub text: u64,
     /// [`Reason::Unsigned`]
     pub unsigned: u64,
+    /// [`Reason::Forged`]
+    pub forged: u64,
+    /// [`Reason::Expired`]
+    pub expired: u64,
+    /// [`Reason::Stale`]
+    pub stale: u64,
+    /// [`Reason::Banned`]
+    pub banned: u64,
+    /// [`Reason::NotModerator`]
+    pub not_moderator: u64,
+    /// [`Reason::Moderation`]
+    pub moderation: u64,
     /// [`Reason::Duplicate`]
     pub duplicate: u64,
     /// [`Reason::TooFast`]
@@ -131,6 +192,12 @@ impl Counts {
             Reason::Record(_) => &mut self.unreadable,
             Reason::Text(_) => &mut self.text,
             Reason::Unsigned => &mut self.unsigned,
+            Reason::Forged => &mut self.forged,
+            Reason::Expired => &mut self.expired,
+            Reason::Stale(_) => &mut self.stale,
+            Reason::Banned => &mut self.banned,
+            Reason::NotModerator => &mut self.not_moderator,
+            Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,
             Reason::TooFast => &mut self.too_fast,
         }
@@ -143,6 +210,7 @@ pub struct Gate {
     unicode: Unicode,
     room: RoomId,
     unsigned: Unsigned,
+    bans: Bans,
     seen: Seen,
     buckets: Buckets,
     counts: Counts,
@@ -153,7 +221,20 @@ impl Gate {
     #[must_use]
     pub fn new(room: &Room, unicode: Unicode) -> Self {
         let (room, unsigned, buckets) = (room.id.clone(), room.unsigned, Buckets::new(room.pace));
-        Self { unicode, room, unsigned, seen: Seen::default(), buckets, counts: Counts::default() }
+        let (bans, seen) = (Bans::default(), Seen::default());
+        Self { unicode, room, unsigned, bans, seen, buckets, counts: Counts::default() }
+    }
+
+    /// The same gate with what is known of who may not speak; what it reads is added to that.
+    #[must_use]
+    pub fn with_bans(self, bans: Bans) -> Self {
+        Self { bans, ..self }
+    }
+
+    /// Who may not speak, as far as it knows.
+    #[must_use]
+    pub fn bans(&self) -> &Bans {
+        &self.bans
     }
 
     /// What went through and what did not, so far.
@@ -176,18 +257,25 @@ impl Gate {
     }
 
     fn judge(&mut self, incoming: Incoming<'_>) -> Result<Admitted, Reason> {
-        let Incoming { arrival_ms, evidence, .. } = incoming;
+        let arrival_ms = incoming.arrival_ms;
         if incoming.partition_key != self.room.as_str() {
             return Err(Reason::OtherRoom);
         }
         let parsed = record::decode(incoming.data)?;
-        // A proof that nobody verified is no proof.
-        if self.unsigned == Unsigned::Deny && evidence.is_none() {
-            return Err(Reason::Unsigned);
-        }
+        let evidence = match (parsed.proof, incoming.evidence) {
+            (Some(_), None) => return Err(Reason::Forged),
+            (Some(_), evidence) => evidence,
+            // Two lines of a foreign producer may look like a proof, but prove nothing.
+            (None, _) if self.unsigned == Unsigned::Deny => return Err(Reason::Unsigned),
+            (None, _) => None,
+        };
+        let mut moderation = None;
         let (key, text, mode, color, sent_ms) = match parsed.content {
             Content::Danmu(danmu) if danmu.room != self.room => return Err(Reason::OtherRoom),
-            Content::Danmu(danmu) => (DanmuKey::Record(danmu.id), danmu.text, danmu.mode, danmu.color, Some(danmu.at)),
+            Content::Danmu(danmu) => {
+                moderation = danmu.moderation;
+                (DanmuKey::Record(danmu.id), danmu.text, danmu.mode, danmu.color, Some(danmu.at))
+            }
             // Foreign producers end their texts as their systems do.
             Content::Foreign(text) => (
                 DanmuKey::Sequence(incoming.sequence_number.to_owned()),
@@ -197,19 +285,54 @@ impl Gate {
                 None,
             ),
         };
+        if let (Some(evidence), Some(sent_ms)) = (evidence, sent_ms) {
+            self.check_ticket(evidence, sent_ms, arrival_ms)?;
+            // Whose room it is cannot be put out of it.
+            if !evidence.is_important() && self.bans.cover(&evidence.viewer, arrival_ms) {
+                return Err(Reason::Banned);
+            }
+        }
+        let viewer = evidence.map(|evidence| &evidence.viewer);
+        if let Some(moderation) = moderation {
+            if !evidence.is_some_and(|evidence| evidence.role.may_moderate()) {
+                return Err(Reason::NotModerator);
+            }
+            if !self.seen.insert(viewer, &key, arrival_ms) {
+                return Err(Reason::Duplicate);
+            }
+            self.bans.apply(&moderation, arrival_ms);
+            return Err(Reason::Moderation(moderation));
+        }
         // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
         record::check_text(&text, self.unicode)?;
-        if !self.seen.insert(evidence.map(|evidence| &evidence.viewer), &key, arrival_ms) {
+        if !self.seen.insert(viewer, &key, arrival_ms) {
             return Err(Reason::Duplicate);
         }
         // After the duplicates: whoever puts another's records again takes nothing from that one's bucket.
-        if let Some(Evidence { viewer, important: false }) = evidence
-            && !self.buckets.take(viewer, arrival_ms)
+        if let Some(evidence) = evidence
+            && !evidence.is_important()
+            && !self.buckets.take(&evidence.viewer, arrival_ms)
         {
             return Err(Reason::TooFast);
         }
         Ok(Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() })
+    }
+
+    /// Whether a ticket holds here and for a record of that time.
+    fn check_ticket(&self, evidence: &Evidence, sent_ms: i64, arrival_ms: i64) -> Result<(), Reason> {
+        if evidence.room != self.room {
+            return Err(Reason::OtherRoom);
+        }
+        let begins_ms = evidence.issued_ms.saturating_sub(LEEWAY_MS);
+        if !(begins_ms..=evidence.expires_ms).contains(&arrival_ms) {
+            return Err(Reason::Expired);
+        }
+        let late_ms = arrival_ms.saturating_sub(sent_ms);
+        if !(-SENT_AFTER_MS..=SENT_BEFORE_MS).contains(&late_ms) {
+            return Err(Reason::Stale(late_ms));
+        }
+        Ok(())
     }
 }
 

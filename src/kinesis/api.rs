@@ -211,7 +211,7 @@ pub struct ChildShard {
 
 fn blob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    super::blob::decode(&text).ok_or_else(|| D::Error::custom("Data is not base64"))
+    crate::base64::decode(&text).ok_or_else(|| D::Error::custom("Data is not base64"))
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -257,7 +257,7 @@ impl Body {
 
     fn data(&mut self, data: &[u8]) -> &mut Self {
         self.raw("Data", "\"");
-        super::blob::encode(&mut self.0, data);
+        crate::base64::encode(&mut self.0, data);
         self.0.push('"');
         self
     }

@@ -9,7 +9,6 @@
 
 pub mod api;
 pub mod backoff;
-mod blob;
 pub mod client;
 pub mod error;
 pub mod host;

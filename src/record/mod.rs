@@ -7,13 +7,16 @@
 //! Nothing here judges whether a danmu may be shown: that is the [gate](crate::gate)'s.
 
 mod id;
+mod moderation;
 mod text;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
+pub(crate) use self::text::check_short;
 pub use self::{
     id::{RecordId, RecordIdError},
+    moderation::Moderation,
     text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text},
 };
 use crate::room::RoomId;
@@ -113,6 +116,9 @@ pub struct Danmu {
     /// Its colour.
     #[serde(default, skip_serializing_if = "is_default")]
     pub color: Color,
+    /// What a moderator decides; the record is nothing to show then, and its text is empty.
+    #[serde(default, rename = "mod", skip_serializing_if = "Option::is_none")]
+    pub moderation: Option<Moderation>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -123,7 +129,15 @@ impl Danmu {
     /// A danmu that scrolls in white. `at` is in Unix milliseconds. Whether its text may be sent is for [`check_text`] to say.
     #[must_use]
     pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Self {
-        Self { v: VERSION, id, room, text: text.into(), at, mode: Mode::default(), color: Color::default() }
+        let (mode, color) = (Mode::default(), Color::default());
+        Self { v: VERSION, id, room, text: text.into(), at, mode, color, moderation: None }
+    }
+
+    /// What a moderator decides for a room. `at` is in Unix milliseconds.
+    #[must_use]
+    pub fn moderation(id: RecordId, room: RoomId, moderation: Moderation, at: i64) -> Self {
+        let (text, mode, color) = (String::new(), Mode::default(), Color::default());
+        Self { v: VERSION, id, room, text, at, mode, color, moderation: Some(moderation) }
     }
 
     /// The wire form: line 1, without an end of line.
@@ -193,7 +207,8 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
     }
     let text = std::str::from_utf8(data).map_err(|error| RecordError::NotUtf8(error.valid_up_to()))?;
     let (line, proof) = match text.split_once('\n') {
-        Some((line, rest)) => (line, Some(rest)),
+        // Who writes by hand ends the line, and proves nothing by it.
+        Some((line, rest)) => (line, Some(rest).filter(|rest| !rest.is_empty())),
         None => (text, None),
     };
     // From bytes, as everything else is that comes off the network: the parser is generic over its source, and one of it
@@ -208,6 +223,18 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
     }
     let danmu = serde_json::from_slice(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
     Ok(Parsed { content: Content::Danmu(danmu), signed: line, proof })
+}
+
+/// The two lines of a record that may be signed, the first as it was signed and the proof, for whoever verifies before the
+/// [gate](crate::gate) reads. Cheap, and no judgement: what has two lines may still be anything.
+#[must_use]
+pub fn signed(data: &[u8]) -> Option<(&[u8], &str)> {
+    if data.len() > MAX_RECORD_BYTES || data.first() != Some(&b'{') {
+        return None;
+    }
+    let end = data.iter().position(|byte| *byte == b'\n')?;
+    let proof = std::str::from_utf8(&data[end + 1..]).ok()?;
+    (!proof.is_empty()).then_some((&data[..end], proof))
 }
 
 #[cfg(test)]

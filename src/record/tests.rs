@@ -19,6 +19,28 @@ fn line_one_is_readable_to_anybody() {
 }
 
 #[test]
+fn what_a_moderator_decides_is_readable_too() {
+    let viewer: crate::viewer::ViewerId = "g4f2a".parse().expect("an id");
+    let id = RecordId::new(1_700_000_000_000, 7);
+    let line = |order| Danmu::moderation(id, room(), order, 1_700_000_000_000).encode();
+    for (order, text) in [
+        (Moderation::Ban { viewer: viewer.clone(), until: Some(9) }, r#"{"ban":{"viewer":"g4f2a","until":9}}"#),
+        (Moderation::Ban { viewer: viewer.clone(), until: None }, r#"{"ban":{"viewer":"g4f2a"}}"#),
+        (Moderation::Unban { viewer }, r#"{"unban":{"viewer":"g4f2a"}}"#),
+    ] {
+        let data = line(order.clone());
+        let written = format!(
+            r#"{{"v":1,"id":"01HF7YAT000000000000000007","room":"demo","text":"","at":1700000000000,"mod":{text}}}"#
+        );
+        assert_eq!(String::from_utf8(data.clone()).unwrap(), written);
+        let Content::Danmu(read) = decode(&data).unwrap().content else { panic!("not ours") };
+        assert_eq!(read.moderation, Some(order));
+    }
+    let newer = br#"{"v":1,"id":"01HF7YAT000000000000000007","room":"demo","text":"","at":1,"mod":{"shout":{}}}"#;
+    assert!(matches!(decode(newer), Err(RecordError::Malformed(_))));
+}
+
+#[test]
 fn a_plain_text_is_a_danmu_from_a_foreign_producer() {
     for text in ["666", "{not json", r#"{"hello":"world"}"#, r#"{"v":"x","room":1,"text":2}"#, "[1]", ""] {
         let parsed = decode(text.as_bytes()).unwrap();
@@ -35,6 +57,17 @@ fn the_proof_is_line_two_and_covers_the_bytes_of_line_one() {
     let parsed = decode(&data).unwrap();
     assert_eq!(parsed.signed, line);
     assert_eq!(parsed.proof, Some("ticket.signature"));
+    assert_eq!(signed(&data), Some((&line[..], "ticket.signature")));
+}
+
+#[test]
+fn the_end_of_a_line_is_no_proof() {
+    let line = danmu("hi").encode();
+    for end in ["", "\n"] {
+        let data = [&line, end.as_bytes()].concat();
+        assert_eq!(decode(&data).map(|parsed| parsed.proof), Ok(None));
+        assert_eq!(signed(&data), None);
+    }
 }
 
 #[test]
@@ -73,5 +106,16 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(data: Vec<u8>) {
         let _ = decode(&data);
+        let _ = signed(&data);
+    }
+
+    /// What is verified is what is shown.
+    #[test]
+    fn who_verifies_sees_the_lines_that_the_gate_reads(line in "[^\n]{0,20}", proof in "\\PC{0,9}|[a\n]{0,3}", ours: bool) {
+        let line = if ours { danmu("hi").encode() } else { line.into_bytes() };
+        let data = [&line, &b"\n"[..], proof.as_bytes()].concat();
+        if let Some(proof) = decode(&data).expect("text").proof {
+            prop_assert_eq!(signed(&data), Some((&line[..], proof)));
+        }
     }
 }

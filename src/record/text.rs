@@ -113,6 +113,14 @@ fn check_characters(text: &str) -> Result<(), TextError> {
     Ok(())
 }
 
+/// Checks a text that is too short for its graphemes to be counted, such as a name: that it can be seen, and by everybody.
+///
+/// # Errors
+/// See [`TextError`].
+pub(crate) fn check_short(text: &str) -> Result<(), TextError> {
+    if text.chars().all(is_blank) { Err(TextError::Empty) } else { check_characters(text) }
+}
+
 /// Checks that a text may be sent.
 ///
 /// # Errors

@@ -115,6 +115,8 @@ pub fn session(vended_at: i64, life_ms: i64) -> Session {
         endpoint: "/aws/".into(),
         stream: "danmu".into(),
         partition_key: "demo".into(),
+        ticket: None,
+        ticket_keys: Vec::new(),
     }
 }
 

@@ -30,3 +30,27 @@ mod drawing {
         danmu_app::overlay::draw_on(canvas, port);
     }
 }
+
+#[cfg(feature = "whole")]
+mod signing {
+    use danmu_app::signing;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    /// See [`signing::public_key`].
+    #[wasm_bindgen]
+    pub fn public_key(seed: &[u8]) -> Option<Vec<u8>> {
+        signing::public_key(seed)
+    }
+
+    /// See [`signing::sign`].
+    #[wasm_bindgen]
+    pub fn sign(seed: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+        signing::sign(seed, message)
+    }
+
+    /// See [`signing::verify`].
+    #[wasm_bindgen]
+    pub fn verify(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        signing::verify(key, message, signature)
+    }
+}

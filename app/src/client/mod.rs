@@ -3,10 +3,12 @@
 mod cookie;
 mod feed;
 mod host;
+mod identity;
 mod mount;
 mod pointer;
 mod remember;
 mod room;
+mod speaker;
 mod unicode;
 mod vend;
 

@@ -10,24 +10,26 @@ use std::{
 use danmu::{
     feed::{Item, Reading, Told, Ways},
     gate::{DanmuKey, Gate, Incoming},
-    kinesis::{self, Client, Clock, Host, Keeper, Kind, Options, Producer, PutError, Record, State},
+    kinesis::{self, Clock, Host, Kind, PutError, Record, State},
     record::{Danmu, RecordId},
     room::Room,
-    session::Purpose,
+    viewer::Role,
 };
 use futures::future::{AbortHandle, abortable};
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    feed::follow,
+    feed::{Proven, follow},
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
+    remember::own_viewer,
+    speaker::Speaker,
     unicode::UNICODE,
     vend::ServerVend,
 };
 use crate::{
-    live::{Draft, Entry, FeedState, Line, LineState, Live, Wants},
+    live::{Author, Draft, Entry, FeedState, Line, LineState, Live, OwnPace, Wants},
     problem::Problem,
 };
 
@@ -51,13 +53,12 @@ pub(super) struct Inner {
     hides: Vec<String>,
     pub(super) clock: Clock<Browser>,
     vend: ServerVend,
-    keeper: Keeper<Browser, ServerVend>,
-    producer: Producer<Browser, ServerVend>,
+    speaker: Speaker,
     gate: RefCell<Gate>,
+    pace: RefCell<OwnPace>,
     overlay: RefCell<Option<Overlay>>,
     /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
     own: RefCell<HashSet<DanmuKey>>,
-    preparing: Cell<bool>,
     /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
     unshown: Cell<u32>,
     counting: Cell<bool>,
@@ -77,8 +78,7 @@ impl RoomClient {
     pub fn start(room: &Room, entry: Entry, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room.id.clone());
-        let keeper = Keeper::new(clock.clone(), vend.clone(), Purpose::Produce);
-        let producer = Producer::new(Client::new(keeper.clone(), &origin()), Options::default());
+        let speaker = Speaker::new(live, clock.clone(), vend.clone());
         let client = Self(Rc::new(Inner {
             room: room.clone(),
             live,
@@ -86,12 +86,11 @@ impl RoomClient {
             hides: wants.hides.clone(),
             clock,
             vend,
-            keeper,
-            producer,
+            speaker,
             gate: RefCell::new(Gate::new(room, UNICODE)),
+            pace: RefCell::new(OwnPace::new(room.pace)),
             overlay: RefCell::default(),
             own: RefCell::default(),
-            preparing: Cell::new(false),
             unshown: Cell::new(0),
             counting: Cell::new(false),
             reading: RefCell::default(),
@@ -106,17 +105,9 @@ impl RoomClient {
         client
     }
 
-    /// Gets the credentials to speak, so that the first danmu does not wait for them.
+    /// Gets all that is needed to speak, so that the first danmu does not wait for it.
     pub fn prepare(&self) {
-        if self.0.keeper.current().is_some() || self.0.preparing.replace(true) {
-            return;
-        }
-        let inner = Rc::clone(&self.0);
-        spawn_local(async move {
-            // A failure shows when something is sent, with the text given back; until then it troubles nobody.
-            let _ = inner.keeper.session().await;
-            inner.preparing.set(false);
-        });
+        self.0.speaker.prepare();
     }
 
     /// Draws on that overlay from now on.
@@ -125,14 +116,22 @@ impl RoomClient {
     }
 
     /// Sends a danmu. Its text has been checked.
-    pub fn send(&self, draft: Draft) {
+    ///
+    /// # Errors
+    /// [`Problem::TooFast`].
+    pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
+        let now = inner.clock.now_ms();
+        let is_free = inner.live.me.with_untracked(|me| me.as_ref().is_some_and(|me| me.role == Role::Streamer));
+        if !is_free {
+            inner.pace.borrow_mut().take(now).map_err(Problem::TooFast)?;
+        }
         // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
         let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft).map(|line| line.key.clone()));
         if let Some(key) = failed {
-            return self.send_again(&key);
+            self.send_again(&key);
+            return Ok(());
         }
-        let now = inner.clock.now_ms();
         let Draft { text, mode, color } = draft;
         let danmu = Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), text, now);
         let danmu = Danmu { mode, color, ..danmu };
@@ -142,15 +141,18 @@ impl RoomClient {
                 key: danmu.id.to_string(),
                 text: danmu.text.clone(),
                 color: danmu.color,
+                by: None,
+                mine: true,
                 own: Some(danmu.clone()),
                 times: 1,
                 state: ArcRwSignal::new(LineState::Pending),
             });
         });
         self.put(danmu);
+        Ok(())
     }
 
-    /// Sends the danmu of a failed line again: the same record, which the gate lets through once.
+    /// Sends the danmu of a failed line again: under the same id, which the gate lets through once.
     pub fn send_again(&self, key: &str) {
         let danmu = self.0.live.lines.with_untracked(|lines| {
             let line = lines.find(key)?;
@@ -173,10 +175,10 @@ impl RoomClient {
             pending: true,
             ..Shown::default()
         });
-        let (producer, data) = (self.0.producer.clone(), danmu.encode());
+        let said = self.0.speaker.say(danmu.clone());
         let inner = Rc::downgrade(&self.0);
         spawn_local(async move {
-            let outcome = producer.put(data, danmu.room.as_str()).await;
+            let outcome = said.await;
             if let Some(inner) = inner.upgrade() {
                 match outcome {
                     Ok(_) => inner.confirm(&danmu.id.to_string()),
@@ -239,16 +241,16 @@ impl Inner {
         }
     }
 
-    /// Judges what was read off the stream: gives what may be shown.
-    pub(super) fn judge(&self, records: &[Record]) -> Vec<Item> {
+    /// Judges what was read off the stream and verified: gives what may be shown.
+    pub(super) fn judge(&self, records: &[Record], proven: &Proven) -> Vec<Item> {
         let mut gate = self.gate.borrow_mut();
-        let admitted = records.iter().filter_map(|record| {
+        let admitted = records.iter().zip(proven).filter_map(|(record, evidence)| {
             gate.admit(Incoming {
                 data: &record.data,
                 partition_key: &record.partition_key,
                 sequence_number: &record.sequence_number,
                 arrival_ms: record.arrival_ms,
-                evidence: None,
+                evidence: evidence.as_ref(),
             })
             .ok()
         });
@@ -283,17 +285,29 @@ impl Inner {
             return;
         }
         let now = self.clock.now_ms();
-        for Item { id, text, mode, color, at, n } in &items {
-            if fly && now - at < STALE_MS {
-                let (id, text, color) = (id.clone(), text.clone(), color.rgb());
-                self.show(Shown { id, text, color, mode: *mode, times: *n, ..Shown::default() });
+        let me = own_viewer();
+        let is_mine = |item: &Item| item.n == 1 && item.viewer.is_some() && item.viewer == me;
+        for item in &items {
+            if fly && now - item.at < STALE_MS {
+                let (id, text, color) = (item.id.clone(), item.text.clone(), item.color.rgb());
+                let (own, important) = (is_mine(item), item.role == Role::Streamer);
+                let shown =
+                    Shown { id, text, color, mode: item.mode, own, important, times: item.n, ..Shown::default() };
+                self.show(shown);
             }
         }
         if self.chat {
             self.live.lines.try_update(|lines| {
-                for Item { id: key, text, color, n: times, .. } in items {
-                    let state = ArcRwSignal::new(LineState::Confirmed);
-                    lines.push(Line { key, text, color, own: None, times, state });
+                for item in items {
+                    // An id is one of its viewer's: another may have taken the same, and whoever came first is shown.
+                    if lines.find(&item.id).is_some() {
+                        continue;
+                    }
+                    let (state, mine) = (ArcRwSignal::new(LineState::Confirmed), is_mine(&item));
+                    let Item { id: key, text, color, n: times, name, viewer, role, .. } = item;
+                    // What many said is nobody's.
+                    let by = viewer.filter(|_| times == 1).map(|viewer| Author { viewer, name, role });
+                    lines.push(Line { key, text, color, by, mine, own: None, times, state });
                 }
             });
         }

@@ -6,13 +6,16 @@ use danmu::{
     kinesis::{Host, Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
+    ticket,
 };
 
-use super::host::Browser;
+use super::{host::Browser, identity};
 use crate::{api::ApiError, problem::Problem};
 
 /// How soon the server is asked again after a failure that passes.
 const RETRY: Duration = Duration::from_secs(3);
+/// A session is used no longer than until so long before its ticket ends, in milliseconds: what is signed arrives later.
+const AHEAD_MS: i64 = 30_000;
 
 /// Asks the server function [`crate::api::get_session`] for sessions. One for each purpose: what one was refused says nothing of the other.
 #[derive(Clone)]
@@ -36,19 +39,18 @@ impl ServerVend {
 impl Vend for ServerVend {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
         match ask(&self.room, purpose).await {
-            Ok(session) => {
+            Ok(mut session) => {
                 self.refusal.replace(None);
+                if let Some(Ok(own)) = session.ticket.as_deref().map(ticket::own) {
+                    session.expiration = session.expiration.min(own.evidence.expires_ms - AHEAD_MS);
+                }
                 Ok(session)
             }
             Err(error) => {
                 let retry_after = match &error {
                     ApiError::TooMany { retry_after_s } => Some(Duration::from_secs(u64::from(*retry_after_s))),
                     ApiError::VendingDown | ApiError::Network(_) => Some(RETRY),
-                    ApiError::BadRoom(_)
-                    | ApiError::NoRoom(_)
-                    | ApiError::DirectOff
-                    | ApiError::SignedOnly
-                    | ApiError::Other(_) => None,
+                    ApiError::BadRoom(_) | ApiError::NoRoom(_) | ApiError::DirectOff | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();
                 self.refusal.replace(Some(error));
@@ -61,8 +63,11 @@ impl Vend for ServerVend {
 /// Calls the server function, by the one way to post that there is in the browser: the library's own client has streams, forms
 /// and codecs for whatever a function may take.
 async fn ask(room: &RoomId, purpose: Purpose) -> Result<Session, ApiError> {
-    // A room's id has no character that a form would have to encode.
-    let form = ["room=", room.as_str(), "&purpose=", purpose.name()].concat();
+    // Whoever only reads has no use for a key.
+    let key = if purpose == Purpose::Produce { identity::public_key().await } else { None };
+    let key = key.map(|key| ["&key=", &key.to_string()].concat()).unwrap_or_default();
+    // Neither a room's id nor a key has a character that a form would have to encode.
+    let form = ["room=", room.as_str(), "&purpose=", purpose.name(), &key].concat();
     let headers =
         [("content-type", "application/x-www-form-urlencoded".to_owned()), ("accept", "application/json".to_owned())];
     let reply =

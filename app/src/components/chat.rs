@@ -3,6 +3,7 @@
 
 use leptos::{html, prelude::*};
 
+use super::By;
 use crate::{
     i18n::{fill, say, t_string, use_i18n},
     live::{Line, LineState, Live},
@@ -91,6 +92,8 @@ pub fn Chat(
 fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let i18n = use_i18n();
     let (state, failed, name) = (line.state.clone(), line.state.clone(), line.state);
+    let (by, sent_here) = (line.by, line.own.is_some());
+    let author = Signal::derive(move || if sent_here { live.me.get() } else { by.clone() });
     let color = line.color.to_string();
     let times = line.times;
     let status = move || match &*state.read() {
@@ -113,7 +116,8 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
         })
     };
     view! {
-        <li data-id=line.key data-state=move || name.read().name() data-own=line.own.is_some().then_some("true")>
+        <li data-id=line.key data-state=move || name.read().name() data-own=line.mine.then_some("true")>
+            <By author />
             <bdi class="said" style:--said=color>
                 {line.text}
             </bdi>

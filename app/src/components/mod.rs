@@ -1,5 +1,6 @@
 //! The parts that pages are made of, one a file. What they decide is in plain Rust beside them; they only show it.
 
+mod by;
 mod chat;
 mod composer;
 mod feed_badge;
@@ -10,6 +11,7 @@ mod overlay_settings;
 mod player;
 
 pub use self::{
+    by::By,
     chat::Chat,
     composer::Composer,
     feed_badge::{FeedBadge, FeedData},

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use danmu::record::{Color, Danmu};
 use leptos::prelude::*;
 
-use super::Draft;
+use super::{Author, Draft};
 use crate::problem::Problem;
 
 /// How many lines are kept. More than anybody scrolls back through while a room is live.
@@ -48,7 +48,11 @@ pub struct Line {
     pub text: String,
     /// Its colour.
     pub color: Color,
-    /// What this viewer sent, if it is theirs: to be sent again, the same, if it fails.
+    /// Who said it, where that is known; of what this page sends it is [`Live::me`](super::Live::me).
+    pub by: Option<Author>,
+    /// Whether it is the viewer's own, said here or in another tab.
+    pub mine: bool,
+    /// What this page sent, if it did: to be sent again, the same, if it fails.
     pub own: Option<Danmu>,
     /// How many said the same; 1 for itself.
     pub times: u32,
@@ -123,6 +127,8 @@ impl Lines {
             key: ["gap", &self.gaps.to_string()].concat(),
             text: String::new(),
             color: Color::default(),
+            by: None,
+            mine: false,
             own: None,
             times: 1,
             state: ArcRwSignal::new(LineState::Gap(missed)),
@@ -157,6 +163,8 @@ mod tests {
             key: key.to_string(),
             text: "hi".into(),
             color: Color::WHITE,
+            by: None,
+            mine: false,
             own: None,
             times: 1,
             state: ArcRwSignal::new(LineState::Confirmed),

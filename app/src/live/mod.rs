@@ -2,17 +2,24 @@
 //!
 //! *Server-side rendering*: the state stays as it begins, and nothing is read or sent.
 
+mod author;
 mod lines;
+mod pace;
 
 use danmu::{
     feed::{Way, Ways},
     record::{Color, Mode},
-    room::{Room, Unsigned},
+    room::Room,
 };
 use leptos::prelude::*;
 
-pub use self::lines::{Line, LineState, Lines};
-use crate::{api::ApiError, problem::Problem};
+#[cfg(feature = "hydrate")]
+pub use self::pace::OwnPace;
+pub use self::{
+    author::Author,
+    lines::{Line, LineState, Lines},
+};
+use crate::problem::Problem;
 
 /// The state of what is heard of the room.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,11 +108,12 @@ pub struct Live {
     pub reads: RwSignal<ReadCounts>,
     /// Drafts that could not be sent, to be put back into the composer.
     pub returned: RwSignal<Option<(Draft, Problem)>>,
+    /// Who the viewer is, once it has a ticket.
+    pub me: RwSignal<Option<Author>>,
     /// Whether danmu cannot be drawn here, so that only the chat has them.
     pub undrawn: RwSignal<bool>,
     /// False until the page can send.
     pub ready: RwSignal<bool>,
-    unsigned: Unsigned,
     #[cfg(feature = "hydrate")]
     client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
 }
@@ -130,9 +138,9 @@ impl Live {
             unshown: RwSignal::default(),
             reads: RwSignal::default(),
             returned: RwSignal::default(),
+            me: RwSignal::default(),
             undrawn: RwSignal::new(false),
             ready: RwSignal::new(false),
-            unsigned: room.unsigned,
             #[cfg(feature = "hydrate")]
             client: StoredValue::new_local(None),
         };
@@ -152,28 +160,23 @@ impl Live {
         live
     }
 
-    /// The viewer means to speak: gets the credentials ready, where there are any to be had.
+    /// The viewer means to speak: gets the credentials ready.
     pub fn prepare(self) {
         #[cfg(feature = "hydrate")]
-        if self.unsigned == Unsigned::Allow {
-            self.with_client(crate::client::RoomClient::prepare);
-        }
+        self.with_client(crate::client::RoomClient::prepare);
     }
 
     /// Sends a danmu. It is shown at once, marked as on its way; what becomes of it is told by its line in the chat,
     /// and, if it cannot be sent, by [`Self::returned`].
     ///
     /// # Errors
-    /// When the text cannot be sent as it is; then nothing is shown, and nothing is lost.
+    /// When the text cannot be sent as it is, or not yet; then nothing is shown, and nothing is lost.
     pub fn send(self, draft: Draft) -> Result<(), Problem> {
         #[cfg(feature = "hydrate")]
-        danmu::record::check_text(&draft.text, crate::client::UNICODE)?;
-        // It would reach the stream, and every gate would refuse it.
-        if self.unsigned == Unsigned::Deny {
-            return Err(ApiError::SignedOnly.into());
+        {
+            danmu::record::check_text(&draft.text, crate::client::UNICODE)?;
+            self.with_client(|client| client.send(draft)).transpose()?;
         }
-        #[cfg(feature = "hydrate")]
-        self.with_client(|client| client.send(draft));
         #[cfg(not(feature = "hydrate"))]
         let _ = draft;
         Ok(())
@@ -197,10 +200,8 @@ impl Live {
     }
 
     #[cfg(feature = "hydrate")]
-    fn with_client(self, act: impl FnOnce(&crate::client::RoomClient)) {
+    fn with_client<T>(self, act: impl FnOnce(&crate::client::RoomClient) -> T) -> Option<T> {
         // A copy of the handle, so that the store is not borrowed while the client runs.
-        if let Some(Some(client)) = self.client.try_get_value() {
-            act(&client);
-        }
+        self.client.try_get_value().flatten().as_ref().map(act)
     }
 }

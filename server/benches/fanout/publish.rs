@@ -16,6 +16,7 @@ use aws_sdk_kinesis::{
 use danmu::{
     feed::{Item, Told},
     record::{Color, Danmu, Mode, RecordId},
+    viewer::Role,
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -144,6 +145,9 @@ pub fn to_nchan(
                 mode: Mode::default(),
                 color: Color::default(),
                 at: unix_ms,
+                name: None,
+                viewer: None,
+                role: Role::default(),
                 n: 1,
             };
             let body = serde_json::to_string(&Told { danmu: numbers.map(item).collect(), ..Told::default() })?;

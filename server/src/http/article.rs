@@ -8,7 +8,7 @@ use axum::{
 use danmu::room::RoomId;
 use danmu_app::{
     api::{ApiError, status},
-    services::ClientAddr,
+    services::Caller,
 };
 use http::{HeaderValue, header};
 use serde_json::json;
@@ -19,12 +19,9 @@ use super::AppState;
 ///
 /// The article's page knows one room and sends `{}`; it gets credentials for the first room that is listed. Whatever it
 /// sends is passed over.
-pub async fn get_certification(State(state): State<AppState>, client: Option<Extension<ClientAddr>>) -> Response {
-    let Some(Extension(client)) = client else {
-        return refuse(&ApiError::Other("the address of the client is not known".into()));
-    };
+pub async fn get_certification(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
     let room = state.config.rooms.first().map_or_else(RoomId::demo, |room| room.id.clone());
-    match state.vending.article_session(room, client).await {
+    match state.vending.article_session(room, caller).await {
         Ok(session) => {
             let body = Json(json!({
                 "accessKeyId": session.access_key_id,

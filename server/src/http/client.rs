@@ -7,7 +7,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu_app::services::ClientAddr;
 use http::{HeaderMap, StatusCode, header};
 
 use super::AppState;
@@ -16,6 +15,10 @@ use crate::config::Config;
 /// What a request under a foreign name is told; its sender may well be the operator's own proxy.
 const BENT: &str = "This server is served to its own machine only, under no other name than its address or localhost. \
                     If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.\n";
+
+/// The address that a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddr(pub IpAddr);
 
 /// Tells every handler the client's address, as [`ClientAddr`] among the request's extensions.
 pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -28,7 +31,8 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
     next.run(request).await
 }
 
-/// Refuses what a page of another site sends. No `Origin` is no page at all, and brings no visitor's rights with it.
+/// Refuses what a page of another site sends. What says nothing of where it comes from is no page at all, and brings no
+/// visitor's cookie with it.
 pub async fn refuse_foreign_pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
@@ -69,13 +73,15 @@ fn forwarded_addr(text: &str) -> Option<IpAddr> {
 fn is_foreign(headers: &HeaderMap, behind_trusted_proxy: bool) -> bool {
     // Browsers send it to secure origins only, and there it cannot be had by a page's script.
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
-    if !matches!(site, None | Some(b"same-origin" | b"none")) {
+    if !matches!(site, None | Some(b"same-origin")) {
         return true;
     }
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let own = match (origin.to_str().ok(), public_host(headers, behind_trusted_proxy)) {
-        (Some(origin), Some(host)) => {
-            origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    // Every browser says where a POST comes from, those before `Sec-Fetch-Site`, too; a few of the oldest by the page's address.
+    let Some(page) = headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER)) else { return false };
+    let own = match (page.to_str().ok(), public_host(headers, behind_trusted_proxy)) {
+        (Some(page), Some(host)) => {
+            let authority = page.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
         }
         _ => false,
     };
@@ -156,6 +162,13 @@ mod tests {
         assert!(foreign(&[host, ("origin", "null")], false));
         assert!(foreign(&[host, ("sec-fetch-site", "cross-site")], false));
         assert!(foreign(&[host, ("sec-fetch-site", "same-site")], false));
+        assert!(foreign(&[host, ("sec-fetch-site", "none")], false), "no page of ours is typed");
+        assert!(!foreign(&[host, ("sec-fetch-site", "same-origin")], false));
+        assert!(!foreign(&[host, ("referer", "https://danmu.example:3000/room/demo")], false));
+        assert!(foreign(&[host, ("referer", "https://evil.example/danmu.example:3000/")], false));
+        assert!(foreign(&[host, ("referer", "https://danmu.example:3000.evil.example/")], false));
+        let both = [("origin", "https://evil.example"), ("referer", "https://danmu.example:3000/")];
+        assert!(foreign(&[host, both[0], both[1]], false), "the origin counts");
     }
 
     #[test]

@@ -87,9 +87,3 @@ pub async fn events(
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
-
-/// `GET /metrics`: what the server counts and times.
-pub async fn metrics(State(state): State<AppState>) -> Response {
-    let text = state.relay.map_or_else(|| "# EOF\n".to_owned(), |relay| relay.metrics());
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
-}

@@ -4,8 +4,10 @@ mod article;
 mod client;
 mod connection;
 mod events;
+mod guest;
 mod handover;
 mod health;
+mod metrics;
 mod pages;
 mod serve;
 
@@ -16,6 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use danmu_app::services::Services;
+use danmu_stream::Endpoint;
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use leptos::config::LeptosOptions;
 use tower_http::{
@@ -25,7 +28,7 @@ use tower_http::{
 };
 
 pub use self::{health::Health, serve::serve};
-use crate::{config::Config, relay::Relay, vending::TokenVending};
+use crate::{config::Config, identity::Identity, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -41,12 +44,16 @@ pub struct AppState {
     pub services: Services,
     /// The token vending machine.
     pub vending: TokenVending,
+    /// Who is asking.
+    pub identity: Identity,
     /// Where the site's files are.
     pub leptos: LeptosOptions,
     /// Whether requests are wanted.
     pub health: Health,
     /// The relay, where this server is one.
     pub relay: Option<Relay>,
+    /// The embedded stream, where it is of this process.
+    pub stream: Option<Endpoint>,
 }
 
 impl axum::extract::FromRef<AppState> for LeptosOptions {
@@ -66,6 +73,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
         .route("/getCertification.action", post(article::get_certification))
         .route("/api/{*function}", post(pages::server_function))
+        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
         .layer(RequestBodyTimeoutLayer::new(FORM_TIMEOUT))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
@@ -74,7 +82,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(events::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/rooms/{room}/events", get(events::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::identify))
         .with_state(state);

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu_app::{services::ClientAddr, shell};
+use danmu_app::{services::Caller, shell};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
@@ -49,9 +49,9 @@ fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let services = state.services.clone();
     move || {
         provide_context(services.clone());
-        let client = use_context::<Parts>().and_then(|parts| parts.extensions.get::<ClientAddr>().copied());
-        if let Some(client) = client {
-            provide_context(client);
+        let caller = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().cloned());
+        if let Some(caller) = caller {
+            provide_context(caller);
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 
 use danmu::{
     feed,
+    gate::{Bans, Reason},
     kinesis::{Record, State},
     room::{Room, RoomId},
 };
@@ -29,6 +30,7 @@ use super::{
     ring::{Ring, Window},
     room::{HEARTBEAT, RoomHub, state_event},
 };
+use crate::{identity::Verifier, moderation::Moderation};
 
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
@@ -43,6 +45,8 @@ pub struct Board {
     caught_up: watch::Sender<bool>,
     pub(super) metrics: Metrics,
     pub(super) reader: ReaderStats,
+    /// Verifies what records say of their authors.
+    pub(super) verifier: Arc<Verifier>,
     /// Those that tell viewers; they end with the feeds.
     pub(super) tasks: TaskTracker,
 }
@@ -58,11 +62,15 @@ pub struct Feed {
     pub batches: Batches,
     /// What cannot be read again; locked while something is.
     pub hopeless: tokio::sync::Mutex<Hopeless>,
+    /// Who may not speak, as its gate knows it.
+    bans: Mutex<Bans>,
 }
 
 /// Makes frames of what is read, until the reader ends.
 pub struct Hub {
     board: Arc<Board>,
+    /// Is told what moderators decide.
+    moderation: Moderation,
     rooms: HashMap<String, RoomHub>,
     tick: Duration,
     created_ms: i64,
@@ -71,7 +79,7 @@ pub struct Hub {
 
 impl Board {
     /// A feed for each room, still empty.
-    pub fn new(rooms: &[Room], window: Window, reader: ReaderStats) -> Self {
+    pub fn new(rooms: &[Room], window: Window, reader: ReaderStats, verifier: Arc<Verifier>) -> Self {
         let feed = |room: &Room| (room.id.clone(), Arc::new(Feed::new(window)));
         Self {
             rooms: rooms.iter().map(feed).collect(),
@@ -79,6 +87,7 @@ impl Board {
             caught_up: watch::Sender::new(false),
             metrics: Metrics::default(),
             reader,
+            verifier,
             tasks: TaskTracker::new(),
         }
     }
@@ -113,14 +122,22 @@ impl Board {
 
 impl Hub {
     /// A hub for the rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds). Each is shown up to
-    /// `density` danmu a second; 0: all.
-    pub fn new(board: Arc<Board>, rooms: &[Room], tick: Duration, density: u32, since_ms: i64) -> Self {
+    /// `density` danmu a second; 0: all. Of who may not speak it knows what `moderation` knows now.
+    pub fn new(
+        board: Arc<Board>,
+        rooms: &[Room],
+        moderation: Moderation,
+        tick: Duration,
+        density: u32,
+        since_ms: i64,
+    ) -> Self {
         let room_hub = |room: &Room| {
             let feed = Arc::clone(board.feed(&room.id)?);
+            feed.set_bans(moderation.bans(&room.id));
             Some((room.id.as_str().to_owned(), RoomHub::new(room, feed, density)))
         };
         let rooms = rooms.iter().filter_map(room_hub).collect();
-        Self { board, rooms, tick, created_ms: 0, since_ms }
+        Self { board, moderation, rooms, tick, created_ms: 0, since_ms }
     }
 
     /// Works until the reader ends.
@@ -169,13 +186,19 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&record.partition_key) else {
             return metrics.refused(&Refused::NoSuchRoom);
         };
-        match room.judge(record) {
+        match room.judge(&self.board.verifier, record) {
             Ok((place, admitted)) => {
                 metrics.admitted(room.id(), &admitted);
                 let fate = room.choose(place, admitted, &record.sequence_number);
                 metrics.chosen(room.id(), fate);
             }
-            Err(refused) => metrics.refused(&refused),
+            Err(refused) => {
+                if let Refused::Gate(Reason::Moderation(order)) = &refused {
+                    room.moderated();
+                    self.moderation.hear(room.id(), order, record.arrival_ms);
+                }
+                metrics.refused(&refused);
+            }
         }
     }
 
@@ -202,7 +225,18 @@ impl Feed {
             lineage: Mutex::default(),
             batches: Batches::default(),
             hopeless: tokio::sync::Mutex::default(),
+            bans: Mutex::default(),
         }
+    }
+
+    /// Who may not speak, for another gate of this room.
+    pub fn bans(&self) -> Bans {
+        self.bans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in who may not speak.
+    pub fn set_bans(&self, bans: Bans) {
+        *self.bans.lock().unwrap_or_else(PoisonError::into_inner) = bans;
     }
 
     /// Looks at, or changes, what is known of the room's shards.

@@ -53,6 +53,12 @@ impl Refused {
             Self::Gate(Reason::Record(_)) => "unreadable",
             Self::Gate(Reason::Text(_)) => "text",
             Self::Gate(Reason::Unsigned) => "unsigned",
+            Self::Gate(Reason::Forged) => "forged",
+            Self::Gate(Reason::Expired) => "expired",
+            Self::Gate(Reason::Stale(_)) => "stale",
+            Self::Gate(Reason::Banned) => "banned",
+            Self::Gate(Reason::NotModerator) => "not_moderator",
+            Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",
             Self::Gate(Reason::TooFast) => "too_fast",
         }
@@ -233,6 +239,16 @@ impl Metrics {
         ] {
             registry.register(name, help, ConstCounter::new(count));
         }
+        let verified = board.verifier.verified();
+        for (name, help, count) in [
+            ("proofs_known", "Records whose proof is true, by a ticket that was known", verified.known),
+            ("proofs_new", "Records whose proof is true, by a ticket that was new", verified.new),
+            ("proofs_untrue", "Records whose proof is not true", verified.untrue),
+        ] {
+            registry.register(name, help, ConstCounter::new(count));
+        }
+        let remembered = ConstGauge::new(gauge(verified.remembered));
+        registry.register("tickets", "Tickets that are remembered", remembered);
         let behind = ConstGauge::new(read.machine.behind_ms as f64 / 1_000.0);
         registry.register_with_unit("reader_behind", "Age of the place of the last read", Unit::Seconds, behind);
         let (viewers, bytes, kept) = (Gauges::default(), Gauges::default(), Gauges::default());

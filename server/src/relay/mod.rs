@@ -38,7 +38,7 @@ use self::{
     refill::Refill,
     ring::Window,
 };
-use crate::{bus::Bus, clock::now_ms, config::Config};
+use crate::{bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
 /// window shows, then what the density has seen of two seconds, and clocks differ.
@@ -53,11 +53,14 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`. The task ends after the reader.
+    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each
+    /// record is, `moderation` who may not speak. The task ends after the reader.
     pub fn start(
         config: &Config,
         rooms: &[Room],
         bus: &Bus,
+        verifier: Arc<Verifier>,
+        moderation: Moderation,
         pages: SocketAddr,
         stop: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
@@ -67,10 +70,11 @@ impl Relay {
         let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
-        let board = Arc::new(Board::new(rooms, window, stats));
-        let refill = Arc::new(Refill::new(bus, Duration::from_secs(settings.refill_s), window.bytes, settings.density));
+        let board = Arc::new(Board::new(rooms, window, stats, Arc::clone(&verifier)));
+        let age = Duration::from_secs(settings.refill_s);
+        let refill = Arc::new(Refill::new(bus, age, window.bytes, settings.density, verifier));
         let tick = Duration::from_millis(settings.tick_ms);
-        let hub = Hub::new(Arc::clone(&board), rooms, tick, settings.density, since_ms);
+        let hub = Hub::new(Arc::clone(&board), rooms, moderation, tick, settings.density, since_ms);
         (Self { board, refill, rooms: rooms.into() }, tokio::spawn(hub.run(readings)))
     }
 

@@ -5,7 +5,10 @@
 //! is read again is bounded by an age and by the bytes of the window; where it cannot be had, the viewer begins with what is
 //! there and is told so.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use danmu::{
     feed::Item,
@@ -21,7 +24,7 @@ use super::{
     ring::Base,
     room::{Chooser, frame_end, judge},
 };
-use crate::{bus::Bus, clock::now_ms, unicode::UNICODE};
+use crate::{bus::Bus, clock::now_ms, identity::Verifier, unicode::UNICODE};
 
 /// How long a viewer waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +41,7 @@ pub struct Refill {
     age_ms: i64,
     bytes: usize,
     density: u32,
+    verifier: Arc<Verifier>,
 }
 
 /// What could not be had lately: anything from before this arrival time (Unix milliseconds), and when that was found.
@@ -47,8 +51,9 @@ pub struct Hopeless(Option<(i64, Instant)>);
 impl Refill {
     /// What arrived up to `age` ago is read again, no more than `bytes` of it; up to `density` danmu a second are shown, 0:
     /// all.
-    pub fn new(bus: &Bus, age: Duration, bytes: usize, density: u32) -> Self {
-        Self { bus: bus.clone(), age_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX), bytes, density }
+    pub fn new(bus: &Bus, age: Duration, bytes: usize, density: u32, verifier: Arc<Verifier>) -> Self {
+        let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Self { bus: bus.clone(), age_ms, bytes, density, verifier }
     }
 
     /// Sees to it that the room's ring reaches back to a place, if it can.
@@ -83,8 +88,10 @@ impl Refill {
         // The gate must know what it knew.
         let reading = reader::again(&self.bus.kinesis, &self.bus.stream, key, since_ms - REMEMBERED_MS, &tell);
         let gathering = async {
-            let (gate, chooser) = (Gate::new(room, UNICODE), Chooser::new(self.density));
-            let mut gathered = Gathered { feed, end: &end, since_ms, gate, chooser, danmu: Vec::new(), bytes: 0 };
+            let gate = Gate::new(room, UNICODE).with_bans(feed.bans());
+            let chooser = Chooser::new(self.density);
+            let (verifier, danmu) = (&*self.verifier, Vec::new());
+            let mut gathered = Gathered { feed, end: &end, since_ms, verifier, gate, chooser, danmu, bytes: 0 };
             while let Some(reading) = readings.recv().await {
                 match reading {
                     Reading::Records(records) => {
@@ -122,6 +129,7 @@ struct Gathered<'a> {
     feed: &'a Feed,
     end: &'a Base,
     since_ms: i64,
+    verifier: &'a Verifier,
     gate: Gate,
     chooser: Chooser,
     danmu: Vec<(Place, Item)>,
@@ -131,7 +139,7 @@ struct Gathered<'a> {
 impl Gathered<'_> {
     /// Takes in a record of the room; answers whether it is in the ring already, and with it all that follow.
     fn take(&mut self, record: &danmu::kinesis::Record) -> bool {
-        let Ok((place, admitted)) = judge(self.feed, &mut self.gate, record) else { return false };
+        let Ok((place, admitted)) = judge(self.feed, self.verifier, &mut self.gate, record) else { return false };
         let mut shown = Vec::new();
         self.chooser.choose(place.clone(), admitted, &record.sequence_number, &mut shown);
         for (place, item) in shown {

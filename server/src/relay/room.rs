@@ -27,7 +27,7 @@ use super::{
     place::{Lineage, Place},
     sse,
 };
-use crate::unicode::UNICODE;
+use crate::{identity::Verifier, unicode::UNICODE};
 
 /// The most danmu in one frame: a relay that has just begun reads minutes at once.
 const MAX_FRAME: usize = 200;
@@ -63,8 +63,8 @@ impl RoomHub {
     pub fn new(room: &Room, feed: Arc<Feed>, density: u32) -> Self {
         Self {
             id: room.id.clone(),
+            gate: Gate::new(room, UNICODE).with_bans(feed.bans()),
             feed,
-            gate: Gate::new(room, UNICODE),
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
@@ -103,8 +103,13 @@ impl RoomHub {
     ///
     /// # Errors
     /// Why it is told to nobody.
-    pub fn judge(&mut self, record: &Record) -> Result<(Place, Admitted), Refused> {
-        judge(&self.feed, &mut self.gate, record)
+    pub fn judge(&mut self, verifier: &Verifier, record: &Record) -> Result<(Place, Admitted), Refused> {
+        judge(&self.feed, verifier, &mut self.gate, record)
+    }
+
+    /// The gate took in what a moderator decided: whoever reads old records again must know it, too.
+    pub fn moderated(&self) {
+        self.feed.set_bans(self.gate.bans().clone());
     }
 
     /// Gathers what passed the gate, if it is to be shown.
@@ -157,21 +162,22 @@ impl RoomHub {
     }
 }
 
-/// What a room's gate makes of a record, and where it stands.
+/// What a room's gate makes of a record, when what it says of its author was verified, and where it stands.
 ///
 /// # Errors
 /// Why it is told to nobody.
-pub fn judge(feed: &Feed, gate: &mut Gate, record: &Record) -> Result<(Place, Admitted), Refused> {
+pub fn judge(feed: &Feed, verifier: &Verifier, gate: &mut Gate, record: &Record) -> Result<(Place, Admitted), Refused> {
     // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
     // nowhere.
     let place = feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
     let place = place.ok_or(Refused::ForeignShard)?;
+    let evidence = verifier.verify(&record.data);
     let admitted = gate.admit(Incoming {
         data: &record.data,
         partition_key: &record.partition_key,
         sequence_number: &record.sequence_number,
         arrival_ms: record.arrival_ms,
-        evidence: None,
+        evidence: evidence.as_ref(),
     })?;
     Ok((place, admitted))
 }
@@ -285,6 +291,7 @@ mod tests {
         };
         let mut hub = RoomHub::new(&room, Arc::clone(&feed), 10);
         let (metrics, live) = (Metrics::default(), (feed::Reading::Live, 0));
+        let verifier = Verifier::new(Vec::new(), 1);
         hub.begin(1);
         hub.learn(&[shard()], 0);
         for (n, text) in (1..).zip(texts) {
@@ -295,7 +302,7 @@ mod tests {
                 arrival_ms: n * 1_000 / 60,
                 shard_id: "s".into(),
             };
-            let (place, admitted) = hub.judge(&record).expect("shown");
+            let (place, admitted) = hub.judge(&verifier, &record).expect("shown");
             hub.choose(place, admitted, &record.sequence_number);
             if cuts.contains(&usize::try_from(n).expect("a count")) {
                 hub.speak(Instant::now(), live, &metrics);

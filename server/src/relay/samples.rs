@@ -4,6 +4,7 @@ use danmu::{
     feed::Item,
     kinesis::shard_map::{HashKeyRange, SequenceNumberRange, Shard},
     record::{Color, Mode},
+    viewer::Role,
 };
 
 use super::place::{Lineage, Place};
@@ -29,6 +30,16 @@ pub fn place(n: u64) -> Place {
 
 /// The danmu there, whose text is its number.
 pub fn danmu(n: u64) -> (Place, Item) {
-    let (mode, color) = (Mode::default(), Color::default());
-    (place(n), Item { id: format!("s{n}"), text: n.to_string(), mode, color, at: n as i64, n: 1 })
+    let item = Item {
+        id: format!("s{n}"),
+        text: n.to_string(),
+        mode: Mode::default(),
+        color: Color::default(),
+        at: n as i64,
+        name: None,
+        viewer: None,
+        role: Role::default(),
+        n: 1,
+    };
+    (place(n), item)
 }

@@ -18,6 +18,7 @@ use super::{
     samples::{danmu, lineage},
     viewer::{Asked, Viewer},
 };
+use crate::identity::Verifier;
 
 #[test]
 fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
@@ -45,7 +46,8 @@ impl Stage {
             pace: Pace::default(),
         };
         let window = Window { age: Duration::from_secs(60), bytes: 8 << 20 };
-        let board = Arc::new(Board::new(&[room], window, ReaderStats::default()));
+        let board =
+            Arc::new(Board::new(&[room], window, ReaderStats::default(), Arc::new(Verifier::new(Vec::new(), 1))));
         let feed = Arc::clone(board.feed(&RoomId::demo()).expect("the room"));
         feed.learn(|known| *known = lineage());
         feed.ring.begin(lineage().beginning(0).expect("a place"), 0);

@@ -1,51 +1,85 @@
-//! How often one client may ask for a session.
+//! How often one viewer, and one network, may ask for a session.
 
 use std::{
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::Arc,
 };
 
-use danmu_app::services::ClientAddr;
+use danmu::viewer::ViewerId;
+use danmu_app::services::Caller;
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
 
-/// Counts by client. Cheap to clone.
+/// Counts by network and by viewer. Cheap to clone.
 #[derive(Clone)]
-pub struct ClientLimit {
-    limiter: Arc<DefaultKeyedRateLimiter<IpAddr>>,
+pub struct Limits {
+    networks: Limit<IpAddr>,
+    viewers: Limit<ViewerId>,
+}
+
+/// So many requests: on average, and at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// A minute, in the long run.
+    pub per_minute: NonZeroU32,
+    /// At once.
+    pub burst: NonZeroU32,
+}
+
+#[derive(Clone)]
+struct Limit<K: Clone + Eq + Hash> {
+    limiter: Arc<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
 }
 
-impl ClientLimit {
-    /// `per_minute` on average, `burst` at once.
+impl Limits {
+    /// For each network, and for each viewer.
     #[must_use]
-    pub fn new(per_minute: NonZeroU32, burst: NonZeroU32) -> Self {
-        let quota = Quota::per_minute(per_minute).allow_burst(burst);
-        Self { limiter: Arc::new(RateLimiter::keyed(quota)), clock: DefaultClock::default() }
+    pub fn new(network: Rate, viewer: Rate) -> Self {
+        Self { networks: Limit::new(network), viewers: Limit::new(viewer) }
     }
 
     /// Counts one request.
     ///
     /// # Errors
-    /// The seconds until the client may ask again, at least 1.
-    pub fn check(&self, client: ClientAddr) -> Result<(), u32> {
-        self.limiter.check_key(&network(client.0)).map_err(|not_yet| {
+    /// The seconds until the caller may ask again, at least 1.
+    pub fn check(&self, caller: &Caller) -> Result<(), u32> {
+        // The network first: whoever shows no cookie is another viewer each time, and must not fill the memory with them.
+        self.networks.check(&network(caller.addr))?;
+        self.viewers.check(&caller.viewer)
+    }
+
+    /// Forgets those who have all their requests again. To be called now and then: it bounds the memory.
+    pub fn forget_idle(&self) {
+        self.networks.forget_idle();
+        self.viewers.forget_idle();
+    }
+}
+
+impl<K: Clone + Eq + Hash> Limit<K> {
+    fn new(rate: Rate) -> Self {
+        let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
+        Self { limiter: Arc::new(RateLimiter::keyed(quota)), clock: DefaultClock::default() }
+    }
+
+    fn check(&self, key: &K) -> Result<(), u32> {
+        self.limiter.check_key(key).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(self.clock.now());
             u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
         })
     }
 
-    /// Forgets the clients that have all their requests again. To be called now and then: it bounds the memory.
-    pub fn forget_idle(&self) {
+    fn forget_idle(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
     }
 }
 
-/// What counts as one client: an IPv4 address, or an IPv6 /64, which is the least that a household gets
+/// What counts as one network: an IPv4 address, or an IPv6 /64, which is the least that a household gets
 /// ([RFC 6177](https://www.rfc-editor.org/rfc/rfc6177)).
 fn network(addr: IpAddr) -> IpAddr {
     match addr.to_canonical() {
@@ -61,23 +95,43 @@ fn network(addr: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn client(addr: &str) -> ClientAddr {
-        ClientAddr(addr.parse().expect("an address"))
+    const ONCE: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    const OFTEN: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::new(1_000).unwrap() };
+
+    fn caller(addr: &str, viewer: u128) -> Caller {
+        Caller { addr: addr.parse().expect("an address"), viewer: ViewerId::guest(viewer) }
     }
 
     #[test]
-    fn one_household_is_one_client_and_its_neighbour_another() {
-        let limit = ClientLimit::new(NonZeroU32::MIN, NonZeroU32::MIN);
-        assert_eq!(limit.check(client("2001:db8:1:2::1")), Ok(()));
-        assert!(matches!(limit.check(client("2001:db8:1:2:ffff::9")), Err(1..=60)));
-        assert_eq!(limit.check(client("2001:db8:1:3::1")), Ok(()));
+    fn one_household_is_one_network_and_its_neighbour_another() {
+        let limits = Limits::new(ONCE, OFTEN);
+        assert_eq!(limits.check(&caller("2001:db8:1:2::1", 1)), Ok(()));
+        assert!(matches!(limits.check(&caller("2001:db8:1:2:ffff::9", 2)), Err(1..=60)));
+        assert_eq!(limits.check(&caller("2001:db8:1:3::1", 3)), Ok(()));
     }
 
     #[test]
-    fn an_ipv4_address_is_the_same_client_however_it_is_written() {
-        let limit = ClientLimit::new(NonZeroU32::MIN, NonZeroU32::MIN);
-        assert_eq!(limit.check(client("192.0.2.1")), Ok(()));
-        assert!(limit.check(client("::ffff:192.0.2.1")).is_err());
-        assert_eq!(limit.check(client("192.0.2.2")), Ok(()));
+    fn an_ipv4_address_is_the_same_network_however_it_is_written() {
+        let limits = Limits::new(ONCE, OFTEN);
+        assert_eq!(limits.check(&caller("192.0.2.1", 1)), Ok(()));
+        assert!(limits.check(&caller("::ffff:192.0.2.1", 2)).is_err());
+        assert_eq!(limits.check(&caller("192.0.2.2", 3)), Ok(()));
+    }
+
+    #[test]
+    fn one_viewer_is_one_wherever_it_is_and_leaves_the_others_of_its_network_their_sessions() {
+        let limits = Limits::new(OFTEN, ONCE);
+        assert_eq!(limits.check(&caller("192.0.2.1", 1)), Ok(()));
+        assert!(matches!(limits.check(&caller("198.51.100.1", 1)), Err(1..=60)));
+        assert_eq!(limits.check(&caller("192.0.2.1", 2)), Ok(()));
+    }
+
+    #[test]
+    fn who_is_a_new_viewer_each_time_fills_no_memory() {
+        let limits = Limits::new(ONCE, ONCE);
+        for viewer in 0..1_000 {
+            let _ = limits.check(&caller("192.0.2.1", viewer));
+        }
+        assert_eq!(limits.viewers.limiter.len(), 1);
     }
 }

@@ -1,28 +1,47 @@
-//! The token vending machine: temporary credentials for one client, that can do one thing on one stream.
+//! The token vending machine: temporary credentials for one viewer, that can do one thing on one stream, and with them a ticket
+//! that says who the viewer is.
 //!
 //! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
-//! where the role could. The server's own credentials never leave it.
+//! where the role could. The server's own credentials never leave it. The session bears the viewer's id, by which AWS' logs
+//! and policies tell it from others.
 
 mod limit;
 mod policy;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_sts::error::DisplayErrorContext;
+use aws_sdk_sts::{
+    error::{DisplayErrorContext, ProvideErrorMetadata},
+    types::Credentials,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     room::RoomId,
     session::{Purpose, Session},
+    ticket::{Claims, PublicKey},
+    viewer::{Role, ViewerId},
 };
 use danmu_app::{
     api::ApiError,
-    services::{ClientAddr, VendFuture, Vending},
+    services::{Caller, VendFuture, Vending},
 };
+use sha2::{Digest, Sha256};
 
-pub use self::{limit::ClientLimit, policy::Grant};
-use crate::{bus::Bus, clock::now_ms};
+pub use self::{
+    limit::{Limits, Rate},
+    policy::Grant,
+};
+use crate::{
+    bus::Bus,
+    clock::now_ms,
+    identity::{Identity, Sound},
+    moderation::Moderation,
+};
 
 /// Longer than any healthy STS takes; a page that waits must be told in time to try again.
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// Where STS does not keep up, pages ask again after between these, in seconds, so that all do not come at once.
+const BUSY_S: std::ops::Range<u32> = 3..10;
 
 /// Vends sessions.
 #[derive(Clone)]
@@ -30,29 +49,53 @@ pub struct TokenVending(Arc<Inner>);
 
 struct Inner {
     bus: Bus,
-    limit: ClientLimit,
+    limits: Limits,
+    identity: Identity,
+    moderation: Moderation,
     duration_s: u32,
     direct: bool,
 }
 
 impl TokenVending {
-    /// Vends sessions on `bus` that last `duration_s` seconds; with `direct`, for reading too.
+    /// Vends sessions on `bus` that last `duration_s` seconds, with tickets of that identity, to nobody who is banned; with
+    /// `direct`, for reading too.
     #[must_use]
-    pub fn new(bus: Bus, limit: ClientLimit, duration_s: u32, direct: bool) -> Self {
-        Self(Arc::new(Inner { bus, limit, duration_s, direct }))
+    pub fn new(
+        bus: Bus,
+        limits: Limits,
+        identity: Identity,
+        moderation: Moderation,
+        duration_s: u32,
+        direct: bool,
+    ) -> Self {
+        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct }))
     }
 
-    /// A session for a page of ours.
+    /// A session for a page of ours; for one who speaks, with a ticket for its key.
     ///
     /// # Errors
     /// See [`Vending::vend`].
-    pub async fn session(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> Result<Session, ApiError> {
-        let grant = match purpose {
-            Purpose::Produce => Grant::Produce,
-            Purpose::Consume if self.0.direct => Grant::Consume,
-            Purpose::Consume => return Err(ApiError::DirectOff),
-        };
-        self.assume(room, grant, client).await
+    pub async fn session(
+        &self,
+        room: RoomId,
+        purpose: Purpose,
+        key: Option<PublicKey>,
+        caller: Caller,
+    ) -> Result<Session, ApiError> {
+        // A ticket for a key that signs everything would be everybody's.
+        key.map(Sound::try_from).transpose().map_err(|error| ApiError::Other(error.to_string()))?;
+        match purpose {
+            Purpose::Produce => {
+                let mut session = self.assume(&room, Grant::Produce, &caller).await?;
+                session.ticket = key.map(|key| self.ticket(room, caller.viewer, key, &session));
+                Ok(session)
+            }
+            Purpose::Consume if self.0.direct => {
+                let session = self.assume(&room, Grant::Consume, &caller).await?;
+                Ok(Session { ticket_keys: self.0.identity.public_keys(), ..session })
+            }
+            Purpose::Consume => Err(ApiError::DirectOff),
+        }
     }
 
     /// A session for a page like that of the AWS article: one set of credentials that puts, and reads where direct
@@ -60,37 +103,23 @@ impl TokenVending {
     ///
     /// # Errors
     /// See [`Vending::vend`].
-    pub async fn article_session(&self, room: RoomId, client: ClientAddr) -> Result<Session, ApiError> {
+    pub async fn article_session(&self, room: RoomId, caller: Caller) -> Result<Session, ApiError> {
         let grant = if self.0.direct { Grant::Both } else { Grant::Produce };
-        self.assume(room, grant, client).await
+        self.assume(&room, grant, &caller).await
     }
 
-    async fn assume(&self, room: RoomId, grant: Grant, client: ClientAddr) -> Result<Session, ApiError> {
-        let Inner { bus, limit, duration_s, .. } = &*self.0;
-        limit.check(client).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
-        let call = bus
-            .sts
-            .assume_role()
-            .role_arn(&bus.role_arn)
-            .role_session_name(session_name(&room, grant))
-            .duration_seconds(i32::try_from(*duration_s).unwrap_or(3_600))
-            .policy(grant.policy(&bus.stream_arn()))
-            .send();
-        let answer = match tokio::time::timeout(TIMEOUT, call).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                tracing::error!(error = %DisplayErrorContext(&error), "STS gave no session");
-                return Err(ApiError::VendingDown);
-            }
-            Err(_) => {
-                tracing::error!(timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
-                return Err(ApiError::VendingDown);
-            }
-        };
-        let Some(credentials) = answer.credentials else {
-            tracing::error!("STS answered without credentials");
-            return Err(ApiError::VendingDown);
-        };
+    /// A ticket that holds as long as the session.
+    fn ticket(&self, room: RoomId, viewer: ViewerId, key: PublicKey, session: &Session) -> String {
+        let seconds = |ms: i64| ms.div_euclid(1_000);
+        let (issued_s, expires_s) = (seconds(session.vended_at), seconds(session.expiration));
+        self.0.identity.issue(Claims { viewer, name: None, role: Role::Viewer, room, issued_s, expires_s, key })
+    }
+
+    async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
+        let Inner { bus, limits, moderation, .. } = &*self.0;
+        moderation.admits(&caller.viewer, caller.addr, room)?;
+        limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
+        let credentials = self.credentials(grant, &caller.viewer).await?;
         Ok(Session {
             access_key_id: credentials.access_key_id,
             secret_access_key: credentials.secret_access_key,
@@ -100,25 +129,73 @@ impl TokenVending {
             region: bus.region.clone(),
             endpoint: bus.browser_endpoint.clone(),
             stream: bus.stream.clone(),
-            partition_key: room.into(),
+            partition_key: room.as_str().into(),
+            ticket: None,
+            ticket_keys: Vec::new(),
+        })
+    }
+
+    async fn credentials(&self, grant: Grant, viewer: &ViewerId) -> Result<Credentials, ApiError> {
+        let Inner { bus, duration_s, .. } = &*self.0;
+        let name = session_name(viewer);
+        let call = bus
+            .sts
+            .assume_role()
+            .role_arn(&bus.role_arn)
+            .role_session_name(&name)
+            .source_identity(&name)
+            .duration_seconds(i32::try_from(*duration_s).unwrap_or(3_600))
+            .policy(grant.policy(&bus.stream_arn()))
+            .send();
+        let answer = match tokio::time::timeout(TIMEOUT, call).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                tracing::error!(error = %DisplayErrorContext(&error), "STS gave no session");
+                return Err(if is_busy(error.code()) { busy() } else { ApiError::VendingDown });
+            }
+            Err(_) => {
+                tracing::error!(timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
+                return Err(ApiError::VendingDown);
+            }
+        };
+        answer.credentials.ok_or_else(|| {
+            tracing::error!("STS answered without credentials");
+            ApiError::VendingDown
         })
     }
 }
 
 impl Vending for TokenVending {
-    fn vend(&self, room: RoomId, purpose: Purpose, client: ClientAddr) -> VendFuture {
+    fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture {
         let vending = self.clone();
-        Box::pin(async move { vending.session(room, purpose, client).await })
+        Box::pin(async move { vending.session(room, purpose, key, caller).await })
     }
 }
 
-/// The name of a session in the logs of AWS: `[\w+=,.@-]{2,64}`
-/// ([AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)).
-fn session_name(room: &RoomId, grant: Grant) -> String {
-    let mut name = format!("{}.{room}", grant.name());
-    // Ids are ASCII, so any cut is a character's end.
-    name.truncate(64);
-    name
+/// Whether STS refused for the number of calls alone
+/// ([Common errors](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html); the query protocol says `Throttling`).
+fn is_busy(code: Option<&str>) -> bool {
+    matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
+}
+
+fn busy() -> ApiError {
+    let spread = BUSY_S.end - BUSY_S.start;
+    ApiError::TooMany { retry_after_s: BUSY_S.start + getrandom::u32().unwrap_or_default() % spread }
+}
+
+/// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`
+/// ([AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)). An id that does not fit stands there
+/// as what it hashes to.
+#[must_use]
+pub fn session_name(viewer: &ViewerId) -> String {
+    let id = viewer.as_str();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    if id.len() >= 2 && id.bytes().all(allowed) {
+        id.to_owned()
+    } else {
+        // No other id is written so: `=` never begins one of ours.
+        format!("={}", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes())))
+    }
 }
 
 #[cfg(test)]
@@ -126,8 +203,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_session_fits_whatever_the_room() {
-        let room: RoomId = "a".repeat(RoomId::MAX_LEN).parse().expect("an id");
-        assert_eq!(session_name(&room, Grant::Produce).len(), 64);
+    fn the_name_of_a_session_is_the_viewers_where_aws_takes_it() {
+        let name = |id: &str| session_name(&id.parse().expect("an id"));
+        assert_eq!(name(ViewerId::guest(7).as_str()), ViewerId::guest(7).as_str());
+        assert_eq!(name("ann@example.com"), "ann@example.com");
+        for id in ["a", "https://issuer.example|ann", &"/".repeat(64)] {
+            let name = name(id);
+            assert!((2..=64).contains(&name.len()), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)), "{name}");
+        }
+        assert_ne!(name("a/b"), name("a/c"));
+    }
+
+    #[test]
+    fn who_meets_a_busy_sts_is_told_when_to_come_back_and_not_all_at_once() {
+        assert!(["Throttling", "ThrottlingException"].into_iter().all(|code| is_busy(Some(code))));
+        assert!([None, Some("AccessDenied"), Some("MalformedPolicyDocument")].into_iter().all(|code| !is_busy(code)));
+        let times: std::collections::HashSet<_> = (0..200).map(|_| busy().to_string()).collect();
+        assert!(times.len() > 3, "{times:?}");
     }
 }

@@ -1,10 +1,7 @@
 //! What a session may do, as an inline session policy
 //! ([Session policies](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session)).
 
-use serde_json::json;
-
-const PRODUCE: &[&str] = &["kinesis:PutRecord", "kinesis:PutRecords"];
-const CONSUME: &[&str] = &["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
+use crate::policies::{CONSUME, PRODUCE, Policy};
 
 /// What a session may do. `DescribeStream` is in none of them: AWS limits it to 10 calls a second an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +28,12 @@ impl Grant {
     /// The policy that allows it on one stream, well under the 2,048 characters that STS takes.
     #[must_use]
     pub fn policy(self, stream_arn: &str) -> String {
-        let actions: Vec<_> = match self {
-            Self::Produce => PRODUCE.to_vec(),
-            Self::Consume => CONSUME.to_vec(),
-            Self::Both => [PRODUCE, CONSUME].concat(),
-        };
-        json!({
-            "Version": "2012-10-17",
-            "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": stream_arn }],
-        })
-        .to_string()
+        match self {
+            Self::Produce => Policy::allowing(PRODUCE, stream_arn),
+            Self::Consume => Policy::allowing(CONSUME, stream_arn),
+            Self::Both => Policy::allowing(&[PRODUCE, CONSUME].concat(), stream_arn),
+        }
+        .compact()
     }
 }
 
@@ -54,7 +47,7 @@ mod tests {
         assert_eq!(
             Grant::Produce.policy(arn),
             format!(
-                r#"{{"Statement":[{{"Action":["kinesis:PutRecord","kinesis:PutRecords"],"Effect":"Allow","Resource":"{arn}"}}],"Version":"2012-10-17"}}"#
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["kinesis:PutRecord","kinesis:PutRecords"],"Resource":["{arn}"]}}]}}"#
             )
         );
         let consume = Grant::Consume.policy(arn);

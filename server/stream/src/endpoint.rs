@@ -13,13 +13,14 @@ use tokio::time::timeout;
 
 use crate::{
     arn::Place,
-    auth::{Door, verify::Verifier},
+    auth::{Caller, Door, denials::Denials, verify::Verifier},
     clock::Clock,
-    error::{OpenError, StreamError},
+    error::{ApiError, OpenError, StreamError},
     http,
-    intake::Intake,
+    intake::{Intake, MAX_BODY, Vouched},
     kinesis::{CallLimits, RETENTION_HOURS, Seals, check_new_stream},
     limits::ReadGates,
+    meter::{Meters, SessionRate},
     metrics::{Counters, Metrics, add},
     options::Options,
     root_key::RootKey,
@@ -62,6 +63,9 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) verifier: Verifier,
+    pub(crate) denials: Arc<Denials>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) sessions_may_control: bool,
     pub(crate) tokens: Tokens,
     pub(crate) seals: Seals,
     pub(crate) place: Place,
@@ -81,6 +85,19 @@ impl Inner {
             Door::Public => &self.public_intake,
         }
     }
+
+    /// What a caller may send who seems to be this one: the root key whatever is taken at all, a session no more than it
+    /// may put, one large body at a time, and nothing large when it is denied.
+    pub(crate) fn vouch(&self, caller: &Caller, action: &str) -> Result<Vouched, ApiError> {
+        caller.must_not_be_denied(&self.place, action).inspect_err(|_| add(&self.counters.denied, 1))?;
+        match caller {
+            Caller::Root => Ok(Vouched { limit: MAX_BODY, slot: None }),
+            Caller::Session { session, .. } => {
+                let slot = self.meters.occupy(session.metered_as())?;
+                Ok(Vouched { limit: self.meters.max_body(), slot })
+            }
+        }
+    }
 }
 
 impl Endpoint {
@@ -94,16 +111,25 @@ impl Endpoint {
         let bounds = Bounds { reserve: options.disk_reserve, retained: options.max_bytes };
         let clock = Arc::clone(&options.clock);
         let opened = tokio::task::spawn_blocking(move || prepare(&dir, bounds, clock)).await;
-        let (lock, root, store) =
+        let (lock, root, store, denials) =
             opened.map_err(|error| OpenError::Log { path: options.data_dir.clone(), reason: error.to_string() })??;
         let tokens = Tokens::new(&root);
+        let denials = Arc::new(denials);
+        let rate = SessionRate {
+            bytes: options.session_bytes_per_s,
+            records: options.session_records_per_s,
+            burst_s: options.session_burst_s,
+        };
         let inner = Arc::new(Inner {
             store,
             gates: ReadGates::new(options.strict_reads),
             calls: CallLimits::new(options.strict_reads),
             counters: Counters::default(),
             subscriptions: Arc::default(),
-            verifier: Verifier::new(root.clone(), tokens.clone(), options.region.clone()),
+            verifier: Verifier::new(root.clone(), tokens.clone(), Arc::clone(&denials), options.region.clone()),
+            denials,
+            meters: Arc::new(Meters::new(rate)),
+            sessions_may_control: options.sessions_may_control,
             tokens,
             seals: Seals::new(&root),
             place: Place { region: options.region, account: options.account_id },
@@ -207,7 +233,8 @@ impl Endpoint {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let store = &self.inner.store;
-        self.inner.counters.snapshot(store.commits(), self.inner.subscriptions.active(), store.retained())
+        let denials = self.inner.denials.entries().len() as u64;
+        self.inner.counters.snapshot(store.commits(), self.inner.subscriptions.active(), store.retained(), denials)
     }
 
     fn info(&self, stream: &Stream) -> StreamInfo {
@@ -240,10 +267,19 @@ fn check(options: &Options) -> Result<(), OpenError> {
     if options.max_bytes < MIN_MAX_BYTES {
         return wrong("max_bytes", &options.max_bytes.to_string(), "1048576 bytes and up");
     }
+    for (name, value) in [
+        ("session_bytes_per_s", options.session_bytes_per_s),
+        ("session_records_per_s", options.session_records_per_s.into()),
+        ("session_burst_s", options.session_burst_s.into()),
+    ] {
+        if value == 0 {
+            return wrong(name, "0", "1 and up; no session could ever put anything");
+        }
+    }
     Ok(())
 }
 
-fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store), OpenError> {
+fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store, Denials), OpenError> {
     let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
     create_private_dir(dir).map_err(unusable)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(unusable)?;
@@ -254,9 +290,10 @@ fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, R
     }
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
-    let store =
-        Store::open(&log, bounds, clock).map_err(|error| OpenError::Log { path: log, reason: error.to_string() })?;
-    Ok((lock, root, store))
+    let failed = |error: StoreError| OpenError::Log { path: log.clone(), reason: error.to_string() };
+    let store = Store::open(&log, bounds, clock).map_err(failed)?;
+    let denials = Denials::new(store.denials().map_err(failed)?);
+    Ok((lock, root, store, denials))
 }
 
 #[cfg(unix)]
@@ -290,7 +327,12 @@ async fn keep_trimming(endpoint: Weak<Inner>) {
 async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
     let failed = |error: &dyn std::fmt::Display| StreamError::Log(error.to_string());
     let worker = Arc::clone(endpoint);
-    let trimmed = tokio::task::spawn_blocking(move || worker.store.trim())
+    let forget_and_trim = move || {
+        let gone = worker.denials.forget(worker.clock.now_ms());
+        worker.store.drop_denials(&gone)?;
+        worker.store.trim()
+    };
+    let trimmed = tokio::task::spawn_blocking(forget_and_trim)
         .await
         .map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))?;

@@ -10,7 +10,7 @@ use crate::{
     Endpoint,
     auth::{
         Caller, Door,
-        policy::{Policy, Verdict},
+        policy::{About, Policy, Verdict},
     },
     kinesis::{Answer, Call, Format},
     sequence::SequenceNumber,
@@ -65,7 +65,13 @@ impl Subject {
     /// As a client would see it.
     pub fn sts(&self, form: &[u8]) -> Result<String, Refused> {
         let inner = &self.0.inner;
-        let sts = Sts { place: &inner.place, tokens: &inner.tokens, now_ms: inner.clock.now_ms() };
+        let sts = Sts {
+            place: &inner.place,
+            tokens: &inner.tokens,
+            denials: &inner.denials,
+            sessions_may: inner.sessions_may_control,
+            now_ms: inner.clock.now_ms(),
+        };
         sts.call(&Caller::Root, form, "fuzz").map_err(|error| (error.kind.sts_name(), error.message))
     }
 
@@ -97,5 +103,6 @@ pub fn sequence_number(text: &str) -> Option<String> {
 
 /// Whether a session policy allows this; `None` where it is not understood.
 pub fn allows(policy: &str, action: &str, resource: &str) -> Option<bool> {
-    Policy::parse(policy).ok().map(|policy| matches!(policy.evaluate(action, resource), Verdict::Allow))
+    let about = About { source_identity: "someone", user_id: "AROAfuzz:fuzz", issued_ms: 0 };
+    Policy::parse(policy).ok().map(|policy| matches!(policy.evaluate(action, resource, &about), Verdict::Allow))
 }

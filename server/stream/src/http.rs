@@ -26,7 +26,7 @@ use http::{
 use serde::Serialize;
 
 use crate::{
-    auth::Door,
+    auth::{Caller, Door},
     crypto,
     endpoint::Inner,
     error::{ApiError, Kind},
@@ -122,14 +122,24 @@ async fn carry_out(
     as_signed(&mut parts, door == Door::Public && endpoint.trust_forwarded_host)?;
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (service, limit) = if protocol == Protocol::Sts { ("sts", SMALL_BODY) } else { ("kinesis", MAX_BODY) };
-    let vouched = endpoint.verifier.seems_known(&parts, service, door, now_ms);
+    let action = target.as_deref().and_then(|target| target.strip_prefix(TARGET)).unwrap_or("*");
+    let vouched = async {
+        let caller = endpoint.verifier.seems_known(&parts, service, door, now_ms).await?;
+        endpoint.vouch(&caller, &format!("{service}:{action}"))
+    };
     // Kept until the answer is there: so long the body is in memory, whole or in parts.
     let taken = endpoint.intake(door).take(body, limit, vouched).await?;
     let body = taken.bytes.clone();
     let caller = endpoint.verifier.verify(parts, body.clone(), service, door, now_ms).await?;
+    if let Caller::Session { session, denied: true } = &caller {
+        add(&endpoint.counters.denied, 1);
+        let (source, key) = (&session.source_identity, &session.access_key_id);
+        tracing::info!(name = session.name, source_identity = source, key, action, "a denied session asks");
+    }
     match protocol {
         Protocol::Sts => {
-            let sts = Sts { place: &endpoint.place, tokens: &endpoint.tokens, now_ms };
+            let Inner { place, tokens, denials, sessions_may_control, .. } = &**endpoint;
+            let sts = Sts { place, tokens, denials, sessions_may: *sessions_may_control, now_ms };
             sts.call(&caller, &body, request_id).map(|xml| Answer::Whole(xml.into_bytes()))
         }
         Protocol::Kinesis(format) => {

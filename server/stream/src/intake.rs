@@ -12,7 +12,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::error::{ApiError, Kind};
+use crate::{
+    error::{ApiError, Kind},
+    meter::Slot,
+};
 
 /// The largest request body, bytes: 5 MiB of records as base64, 500 escaped partition keys, and room.
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -39,7 +42,16 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 pub(crate) struct Taken<'a> {
     pub(crate) bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    _room: Option<(SemaphorePermit<'a>, Option<Slot>)>,
+}
+
+/// That more than [`SMALL_BODY`] bytes may be kept.
+#[derive(Debug)]
+pub(crate) struct Vouched {
+    /// The most, bytes.
+    pub(crate) limit: usize,
+    /// Held for as long as the body is.
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Intake {
@@ -53,7 +65,7 @@ impl Intake {
         &self,
         body: Body,
         limit: usize,
-        vouched: impl Future<Output = Result<(), ApiError>>,
+        vouched: impl Future<Output = Result<Vouched, ApiError>>,
     ) -> Result<Taken<'_>, ApiError> {
         let hint = body.size_hint();
         let mut arrival = Arrival { body, kept: Vec::new(), next: None, deadline: Instant::now() + BODY_PATIENCE };
@@ -61,14 +73,19 @@ impl Intake {
         if !is_large && arrival.read(SMALL_BODY.min(limit)).await? {
             return Ok(Taken { bytes: arrival.kept.into(), _room: None });
         }
+        let Vouched { limit: vouched_limit, slot } = match vouched.await {
+            Ok(vouched) => vouched,
+            Err(error) => return Err(arrival.refuse(error).await),
+        };
+        let limit = limit.min(vouched_limit);
         // Whoever does not say how much is coming has room kept for the most.
         let most = hint.upper().map_or(limit, |most| usize::try_from(most).unwrap_or(usize::MAX));
-        match self.make_room(most, limit, arrival.deadline, vouched).await {
+        match self.make_room(most, limit, arrival.deadline).await {
             Ok(room) => {
                 // All at once: growing by doubling would take more than there is room for.
                 arrival.kept.reserve_exact(most.saturating_sub(arrival.kept.len()));
                 if arrival.read(most).await? {
-                    return Ok(Taken { bytes: arrival.kept.into(), _room: Some(room) });
+                    return Ok(Taken { bytes: arrival.kept.into(), _room: Some((room, slot)) });
                 }
                 drop(room);
                 Err(arrival.refuse(too_large(limit)).await)
@@ -77,14 +94,7 @@ impl Intake {
         }
     }
 
-    async fn make_room(
-        &self,
-        most: usize,
-        limit: usize,
-        deadline: Instant,
-        vouched: impl Future<Output = Result<(), ApiError>>,
-    ) -> Result<SemaphorePermit<'_>, ApiError> {
-        vouched.await?;
+    async fn make_room(&self, most: usize, limit: usize, deadline: Instant) -> Result<SemaphorePermit<'_>, ApiError> {
         if most > limit || limit <= SMALL_BODY {
             return Err(too_large(limit));
         }
@@ -231,6 +241,7 @@ mod tests {
         result.err().map(|error| error.kind)
     }
 
+    const FULL: Vouched = Vouched { limit: MAX_BODY, slot: None };
     const SECOND: Duration = Duration::from_secs(1);
     const MIB: usize = 1024 * 1024;
 
@@ -248,7 +259,7 @@ mod tests {
             ("nothing at all", slow(1, SECOND * 86_400, usize::MAX, large)),
         ] {
             let started = Instant::now();
-            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(()))).await), Some(Kind::RequestTimeout), "{what}");
+            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTimeout), "{what}");
             assert!(started.elapsed().abs_diff(BODY_PATIENCE) <= SECOND / 100, "{what}: {:?}", started.elapsed());
         }
         // Nor does one help itself to more time that is always there when it is looked at.
@@ -276,19 +287,19 @@ mod tests {
             assert_eq!(kind(intake.take(body, MAX_BODY, stranger()).await), Some(Kind::UnrecognizedClient));
         }
         for (body, size) in [(whole(MAX_BODY), MAX_BODY), (pieces(MIB), MIB / 1000 * 1000)] {
-            let taken = intake.take(body, MAX_BODY, ready(Ok(()))).await;
+            let taken = intake.take(body, MAX_BODY, ready(Ok(FULL))).await;
             assert_eq!(taken.map(|taken| taken.bytes.len()), Ok(size));
         }
         for body in [whole(MAX_BODY + 1), pieces(MAX_BODY + 1000)] {
-            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(()))).await), Some(Kind::RequestTooLarge));
+            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTooLarge));
         }
-        assert_eq!(kind(intake.take(pieces(66_000), SMALL_BODY, ready(Ok(()))).await), Some(Kind::RequestTooLarge));
+        assert_eq!(kind(intake.take(pieces(66_000), SMALL_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTooLarge));
     }
 
     #[tokio::test(start_paused = true)]
     async fn large_bodies_share_a_room_and_small_ones_never_wait_for_it() {
         let intake = Intake::new();
-        let vouched = || ready(Ok(()));
+        let vouched = || ready(Ok(FULL));
         let mut taken = Vec::new();
         // A length that nobody declared counts as the most: six of ten mebibytes fit.
         for _ in 0..6 {

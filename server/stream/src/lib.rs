@@ -32,8 +32,10 @@ mod http;
 mod intake;
 mod kinesis;
 mod limits;
+mod meter;
 mod metrics;
 mod options;
+mod revoke;
 mod root_key;
 mod sequence;
 mod store;
@@ -50,5 +52,6 @@ pub use crate::{
     kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,
+    revoke::{Denied, RevokeError},
     root_key::{RootKey, RootKeyError},
 };

@@ -22,22 +22,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A token bucket: `rate` a second, at most one second's worth saved up. May go into debt.
+/// A token bucket: `rate` a second, up to `most` saved up. May go into debt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
     rate: f64,
+    most: f64,
     level: f64,
     at: Instant,
 }
 
 impl Bucket {
+    /// A full one that saves up one second's worth.
     pub(crate) fn full(rate: f64, at: Instant) -> Self {
-        Self { rate, level: rate, at }
+        Self { rate, most: rate, level: rate, at }
     }
 
     fn refill(&mut self, now: Instant) {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
-        self.level = (self.level + gained).min(self.rate);
+        self.level = (self.level + gained).min(self.most);
         self.at = self.at.max(now);
     }
 
@@ -63,11 +65,11 @@ impl Bucket {
     /// Whether it was not used for so long that it is as good as new.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.refill(now);
-        self.level >= self.rate
+        self.level >= self.most
     }
 }
 
-/// A shard's allowance for writes. Owned by the writer, hence no lock.
+/// An allowance for writes: a shard's, owned by the writer, or a session's.
 #[derive(Debug)]
 pub(crate) struct WriteAllowance {
     bytes: Bucket,
@@ -76,7 +78,18 @@ pub(crate) struct WriteAllowance {
 
 impl WriteAllowance {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { bytes: Bucket::full(MIB, now), records: Bucket::full(1000.0, now) }
+        Self::of(MIB, 1000.0, 1.0, now)
+    }
+
+    /// So many bytes and records a second, and `burst` seconds' worth of them at once.
+    pub(crate) fn of(bytes: f64, records: f64, burst: f64, now: Instant) -> Self {
+        let bucket = |rate| Bucket { rate, most: rate * burst, level: rate * burst, at: now };
+        Self { bytes: bucket(bytes), records: bucket(records) }
+    }
+
+    /// Whether it was not used for so long that it is as good as new.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.bytes.is_full(now) && self.records.is_full(now)
     }
 
     /// Takes one record of `size` bytes from the allowance, or says no and takes nothing.
@@ -85,7 +98,7 @@ impl WriteAllowance {
         self.records.refill(now);
         let size = size as f64;
         // A record of 1 MiB and a partition key is larger than the bucket: a full one lets it pass.
-        let fits = self.bytes.level >= size.min(self.bytes.rate) && self.records.level >= 1.0;
+        let fits = self.bytes.level >= size.min(self.bytes.most) && self.records.level >= 1.0;
         if fits {
             self.bytes.level -= size;
             self.records.level -= 1.0;

@@ -20,6 +20,8 @@ pub struct Metrics {
     pub bytes_put: u64,
     /// Records refused because their shard's write limit was met.
     pub records_throttled: u64,
+    /// Records refused because their session's allowance was used up.
+    pub records_metered: u64,
     /// `GetRecords` calls answered with records or with none.
     pub reads: u64,
     /// Records given out.
@@ -46,6 +48,10 @@ pub struct Metrics {
     pub bytes_retained: u64,
     /// Journal syncs; with `records_put`, how well puts are gathered.
     pub commits: u64,
+    /// Requests of sessions that are denied; each was refused.
+    pub denied: u64,
+    /// Denials that are kept now: it goes down, too.
+    pub denials: u64,
     /// Requests refused, by the name of the error.
     pub rejected: BTreeMap<&'static str, u64>,
 }
@@ -57,6 +63,8 @@ pub(crate) struct Counters {
     pub(crate) records_put: AtomicU64,
     pub(crate) bytes_put: AtomicU64,
     pub(crate) records_throttled: AtomicU64,
+    pub(crate) records_metered: AtomicU64,
+    pub(crate) denied: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) records_read: AtomicU64,
     pub(crate) bytes_read: AtomicU64,
@@ -75,12 +83,19 @@ impl Counters {
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }
 
-    pub(crate) fn snapshot(&self, commits: u64, subscriptions_active: u64, bytes_retained: u64) -> Metrics {
+    pub(crate) fn snapshot(
+        &self,
+        commits: u64,
+        subscriptions_active: u64,
+        bytes_retained: u64,
+        denials: u64,
+    ) -> Metrics {
         Metrics {
             requests: self.requests.load(Relaxed),
             records_put: self.records_put.load(Relaxed),
             bytes_put: self.bytes_put.load(Relaxed),
             records_throttled: self.records_throttled.load(Relaxed),
+            records_metered: self.records_metered.load(Relaxed),
             reads: self.reads.load(Relaxed),
             records_read: self.records_read.load(Relaxed),
             bytes_read: self.bytes_read.load(Relaxed),
@@ -94,6 +109,8 @@ impl Counters {
             records_pushed_out: self.records_pushed_out.load(Relaxed),
             bytes_retained,
             commits,
+            denied: self.denied.load(Relaxed),
+            denials,
             rejected: self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -24,6 +24,19 @@ pub struct Options {
     /// are past retention, in ranges, in the background, until a twentieth is free. On disk the log is up to twice as large.
     /// 1 MiB and up. Default `u64::MAX`: as much as the disk takes.
     pub max_bytes: u64,
+    /// Bytes of partition keys and data that the sessions of one source identity, or one session without one, may put a
+    /// second; 1 and up. What is over it is refused with `ProvisionedThroughputExceededException`, and so are large bodies of
+    /// such a session but one at a time: nobody fills a shard, or the memory, for everybody else. The root key may put what a
+    /// shard takes. Default 64 KiB; `u64::MAX`: as much as a shard takes.
+    pub session_bytes_per_s: u64,
+    /// Records that they may put a second; 1 and up. Default 20.
+    pub session_records_per_s: u32,
+    /// So many seconds' worth of both they may put at once; 1 and up. Default 5.
+    pub session_burst_s: u32,
+    /// `true`: sessions whose policy allows it may use the control plane of streams and consumers that exist, and
+    /// `AssumeRole`, through [`router`](crate::Endpoint::router), as IAM would let them; for trying policies out. Default
+    /// `false`: these are for the root key alone, whatever a policy says.
+    pub sessions_may_control: bool,
     /// Wall-clock time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
     /// `true`: `X-Forwarded-Host`, where it is there, names the host that the client signed for. Honoured by
@@ -43,6 +56,10 @@ impl Options {
             strict_reads: false,
             disk_reserve: 256 * 1024 * 1024,
             max_bytes: u64::MAX,
+            session_bytes_per_s: 64 * 1024,
+            session_records_per_s: 20,
+            session_burst_s: 5,
+            sessions_may_control: false,
             clock: Arc::new(SystemClock),
             trust_forwarded_host: false,
         }
@@ -58,6 +75,10 @@ impl fmt::Debug for Options {
             .field("strict_reads", &self.strict_reads)
             .field("disk_reserve", &self.disk_reserve)
             .field("max_bytes", &self.max_bytes)
+            .field("session_bytes_per_s", &self.session_bytes_per_s)
+            .field("session_records_per_s", &self.session_records_per_s)
+            .field("session_burst_s", &self.session_burst_s)
+            .field("sessions_may_control", &self.sessions_may_control)
             .field("trust_forwarded_host", &self.trust_forwarded_host)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! Iterators that expire under the relay, all at once and more than once, while danmu are posted: by a clock of the endpoint
 //! that a test moves. The relay is the server's own, in this process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::{
@@ -11,7 +11,10 @@ use danmu::{
 use danmu_server::{
     bus::Bus,
     config::{Config, ReaderKind},
+    identity::Verifier,
+    moderation::Moderation,
     relay::{Asked, Relay},
+    store::Store,
 };
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -65,10 +68,15 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     config.relay.window_s = 3_600;
     config.relay.density = 0;
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
+    let store = tempfile::tempdir()?;
+    let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;
     let (mut relays, mut tasks) = (Vec::new(), Vec::new());
     for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {
         config.relay.reader = reader;
-        let (relay, task) = Relay::start(&config, &rooms, &bus, ([127, 0, 0, 1], port).into(), stop.clone());
+        // Nobody signs here.
+        let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+        let (pages, moderation) = (([127, 0, 0, 1], port).into(), moderation.clone());
+        let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
         timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
         relays.push(relay);
         tasks.push(task);

@@ -1,6 +1,8 @@
 //! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
 //! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
+mod attacks;
+mod bans;
 #[path = "../../stream/tests/differential/chance.rs"]
 mod chance;
 mod chaos;
@@ -11,6 +13,7 @@ mod client_restart;
 mod client_sessions;
 mod expiry;
 mod http2;
+mod policies;
 mod program;
 mod proxy;
 mod relay;

@@ -29,7 +29,7 @@ impl Program {
     }
 
     /// The same with a `danmu.toml`.
-    fn start_with(settings: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+    pub fn start_with(settings: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let dir = tempfile::tempdir()?;
         std::fs::write(dir.path().join("danmu.toml"), settings)?;
         Self::start_in(dir, variables)
@@ -92,7 +92,10 @@ impl Program {
         let text = String::from_utf8_lossy(&text).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the head")?;
         let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
-        Ok(Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
+        let cookies = head.lines().filter_map(|line| line.split_once(": "));
+        let cookies = cookies.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        let cookies = cookies.map(|(_, cookie)| cookie.to_owned()).collect();
+        Ok(Answer { status, head: head.to_ascii_lowercase(), cookies, body: body.to_owned() })
     }
 
     /// Waits until it has read what was said before it started.
@@ -122,9 +125,24 @@ impl Program {
         Ok(())
     }
 
+    /// Asks for a session, as a page does.
     pub fn session(&self, room: &str, purpose: &str, head: &[&str]) -> Result<Answer, Failure> {
+        self.session_with(room, purpose, "", head)
+    }
+
+    /// The same with more in the form.
+    pub fn session_with(&self, room: &str, purpose: &str, more: &str, head: &[&str]) -> Result<Answer, Failure> {
         let form = ["Content-Type: application/x-www-form-urlencoded"];
-        self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}"))
+        self.ask("POST /api/session", &[&form, head].concat(), &format!("room={room}&purpose={purpose}{more}"))
+    }
+
+    /// Runs the program once more beside it, as an operator does, in the same directory.
+    pub fn order(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = command(&self.dir).args(arguments).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
     }
 
     /// Tells it to end, as an operator does.
@@ -162,13 +180,28 @@ pub fn address(url: &str) -> Result<SocketAddr, Failure> {
 }
 
 pub struct Answer {
-    status: u16,
-    head: String,
+    pub status: u16,
+    /// In lower case.
+    pub head: String,
+    cookies: Vec<String>,
     pub body: String,
 }
 
+impl Answer {
+    /// The value of a cookie that it sets.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let values = self.cookies.iter().filter_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('='));
+        values.filter_map(|rest| rest.split(';').next()).next()
+    }
+}
+
+/// The program that was built for release, where something is to be measured.
+pub fn release() -> Option<std::ffi::OsString> {
+    std::env::var_os("E2E_SERVER")
+}
+
 fn command(dir: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_danmu-server"));
+    let mut command = Command::new(release().unwrap_or_else(|| env!("CARGO_BIN_EXE_danmu-server").into()));
     // What whoever runs the tests has set for a server, or for the tests, is no setting of this one.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DANMU_")) {
         command.env_remove(name);
@@ -358,14 +391,106 @@ fn what_may_be_kept_says_so_and_a_page_is_never_kept() -> Test {
 }
 
 #[test]
-fn a_room_that_wants_signed_danmu_lets_nobody_speak_and_says_so() -> Test {
-    let program = Program::start_with("[[rooms]]\nid = 'quiet'\nvideo = ''\n", &[])?;
-    let refused = program.session("quiet", "produce", &[])?;
-    assert_eq!(refused.status, 403);
-    assert!(refused.body.contains("SignedOnly"), "{}", refused.body);
-    assert_eq!(program.session("quiet", "consume", &[])?.status, 200);
-    let checked = end(&[("danmu.toml", "[[rooms]]\nid = 'quiet'\nvideo = ''\n")], &["--check"], &[])?;
-    assert!(String::from_utf8_lossy(&checked.stdout).contains("nobody can speak in quiet"));
+fn a_new_key_for_tickets_is_put_beside_the_old_one_and_said() -> Test {
+    let program = Program::start(&[])?;
+    let dir = program.directory();
+    let keys = || -> Result<usize, Failure> {
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.join("data/ticket-keys.json"))?)?;
+        Ok(file["keys"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(keys()?, 1);
+    let rotated = command(&program.dir).args(["rotate-key", "--soon"]).output()?;
+    let said = String::from_utf8_lossy(&rotated.stdout).into_owned();
+    assert!(rotated.status.success() && said.contains("signs in 60 s"), "{said}");
+    assert_eq!(keys()?, 2);
+    let nowhere = end(&[], &["rotate-key"], &[])?;
+    assert!(!nowhere.status.success());
+    let error = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(error.contains("ticket-keys.json"), "{error}");
+    Ok(())
+}
+
+/// An STS that answers every call so, and tells the forms that it was sent.
+fn sts(status: &str, body: &'static str) -> Result<(String, std::sync::mpsc::Receiver<String>), Failure> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let (url, status) = (format!("http://{}", listener.local_addr()?), status.to_owned());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (mut request, mut bytes) = (String::new(), [0; 4_096]);
+            let sent = loop {
+                let Ok(count @ 1..) = stream.read(&mut bytes) else { break String::new() };
+                request += &String::from_utf8_lossy(&bytes[..count]);
+                let Some((head, form)) = request.split_once("\r\n\r\n") else { continue };
+                let head = head.to_ascii_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                if form.len() >= length.unwrap_or(0) {
+                    break form.to_owned();
+                }
+            };
+            let length = body.len();
+            let head = "Content-Type: text/xml\r\nConnection: close";
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let _ = tell.send(sent);
+        }
+    });
+    Ok((url, told))
+}
+
+/// The program on AWS, as far as STS is concerned.
+fn on_aws(sts: &str) -> Result<Program, Failure> {
+    Program::start(&[
+        ("DANMU_BUS", "aws"),
+        ("DANMU_VENDING__ROLE_ARN", "arn:aws:iam::123456789012:role/danmu-viewer"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ENDPOINT_URL_STS", sts),
+        ("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:9"),
+    ])
+}
+
+#[test]
+fn where_sts_does_not_keep_up_a_viewer_is_told_when_to_come_back() -> Test {
+    let throttled = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                     <Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>";
+    let (url, _told) = sts("400 Bad Request", throttled)?;
+    let refused = on_aws(&url)?.session("demo", "produce", &[])?;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    let after = refused.head.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse::<u32>().ok());
+    assert!(after.is_some_and(|seconds| (3..10).contains(&seconds)), "{}", refused.head);
+    assert!(refused.body.contains("TooMany"), "{}", refused.body);
+    Ok(())
+}
+
+#[test]
+fn a_session_bears_the_id_of_its_viewer() -> Test {
+    let vended = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+                  <AccessKeyId>ASIAEXAMPLEEXAMPLE12</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                  <SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+                  </AssumeRoleResult></AssumeRoleResponse>";
+    let (url, told) = sts("200 OK", vended)?;
+    let answer = on_aws(&url)?.session("demo", "produce", &[])?;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let viewer = answer.cookie("danmu_guest").and_then(|cookie| cookie.split('.').next()).ok_or("no guest")?;
+    let form: std::collections::HashMap<_, _> = form_urlencoded::parse(told.recv()?.as_bytes()).into_owned().collect();
+    assert_eq!(form["RoleSessionName"], viewer);
+    assert_eq!(form["SourceIdentity"], viewer);
+    Ok(())
+}
+
+#[test]
+fn one_viewer_who_asks_too_often_leaves_the_others_of_its_network_their_sessions() -> Test {
+    let program = Program::start(&[("DANMU_VENDING__VIEWER_PER_MINUTE", "1"), ("DANMU_VENDING__VIEWER_BURST", "2")])?;
+    let first = program.session("demo", "produce", &[])?;
+    let cookie = format!("Cookie: danmu_guest={}", first.cookie("danmu_guest").ok_or("no cookie")?);
+    let ann = || program.session("demo", "produce", &[&cookie]);
+    // The one by which it became a guest counts.
+    assert_eq!(ann()?.status, 200);
+    let refused = ann()?;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
+    assert_eq!(program.session("demo", "produce", &[])?.status, 200);
     Ok(())
 }
 

@@ -82,6 +82,8 @@ impl World {
     async fn open(dir: Arc<TempDir>, clock: Arc<Shifted>, addr: SocketAddr) -> Result<Self, Failure> {
         let mut options = danmu_stream::Options::new(dir.path().join("data"));
         options.clock = Arc::clone(&clock) as Arc<dyn danmu_stream::Clock>;
+        // One session speaks for a whole crowd here.
+        (options.session_bytes_per_s, options.session_records_per_s) = (1 << 30, 1 << 20);
         let endpoint = Endpoint::open(options).await?;
         let assumed = Arc::<AtomicU64>::default();
         let count = Arc::clone(&assumed);
@@ -259,6 +261,8 @@ impl Vend for Sts {
                 endpoint: self.url.clone(),
                 stream: STREAM.to_owned(),
                 partition_key: "demo".to_owned(),
+                ticket: None,
+                ticket_keys: Vec::new(),
             })
         };
         session().ok_or_else(|| refused(xml.clone()))

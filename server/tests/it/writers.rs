@@ -34,12 +34,17 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// A client of the stream that never tries again by itself.
 pub fn client(endpoint: &str, access_key_id: &str, secret_access_key: &str) -> Client {
+    client_with(endpoint, Credentials::new(access_key_id, secret_access_key, None, None, "test"))
+}
+
+/// The same with any credentials.
+pub fn client_with(endpoint: &str, credentials: Credentials) -> Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
         .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .credentials_provider(Credentials::new(access_key_id, secret_access_key, None, None, "test"))
+        .credentials_provider(credentials)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
         .build();

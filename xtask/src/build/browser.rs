@@ -1,5 +1,5 @@
-//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is two modules: the page,
-//! and what draws danmu, which is loaded when the page is alive.
+//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is three modules: the
+//! page; what draws danmu, which is loaded when the page is alive; and what signs them where the browser itself cannot.
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
@@ -47,8 +47,8 @@ const PASSES: [&str; 9] = [
     "--strip-target-features",
 ];
 
-/// The package of the module that draws.
-pub const OVERLAY: &str = "danmu-overlay";
+/// The packages of the modules that a page loads when it has use for them: the one that draws, and the one that signs.
+pub const LATER: [&str; 2] = ["danmu-overlay", "danmu-signer"];
 
 /// The generated files of a module, not yet under their final names.
 pub struct Built {
@@ -64,14 +64,15 @@ pub struct Built {
     pub snippets: Option<PathBuf>,
 }
 
-/// Builds the page's module and the one that draws, reusing the processed files where cargo gave the same module again.
+/// Builds the page's module and those of [`LATER`], reusing the processed files where cargo gave the same module again.
 ///
 /// # Errors
 /// Where cargo or a tool fails, or a file cannot be read or written.
-pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<[Built; 2]> {
+pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<[Built; 3]> {
     let directory = compile(workspace)?;
     let module = |package: &str, name| finish(workspace, optimisers, &directory, package, name);
-    Ok([module(&workspace.browser, &workspace.output_name)?, module(OVERLAY, OVERLAY)?])
+    let [overlay, signer] = LATER;
+    Ok([module(&workspace.browser, &workspace.output_name)?, module(overlay, overlay)?, module(signer, signer)?])
 }
 
 fn finish(workspace: &Workspace, optimisers: &Optimisers, compiled: &Path, package: &str, name: &str) -> Result<Built> {
@@ -120,8 +121,9 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
     let step = Step::start("browser half");
     let mut build = cargo();
     build
-        // One module that does both is for `cargo leptos watch`. Together, so that what they share is compiled once.
-        .args(["build", "--package", &workspace.browser, "--package", OVERLAY, "--no-default-features"])
+        // One module that does all is for `cargo leptos watch`. Together, so that what they share is compiled once.
+        .args(["build", "--package", &workspace.browser, "--no-default-features"])
+        .args(LATER.iter().flat_map(|package| ["--package", package]))
         .args(["--lib", "--target", WASM])
         .args(["--profile", &workspace.browser_profile])
         .current_dir(&workspace.root);

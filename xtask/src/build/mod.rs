@@ -8,7 +8,7 @@ mod compress;
 mod lean;
 mod site;
 
-pub use self::browser::OVERLAY;
+pub use self::browser::LATER;
 
 use crate::{
     error::Result,

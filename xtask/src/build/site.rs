@@ -25,7 +25,7 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 2]) -> Result<()> {
+pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 3]) -> Result<()> {
     let step = Step::start("site");
     let mut files = Files::new();
     read_tree(&workspace.assets, Path::new(""), &mut files)?;
@@ -47,7 +47,7 @@ pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 
 /// Adds the generated files; returns the text of `hash.txt`.
 fn add_package(
     workspace: &Workspace,
-    [page, overlay]: &[Built; 2],
+    [page, overlay, signer]: &[Built; 3],
     style: Vec<u8>,
     files: &mut Files,
 ) -> Result<String> {
@@ -57,18 +57,23 @@ fn add_package(
         files.insert(Path::new(&workspace.package_dir).join(&file), bytes);
         (hash, file)
     };
-    let mut add_module = |built: &Built, overlay: &str| {
+    let mut add_module = |built: &Built, [overlay, signer]: [&str; 2]| {
         let glue = std::str::from_utf8(&built.glue)
             .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
         let (module, file) = add(&built.name, "wasm", built.module.clone());
-        // The glue's own default path must lead to the module's new name, and the page's to what draws, before the glue itself
-        // is hashed.
-        let glue = glue.replace(&built.module_name, &file).replace("import.meta.overlay", overlay);
+        // The glue's own default path must lead to the module's new name, and the page's to what draws and what signs, before
+        // the glue itself is hashed.
+        let glue = glue.replace(&built.module_name, &file);
+        let glue = glue.replace("import.meta.overlay", overlay).replace("import.meta.signer", signer);
         let (glue, file) = add(&built.name, "js", glue.into_bytes());
         Ok::<_, Error>((glue, module, file))
     };
-    let (_, _, overlay) = add_module(overlay, "undefined")?;
-    let (glue, module, _) = add_module(page, &format!("new URL({overlay:?},import.meta.url).href"))?;
+    let mut later = |built| {
+        let (_, _, file) = add_module(built, ["undefined"; 2])?;
+        Ok::<_, Error>(format!("new URL({file:?},import.meta.url).href"))
+    };
+    let [overlay, signer] = [later(overlay)?, later(signer)?];
+    let (glue, module, _) = add_module(page, [&overlay, &signer])?;
     let (style, _) = add(&workspace.output_name, "css", style);
     Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n"))
 }
@@ -152,9 +157,10 @@ mod tests {
 
     #[test]
     fn the_glue_leads_to_the_module_by_its_hashed_name() {
-        let built = ["danmu", "danmu-overlay"].map(|name| Built {
+        let built = ["danmu", "danmu-overlay", "danmu-signer"].map(|name| Built {
             name: name.to_owned(),
-            glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.overlay").into_bytes(),
+            glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.overlay; import.meta.signer")
+                .into_bytes(),
             module: name.into(),
             module_name: format!("{name}_bg.wasm"),
             snippets: None,
@@ -167,8 +173,10 @@ mod tests {
         };
         let glue = |name: &str| String::from_utf8_lossy(&files[&Path::new("pkg").join(find(name, ".js"))]);
         assert!(glue("danmu.").contains(&find("danmu.", ".wasm")));
-        assert!(glue("danmu-overlay.").contains(&find("danmu-overlay.", ".wasm")));
-        assert!(glue("danmu.").contains(&format!("new URL({:?},import.meta.url).href", find("danmu-overlay.", ".js"))));
+        for later in ["danmu-overlay.", "danmu-signer."] {
+            assert!(glue(later).contains(&find(later, ".wasm")));
+            assert!(glue("danmu.").contains(&format!("new URL({:?},import.meta.url).href", find(later, ".js"))));
+        }
         for line in hashes.lines() {
             let (extension, hash) = line.split_once(": ").unwrap();
             assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");

@@ -2,7 +2,7 @@
 
 use super::{Count, Report};
 use crate::{
-    build::OVERLAY,
+    build::LATER,
     error::Result,
     process::{self, Output},
     tools::{self, WASM},
@@ -35,25 +35,17 @@ pub fn format(workspace: &Workspace) -> Result<Report> {
 
 /// Clippy for this machine: everything but the browser half, tests included.
 pub fn clippy_native(workspace: &Workspace) -> Result<Report> {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--exclude",
-        &workspace.browser,
-        "--exclude",
-        OVERLAY,
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let mut arguments = vec!["clippy", "--workspace", "--exclude", &workspace.browser];
+    arguments.extend(LATER.iter().flat_map(|package| ["--exclude", package]));
+    arguments.extend(["--all-targets", "--", "-D", "warnings"]);
     check("clippy, native", workspace, &arguments)
 }
 
 /// Clippy for browsers.
 pub fn clippy_browser(workspace: &Workspace) -> Result<Report> {
-    let arguments =
-        ["clippy", "--package", &workspace.browser, "--package", OVERLAY, "--target", WASM, "--", "-D", "warnings"];
+    let mut arguments = vec!["clippy", "--package", &workspace.browser];
+    arguments.extend(LATER.iter().flat_map(|package| ["--package", package]));
+    arguments.extend(["--target", WASM, "--", "-D", "warnings"]);
     check("clippy, browser", workspace, &arguments)
 }
 

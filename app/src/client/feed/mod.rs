@@ -4,6 +4,7 @@ mod inbox;
 mod source;
 mod stream;
 mod tabs;
+mod verify;
 
 use std::{
     pin::pin,
@@ -20,6 +21,7 @@ use leptos::prelude::{GetUntracked, Set};
 use wasm_bindgen::JsCast;
 use web_sys::MessageEvent;
 
+pub use self::verify::Proven;
 use self::{
     inbox::{Inbox, Signal},
     source::Source,
@@ -85,7 +87,7 @@ pub async fn follow(room: Weak<Inner>, Entry { ways, place }: Entry) {
         let Some(inner) = room.upgrade() else { return };
         match news {
             Some(Either::Left(signal)) => hands.take(signal, &mut follow),
-            Some(Either::Right(Ok(event))) => hands.read(event, &mut follow, &inner),
+            Some(Either::Right(Ok((event, proven)))) => hands.read(event, &proven, &mut follow, &inner),
             Some(Either::Right(Err(Refused { problem, for_good }))) => {
                 follow.reads(Told { reading: Some(Reading::Reconnecting), ..Told::default() }, false, now());
                 hands.carry_out_all(&mut follow, &inner);
@@ -166,10 +168,10 @@ impl Hands {
     }
 
     /// Takes in what was read off the stream.
-    fn read(&mut self, event: Event, follow: &mut Follow, inner: &Rc<Inner>) {
+    fn read(&mut self, event: Event, proven: &Proven, follow: &mut Follow, inner: &Rc<Inner>) {
         match event {
             Event::Records(records) => {
-                let danmu = inner.judge(&records);
+                let danmu = inner.judge(&records, proven);
                 let place = records.last().and_then(|record| place_of(record, follow));
                 if let Some(place) = place.filter(|_| !danmu.is_empty()) {
                     follow.read(Told { danmu, ..Told::default() }, &place);

@@ -9,7 +9,10 @@ use danmu::{
     session::Purpose,
 };
 
-use super::super::{host::Browser, vend::ServerVend};
+use super::{
+    super::{host::Browser, vend::ServerVend},
+    verify::{Proven, Verifier},
+};
 use crate::problem::Problem;
 
 /// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
@@ -24,6 +27,9 @@ pub struct Stream {
     pub vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
     reader: Option<Reader<Browser, ServerVend>>,
+    verifier: Verifier,
+    /// What was read, until it is verified.
+    read: Option<Event>,
     /// When to ask for a session again, by the local clock.
     again: Option<i64>,
 }
@@ -49,11 +55,13 @@ impl Stream {
             }
             Position { since_ms: place.arrival_ms(), shards }
         });
-        Self { room, from, vend, keeper, reader: None, again: None }
+        let verifier = Verifier::new(keeper.clone());
+        Self { room, from, vend, keeper, reader: None, verifier, read: None, again: None }
     }
 
-    /// What comes next. It reads only while this is awaited; nothing is lost if the future is dropped.
-    pub async fn next(&mut self) -> Result<Event, Refused> {
+    /// What comes next, and of records whose they are. It reads only while this is awaited; nothing is lost if the future is
+    /// dropped.
+    pub async fn next(&mut self) -> Result<(Event, Proven), Refused> {
         let host = *self.keeper.clock().host();
         if let Some(again) = self.again {
             host.sleep(Duration::from_millis((again - host.now_ms()).max(0).unsigned_abs())).await;
@@ -75,8 +83,18 @@ impl Stream {
             let client = Client::new(self.keeper.clone(), &super::super::origin());
             self.reader = Some(Reader::new(client, Scope::PartitionKey(self.room.to_string()), from));
         }
-        match &mut self.reader {
-            Some(reader) => Ok(reader.next().await),
+        let Some(reader) = &mut self.reader else { return std::future::pending().await };
+        let read = match self.read.take() {
+            Some(read) => read,
+            None => reader.next().await,
+        };
+        let read = self.read.insert(read);
+        let proven = match read {
+            Event::Records(records) => self.verifier.verify(records).await,
+            Event::State(_) => Proven::new(),
+        };
+        match self.read.take() {
+            Some(read) => Ok((read, proven)),
             None => std::future::pending().await,
         }
     }

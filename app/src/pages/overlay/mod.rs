@@ -1,8 +1,8 @@
 //! The overlay page: a room's danmu on a transparent page, for OBS and other browser sources.
 //!
 //! What it looks like is said by its address ([`Options`]), and may be changed by the browser source's own CSS: the names of
-//! its classes (`danmu-overlay`, `danmu-fly`, `danmu-list`, `danmu-line`, `danmu-text`, `danmu-times`) stay. It goes on for
-//! ever, whatever becomes of the server meanwhile, and keeps no more than it shows.
+//! its classes (`danmu-overlay`, `danmu-fly`, `danmu-list`, `danmu-line`, `danmu-name`, `danmu-text`, `danmu-times`)
+//! stay. It goes on for ever, whatever becomes of the server meanwhile, and keeps no more than it shows.
 
 mod options;
 
@@ -12,7 +12,7 @@ use leptos_meta::{Html, Title};
 
 pub use self::options::Options;
 use crate::{
-    components::{FeedData, OverlayCanvas},
+    components::{By, FeedData, OverlayCanvas},
     live::{Entry, Live, Wants},
 };
 
@@ -62,7 +62,8 @@ fn DanmuList(live: Live, options: Options) -> impl IntoView {
     view! {
         <ol style=options.css()>
             <For each=lines key=|line| line.key.clone() let(line)>
-                <li class="danmu-line" data-id=line.key data-own=line.own.is_some().then_some("true")>
+                <li class="danmu-line" data-id=line.key data-own=line.mine.then_some("true")>
+                    <By author=Signal::stored(line.by) />
                     <bdi class="danmu-text" style:color=line.color.to_string()>
                         {line.text}
                     </bdi>

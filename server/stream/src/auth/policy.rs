@@ -1,13 +1,16 @@
 //! Session policies: what a session may do, and nothing else.
 //!
 //! A small part of the IAM grammar, enforced exactly: `Version`, `Id`, and statements of `Sid`, `Effect`, `Action` and
-//! `Resource` with the wildcards `*` and `?`. Whatever else a policy holds (conditions, negations, principals, policy
-//! variables) is refused when the session is asked for, never ignored. An explicit deny beats every allow; what no
+//! `Resource` with the wildcards `*` and `?`, under the few [conditions](super::condition) by which sessions are told apart.
+//! Whatever else a policy holds (other conditions, negations, principals, policy variables) is refused when the session is
+//! asked for, never ignored. An explicit deny beats every allow; what no
 //! statement allows is denied.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
+
+use super::condition::{self, Condition};
 
 /// The longest policy, characters. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 pub(crate) const MAX_CHARS: usize = 2048;
@@ -24,6 +27,19 @@ struct Statement {
     /// In lower case: actions are compared without regard to it.
     actions: Vec<String>,
     resources: Vec<String>,
+    /// None: always.
+    condition: Option<Condition>,
+}
+
+/// What is known of the session that asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    /// `aws:SourceIdentity`; empty: none.
+    pub(crate) source_identity: &'a str,
+    /// `aws:userid`.
+    pub(crate) user_id: &'a str,
+    /// `aws:TokenIssueTime`, milliseconds since the Unix epoch.
+    pub(crate) issued_ms: i64,
 }
 
 /// Reads only what names each element once. A JSON value would keep the last of two and forget the other, which may have
@@ -55,6 +71,8 @@ struct StatementOnce {
     _action: Option<IgnoredAny>,
     #[serde(rename = "Resource")]
     _resource: Option<IgnoredAny>,
+    #[serde(rename = "Condition")]
+    _condition: Option<condition::Once>,
 }
 
 /// What a policy says about a request.
@@ -74,7 +92,9 @@ pub(crate) enum PolicyError {
     Json(String),
     #[error("Syntax errors in policy: {0}.")]
     Syntax(String),
-    #[error("The policy element {0} is not supported by this endpoint; use Effect, Action and Resource alone.")]
+    #[error(
+        "The policy element {0} is not supported by this endpoint; use Effect, Action, Resource, and the Conditions StringEquals of aws:SourceIdentity and aws:userid and DateLessThan of aws:TokenIssueTime alone."
+    )]
     Unsupported(String),
 }
 
@@ -111,11 +131,11 @@ impl Policy {
     }
 
     /// What the policy says about `action` (`kinesis:PutRecord`) on `resource` (an ARN).
-    pub(crate) fn evaluate(&self, action: &str, resource: &str) -> Verdict {
+    pub(crate) fn evaluate(&self, action: &str, resource: &str, about: &About<'_>) -> Verdict {
         let action = action.to_ascii_lowercase();
         let mut verdict = Verdict::ImplicitDeny;
         for statement in &self.statements {
-            if statement.covers(&action, resource) {
+            if statement.covers(&action, resource, about) {
                 if !statement.allow {
                     return Verdict::ExplicitDeny;
                 }
@@ -131,8 +151,8 @@ impl Statement {
         let Value::Object(mut parts) = value else {
             return Err(syntax("a statement must be an object"));
         };
-        if let Some(name) = parts.keys().find(|name| !matches!(name.as_str(), "Sid" | "Effect" | "Action" | "Resource"))
-        {
+        let known = |name: &str| matches!(name, "Sid" | "Effect" | "Action" | "Resource" | "Condition");
+        if let Some(name) = parts.keys().find(|name| !known(name)) {
             return Err(PolicyError::Unsupported(name.clone()));
         }
         let allow = match parts.get("Effect").and_then(Value::as_str) {
@@ -158,20 +178,22 @@ impl Statement {
             }
         }
         let actions = actions.iter().map(|action| action.to_ascii_lowercase()).collect();
-        Ok(Self { allow, actions, resources })
+        let condition = parts.remove("Condition").map(Condition::parse).transpose()?;
+        Ok(Self { allow, actions, resources, condition })
     }
 
-    fn covers(&self, action: &str, resource: &str) -> bool {
+    fn covers(&self, action: &str, resource: &str, about: &About<'_>) -> bool {
         self.actions.iter().any(|pattern| matches(pattern, action))
             && self.resources.iter().any(|pattern| matches(pattern, resource))
+            && self.condition.as_ref().is_none_or(|condition| condition.holds(about))
     }
 }
 
-fn syntax(reason: &str) -> PolicyError {
+pub(super) fn syntax(reason: &str) -> PolicyError {
     PolicyError::Syntax(reason.to_owned())
 }
 
-fn one_or_many(value: Value) -> Vec<Value> {
+pub(super) fn one_or_many(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
         value => vec![value],
@@ -223,6 +245,8 @@ mod tests {
 
     const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/danmu";
 
+    const ABOUT: About<'_> = About { source_identity: "ann", user_id: "AROAviewer:one", issued_ms: 0 };
+
     fn policy(statement: &str) -> Result<Policy, PolicyError> {
         Policy::parse(&format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#))
     }
@@ -269,9 +293,10 @@ mod tests {
         let policy = policy(&format!(
             r#"{{"Effect":"Allow","Action":["kinesis:PutRecord","kinesis:PutRecords"],"Resource":"{ARN}"}}"#
         ))?;
-        assert_eq!(policy.evaluate("kinesis:PutRecord", ARN), Verdict::Allow);
-        assert_eq!(policy.evaluate("kinesis:GetRecords", ARN), Verdict::ImplicitDeny);
-        assert_eq!(policy.evaluate("kinesis:PutRecord", &format!("{ARN}2")), Verdict::ImplicitDeny);
+        let evaluate = |action, resource| policy.evaluate(action, resource, &ABOUT);
+        assert_eq!(evaluate("kinesis:PutRecord", ARN), Verdict::Allow);
+        assert_eq!(evaluate("kinesis:GetRecords", ARN), Verdict::ImplicitDeny);
+        assert_eq!(evaluate("kinesis:PutRecord", &format!("{ARN}2")), Verdict::ImplicitDeny);
         Ok(())
     }
 
@@ -281,8 +306,25 @@ mod tests {
             r#"[{"Effect":"Allow","Action":"*","Resource":"*"},
                 {"Sid":"no","Effect":"Deny","Action":"KINESIS:put*","Resource":["arn:aws:kinesis:*:*:stream/dan?u"]}]"#,
         )?;
-        assert_eq!(policy.evaluate("kinesis:PutRecords", ARN), Verdict::ExplicitDeny);
-        assert_eq!(policy.evaluate("kinesis:GetRecords", ARN), Verdict::Allow);
+        assert_eq!(policy.evaluate("kinesis:PutRecords", ARN, &ABOUT), Verdict::ExplicitDeny);
+        assert_eq!(policy.evaluate("kinesis:GetRecords", ARN, &ABOUT), Verdict::Allow);
+        Ok(())
+    }
+
+    #[test]
+    fn a_deny_concerns_the_sessions_of_its_condition_and_no_others() -> Result<(), PolicyError> {
+        let policy = policy(
+            r#"[{"Effect":"Allow","Action":"kinesis:*","Resource":"*"},
+                {"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceIdentity":["ann"]}}},
+                {"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"1970-01-01T00:00:09Z"}}}]"#,
+        )?;
+        let verdict = |source_identity, issued_ms| {
+            policy.evaluate("kinesis:PutRecord", ARN, &About { source_identity, issued_ms, ..ABOUT })
+        };
+        assert_eq!(verdict("ann", 9_000), Verdict::ExplicitDeny);
+        assert_eq!(verdict("bob", 9_000), Verdict::Allow);
+        assert_eq!(verdict("", 9_000), Verdict::Allow);
+        assert_eq!(verdict("bob", 8_999), Verdict::ExplicitDeny);
         Ok(())
     }
 
@@ -290,6 +332,10 @@ mod tests {
     fn what_is_not_understood_is_refused_by_name() {
         for (statement, name) in [
             (r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{}}"#, "Condition"),
+            (
+                r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#,
+                "Bool",
+            ),
             (r#"{"Effect":"Allow","NotAction":"*","Resource":"*"}"#, "NotAction"),
             (r#"{"Effect":"Allow","Action":"*","NotResource":"*"}"#, "NotResource"),
             (r#"{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}"#, "Principal"),
@@ -309,6 +355,7 @@ mod tests {
         for twice in [
             r#"{"Effect":"Deny","Effect":"Allow","Action":"*","Resource":"*"}"#,
             r#"[{"Effect":"Allow","Action":"a:b","Resource":"*","Action":"*"}]"#,
+            r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:userid":"a","aws:userid":"b"}}}"#,
             r#"{"Effect":"Deny","Action":"*","Resource":"*"},"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}"#,
         ] {
             assert_eq!(policy(twice), Err(syntax("an element is given twice")), "{twice}");

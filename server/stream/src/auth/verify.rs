@@ -2,7 +2,8 @@
 //!
 //! The check itself is `scratchstack-aws-signature`'s; here are the keys it asks for and the names of its errors.
 //! Promises: the time is the endpoint's clock's (15 minutes either way), the body is always part of what is verified, and
-//! the target of the operation must be signed. A session's key is found from its token alone: nothing is looked up.
+//! the target of the operation must be signed. A session's key is found from its token alone: what is looked up is whether
+//! it is denied.
 
 use std::{
     future::ready,
@@ -18,7 +19,7 @@ use scratchstack_aws_signature::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Caller, Door};
+use super::{Caller, Door, denials::Denials};
 use crate::{
     error::{ApiError, Kind},
     root_key::RootKey,
@@ -42,13 +43,14 @@ pub(crate) struct Verifier {
 struct Keys {
     root: RootKey,
     tokens: Tokens,
+    denials: Arc<Denials>,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Verifier {
-    pub(crate) fn new(root: RootKey, tokens: Tokens, region: String) -> Self {
-        Self { keys: Arc::new(Keys { root, tokens }), region }
+    pub(crate) fn new(root: RootKey, tokens: Tokens, denials: Arc<Denials>, region: String) -> Self {
+        Self { keys: Arc::new(Keys { root, tokens, denials }), region }
     }
 
     /// The caller, if the signature over these parts and this body is theirs. `parts` must carry the host and the path
@@ -63,21 +65,24 @@ impl Verifier {
     ) -> Result<Caller, ApiError> {
         let (found, verdict) = self.check(parts, body, service, door, now_ms).await?;
         verdict?;
-        found.ok_or_else(|| ApiError::new(Kind::InternalFailure, "The signature was verified without a key."))
+        found.ok_or_else(no_key)
     }
 
-    /// Whether the headers could be those of a caller, as far as that shows without the body: their date and scope, a key
-    /// that is known here, a session that has not expired. Anybody can copy them, so this admits nobody.
+    /// Whose the headers could be, as far as that shows without the body: their date and scope, a key that is known here, a
+    /// session that has not expired. Anybody can copy them, so this admits nobody.
     pub(crate) async fn seems_known(
         &self,
         parts: &Parts,
         service: &str,
         door: Door,
         now_ms: i64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Caller, ApiError> {
         // The key is looked for last, and without the body no signature fits: finding the key is the best there is.
         let (found, verdict) = self.check(parts.clone(), Bytes::new(), service, door, now_ms).await?;
-        if found.is_some() { Ok(()) } else { verdict }
+        match found {
+            Some(caller) => Ok(caller),
+            None => Err(verdict.err().unwrap_or_else(no_key)),
+        }
     }
 
     /// Whose key the request names, if it got that far, and whether the signature is theirs.
@@ -161,7 +166,8 @@ impl Keys {
             Some(token) => match self.tokens.open(token, request.access_key(), now_ms) {
                 Ok(session) => {
                     let secret = self.tokens.secret_of(&session.access_key_id);
-                    (Caller::Session(session), secret)
+                    let denied = self.denials.cover(&session, now_ms);
+                    (Caller::Session { session, denied }, secret)
                 }
                 Err(TokenError::Expired) => return Err(SignatureError::ExpiredToken(EXPIRED.to_owned()).into()),
                 Err(TokenError::Invalid) => return Err(unknown().into()),
@@ -172,6 +178,10 @@ impl Keys {
         let key = secret.to_ksigning(request.request_date(), request.region(), request.service());
         Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
     }
+}
+
+fn no_key() -> ApiError {
+    ApiError::new(Kind::InternalFailure, "The signature was verified without a key.")
 }
 
 /// The verifier's error by the name that AWS gives it.
@@ -207,7 +217,7 @@ mod tests {
     fn verifier() -> Verifier {
         let root = RootKey { access_key_id: "AKIAAAAAAAAAAAAAAAAA".to_owned(), secret_access_key: "s".repeat(40) };
         let tokens = Tokens::new(&root);
-        Verifier::new(root, tokens, "us-east-1".to_owned())
+        Verifier::new(root, tokens, Arc::default(), "us-east-1".to_owned())
     }
 
     /// Pieces of real headers and noise, in any order: closer to the parser's edges than noise alone.

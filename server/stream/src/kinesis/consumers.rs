@@ -1,7 +1,8 @@
 //! `RegisterStreamConsumer`, `DescribeStreamConsumer`, `ListStreamConsumers`, `DeregisterStreamConsumer`.
 //!
-//! Consumers are registered and gone when the answer goes out. Registering, listing and deregistering are for the root key; a
-//! session may describe a consumer, and subscribe as one, where its policy allows that on the ARN of the consumer.
+//! Consumers are registered and gone when the answer goes out. Registering, listing and deregistering are for the root key, and
+//! for sessions where they may control; a session may describe a consumer, and subscribe as one, where its policy allows that
+//! on the ARN of the consumer.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ const MAX_PAGE: usize = 100;
 
 impl Call<'_> {
     pub(super) async fn register_stream_consumer(&self, request: &RegisterStreamConsumer) -> Outcome {
-        self.must_be_root()?;
+        self.may_control(request.stream_arn.as_deref().unwrap_or_default())?;
         let stream = self.stream_of_arn(request.stream_arn.as_deref())?;
         let name = check_consumer_name(request.consumer_name.as_deref())?;
         self.turn_on(&stream).await?;
@@ -35,8 +36,13 @@ impl Call<'_> {
     }
 
     pub(super) async fn deregister_stream_consumer(&self, request: &NamedConsumer) -> Outcome {
-        self.must_be_root()?;
+        if !self.endpoint.sessions_may_control {
+            self.must_be_root()?;
+        }
         let (stream, consumer) = self.named_consumer(request)?;
+        let consumer_arn =
+            self.endpoint.place.consumer_arn(&stream.meta.name, &consumer.name, consumer.created_ms / 1000);
+        self.may_control(&consumer_arn)?;
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.deregister_consumer(&stream.meta.name, &consumer.name).await;
         done.map_err(|error| self.consumer_error(&stream, &consumer.name, error))?;
@@ -53,7 +59,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn list_stream_consumers(&self, request: &ListStreamConsumers) -> Outcome {
-        self.must_be_root()?;
+        self.may_control(request.stream_arn.as_deref().unwrap_or_default())?;
         let stream = self.stream_of_arn(request.stream_arn.as_deref())?;
         let limit = in_range(request.max_results, "maxResults", 1..=10_000, 100)?.min(MAX_PAGE);
         let after = match request.next_token.as_deref() {
@@ -88,7 +94,7 @@ impl Call<'_> {
             let message = format!("ConsumerARN {arn} does not name a consumer of this account and region.");
             ApiError::new(Kind::InvalidArgument, message)
         })?;
-        self.caller.may_use(place, self.operation, arn)?;
+        self.may_use(arn)?;
         let stream = self.existing(name)?;
         let found = stream.consumer(consumer).filter(|found| found.created_ms / 1000 == created_s).cloned();
         let found = found.ok_or_else(|| self.no_consumer(arn))?;
@@ -120,7 +126,7 @@ impl Call<'_> {
         // Of one that does not exist every ARN is as good, so whoever may not use any learns nothing.
         let created_s = found.as_ref().map_or(0, |consumer| consumer.created_ms / 1000);
         let arn = place.consumer_arn(stream_name, name, created_s);
-        self.caller.may_use(place, self.operation, &arn)?;
+        self.may_use(&arn)?;
         let stream = stream.ok_or_else(|| self.refused(stream_name, Refusal::NoSuchStream))?;
         Ok((stream, found.ok_or_else(|| self.no_consumer(name))?))
     }

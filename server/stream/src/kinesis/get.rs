@@ -28,7 +28,7 @@ impl Call<'_> {
             ApiError::new(Kind::ResourceNotFound, "The stream of this iterator does not exist any more.")
         })?;
         let arn = self.endpoint.place.stream_arn(&stream.meta.name);
-        self.caller.may_use(&self.endpoint.place, self.operation, &arn)?;
+        self.may_use(&arn)?;
         if request.stream_arn.is_some_and(|given| given != arn) {
             let message = "StreamARN does not name the stream of this iterator.";
             return Err(ApiError::new(Kind::InvalidArgument, message));

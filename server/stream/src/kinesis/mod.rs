@@ -116,18 +116,35 @@ impl Call<'_> {
     /// it so.
     fn allowed<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request)?;
-        self.caller.may_use(&self.endpoint.place, self.operation, &self.endpoint.place.stream_arn(name))?;
+        self.may_use(&self.endpoint.place.stream_arn(name))?;
         Ok(name)
     }
 
-    /// The stream that a control-plane request names: for the root key.
-    fn stream_for_root(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
-        self.must_be_root()?;
-        self.existing(self.name(request)?)
+    /// May the caller do this to what has that ARN?
+    fn may_use(&self, arn: &str) -> Result<(), ApiError> {
+        self.caller.may_use(&self.endpoint.place, &self.action(), arn)
+    }
+
+    /// May the caller do this to what has that ARN, where it belongs to the control plane?
+    fn may_control(&self, arn: &str) -> Result<(), ApiError> {
+        let Inner { place, sessions_may_control, .. } = &**self.endpoint;
+        self.caller.may_control(place, &self.action(), arn, *sessions_may_control)
+    }
+
+    fn action(&self) -> String {
+        format!("kinesis:{}", self.operation)
+    }
+
+    /// The stream that a control-plane request names: for the root key, and for sessions where they may.
+    fn stream_to_control(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
+        let name = self.name(request);
+        let arn = self.endpoint.place.stream_arn(name.as_deref().unwrap_or_default());
+        self.may_control(&arn)?;
+        self.existing(name?)
     }
 
     fn must_be_root(&self) -> Result<(), ApiError> {
-        self.caller.must_be_root(&self.endpoint.place, &format!("kinesis:{}", self.operation))
+        self.caller.must_be_root(&self.endpoint.place, &self.action())
     }
 
     fn existing(&self, name: &str) -> Result<Arc<Stream>, ApiError> {

@@ -21,6 +21,7 @@ use super::{
     types::{ChildShard, Record},
 };
 use crate::{
+    auth::Session,
     endpoint::Inner,
     error::{ApiError, Kind},
     events,
@@ -70,8 +71,8 @@ pub(super) struct Subscription {
     pub(super) from: Position,
     /// Of the shard, in the log; none any more: there will be no others.
     pub(super) changes: Option<watch::Receiver<u64>>,
-    /// When the caller's session expires, milliseconds since the Unix epoch.
-    pub(super) expires_ms: Option<i64>,
+    /// The caller's, which may expire or be denied meanwhile; none: the root key's.
+    pub(super) session: Option<Session>,
     pub(super) times: Times,
 }
 
@@ -175,7 +176,12 @@ impl Subscription {
 
     fn must_be_current(&self) -> Result<(), Over> {
         let endpoint = self.endpoint.upgrade().ok_or(Over::Quietly)?;
-        let expired = self.expires_ms.is_some_and(|expires| endpoint.clock.now_ms() >= expires);
+        let now_ms = endpoint.clock.now_ms();
+        // Event streams have no exception for it; the next request is told why.
+        let expired = self
+            .session
+            .as_ref()
+            .is_some_and(|session| now_ms >= session.expires_ms || endpoint.denials.cover(session, now_ms));
         if expired || Instant::now() >= self.times.ends { Err(Over::Quietly) } else { Ok(()) }
     }
 

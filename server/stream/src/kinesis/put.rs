@@ -1,4 +1,6 @@
-//! `PutRecord` and `PutRecords`.
+//! `PutRecord` and `PutRecords`. A session puts within its own allowance first, and then within the shard's.
+
+use tokio::time::Instant;
 
 use super::{
     Call, Outcome,
@@ -6,6 +8,7 @@ use super::{
     unless_dry,
 };
 use crate::{
+    auth::Caller,
     error::{ApiError, Kind, Violations},
     hash::{hash_key, parse_hash_key},
     metrics::add,
@@ -24,6 +27,14 @@ const MAX_REQUEST: usize = 5 * 1024 * 1024;
 
 const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
 
+/// What became of a record.
+enum Fate {
+    /// The log's answer.
+    Put(Put),
+    /// Its session has put too much already; the log was not asked.
+    Metered,
+}
+
 impl Call<'_> {
     pub(super) async fn put_record(&self, request: PutRecord) -> Outcome {
         let name = self.allowed(&request)?.to_owned();
@@ -40,11 +51,14 @@ impl Call<'_> {
         unless_dry(dry_run)?;
         let outcomes = self.append(&stream, vec![record], &[bytes]).await?;
         match outcomes.first() {
-            Some(Put::Written(sequence)) => {
+            Some(Fate::Put(Put::Written(sequence))) => {
                 let sequence_number = sequence.to_string();
                 self.answer(&PutRecordAnswer { shard_id: shard_id(sequence.shard), sequence_number })
             }
-            Some(Put::Throttled { shard }) => Err(ApiError::new(THROTTLED, self.rate_exceeded(&stream, *shard))),
+            Some(Fate::Put(Put::Throttled { shard })) => {
+                Err(ApiError::new(THROTTLED, self.rate_exceeded(&stream, *shard)))
+            }
+            Some(Fate::Metered) => Err(ApiError::new(THROTTLED, self.endpoint.meters.exceeded())),
             None => Err(ApiError::new(Kind::InternalFailure, "The record was not written.")),
         }
     }
@@ -84,17 +98,21 @@ impl Call<'_> {
         let records: Vec<_> = outcomes
             .iter()
             .map(|outcome| match outcome {
-                Put::Written(sequence) => PutRecordsEntry::Written {
+                Fate::Put(Put::Written(sequence)) => PutRecordsEntry::Written {
                     shard_id: shard_id(sequence.shard),
                     sequence_number: sequence.to_string(),
                 },
-                Put::Throttled { shard } => PutRecordsEntry::Failed {
+                Fate::Put(Put::Throttled { shard }) => PutRecordsEntry::Failed {
                     error_code: THROTTLED.kinesis_name(),
                     error_message: self.rate_exceeded(&stream, *shard),
                 },
+                Fate::Metered => PutRecordsEntry::Failed {
+                    error_code: THROTTLED.kinesis_name(),
+                    error_message: self.endpoint.meters.exceeded(),
+                },
             })
             .collect();
-        let failed = outcomes.iter().filter(|outcome| matches!(outcome, Put::Throttled { .. })).count();
+        let failed = outcomes.iter().filter(|outcome| !matches!(outcome, Fate::Put(Put::Written(_)))).count();
         self.answer(&PutRecordsAnswer { failed_record_count: failed, records })
     }
 
@@ -112,18 +130,34 @@ impl Call<'_> {
         Err(ApiError::new(Kind::InvalidArgument, message))
     }
 
-    async fn append(&self, stream: &Stream, records: Vec<NewRecord>, sizes: &[usize]) -> Result<Vec<Put>, ApiError> {
-        let name = &stream.meta.name;
-        let outcomes =
-            self.endpoint.store.put(name.clone(), records).await.map_err(|error| self.store_error(name, error))?;
-        let counters = &self.endpoint.counters;
+    /// Appends what is within the caller's allowance. One outcome for each record, in their order.
+    async fn append(&self, stream: &Stream, records: Vec<NewRecord>, sizes: &[usize]) -> Result<Vec<Fate>, ApiError> {
+        let (name, counters) = (&stream.meta.name, &self.endpoint.counters);
+        let within = match self.caller {
+            Caller::Root => vec![true; records.len()],
+            Caller::Session { session, .. } => {
+                let sizes = records.iter().map(NewRecord::size);
+                self.endpoint.meters.take(session.metered_as(), sizes, Instant::now())
+            }
+        };
+        let taken: Vec<_> =
+            records.into_iter().zip(&within).filter(|(_, within)| **within).map(|(one, _)| one).collect();
+        add(&counters.records_metered, (within.len() - taken.len()) as u64);
+        if taken.is_empty() {
+            return Ok(within.iter().map(|_| Fate::Metered).collect());
+        }
+        let put = self.endpoint.store.put(name.clone(), taken).await.map_err(|error| self.store_error(name, error))?;
+        let mut put = put.into_iter();
+        let outcome = |within: &bool| if *within { put.next().map(Fate::Put) } else { Some(Fate::Metered) };
+        let outcomes: Vec<_> = within.iter().filter_map(outcome).collect();
         for (outcome, bytes) in outcomes.iter().zip(sizes) {
             match outcome {
-                Put::Written(_) => {
+                Fate::Put(Put::Written(_)) => {
                     add(&counters.records_put, 1);
                     add(&counters.bytes_put, *bytes as u64);
                 }
-                Put::Throttled { .. } => add(&counters.records_throttled, 1),
+                Fate::Put(Put::Throttled { .. }) => add(&counters.records_throttled, 1),
+                Fate::Metered => {}
             }
         }
         Ok(outcomes)

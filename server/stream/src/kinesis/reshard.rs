@@ -12,7 +12,7 @@ use crate::{
 
 impl Call<'_> {
     pub(super) async fn split_shard(&self, request: &SplitShard) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_split.as_deref(), "shardToSplit")?;
         let text = request.new_starting_hash_key.as_deref().ok_or_else(|| ApiError::missing("newStartingHashKey"))?;
@@ -27,7 +27,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn merge_shards(&self, request: &MergeShards) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_merge.as_deref(), "shardToMerge")?;
         let adjacent = self.shard(&stream, request.adjacent_shard_to_merge.as_deref(), "adjacentShardToMerge")?;
@@ -38,7 +38,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn update_shard_count(&self, request: &UpdateShardCount) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         match request.scaling_type.as_deref() {
             None => return Err(ApiError::missing("scalingType")),
             Some("UNIFORM_SCALING") => {}

@@ -21,7 +21,7 @@ pub(super) enum Change {
 
 impl Call<'_> {
     pub(super) async fn change_retention(&self, request: &ChangeRetention, change: Change) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         let hours = request.retention_period_hours.ok_or_else(|| ApiError::missing("retentionPeriodHours"))?;
         let hours = checked(&stream, hours, change)?;
         self.turn_on(&stream).await?;

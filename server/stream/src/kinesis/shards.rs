@@ -26,7 +26,7 @@ impl Call<'_> {
                     || ApiError::new(Kind::ResourceNotFound, "The stream of this NextToken does not exist any more.");
                 let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(gone)?;
                 let arn = self.endpoint.place.stream_arn(&stream.meta.name);
-                self.caller.may_use(&self.endpoint.place, self.operation, &arn)?;
+                self.may_use(&arn)?;
                 (stream, Some(cursor.shard), Wanted::from_position(cursor.from))
             }
             None => {

@@ -93,7 +93,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn delete_stream(&self, request: &DeleteStream) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         let name = &stream.meta.name;
         self.turn_on(&stream).await?;
         self.endpoint
@@ -105,7 +105,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         self.turn_on(&stream).await?;
         self.answer(&SummaryAnswer {
             stream_description_summary: Summary {
@@ -124,7 +124,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn describe_stream(&self, request: &DescribeStream) -> Outcome {
-        let stream = self.stream_for_root(request)?;
+        let stream = self.stream_to_control(request)?;
         let limit = in_range(request.limit, "limit", 1..=10_000, 100)?.min(MAX_PAGE);
         self.turn_on(&stream).await?;
         let after = request.exclusive_start_shard_id.as_deref().map(parse_shard_id).transpose()?;

@@ -69,9 +69,9 @@ impl Call<'_> {
             from,
             changes: Some(endpoint.store.watch(place.stream, place.shard)),
             place,
-            expires_ms: match self.caller {
+            session: match self.caller {
                 Caller::Root => None,
-                Caller::Session(session) => Some(session.expires_ms),
+                Caller::Session { session, .. } => Some(session.clone()),
             },
             times: Times::from(Instant::now()),
         };

@@ -8,6 +8,7 @@
 //! | `ranges` | as `records`: the first of a range | bytes in it |
 //! | `state` | `high` | arrival ms, counter: the last that were given out |
 //! | `state` | `deleted`, stream id | nothing: a stream that is gone, whose records may still be there |
+//! | `state` | `denied.`, a letter, a name | milliseconds: sessions that are denied |
 //!
 //! A stream's id is made at its creation and never used again: a stream of the same name made later shares nothing with it.
 
@@ -15,6 +16,7 @@ use crate::sequence::Position;
 
 pub(super) const HIGH: &str = "high";
 pub(super) const DELETED: &str = "deleted";
+pub(super) const DENIED: &str = "denied.";
 
 /// The layout of a record's value; a reader refuses what it does not know.
 const RECORD_VERSION: u8 = 1;

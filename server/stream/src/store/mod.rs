@@ -4,6 +4,7 @@
 //! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
 
 mod change;
+mod denied;
 mod disk;
 mod keys;
 mod model;

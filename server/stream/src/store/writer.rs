@@ -51,6 +51,11 @@ impl NewRecord {
     pub(crate) fn new(partition_key: &str, hash_key: u128, data: &[u8]) -> Self {
         Self { hash_key, size: partition_key.len() + data.len(), value: keys::encode_record(partition_key, data) }
     }
+
+    /// Bytes of its partition key and data: what counts against limits.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
 }
 
 /// What became of a record.

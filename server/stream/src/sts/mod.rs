@@ -1,7 +1,9 @@
 //! The Security Token Service, as far as sessions need it: `AssumeRole` and `GetCallerIdentity` of the Query protocol.
 //!
 //! There are no roles to look up: whoever holds the root key may take any role name, and the session may do what its
-//! inline policy allows on the data plane, or all of the data plane when there is none. Only the root key may ask.
+//! inline policy allows on the data plane, or all of the data plane when there is none. Only the root key may ask, and
+//! sessions whose policy says so where the endpoint lets sessions control. A source identity stays with a session, and with
+//! those that it asks for, and is given no session while it is denied.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
 pub(crate) mod token;
@@ -15,21 +17,27 @@ use self::token::{Grant, MAX_TOKEN, Tokens};
 use crate::{
     arn::{Place, is_name_byte, role_name},
     auth::{
-        Caller,
+        Caller, Session,
+        denials::Denials,
         policy::{MAX_CHARS, Policy},
+        user_id,
     },
     error::{ApiError, Kind},
 };
 
 const VERSION: &str = "2011-06-15";
 const MIN_SECONDS: i64 = 900;
-const MAX_SECONDS: i64 = 43_200;
+/// The longest that a session lives.
+pub(crate) const MAX_SECONDS: i64 = 43_200;
 const DEFAULT_SECONDS: i64 = 3600;
 
 /// What STS needs of the endpoint.
 pub(crate) struct Sts<'a> {
     pub(crate) place: &'a Place,
     pub(crate) tokens: &'a Tokens,
+    pub(crate) denials: &'a Denials,
+    /// Whether sessions may ask, within their policy.
+    pub(crate) sessions_may: bool,
     pub(crate) now_ms: i64,
 }
 
@@ -55,7 +63,7 @@ impl Sts<'_> {
     fn caller_identity(&self, caller: &Caller) -> String {
         let user = match caller {
             Caller::Root => self.place.account.clone(),
-            Caller::Session(session) => role_id(&session.role, &session.name),
+            Caller::Session { session, .. } => session.user_id(),
         };
         xml::element("Arn", &caller.arn(self.place))
             + &xml::element("UserId", &user)
@@ -63,16 +71,16 @@ impl Sts<'_> {
     }
 
     fn assume_role(&self, caller: &Caller, form: &Form) -> Result<String, ApiError> {
-        caller.must_be_root(self.place, "sts:AssumeRole")?;
-        let role_arn = form.get("RoleArn").ok_or_else(|| ApiError::missing("roleArn"))?;
+        let role_arn = form.get("RoleArn").map(String::as_str).unwrap_or_default();
+        caller.may_control(self.place, "sts:AssumeRole", role_arn, self.sessions_may)?;
+        if role_arn.is_empty() {
+            return Err(ApiError::missing("roleArn"));
+        }
         let role =
             role_name(role_arn).ok_or_else(|| ApiError::new(Kind::Validation, format!("{role_arn} is invalid")))?;
         let name = form.get("RoleSessionName").ok_or_else(|| ApiError::missing("roleSessionName"))?;
         check_name("roleSessionName", name)?;
-        let source_identity = form.get("SourceIdentity").map(String::as_str).unwrap_or_default();
-        if !source_identity.is_empty() {
-            check_name("sourceIdentity", source_identity)?;
-        }
+        let source_identity = self.source_identity(caller, role_arn, form.get("SourceIdentity"))?;
         // A policy that only AWS could look up would be a limit that nobody enforces.
         if let Some(other) =
             form.keys().find(|key| key.starts_with("PolicyArns.") || key.starts_with("ProvidedContexts."))
@@ -87,7 +95,8 @@ impl Sts<'_> {
         let expiration = DateTime::<Utc>::from_timestamp(expires_s, 0)
             .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?
             .to_rfc3339_opts(SecondsFormat::Secs, true);
-        let grant = Grant { expires_ms: expires_s * 1000, role, name, source_identity, policy: &policy };
+        let (issued_ms, expires_ms) = (self.now_ms, expires_s * 1000);
+        let grant = Grant { issued_ms, expires_ms, role, name, source_identity, policy: &policy };
         let issued = self.tokens.issue(&grant).map_err(|error| {
             tracing::error!(%error, "no random bytes for a session");
             ApiError::new(Kind::InternalFailure, "No random bytes for a session.")
@@ -98,7 +107,8 @@ impl Sts<'_> {
             return Err(ApiError::new(Kind::PackedPolicyTooLarge, message));
         }
 
-        let user = xml::element("AssumedRoleId", &role_id(role, name))
+        tracing::debug!(role, name, source_identity, key = issued.access_key_id, seconds, "a session");
+        let user = xml::element("AssumedRoleId", &user_id(role, name))
             + &xml::element("Arn", &self.place.session_arn(role, name));
         let credentials = xml::element("AccessKeyId", &issued.access_key_id)
             + &xml::element("SecretAccessKey", &issued.secret_access_key)
@@ -114,11 +124,40 @@ impl Sts<'_> {
         }
         Ok(result)
     }
-}
 
-/// AWS gives each role an id of its own; here its name is all there is.
-fn role_id(role: &str, session: &str) -> String {
-    format!("AROA{role}:{session}")
+    /// The source identity of a new session; empty: none. Once there is one, it stays: a session passes its own on
+    /// ([Monitor and control actions taken with assumed roles][1]).
+    ///
+    /// [1]: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
+    fn source_identity<'s>(
+        &self,
+        caller: &'s Caller,
+        role_arn: &str,
+        wanted: Option<&'s String>,
+    ) -> Result<&'s str, ApiError> {
+        let inherited = match caller {
+            Caller::Session { session: Session { source_identity, .. }, .. } => source_identity.as_str(),
+            Caller::Root => "",
+        };
+        if let Some(wanted) = wanted {
+            check_name("sourceIdentity", wanted)?;
+            caller.may_control(self.place, "sts:SetSourceIdentity", role_arn, self.sessions_may)?;
+        }
+        let source_identity = wanted.map_or(inherited, String::as_str);
+        let not_authorized = |reason: &str| {
+            let arn = caller.arn(self.place);
+            let message =
+                format!("User: {arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn} {reason}");
+            Err(ApiError::new(Kind::AccessDenied, message))
+        };
+        if !inherited.is_empty() && source_identity != inherited {
+            return not_authorized("because the source identity of a session cannot be changed");
+        }
+        if self.denials.cover_source(source_identity, self.now_ms) {
+            return not_authorized("with an explicit deny in an identity-based policy");
+        }
+        Ok(source_identity)
+    }
 }
 
 fn check_name(field: &str, name: &str) -> Result<(), ApiError> {

@@ -1,8 +1,8 @@
 //! Session tokens: everything there is to know about a session, in the client's own hands.
 //!
-//! A token is base64url of a version, the access key id, the expiry, the names and the policy, followed by an HMAC under
-//! a key that derives from the root key. Nothing is stored, so sessions outlive a restart; nothing can be changed without
-//! the root key. At most [`MAX_TOKEN`] characters. The policy in it can be read by its holder.
+//! A token is base64url of a version, when it was issued and expires, the access key id, the names and the policy, followed
+//! by an HMAC under a key that derives from the root key. Nothing is stored, so sessions outlive a restart; nothing can be
+//! changed without the root key. At most [`MAX_TOKEN`] characters. The policy in it can be read by its holder.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -15,7 +15,7 @@ use crate::{
 /// The longest token, characters; it travels in a header of every request.
 pub(crate) const MAX_TOKEN: usize = 3000;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Makes and opens tokens.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ pub(crate) enum TokenError {
 
 /// What a session is made of.
 pub(crate) struct Grant<'a> {
+    pub(crate) issued_ms: i64,
     pub(crate) expires_ms: i64,
     pub(crate) role: &'a str,
     pub(crate) name: &'a str,
@@ -63,6 +64,7 @@ impl Tokens {
     pub(crate) fn issue(&self, grant: &Grant<'_>) -> Result<Issued, getrandom::Error> {
         let access_key_id = format!("ASIA{}", crypto::base32(crypto::random()?));
         let mut claims = vec![VERSION];
+        claims.extend_from_slice(&grant.issued_ms.to_be_bytes());
         claims.extend_from_slice(&grant.expires_ms.to_be_bytes());
         for text in [access_key_id.as_str(), grant.role, grant.name, grant.source_identity, grant.policy] {
             // Each was checked to be far below 64 KiB.
@@ -104,6 +106,7 @@ impl Tokens {
 
 fn read(claims: &[u8]) -> Option<Session> {
     let (&version, rest) = claims.split_first()?;
+    let (issued, rest) = rest.split_at_checked(8)?;
     let (expires, mut rest) = rest.split_at_checked(8)?;
     if version != VERSION {
         return None;
@@ -120,6 +123,7 @@ fn read(claims: &[u8]) -> Option<Session> {
     let policy = if policy.is_empty() { None } else { Some(Policy::parse(&policy).ok()?) };
     Some(Session {
         access_key_id,
+        issued_ms: i64::from_be_bytes(issued.try_into().ok()?),
         expires_ms: i64::from_be_bytes(expires.try_into().ok()?),
         role,
         name,
@@ -139,7 +143,7 @@ mod tests {
     }
 
     fn grant() -> Grant<'static> {
-        Grant { expires_ms: 1000, role: "poster", name: "viewer", source_identity: "", policy: "" }
+        Grant { issued_ms: 7, expires_ms: 1000, role: "poster", name: "viewer", source_identity: "ann", policy: "" }
     }
 
     #[test]
@@ -149,7 +153,8 @@ mod tests {
         assert_eq!(issued.secret_access_key.len(), 40);
         let id = issued.access_key_id.as_str();
         let session = tokens("a").open(&issued.token, id, 999);
-        assert_eq!(session.map(|session| session.name), Ok("viewer".to_owned()));
+        let said = session.map(|session| (session.name, session.source_identity, session.issued_ms));
+        assert_eq!(said, Ok(("viewer".to_owned(), "ann".to_owned(), 7)));
         assert_eq!(tokens("a").open(&issued.token, id, 1000), Err(TokenError::Expired));
         assert_eq!(tokens("a").open(&issued.token, "ASIAAAAAAAAAAAAAAAAA", 0), Err(TokenError::Invalid));
         assert_eq!(tokens("b").open(&issued.token, id, 0), Err(TokenError::Invalid));

@@ -213,7 +213,7 @@ async fn what_is_past_retention_is_gone() -> Test {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_large_puts_take_their_own_room_and_nobody_elses() -> Test {
-    let world = World::start().await?;
+    let world = World::start_with(1, |options| options.session_bytes_per_s = u64::MAX).await?;
     let producer = world.producer().await?;
     let padded = |size: usize| {
         let mut body = record(3).to_string().into_bytes();

@@ -129,7 +129,7 @@ async fn a_large_body_is_kept_for_no_stranger_and_no_expired_session() -> Test {
         assert_eq!(send(post(size)?).await?.error(), unsigned, "{size}");
     }
     let producer = world.producer().await?;
-    let body = json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": "x".repeat(1024 * 1024) });
+    let body = json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": "x".repeat(400_000) });
     assert_eq!(world.call_public(&producer, "PutRecord", body.clone()).await?.status, 200);
     let mut sts = world.ask(&world.root()).sts(format!("Action={}", "x".repeat(100_000)));
     sts.late_headers.push(("connection".to_owned(), "close".to_owned()));

@@ -140,6 +140,16 @@ impl World {
 
     /// Credentials of a session with this policy.
     pub async fn session(&self, policy: Option<&str>) -> Result<Keys, Failure> {
+        self.session_of("", policy).await
+    }
+
+    /// The same with a source identity; empty: none.
+    pub async fn session_of(&self, source_identity: &str, policy: Option<&str>) -> Result<Keys, Failure> {
+        self.session_by(&self.root(), source_identity, policy).await
+    }
+
+    /// The same, asked for with these keys.
+    pub async fn session_by(&self, keys: &Keys, source: &str, policy: Option<&str>) -> Result<Keys, Failure> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("Action", "AssumeRole").append_pair("Version", "2011-06-15");
         form.append_pair("RoleArn", ROLE).append_pair("RoleSessionName", "viewer-1");
@@ -147,7 +157,10 @@ impl World {
         if let Some(policy) = policy {
             form.append_pair("Policy", policy);
         }
-        let answer = self.ask(&self.root()).sts(form.finish()).send().await?;
+        if !source.is_empty() {
+            form.append_pair("SourceIdentity", source);
+        }
+        let answer = self.ask(keys).sts(form.finish()).send().await?;
         if answer.status != StatusCode::OK {
             return Err(answer.text().into());
         }

@@ -6,6 +6,7 @@ use super::super::*;
 use crate::{
     feed::Item,
     record::{Color, Mode},
+    viewer::Role,
 };
 
 pub const STEP: i64 = 100;
@@ -25,7 +26,17 @@ fn place(created_ms: i64, n: u64) -> Position {
 }
 
 fn item(n: u64) -> Item {
-    Item { id: format!("s{n}"), text: n.to_string(), mode: Mode::Scroll, color: Color::WHITE, at: 0, n: 1 }
+    Item {
+        id: format!("s{n}"),
+        text: n.to_string(),
+        mode: Mode::default(),
+        color: Color::default(),
+        at: 0,
+        name: None,
+        viewer: None,
+        role: Role::default(),
+        n: 1,
+    }
 }
 
 pub fn live() -> Told {

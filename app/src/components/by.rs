@@ -1,0 +1,23 @@
+//! Who said it, in front of what was said.
+
+use leptos::prelude::*;
+
+use crate::{i18n::use_i18n, live::Author};
+
+/// The name of an author, with a badge for the streamer and for who keeps order; nothing where nobody knows.
+#[component]
+pub fn By(
+    /// Who.
+    #[prop(into)]
+    author: Signal<Option<Author>>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let name = move || author.read().as_ref().map(|author| author.say(i18n));
+    let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
+    // The badge is the style sheet's, from the attribute: a text of its own would weigh more.
+    view! {
+        <bdi class="danmu-name" data-badge=badge>
+            {name}
+        </bdi>
+    }
+}

@@ -1,0 +1,79 @@
+//! Guests: viewers who never said who they are, and are the same for as long as they keep their cookie.
+//!
+//! The cookie holds the id and a code over it (HMAC-SHA256), so that nobody takes an id that was not given: ids are public,
+//! they stand in tickets. It holds nothing else, and the server keeps nothing.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use danmu::viewer::ViewerId;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The cookie's name.
+pub const COOKIE: &str = "danmu_guest";
+
+/// What a code is over, besides the id: the secret may get other uses.
+const USE: &[u8] = b"danmu guest\0";
+fn code(secret: &[u8; 32], id: &str) -> Hmac<Sha256> {
+    // A key that is as long as a block is taken as it is; zeros behind a shorter one change nothing (RFC 2104, 2).
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(secret);
+    let mut code = Hmac::<Sha256>::new(&block.into());
+    code.update(USE);
+    code.update(id.as_bytes());
+    code
+}
+
+/// A new guest's id, and the cookie's value.
+pub(super) fn make(secret: &[u8; 32]) -> Result<(ViewerId, String), getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let id = ViewerId::guest(u128::from_be_bytes(random));
+    let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, id.as_str()).finalize().into_bytes());
+    let cookie = format!("{id}.{code}");
+    Ok((id, cookie))
+}
+
+/// The id in a cookie's value, if the code is ours.
+pub(super) fn read(secret: &[u8; 32], cookie: &str) -> Option<ViewerId> {
+    let (id, theirs) = cookie.split_once('.')?;
+    let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
+    // In constant time.
+    code(secret, id).verify_slice(&theirs).ok()?;
+    id.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_guest_is_known_by_its_cookie_and_every_guest_is_another() {
+        let (first, cookie) = make(&[7; 32]).expect("a guest");
+        let (second, _) = make(&[7; 32]).expect("a guest");
+        assert_ne!(first, second);
+        assert_eq!((first.as_str().len(), &first.as_str()[..1]), (33, "g"));
+        assert_eq!(read(&[7; 32], &cookie), Some(first));
+        assert_eq!(read(&[8; 32], &cookie), None, "another server's");
+    }
+
+    #[test]
+    fn nobody_takes_the_id_of_another() {
+        let (id, cookie) = make(&[7; 32]).expect("a guest");
+        let (_, mine) = make(&[7; 32]).expect("a guest");
+        let code = mine.split_once('.').expect("a code").1;
+        for forged in
+            [id.to_string(), format!("{id}."), format!("{id}.{code}"), format!("{cookie}A"), cookie.replace('.', "")]
+        {
+            assert_eq!(read(&[7; 32], &forged), None, "{forged}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_cookie_makes_it_panic(cookie in "\\PC{0,60}") {
+            prop_assert_eq!(read(&[7; 32], &cookie), None);
+        }
+    }
+}

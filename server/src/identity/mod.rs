@@ -1,0 +1,205 @@
+//! Who is asking, and who is speaking: the keys that tickets are signed by, the identity of guests, and the check of what is
+//! said under a ticket ([`danmu::ticket`]).
+//!
+//! One file holds all that is secret here ([`KeyFile`]). It is read again now and then, so that every server that shares it
+//! signs by a new key, and forgets an old one, without being started again.
+//! Never keeps who a guest is: the guest's cookie does, signed.
+
+mod guest;
+mod key_file;
+mod verifier;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use danmu::{
+    session::TicketKey,
+    ticket::{Claims, Signature, unsigned},
+    viewer::ViewerId,
+};
+use ed25519_dalek::Signer;
+
+pub use self::{
+    guest::COOKIE,
+    key_file::{KeyFile, KeyFileError, Rotation},
+    verifier::{Sound, Verified, Verifier},
+};
+use crate::clock::now_ms;
+
+/// How many tickets are remembered that were found true: more than speak in an hour where a shard carries them.
+const REMEMBERED: usize = 16_384;
+
+/// The keys of a server, and what was verified by them. A handle.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    keys: RwLock<KeyFile>,
+    verifier: Arc<Verifier>,
+}
+
+impl Identity {
+    /// By the keys of this file, which is made if there is none.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
+        Ok(Self::new(path, KeyFile::load_or_create(path)?))
+    }
+
+    /// By the keys of this file, which another server made.
+    ///
+    /// # Errors
+    /// See [`KeyFileError`].
+    pub fn load(path: &Path) -> Result<Self, KeyFileError> {
+        Ok(Self::new(path, KeyFile::load(path)?))
+    }
+
+    fn new(path: &Path, keys: KeyFile) -> Self {
+        let verifier = Arc::new(Verifier::new(keys.public(now_s()), REMEMBERED));
+        Self(Arc::new(Inner { path: path.to_owned(), keys: RwLock::new(keys), verifier }))
+    }
+
+    /// Reads the file again, and forgets the keys whose tickets have ended. What cannot be read changes nothing.
+    pub fn refresh(&self) {
+        match KeyFile::load(&self.0.path) {
+            Ok(keys) => {
+                self.0.verifier.rekey(keys.public(now_s()));
+                *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            }
+            Err(error) => tracing::warn!(%error, "the ticket keys cannot be read again; those from before are used"),
+        }
+    }
+
+    /// A ticket that says so.
+    #[must_use]
+    pub fn issue(&self, claims: Claims) -> String {
+        self.keys(|keys| {
+            let (kid, key) = keys.signing(now_s());
+            let message = unsigned(claims, kid);
+            let signature = Signature::new(key.sign(message.as_bytes()).to_bytes());
+            [message, signature.to_string()].join(".")
+        })
+    }
+
+    /// The keys by which tickets are verified.
+    #[must_use]
+    pub fn public_keys(&self) -> Vec<TicketKey> {
+        self.keys(|keys| keys.public(now_s()))
+    }
+
+    /// The guest whose cookie this is, if we made it.
+    #[must_use]
+    pub fn guest(&self, cookie: &str) -> Option<ViewerId> {
+        self.keys(|keys| guest::read(keys.guest_secret(), cookie))
+    }
+
+    /// A guest whom nobody knows yet, and its cookie.
+    ///
+    /// # Errors
+    /// The operating system gives no random bytes.
+    pub fn new_guest(&self) -> Result<(ViewerId, String), getrandom::Error> {
+        self.keys(|keys| guest::make(keys.guest_secret()))
+    }
+
+    /// What verifies records by these keys.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<Verifier> {
+        Arc::clone(&self.0.verifier)
+    }
+
+    fn keys<T>(&self, f: impl FnOnce(&KeyFile) -> T) -> T {
+        f(&self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn now_s() -> i64 {
+    now_ms().div_euclid(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu::{
+        record::{Danmu, RecordId},
+        room::RoomId,
+        ticket::{Proof, PublicKey},
+        viewer::Role,
+    };
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+
+    /// What a guest says under a ticket of that server.
+    fn said(identity: &Identity, n: u128) -> Vec<u8> {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let ticket = identity.issue(Claims {
+            viewer: ViewerId::guest(n),
+            name: None,
+            role: Role::Viewer,
+            room: RoomId::demo(),
+            issued_s: now_s(),
+            expires_s: now_s() + 900,
+            key: PublicKey::new(key.verifying_key().to_bytes()),
+        });
+        let line = Danmu::new(RecordId::new(1, n), RoomId::demo(), "hi", 1).encode();
+        Proof { ticket: &ticket, signature: Signature::new(key.sign(&line).to_bytes()) }.attach(line)
+    }
+
+    fn viewer(identity: &Identity, data: &[u8]) -> Option<ViewerId> {
+        identity.verifier().verify(data).map(|evidence| evidence.viewer.clone())
+    }
+
+    #[test]
+    fn what_one_server_issued_another_with_the_same_file_verifies() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("keys.json");
+        let (one, other) = (Identity::open(&path).expect("keys"), Identity::load(&path).expect("keys"));
+        let data = said(&one, 7);
+        assert_eq!(viewer(&other, &data), Some(ViewerId::guest(7)));
+        assert_eq!(viewer(&other, &data), Some(ViewerId::guest(7)));
+        assert_eq!(other.verifier().verified(), Verified { known: 1, new: 1, untrue: 0, remembered: 1 });
+        let stranger = Identity::open(&dir.path().join("other.json")).expect("keys");
+        assert_eq!(viewer(&stranger, &data), None);
+        assert_eq!(stranger.verifier().verified(), Verified { untrue: 1, ..Verified::default() });
+    }
+
+    #[test]
+    fn a_new_key_is_taken_up_and_one_that_was_taken_out_is_believed_no_more() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("keys.json");
+        let identity = Identity::open(&path).expect("keys");
+        let old = said(&identity, 1);
+        KeyFile::rotate(&path, now_s(), 0).expect("rotated");
+        identity.refresh();
+        let new = said(&identity, 2);
+        // By the one and by the other, whose tickets hold until they end.
+        assert_eq!(identity.public_keys().len(), 2);
+        assert_eq!([&old, &new].map(|data| viewer(&identity, data).is_some()), [true, true]);
+        // What an operator does whose key was stolen.
+        let text = std::fs::read_to_string(&path).expect("text");
+        let mut file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        file["keys"].as_array_mut().expect("keys").remove(0);
+        std::fs::write(&path, file.to_string()).expect("written");
+        identity.refresh();
+        assert_eq!([&old, &new].map(|data| viewer(&identity, data).is_some()), [false, true]);
+        // A file that cannot be read changes nothing.
+        std::fs::write(&path, "{").expect("written");
+        identity.refresh();
+        assert_eq!([&old, &new].map(|data| viewer(&identity, data).is_some()), [false, true]);
+    }
+
+    #[test]
+    fn a_guest_stays_the_same_when_the_keys_change() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("keys.json");
+        let identity = Identity::open(&path).expect("keys");
+        let (guest, cookie) = identity.new_guest().expect("a guest");
+        KeyFile::rotate(&path, now_s(), 0).expect("rotated");
+        identity.refresh();
+        assert_eq!(identity.guest(&cookie), Some(guest));
+    }
+}

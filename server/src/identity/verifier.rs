@@ -1,0 +1,124 @@
+//! Verifies what records say of their authors, by `ed25519-dalek`; what is verified, and in which order, is
+//! [`danmu::ticket`]'s.
+//!
+//! Shared by all who read: a ticket that one has found true costs the others nothing. Nobody waits for a signature that
+//! another computes: only the memory of tickets is locked, and never while one computes.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use danmu::{
+    gate::Evidence,
+    record,
+    session::TicketKey,
+    ticket::{Bearer, Check, Look, Proof, PublicKey, TicketError, Tickets},
+};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
+
+/// Verifies records.
+#[derive(Debug)]
+pub struct Verifier {
+    tickets: Mutex<Tickets<Sound>>,
+    keys: Mutex<Vec<TicketKey>>,
+    known: AtomicU64,
+    new: AtomicU64,
+    untrue: AtomicU64,
+}
+
+/// A viewer's key that can sign something: a point of the curve, and none of small order, for which every signature is true.
+/// As the library computes with it, which is a tenth of a signature's work to make.
+#[derive(Clone, Debug)]
+pub struct Sound(Box<VerifyingKey>);
+
+impl TryFrom<PublicKey> for Sound {
+    type Error = TicketError;
+
+    fn try_from(key: PublicKey) -> Result<Self, Self::Error> {
+        let point = VerifyingKey::from_bytes(key.as_bytes()).ok().filter(|point| !point.is_weak());
+        point.map(|point| Self(point.into())).ok_or(TicketError::NoPoint(key))
+    }
+}
+
+/// What was verified so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Records whose proof was true, and whose ticket was known already.
+    pub known: u64,
+    /// Records whose proof was true, and whose ticket was new.
+    pub new: u64,
+    /// Records whose proof was not true.
+    pub untrue: u64,
+    /// Tickets that are remembered.
+    pub remembered: u64,
+}
+
+impl Verifier {
+    /// By these keys of the server; up to twice `most` tickets are remembered.
+    #[must_use]
+    pub fn new(keys: Vec<TicketKey>, most: usize) -> Self {
+        let tickets = Mutex::new(Tickets::new(keys.clone(), most));
+        let [known, new, untrue] = [const { AtomicU64::new(0) }; 3];
+        Self { tickets, keys: Mutex::new(keys), known, new, untrue }
+    }
+
+    /// What is known of a record's author: nothing where it has no proof, or none that is true.
+    #[must_use]
+    pub fn verify(&self, data: &[u8]) -> Option<Arc<Evidence>> {
+        let (line, proof) = record::signed(data)?;
+        match self.verify_lines(line, proof) {
+            Ok((bearer, count)) => {
+                count.fetch_add(1, Relaxed);
+                Some(bearer.evidence)
+            }
+            Err(error) => {
+                self.untrue.fetch_add(1, Relaxed);
+                tracing::debug!(%error, "a proof that is not true");
+                None
+            }
+        }
+    }
+
+    fn verify_lines(&self, line: &[u8], proof: &str) -> Result<(Bearer<Sound>, &AtomicU64), TicketError> {
+        let proof = Proof::parse(proof)?;
+        let look = self.tickets().look(proof.ticket)?;
+        let (bearer, count) = match look {
+            Look::Known(bearer) => (bearer, &self.known),
+            Look::New(ticket) if is_ours(&ticket.check()) => (self.tickets().learn(&ticket)?, &self.new),
+            Look::New(_) => return Err(TicketError::TicketForged),
+        };
+        let signature = Signature::from_bytes(proof.signature.as_bytes());
+        // The key was found sound once, and so need not be every time; what strictness looks at besides no browser does, and
+        // both are to find the same.
+        match bearer.key.0.verify(line, &signature) {
+            Ok(()) => Ok((bearer, count)),
+            Err(_) => Err(TicketError::RecordForged),
+        }
+    }
+
+    /// Goes by these keys from now on. Where they are the same, nothing is forgotten.
+    pub fn rekey(&self, keys: Vec<TicketKey>) {
+        let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != keys {
+            known.clone_from(&keys);
+            self.tickets().rekey(keys);
+        }
+    }
+
+    /// What was verified so far.
+    #[must_use]
+    pub fn verified(&self) -> Verified {
+        let [known, new, untrue] = [&self.known, &self.new, &self.untrue].map(|count| count.load(Relaxed));
+        Verified { known, new, untrue, remembered: self.tickets().remembered() as u64 }
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets<Sound>> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_ours(check: &Check<'_>) -> bool {
+    let signature = Signature::from_bytes(check.signature.as_bytes());
+    VerifyingKey::from_bytes(check.key.as_bytes()).is_ok_and(|key| key.verify_strict(check.message, &signature).is_ok())
+}

@@ -1,0 +1,228 @@
+//! `danmu-server ban`, `unban`, `bans`, `freeze`, `thaw` and `revoke`: decisions of an operator, made in the store. Whoever may
+//! write the data directory may decide. Running servers that share the directory carry them out within a second, others when
+//! they are started.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use danmu::room::RoomId;
+
+use crate::{
+    RunError,
+    args::Args,
+    clock::now_ms,
+    config::Config,
+    store::{Ban, Store, Switch, Whom},
+};
+
+/// Where the store is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StoreArgs {
+    /// The settings file, as for the server.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The data directory, as for the server.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Who is banned, where and for how long.
+#[derive(Clone, Debug, clap::Args)]
+pub struct BanArgs {
+    /// A viewer's id, or a network whose guests are meant (192.0.2.7, 2001:db8::/64).
+    #[arg(value_name = "VIEWER|NETWORK")]
+    pub whom: Whom,
+
+    /// For how long, as in 90s, 10m, 1h or 7d. Without it, for good.
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub lasting: Option<Duration>,
+
+    /// In this room alone; its viewers' credentials stay good for others.
+    #[arg(long, value_name = "ROOM")]
+    pub room: Option<RoomId>,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Whose ban is over.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UnbanArgs {
+    /// As they were banned.
+    #[arg(value_name = "VIEWER|NETWORK")]
+    pub whom: Whom,
+
+    /// As they were banned.
+    #[arg(long, value_name = "ROOM")]
+    pub room: Option<RoomId>,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Which sessions are revoked.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RevokeArgs {
+    /// Sessions that are older than this, as in 90s, 10m, 1h. Without it, all that there are.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub older_than: Option<Duration>,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+impl StoreArgs {
+    async fn open(self) -> Result<(Store, Config), RunError> {
+        let config = Config::load(&Args { config: self.config, data: self.data, ..Args::default() })?;
+        Ok((Store::open(&config.stream.data).await?, config))
+    }
+}
+
+/// Bans.
+///
+/// # Errors
+/// The settings or the store cannot be read or written, or there is no such room.
+pub async fn ban(args: BanArgs) -> Result<(), RunError> {
+    let (store, config) = args.store.open().await?;
+    let known = |room: &RoomId| config.rooms.iter().any(|listed| listed.id == *room);
+    if let Some(room) = args.room.as_ref().filter(|room| !known(room)) {
+        return Err(RunError::NoRoom(room.clone()));
+    }
+    let now_ms = now_ms();
+    let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
+    store.ban(&args.whom, args.room.as_ref(), now_ms, until_ms).await?;
+    say(format_args!("{} is banned from {}, {}", args.whom, place(args.room.as_ref()), until(until_ms, now_ms)));
+    Ok(())
+}
+
+/// Ends a ban.
+///
+/// # Errors
+/// As of [`ban`]; also when there is none.
+pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
+    let (store, _) = args.store.open().await?;
+    if !store.unban(&args.whom, args.room.as_ref(), now_ms()).await? {
+        return Err(RunError::NoBan(format!("{} from {}", args.whom, place(args.room.as_ref()))));
+    }
+    say(format_args!("{} may speak again", args.whom));
+    Ok(())
+}
+
+/// Tells of the bans in force, and of what is switched.
+///
+/// # Errors
+/// The settings or the store cannot be read.
+pub async fn list(args: StoreArgs) -> Result<(), RunError> {
+    let ((store, _), now_ms) = (args.open().await?, now_ms());
+    let bans = store.bans().await?;
+    let mut in_force = bans.iter().filter(|ban| ban.holds(now_ms)).peekable();
+    if in_force.peek().is_none() {
+        say(format_args!("nobody is banned"));
+    }
+    for Ban { whom, room, from_ms, until_ms, told, .. } in in_force {
+        let since = span(Duration::from_millis((now_ms - from_ms).unsigned_abs()));
+        let heard = if *told || matches!(whom, Whom::Network(_)) { "" } else { ", no server has heard of it yet" };
+        say(format_args!("{whom}  {}, for {since} already, {}{heard}", place(room.as_ref()), until(*until_ms, now_ms)));
+    }
+    if store.switch(Switch::VendingFrozen).await? != 0 {
+        say(format_args!("vending is frozen: nobody gets a session (danmu-server thaw)"));
+    }
+    Ok(())
+}
+
+/// Stops vending sessions, or goes on with it.
+///
+/// # Errors
+/// The settings or the store cannot be read or written.
+pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
+    let (store, _) = args.open().await?;
+    store.set_switch(Switch::VendingFrozen, frozen.into()).await?;
+    say(format_args!("{}", if frozen { "nobody gets a session any more" } else { "sessions are vended" }));
+    Ok(())
+}
+
+/// Revokes old sessions.
+///
+/// # Errors
+/// The settings or the store cannot be read or written.
+pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
+    let (store, _) = args.store.open().await?;
+    let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
+    store.set_switch(Switch::RevokedBefore, before_ms).await?;
+    say(format_args!(
+        "sessions that are older than {} are revoked",
+        args.older_than.map_or("this moment".to_owned(), span)
+    ));
+    Ok(())
+}
+
+/// Nobody may be listening, and that is no reason to fail.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn place(room: Option<&RoomId>) -> String {
+    room.map_or_else(|| "every room".to_owned(), |room| format!("room {room}"))
+}
+
+fn until(until_ms: Option<i64>, now_ms: i64) -> String {
+    let left = |until_ms: i64| span(Duration::from_millis(until_ms.saturating_sub(now_ms).unsigned_abs()));
+    until_ms.map_or_else(|| "for good".to_owned(), |until_ms| format!("for {}", left(until_ms)))
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// A time as people give it: a number and a unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time; give a number and s, m, h or d, as in 10m");
+    let unit = UNITS.iter().find_map(|(name, seconds)| Some((text.strip_suffix(name)?, *seconds)));
+    let (number, seconds) = unit.ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    // Longer than anybody's stream is kept, and far from any overflow.
+    if number == 0 || number.checked_mul(seconds).is_none_or(|total| total > 100 * 365 * 86_400) {
+        return Err(format!("{text:?} is not between 1s and 36500d"));
+    }
+    Ok(Duration::from_secs(number * seconds))
+}
+
+/// A time for people: its two largest units.
+fn span(time: Duration) -> String {
+    let mut rest = time.as_secs();
+    let mut parts = Vec::new();
+    for (name, seconds) in UNITS {
+        if rest >= seconds && parts.len() < 2 {
+            parts.push(format!("{}{name}", rest / seconds));
+        }
+        rest %= seconds;
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_written_as_people_do() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("1h", 3_600), ("7d", 604_800)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)));
+        }
+        for wrong in ["", "h", "1", "-1h", "1.5h", "0s", "99999999999d", "36501d", "1 h"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        for (seconds, text) in [(0, "0s"), (59, "59s"), (3_600, "1h"), (90_061, "1d 1h"), (3_661, "1h 1m")] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}

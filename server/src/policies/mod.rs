@@ -1,0 +1,264 @@
+//! IAM policies: what each part of Danmu may do on AWS, from one source.
+//!
+//! The sessions of viewers are limited by the same lists (`vending`), `danmu-server policies` writes the files in
+//! `deploy/policies`, and the tests run the server's own code with exactly these rights, and with one action less at a time.
+//! `kinesis:DescribeStream` is in none of them: AWS limits it to 10 calls a second an account.
+//! Never asks AWS anything.
+
+mod command;
+
+use danmu_stream::partition;
+use serde::Serialize;
+
+pub use self::command::{PoliciesArgs, run};
+
+/// What a viewer's session puts by.
+pub const PRODUCE: &[&str] = &["kinesis:PutRecord", "kinesis:PutRecords"];
+/// What a viewer's session reads by, where direct reading is allowed.
+pub const CONSUME: &[&str] = &["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
+/// What a relay reads by. `DescribeStreamSummary` says when the stream was created.
+const READ: &[&str] =
+    &["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
+/// What a relay is a consumer of its own by; on the stream and on its consumers, as the [service authorization reference][1]
+/// asks for both.
+///
+/// [1]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html
+const CONSUMER: &[&str] =
+    &["kinesis:RegisterStreamConsumer", "kinesis:DescribeStreamConsumer", "kinesis:DeregisterStreamConsumer"];
+/// What it is pushed records by; on its consumers.
+const SUBSCRIBE: &[&str] = &["kinesis:SubscribeToShard"];
+/// What sessions of viewers are made by; on the role, whose trust policy must allow both, too.
+const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
+
+/// What denies banned viewers on AWS; on the role of their sessions.
+const MODERATE: &[&str] = &["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
+
+/// A policy, or a template of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Of the role of viewers' sessions: they speak.
+    Producer,
+    /// Of the same role where `feed.direct` lets browsers read the stream themselves.
+    Consumer,
+    /// Of a server that relays.
+    Relay,
+    /// Of the same where it reads by enhanced fan-out, besides.
+    RelayFanOut,
+    /// Of a server that vends sessions.
+    Vending,
+    /// Who may assume the role of viewers' sessions: its trust policy.
+    ViewerTrust,
+    /// Of a server that bans. It may change what viewers' sessions may do: limit their role by a permissions boundary.
+    Moderation,
+    /// Template: what denies the sessions of banned viewers, put on the role of viewers' sessions by a server that bans.
+    Ban,
+    /// Template: what denies every session that was issued before a time, likewise.
+    Revoke,
+}
+
+/// Where the stream and the role are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The stream's region.
+    pub region: String,
+    /// Twelve digits.
+    pub account: String,
+    /// The stream's name.
+    pub stream: String,
+    /// The name of the role of viewers' sessions.
+    pub viewer_role: String,
+    /// The name of the role of the server.
+    pub server_role: String,
+}
+
+/// An IAM policy document
+/// ([grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    /// What it says.
+    pub statement: Vec<Statement>,
+}
+
+/// One statement of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'static str>,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<serde_json::Value>,
+    /// The actions.
+    pub action: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<serde_json::Value>,
+}
+
+impl Policy {
+    fn of(statement: impl IntoIterator<Item = Statement>) -> Self {
+        Self { version: "2012-10-17", statement: statement.into_iter().collect() }
+    }
+
+    /// What allows these actions on one resource.
+    #[must_use]
+    pub fn allowing(actions: &[&str], resource: &str) -> Self {
+        Self::of([allow(None, actions, [resource.to_owned()])])
+    }
+
+    /// Denies the sessions of these source identities everything on streams
+    /// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
+    #[must_use]
+    pub fn denying_sources(source_identities: &[String]) -> Self {
+        let condition = serde_json::json!({ "StringEquals": { "aws:SourceIdentity": source_identities } });
+        Self::of([deny("Banned", condition)])
+    }
+
+    /// Denies the sessions that were issued before a time (`2026-01-31T12:00:00Z`) everything on streams
+    /// ([Revoking sessions](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html)).
+    #[must_use]
+    pub fn denying_older(than: &str) -> Self {
+        let condition = serde_json::json!({ "DateLessThan": { "aws:TokenIssueTime": than } });
+        Self::of([deny("Revoked", condition)])
+    }
+
+    /// As short as JSON gets, as STS and IAM count its characters.
+    #[must_use]
+    pub fn compact(&self) -> String {
+        // Cannot fail: texts and lists of them.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn pretty(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+fn allow(sid: Option<&'static str>, actions: &[&str], resource: impl IntoIterator<Item = String>) -> Statement {
+    let action = actions.iter().map(|action| (*action).to_owned()).collect();
+    let resource = resource.into_iter().collect();
+    Statement { sid, effect: "Allow", principal: None, action, resource, condition: None }
+}
+
+fn deny(sid: &'static str, condition: serde_json::Value) -> Statement {
+    let (action, resource) = (vec!["kinesis:*".to_owned()], vec!["*".to_owned()]);
+    Statement { sid: Some(sid), effect: "Deny", principal: None, action, resource, condition: Some(condition) }
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Producer,
+        Self::Consumer,
+        Self::Relay,
+        Self::RelayFanOut,
+        Self::Vending,
+        Self::ViewerTrust,
+        Self::Moderation,
+        Self::Ban,
+        Self::Revoke,
+    ];
+
+    /// Its name, and that of its file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+            Self::Relay => "relay",
+            Self::RelayFanOut => "relay-fan-out",
+            Self::Vending => "vending",
+            Self::ViewerTrust => "viewer-trust",
+            Self::Moderation => "moderation",
+            Self::Ban => "ban",
+            Self::Revoke => "revoke",
+        }
+    }
+
+    /// Its policy there.
+    #[must_use]
+    pub fn policy(self, place: &Place) -> Policy {
+        let (stream, consumers) = (place.stream_arn(), place.stream_arn() + "/consumer/*");
+        match self {
+            Self::Producer => Policy::allowing(PRODUCE, &stream),
+            Self::Consumer => Policy::allowing(CONSUME, &stream),
+            Self::Relay => Policy::allowing(READ, &stream),
+            Self::RelayFanOut => Policy::of([
+                allow(Some("Consumer"), CONSUMER, [stream, consumers.clone()]),
+                allow(Some("Subscribe"), SUBSCRIBE, [consumers]),
+            ]),
+            Self::Vending => Policy::allowing(VEND, &place.role_arn(&place.viewer_role)),
+            Self::ViewerTrust => {
+                let principal = serde_json::json!({ "AWS": place.role_arn(&place.server_role) });
+                Policy::of([Statement { principal: Some(principal), ..allow(None, VEND, []) }])
+            }
+            Self::Moderation => Policy::allowing(MODERATE, &place.role_arn(&place.viewer_role)),
+            Self::Ban => Policy::denying_sources(&["VIEWER".to_owned()]),
+            Self::Revoke => Policy::denying_older("2026-01-31T12:00:00Z"),
+        }
+    }
+}
+
+impl Place {
+    /// With names to be filled in for what is not known, in a partition.
+    #[must_use]
+    pub fn to_fill_in(partition: &str) -> Self {
+        Self {
+            partition: partition.to_owned(),
+            region: "REGION".to_owned(),
+            account: "ACCOUNT".to_owned(),
+            stream: "danmu".to_owned(),
+            viewer_role: "danmu-viewer".to_owned(),
+            server_role: "danmu-server".to_owned(),
+        }
+    }
+
+    /// In that region, and its partition.
+    #[must_use]
+    pub fn in_region(self, region: &str) -> Self {
+        Self { partition: partition(region).to_owned(), region: region.to_owned(), ..self }
+    }
+
+    fn stream_arn(&self) -> String {
+        let Self { partition, region, account, stream, .. } = self;
+        format!("arn:{partition}:kinesis:{region}:{account}:stream/{stream}")
+    }
+
+    fn role_arn(&self, role: &str) -> String {
+        format!("arn:{}:iam::{}:role/{role}", self.partition, self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_may_describe_the_stream_and_no_wildcard_allows_anything() {
+        for part in Part::ALL {
+            for statement in part.policy(&Place::to_fill_in("aws")).statement {
+                if statement.effect == "Allow" {
+                    assert!(statement.action.iter().all(|action| !action.contains('*')), "{part:?}");
+                    assert!(statement.resource.iter().all(|resource| resource != "*"), "{part:?}");
+                }
+                assert!(!statement.action.iter().any(|action| action == "kinesis:DescribeStream"), "{part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_is_of_the_partition_of_its_region() {
+        let place = Place::to_fill_in("aws").in_region("cn-north-1");
+        let text = Part::Relay.policy(&place).compact();
+        assert!(text.contains(r#""arn:aws-cn:kinesis:cn-north-1:ACCOUNT:stream/danmu""#), "{text}");
+        assert!(text.starts_with(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["#), "{text}");
+        assert!(Part::ViewerTrust.policy(&place).compact().contains("arn:aws-cn:iam::ACCOUNT:role/danmu-server"));
+    }
+}

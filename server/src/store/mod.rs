@@ -1,0 +1,160 @@
+//! What must outlive the stream: who is banned, and what an operator has switched. SQLite, in a file of the data directory.
+//!
+//! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each decision takes
+//! the next number of one counter in its own transaction, so that whoever looks at the counter knows whether there is anything
+//! new. Promises: what was answered is on disk. The queries are plain SQL that PostgreSQL takes, too.
+//! Never decides anything, never talks to the stream.
+
+mod bans;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use sqlx::{
+    SqlSafeStr, SqlitePool, SqliteTransaction,
+    error::BoxDynError,
+    migrate::{Migration, MigrationSource, MigrationType, Migrator},
+    query, query_scalar,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use thiserror::Error;
+
+pub use self::bans::{Ban, Whom, WhomError};
+
+/// The file, in the data directory.
+const FILE: &str = "danmu.db";
+/// How long a write waits for another process' write.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of a process.
+const CONNECTIONS: u32 = 2;
+
+/// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "bans", include_str!("../../migrations/0001_bans.sql"))];
+
+/// The store. A handle.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// What an operator switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Whether nobody is given a session: 0 or 1.
+    VendingFrozen,
+    /// Sessions issued before then are revoked, Unix milliseconds.
+    RevokedBefore,
+}
+
+impl Switch {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::VendingFrozen => "vending_frozen",
+            Self::RevokedBefore => "revoked_before",
+        }
+    }
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file cannot be opened, or is of a newer server.
+    #[error("{path} cannot be opened: {source}; it holds the bans. Restore it, or move it away to begin anew")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: sqlx::Error,
+    },
+    /// A query failed.
+    #[error("the store of bans cannot be read or written: {0}")]
+    Query(#[from] sqlx::Error),
+}
+
+/// [`MIGRATIONS`], as the migrator takes them.
+#[derive(Debug)]
+struct Ours;
+
+impl MigrationSource<'static> for Ours {
+    fn resolve(self) -> BoxFuture<'static, Result<Vec<Migration>, BoxDynError>> {
+        let migration = |(version, description, sql): (i64, &'static str, &'static str)| {
+            Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        Box::pin(std::future::ready(Ok(MIGRATIONS.into_iter().map(migration).collect())))
+    }
+}
+
+impl Store {
+    /// The store of a data directory, made if there is none, and brought to the form that this server knows.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`].
+    pub async fn open(data: &Path) -> Result<Self, StoreError> {
+        let path = data.join(FILE);
+        let failed = |source: sqlx::Error| StoreError::Open { path: path.clone(), source };
+        create_private(data, &path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            // Readers and a writer do not wait for each other, and a decision is on disk when it is answered.
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+        let migrator = Migrator::new(Ours).await.map_err(|error| failed(error.into()))?;
+        migrator.run(&pool).await.map_err(|error| failed(error.into()))?;
+        Ok(Self { pool })
+    }
+
+    /// The number of the last decision. It only grows.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn change(&self) -> Result<i64, StoreError> {
+        Ok(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool).await?)
+    }
+
+    /// How a switch stands; 0 where nobody has touched it.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn switch(&self, switch: Switch) -> Result<i64, StoreError> {
+        let value = query_scalar("SELECT value FROM switches WHERE name = $1").bind(switch.name());
+        Ok(value.fetch_optional(&self.pool).await?.unwrap_or(0))
+    }
+
+    /// Switches.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn set_switch(&self, switch: Switch, value: i64) -> Result<(), StoreError> {
+        let mut decision = self.pool.begin().await?;
+        next_change(&mut decision).await?;
+        let sql = "INSERT INTO switches (name, value) VALUES ($1, $2) \
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        query(sql).bind(switch.name()).bind(value).execute(&mut *decision).await?;
+        Ok(decision.commit().await?)
+    }
+}
+
+/// The number of the decision that is made now. First of all that it does: so only one is made at a time.
+async fn next_change(decision: &mut SqliteTransaction<'_>) -> Result<i64, sqlx::Error> {
+    let sql = "UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value";
+    query_scalar(sql).fetch_one(&mut **decision).await
+}
+
+/// Nobody else needs to know who is banned.
+fn create_private(dir: &Path, path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

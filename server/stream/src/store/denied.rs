@@ -1,0 +1,87 @@
+//! Who is denied, on disk: what [`denials`](crate::auth::denials) says is written before it is answered.
+
+use fjall::PersistMode;
+
+use super::{Keyspaces, Store, StoreError, keys};
+use crate::auth::denials::{Entry, Whom};
+
+impl Store {
+    /// All that were kept. Blocks.
+    pub(crate) fn denials(&self) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for entry in self.keyspaces.state.prefix(keys::DENIED) {
+            let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
+            let ms = (*value).try_into().ok().map(i64::from_be_bytes);
+            // An entry that cannot be read would be somebody who is let in again.
+            let read = whom(&key).zip(ms).ok_or_else(|| StoreError::Engine("a denial is unreadable".to_owned()))?;
+            entries.push(read);
+        }
+        Ok(entries)
+    }
+
+    /// Keeps a denial; answers when it is on disk. Blocks.
+    pub(crate) fn keep_denial(&self, (whom, ms): &Entry) -> Result<(), StoreError> {
+        let Keyspaces { db, state, .. } = &self.keyspaces;
+        let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(state, key(whom), ms.to_be_bytes());
+        batch.commit().map_err(StoreError::engine)
+    }
+
+    /// Drops denials; answers when they are gone from disk. Blocks.
+    pub(crate) fn drop_denials(&self, gone: &[Whom]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let Keyspaces { db, state, .. } = &self.keyspaces;
+        let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
+        for whom in gone {
+            batch.remove(state, key(whom));
+        }
+        batch.commit().map_err(StoreError::engine)
+    }
+}
+
+fn key(whom: &Whom) -> String {
+    match whom {
+        Whom::Source(name) => format!("{}s{name}", keys::DENIED),
+        Whom::Key(id) => format!("{}k{id}", keys::DENIED),
+        Whom::Older => format!("{}o", keys::DENIED),
+    }
+}
+
+fn whom(key: &[u8]) -> Option<Whom> {
+    let text = std::str::from_utf8(key.strip_prefix(keys::DENIED.as_bytes())?).ok()?;
+    match (text.get(..1)?, text.get(1..)?) {
+        ("s", name) => Some(Whom::Source(name.to_owned())),
+        ("k", id) => Some(Whom::Key(id.to_owned())),
+        ("o", "") => Some(Whom::Older),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{clock::SystemClock, store::UNBOUNDED};
+
+    #[test]
+    fn a_denial_is_there_after_a_restart_until_it_is_dropped() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let open = || Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock));
+        let (ann, key) = (Whom::Source("ann@x".to_owned()), Whom::Key("ASIAAAAAAAAAAAAAAAAA".to_owned()));
+        let all = [(key.clone(), 6), (Whom::Older, -1), (ann.clone(), 7)];
+        {
+            let store = open()?;
+            for entry in &all {
+                store.keep_denial(entry)?;
+            }
+            store.keep_denial(&(ann.clone(), 7))?;
+        }
+        assert_eq!(open()?.denials()?, all);
+        open()?.drop_denials(&[ann, Whom::Older])?;
+        assert_eq!(open()?.denials()?, [(key, 6)]);
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! The policies of `deploy/policies` are what the code uses, and no more: with each of them the code that it is for works
+//! against the real endpoint, and with any action of it taken away it does not.
+
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
+
+use aws_credential_types::Credentials;
+use danmu::{
+    kinesis::{Client, Clock, Event, Keeper, Options, Position, Producer, Reader, Scope, Vend, VendError},
+    room::RoomId,
+    session::{Purpose, Session},
+    viewer::ViewerId,
+};
+use danmu_app::services::Caller;
+use danmu_server::{
+    bus::Bus,
+    crowd::Native,
+    identity::Identity,
+    moderation::Moderation,
+    policies::{Part, Place, Policy},
+    relay::reader::{self, Kind, ReaderOptions, Reading},
+    store::Store,
+    vending::{Limits, Rate, TokenVending},
+};
+use danmu_stream::Endpoint;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{Failure, REGION, STREAM, Test, story};
+
+const ACCOUNT: &str = "000000000000";
+/// How long what works takes at the most, and after which what does not work is known not to.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An endpoint that judges sessions by their policies whatever they ask for, as IAM does.
+struct Aws {
+    endpoint: Endpoint,
+    addr: SocketAddr,
+    place: Place,
+    _dir: TempDir,
+}
+
+impl Aws {
+    async fn start() -> Result<Self, Failure> {
+        let dir = tempfile::tempdir()?;
+        let mut options = danmu_stream::Options::new(dir.path().join("data"));
+        options.sessions_may_control = true;
+        let endpoint = Endpoint::open(options).await?;
+        endpoint.ensure_stream(STREAM, 1).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let router = endpoint.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut place = Place::to_fill_in("aws").in_region(REGION);
+        place.account = ACCOUNT.to_owned();
+        Ok(Self { endpoint, addr, place, _dir: dir })
+    }
+
+    fn bus(&self, credentials: Credentials) -> Bus {
+        Bus::embedded(self.addr, credentials, ACCOUNT, REGION, STREAM)
+    }
+
+    fn root(&self) -> Bus {
+        let key = self.endpoint.root_key();
+        self.bus(Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root"))
+    }
+
+    /// Credentials that may do what the policy says, and nothing else.
+    async fn limited(&self, source_identity: &str, policy: &Policy) -> Result<Credentials, Failure> {
+        let root = self.root();
+        let asked = root.sts.assume_role().role_arn(&root.role_arn).role_session_name("tried-out");
+        let name = (!source_identity.is_empty()).then(|| source_identity.to_owned());
+        let answer = asked.set_source_identity(name).policy(policy.compact()).send().await?;
+        let given = answer.credentials.ok_or("no credentials")?;
+        Ok(Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), None, "limited"))
+    }
+
+    /// The browser's client.
+    fn client(&self, credentials: &Credentials, purpose: Purpose) -> Client<Native, Given> {
+        let session = Session {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().to_owned(),
+            session_token: credentials.session_token().unwrap_or_default().to_owned(),
+            expiration: i64::MAX,
+            vended_at: danmu_stream::Clock::now_ms(&danmu_stream::SystemClock),
+            region: REGION.to_owned(),
+            endpoint: format!("http://{}/", self.addr),
+            stream: STREAM.to_owned(),
+            partition_key: "demo".to_owned(),
+            ticket: None,
+            ticket_keys: Vec::new(),
+        };
+        Client::new(Keeper::new(Clock::new(Native::new()), Given(session), purpose), "")
+    }
+
+    async fn put_by_root(&self) -> Test {
+        let data = aws_sdk_kinesis::primitives::Blob::new("hi");
+        self.root().kinesis.put_record().stream_name(STREAM).partition_key("demo").data(data).send().await?;
+        Ok(())
+    }
+}
+
+/// One session, whoever asks.
+struct Given(Session);
+
+impl Vend for Given {
+    async fn vend(&self, _: Purpose) -> Result<Session, VendError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// What a viewer's page does who speaks: one danmu alone, and then several at once.
+async fn speaks(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
+    let options = Options { deadline: PATIENCE, ..Options::default() };
+    let producer = Producer::new(aws.client(&credentials, Purpose::Produce), options);
+    let alone = producer.put(b"alone".to_vec(), "demo").await;
+    let puts = (0..3).map(|_| producer.put(b"together".to_vec(), "demo"));
+    let together = futures::future::join_all(puts).await;
+    Ok(alone.is_ok() && together.iter().all(Result::is_ok))
+}
+
+/// What a page does that reads the stream itself.
+async fn reads(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
+    let client = aws.client(&credentials, Purpose::Consume);
+    let mut reader = Reader::new(client, Scope::PartitionKey("demo".to_owned()), Position::at(0));
+    let read = async { while !matches!(reader.next().await, Event::Records(_)) {} };
+    Ok(timeout(PATIENCE, read).await.is_ok())
+}
+
+/// What a relay does: it reads, and takes its consumer back where it has one.
+async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool, Failure> {
+    let bus = aws.bus(credentials);
+    let (stop, options) = (CancellationToken::new(), ReaderOptions { kind, since_ms: 0, consumer: "relay".to_owned() });
+    let (mut readings, stats) = reader::start(bus.kinesis, STREAM.to_owned(), options, stop.clone());
+    let read = async {
+        let (mut records, mut caught_up) = (false, false);
+        while !(records && caught_up) {
+            match readings.recv().await {
+                Some(Reading::Records(_)) => records = true,
+                Some(Reading::CaughtUp) => caught_up = true,
+                Some(_) => {}
+                None => return false,
+            }
+        }
+        true
+    };
+    let read = timeout(PATIENCE, read).await.unwrap_or(false);
+    let pushed = kind == Kind::Polling || stats.get().subscriptions > 0;
+    stop.cancel();
+    while timeout(PATIENCE, readings.recv()).await?.is_some() {}
+    // It takes its consumer back after it has said its last.
+    let (root, mut left) = (aws.root(), true);
+    for _ in 0..20 {
+        let summary = root.kinesis.describe_stream_summary().stream_name(STREAM).send().await?;
+        left = summary.stream_description_summary.and_then(|summary| summary.consumer_count).unwrap_or_default() > 0;
+        if !left {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    if left {
+        let arn = root.stream_arn();
+        root.kinesis.deregister_stream_consumer().stream_arn(arn).consumer_name("relay").send().await?;
+    }
+    Ok(read && pushed && !left)
+}
+
+/// What a server does that vends sessions.
+async fn vends(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
+    let dir = tempfile::tempdir()?;
+    let identity = Identity::open(&dir.path().join("keys.json"))?;
+    let (moderation, _work) = Moderation::open(Store::open(dir.path()).await?).await?;
+    let often = Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+    let limits = Limits::new(often, often);
+    let vending = TokenVending::new(aws.bus(credentials), limits, identity, moderation, 900, true);
+    let caller = Caller { addr: [127, 0, 0, 1].into(), viewer: ViewerId::guest(7) };
+    let produce = vending.session(RoomId::demo(), Purpose::Produce, None, caller.clone()).await;
+    let consume = vending.session(RoomId::demo(), Purpose::Consume, None, caller).await;
+    Ok(produce.is_ok() && consume.is_ok())
+}
+
+/// The same policy without one of its actions, for each of them.
+fn with_one_less(policy: &Policy) -> Vec<(String, Policy)> {
+    let actions: Vec<_> = policy.statement.iter().flat_map(|statement| statement.action.clone()).collect();
+    let without = |action: String| {
+        let mut policy = policy.clone();
+        for statement in &mut policy.statement {
+            statement.action.retain(|other| *other != action);
+        }
+        policy.statement.retain(|statement| !statement.action.is_empty());
+        (action, policy)
+    };
+    actions.into_iter().map(without).collect()
+}
+
+fn both(one: &Policy, other: &Policy) -> Policy {
+    let mut policy = one.clone();
+    policy.statement.extend(other.statement.iter().cloned());
+    policy
+}
+
+/// Works with the policy beside what it has already, and not with any action less.
+async fn needs_all_of(
+    aws: &Aws,
+    part: Part,
+    besides: Option<Part>,
+    works: impl AsyncFn(Credentials) -> Result<bool, Failure>,
+) -> Test {
+    let besides = besides.map(|part| part.policy(&aws.place));
+    let whole = |policy: &Policy| besides.as_ref().map_or_else(|| policy.clone(), |besides| both(besides, policy));
+    let policy = part.policy(&aws.place);
+    assert!(works(aws.limited("", &whole(&policy)).await?).await?, "{part:?} is too little");
+    for (action, less) in with_one_less(&policy) {
+        let less = if less.statement.is_empty() && besides.is_none() { nothing() } else { whole(&less) };
+        assert!(!works(aws.limited("", &less).await?).await?, "{part:?} does not need {action}");
+    }
+    Ok(())
+}
+
+/// A policy must say something.
+fn nothing() -> Policy {
+    Policy::allowing(&["kinesis:ListStreams"], "*")
+}
+
+#[test]
+fn viewers_speak_by_the_producers_policy_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        needs_all_of(&aws, Part::Producer, None, async |credentials| speaks(&aws, credentials).await).await
+    })
+}
+
+#[test]
+fn pages_read_directly_by_the_consumers_policy_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        aws.put_by_root().await?;
+        needs_all_of(&aws, Part::Consumer, None, async |credentials| reads(&aws, credentials).await).await
+    })
+}
+
+#[test]
+fn a_relay_polls_by_its_policy_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        aws.put_by_root().await?;
+        let polls = async |credentials| relays(&aws, credentials, Kind::Polling).await;
+        needs_all_of(&aws, Part::Relay, None, polls).await
+    })
+}
+
+#[test]
+fn a_relay_is_pushed_records_by_the_policies_for_it_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        aws.put_by_root().await?;
+        let pushed = async |credentials| relays(&aws, credentials, Kind::EnhancedFanOut).await;
+        needs_all_of(&aws, Part::RelayFanOut, Some(Part::Relay), pushed).await
+    })
+}
+
+#[test]
+fn sessions_are_vended_by_the_vending_policy_and_by_nothing_less() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        needs_all_of(&aws, Part::Vending, None, async |credentials| vends(&aws, credentials).await).await
+    })
+}
+
+#[test]
+fn the_templates_deny_whom_they_name_and_nobody_else() -> Test {
+    story(async {
+        let aws = Aws::start().await?;
+        let producer = Part::Producer.policy(&aws.place);
+        let banned = both(&producer, &Part::Ban.policy(&aws.place));
+        assert!(!speaks(&aws, aws.limited("VIEWER", &banned).await?).await?);
+        assert!(speaks(&aws, aws.limited("someone", &banned).await?).await?);
+        for (than, speaks_still) in [("2000-01-01T00:00:00Z", true), ("9999-01-01T00:00:00Z", false)] {
+            let revoked = both(&producer, &Policy::denying_older(than));
+            assert_eq!(speaks(&aws, aws.limited("other", &revoked).await?).await?, speaks_still, "{than}");
+        }
+        Ok(())
+    })
+}
