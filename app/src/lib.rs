@@ -9,6 +9,8 @@ pub mod api;
 #[cfg(feature = "hydrate")]
 mod client;
 mod components;
+#[cfg(feature = "hydrate")]
+pub use client::direct;
 mod i18n;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
 mod live;

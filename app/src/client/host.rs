@@ -59,3 +59,8 @@ pub fn random_u128() -> u128 {
     }
     u128::from_le_bytes(bytes)
 }
+
+/// The page's origin.
+pub fn origin() -> String {
+    web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
+}

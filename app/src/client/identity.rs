@@ -3,20 +3,16 @@
 //! Promises: no key is made or asked for before somebody means to speak; the module that signs where the browser cannot is
 //! loaded there only, and then only to sign or to verify. The private half never comes here.
 
-use danmu::ticket::{Check, PublicKey, Signature};
-use js_sys::{Promise, Uint8Array};
+use danmu::{
+    ticket::{Check, PublicKey, Signature},
+    viewer::Role,
+};
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-#[wasm_bindgen]
-extern "C" {
-    /// Where this module's glue was loaded from.
-    #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = url)]
-    static PAGE: JsValue;
-    /// Where the glue of the module that signs is, if that is another one: a build for release writes it there.
-    #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = signer)]
-    static SIGNER: JsValue;
-}
+use super::module::{PAGE, SIGNER};
+use crate::live::Author;
 
 #[wasm_bindgen(module = "/src/client/identity.js")]
 extern "C" {
@@ -24,6 +20,8 @@ extern "C" {
     fn own_key(signer: &JsValue, page: &JsValue) -> Promise;
     #[wasm_bindgen(js_name = sign)]
     fn own_signature(message: &[u8]) -> Promise;
+    #[wasm_bindgen(catch, js_name = read_ticket)]
+    fn claims(ticket: &str) -> Result<Array, JsValue>;
     #[wasm_bindgen(js_name = verify)]
     fn verified(signer: &JsValue, page: &JsValue, key: &[u8], message: &[u8], signature: &[u8]) -> Promise;
 }
@@ -37,6 +35,19 @@ pub async fn public_key() -> Option<PublicKey> {
 /// The signature of `message` by the private half. After [`public_key`].
 pub async fn sign(message: &[u8]) -> Option<Signature> {
     bytes(own_signature(message)).await.map(Signature::new)
+}
+
+/// Whom a ticket names, and when it ends, in Unix milliseconds: for its own viewer, who had it from the server.
+pub fn read_ticket(ticket: &str) -> Option<(Author, i64)> {
+    let claims = claims(ticket).ok()?;
+    let role = match claims.get(2).as_string()?.as_str() {
+        "streamer" => Role::Streamer,
+        "moderator" => Role::Moderator,
+        "member" => Role::Member,
+        _ => Role::Viewer,
+    };
+    let author = Author { viewer: claims.get(0).as_string()?, name: claims.get(1).as_string(), role };
+    Some((author, claims.get(3).as_f64()? as i64))
 }
 
 /// Whether a check holds. It is begun at once: many can be under way.

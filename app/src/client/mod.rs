@@ -1,9 +1,11 @@
 //! The browser's half: what runs only there.
 
 mod cookie;
+pub mod direct;
 mod feed;
 mod host;
 mod identity;
+mod module;
 mod mount;
 mod pointer;
 mod remember;
@@ -12,7 +14,7 @@ mod speaker;
 mod unicode;
 mod vend;
 
-use self::room::origin;
+use self::host::origin;
 pub use self::{
     cookie::set_cookie,
     mount::{mount_overlay, play},

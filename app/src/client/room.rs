@@ -9,8 +9,8 @@ use std::{
 
 use danmu::{
     feed::{Item, Reading, Told, Ways},
-    gate::{DanmuKey, Gate, Incoming},
-    kinesis::{self, Clock, Host, Kind, PutError, Record, State},
+    gate::DanmuKey,
+    kinesis::{Clock, Host, PutError},
     record::{Danmu, RecordId},
     room::Room,
     viewer::Role,
@@ -20,12 +20,11 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    feed::{Proven, follow},
+    feed::follow,
     host::{Browser, random_u128},
     overlay::{Overlay, Shown},
     remember::own_viewer,
     speaker::Speaker,
-    unicode::UNICODE,
     vend::ServerVend,
 };
 use crate::{
@@ -54,7 +53,6 @@ pub(super) struct Inner {
     pub(super) clock: Clock<Browser>,
     vend: ServerVend,
     speaker: Speaker,
-    gate: RefCell<Gate>,
     pace: RefCell<OwnPace>,
     overlay: RefCell<Option<Overlay>>,
     /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
@@ -87,7 +85,6 @@ impl RoomClient {
             clock,
             vend,
             speaker,
-            gate: RefCell::new(Gate::new(room, UNICODE)),
             pace: RefCell::new(OwnPace::new(room.pace)),
             overlay: RefCell::default(),
             own: RefCell::default(),
@@ -233,28 +230,12 @@ impl Inner {
     fn problem_of_put(&self, error: &PutError) -> Problem {
         match error {
             PutError::NoSession { message, .. } => self.vend.problem(message),
-            PutError::Refused(error) => problem_of_stream(error, &self.vend),
+            PutError::Refused(error) => self.vend.problem_of(error),
             PutError::NotConfirmed { maybe_put: true, .. } => Problem::Unanswered,
-            PutError::NotConfirmed { last: Some(error), .. } => problem_of_stream(error, &self.vend),
+            PutError::NotConfirmed { last: Some(error), .. } => self.vend.problem_of(error),
             PutError::NotConfirmed { last: None, .. } => Problem::Network,
             PutError::TooLarge { .. } | PutError::PartitionKey { .. } => Problem::Stream(error.to_string()),
         }
-    }
-
-    /// Judges what was read off the stream and verified: gives what may be shown.
-    pub(super) fn judge(&self, records: &[Record], proven: &Proven) -> Vec<Item> {
-        let mut gate = self.gate.borrow_mut();
-        let admitted = records.iter().zip(proven).filter_map(|(record, evidence)| {
-            gate.admit(Incoming {
-                data: &record.data,
-                partition_key: &record.partition_key,
-                sequence_number: &record.sequence_number,
-                arrival_ms: record.arrival_ms,
-                evidence: evidence.as_ref(),
-            })
-            .ok()
-        });
-        admitted.map(Item::new).collect()
     }
 
     /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
@@ -368,39 +349,12 @@ impl Inner {
 }
 
 /// Whole seconds, so many that they are enough.
-fn seconds(ms: i64) -> u32 {
+pub(super) fn seconds(ms: i64) -> u32 {
     u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)
-}
-
-fn problem_of_stream(error: &kinesis::Error, vend: &ServerVend) -> Problem {
-    match error.kind {
-        Kind::Network => Problem::Network,
-        Kind::Throttled => Problem::Busy,
-        Kind::Denied => Problem::Denied,
-        Kind::NoSession => vend.problem(&error.message),
-        _ => Problem::Stream(error.to_string()),
-    }
-}
-
-/// How the reading of the stream goes, as the page says it.
-pub(super) fn feed_state(state: State, vend: &ServerVend) -> FeedState {
-    match state {
-        State::Starting => FeedState::Connecting,
-        State::Live => FeedState::Live,
-        State::Behind { ms } => FeedState::Behind(seconds(ms)),
-        State::Throttled { .. } => FeedState::Crowded,
-        State::Reconnecting { .. } => FeedState::Reconnecting,
-        State::Failed { reason, .. } => FeedState::Stopped(problem_of_stream(&reason, vend)),
-    }
 }
 
 /// Whether the page's address asks to read the stream itself.
 fn wants_direct() -> bool {
     let query = web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     query.trim_start_matches('?').split('&').any(|wish| wish == "feed=direct")
-}
-
-/// The page's origin.
-pub(super) fn origin() -> String {
-    web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
 }

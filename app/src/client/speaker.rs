@@ -15,14 +15,19 @@ use danmu::{
     kinesis::{Client, Clock, Host, Keeper, Options, Producer, PutError, Receipt, VendError},
     record::Danmu,
     session::{Purpose, Session},
-    ticket::{self, Proof},
+    ticket::Proof,
 };
 use futures::channel::oneshot;
 use leptos::prelude::Set;
 use wasm_bindgen_futures::spawn_local;
 
-use super::{host::Browser, identity, remember::remember_viewer, room::origin, vend::ServerVend};
-use crate::live::{Author, Live};
+use super::{
+    host::{Browser, origin},
+    identity,
+    remember::remember_viewer,
+    vend::ServerVend,
+};
+use crate::live::Live;
 
 /// The voice of one viewer in one room.
 pub struct Speaker {
@@ -109,8 +114,7 @@ fn no_session(VendError { message, retry_after }: VendError) -> PutError {
 
 /// Tells the page, and the other tabs, who the viewer is by the session's ticket.
 fn introduce(live: Live, session: &Session) {
-    if let Some(Ok(own)) = session.ticket.as_deref().map(ticket::own) {
-        let me = Author::of(&own.evidence);
+    if let Some((me, _)) = session.ticket.as_deref().and_then(identity::read_ticket) {
         remember_viewer(&me.viewer);
         live.me.try_set(Some(me));
     }

@@ -3,10 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{Host, Vend, VendError},
+    kinesis::{self, Host, Kind, Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
-    ticket,
 };
 
 use super::{host::Browser, identity};
@@ -34,6 +33,17 @@ impl ServerVend {
     pub fn problem(&self, message: &str) -> Problem {
         self.refusal.borrow().clone().map_or_else(|| Problem::Stream(message.to_owned()), Problem::Api)
     }
+
+    /// What the stream answered to a call with one of these sessions, as the page says it.
+    pub fn problem_of(&self, error: &kinesis::Error) -> Problem {
+        match error.kind {
+            Kind::Network => Problem::Network,
+            Kind::Throttled => Problem::Busy,
+            Kind::Denied => Problem::Denied,
+            Kind::NoSession => self.problem(&error.message),
+            _ => Problem::Stream(error.to_string()),
+        }
+    }
 }
 
 impl Vend for ServerVend {
@@ -41,8 +51,8 @@ impl Vend for ServerVend {
         match ask(&self.room, purpose).await {
             Ok(mut session) => {
                 self.refusal.replace(None);
-                if let Some(Ok(own)) = session.ticket.as_deref().map(ticket::own) {
-                    session.expiration = session.expiration.min(own.evidence.expires_ms - AHEAD_MS);
+                if let Some((_, ends_ms)) = session.ticket.as_deref().and_then(identity::read_ticket) {
+                    session.expiration = session.expiration.min(ends_ms - AHEAD_MS);
                 }
                 Ok(session)
             }

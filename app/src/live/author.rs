@@ -1,6 +1,6 @@
 //! Who said something, as the page says it.
 
-use danmu::{gate::Evidence, viewer::Role};
+use danmu::viewer::Role;
 
 use crate::i18n::{I18n, fill, t_string};
 
@@ -19,13 +19,6 @@ pub struct Author {
 }
 
 impl Author {
-    /// Whom a ticket names.
-    #[must_use]
-    pub fn of(evidence: &Evidence) -> Self {
-        let name = evidence.name.as_ref().map(|name| name.as_str().to_owned());
-        Self { viewer: evidence.viewer.as_str().to_owned(), name, role: evidence.role }
-    }
-
     /// The name, or what stands for one: the end of the id. Text, never HTML.
     #[must_use]
     pub fn say(&self, i18n: I18n) -> String {

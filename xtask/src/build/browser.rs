@@ -1,5 +1,5 @@
-//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is three modules: the
-//! page; what draws danmu, which is loaded when the page is alive; and what signs them where the browser itself cannot.
+//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is the page's
+//! module, and those that it loads when it has use for them ([`LATER`]).
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
@@ -47,8 +47,10 @@ const PASSES: [&str; 9] = [
     "--strip-target-features",
 ];
 
-/// The packages of the modules that a page loads when it has use for them: the one that draws, and the one that signs.
-pub const LATER: [&str; 2] = ["danmu-overlay", "danmu-signer"];
+/// The packages of the modules that a page loads when it has use for them: what draws danmu, what signs them where the browser
+/// itself cannot, and what reads them off the stream. A glue calls each by the last part of its name; one may load those before
+/// it.
+pub const LATER: [&str; 3] = ["danmu-overlay", "danmu-signer", "danmu-reader"];
 
 /// The generated files of a module, not yet under their final names.
 pub struct Built {
@@ -68,11 +70,11 @@ pub struct Built {
 ///
 /// # Errors
 /// Where cargo or a tool fails, or a file cannot be read or written.
-pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<[Built; 3]> {
+pub fn build(workspace: &Workspace, optimisers: &Optimisers) -> Result<(Built, Vec<Built>)> {
     let directory = compile(workspace)?;
     let module = |package: &str, name| finish(workspace, optimisers, &directory, package, name);
-    let [overlay, signer] = LATER;
-    Ok([module(&workspace.browser, &workspace.output_name)?, module(overlay, overlay)?, module(signer, signer)?])
+    let later = LATER.iter().map(|package| module(package, package)).collect::<Result<_>>()?;
+    Ok((module(&workspace.browser, &workspace.output_name)?, later))
 }
 
 fn finish(workspace: &Workspace, optimisers: &Optimisers, compiled: &Path, package: &str, name: &str) -> Result<Built> {

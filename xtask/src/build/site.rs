@@ -25,11 +25,11 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 3]) -> Result<()> {
+pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &(Built, Vec<Built>)) -> Result<()> {
     let step = Step::start("site");
     let mut files = Files::new();
     read_tree(&workspace.assets, Path::new(""), &mut files)?;
-    for snippets in built.iter().filter_map(|built| built.snippets.as_ref()) {
+    for snippets in built.1.iter().chain([&built.0]).filter_map(|built| built.snippets.as_ref()) {
         read_tree(snippets, &Path::new(&workspace.package_dir).join("snippets"), &mut files)?;
     }
     let hashes = add_package(workspace, built, style_sheet(workspace, optimisers)?, &mut files)?;
@@ -47,7 +47,7 @@ pub fn assemble(workspace: &Workspace, optimisers: &Optimisers, built: &[Built; 
 /// Adds the generated files; returns the text of `hash.txt`.
 fn add_package(
     workspace: &Workspace,
-    [page, overlay, signer]: &[Built; 3],
+    (page, later): &(Built, Vec<Built>),
     style: Vec<u8>,
     files: &mut Files,
 ) -> Result<String> {
@@ -57,23 +57,25 @@ fn add_package(
         files.insert(Path::new(&workspace.package_dir).join(&file), bytes);
         (hash, file)
     };
-    let mut add_module = |built: &Built, [overlay, signer]: [&str; 2]| {
+    // What a glue calls a module that is loaded later, and the address that it is to find there: none of its own.
+    let called = |built: &Built| format!("import.meta.{}", built.name.rsplit('-').next().unwrap_or_default());
+    let mut addresses: Vec<_> = later.iter().map(|built| (called(built), "undefined".to_owned())).collect();
+    let mut add_module = |built: &Built, addresses: &[(String, String)]| {
         let glue = std::str::from_utf8(&built.glue)
             .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
         let (module, file) = add(&built.name, "wasm", built.module.clone());
-        // The glue's own default path must lead to the module's new name, and the page's to what draws and what signs, before
-        // the glue itself is hashed.
+        // The glue's own default path must lead to the module's new name, and it to those that it loads later, before the glue
+        // itself is hashed.
         let glue = glue.replace(&built.module_name, &file);
-        let glue = glue.replace("import.meta.overlay", overlay).replace("import.meta.signer", signer);
+        let glue = addresses.iter().fold(glue, |glue, (name, address)| glue.replace(name, address));
         let (glue, file) = add(&built.name, "js", glue.into_bytes());
         Ok::<_, Error>((glue, module, file))
     };
-    let mut later = |built| {
-        let (_, _, file) = add_module(built, ["undefined"; 2])?;
-        Ok::<_, Error>(format!("new URL({file:?},import.meta.url).href"))
-    };
-    let [overlay, signer] = [later(overlay)?, later(signer)?];
-    let (glue, module, _) = add_module(page, [&overlay, &signer])?;
+    for (n, built) in later.iter().enumerate() {
+        let (_, _, file) = add_module(built, &addresses)?;
+        addresses[n].1 = format!("new URL({file:?},import.meta.url).href");
+    }
+    let (glue, module, _) = add_module(page, &addresses)?;
     let (style, _) = add(&workspace.output_name, "css", style);
     Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n"))
 }
@@ -149,7 +151,7 @@ fn write_if_different(path: &Path, bytes: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::browser::LATER, *};
 
     fn workspace() -> Workspace {
         Workspace::load().unwrap()
@@ -157,26 +159,30 @@ mod tests {
 
     #[test]
     fn the_glue_leads_to_the_module_by_its_hashed_name() {
-        let built = ["danmu", "danmu-overlay", "danmu-signer"].map(|name| Built {
+        let built = |name: &str| Built {
             name: name.to_owned(),
-            glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.overlay; import.meta.signer")
+            glue: format!("new URL('{name}_bg.wasm', import.meta.url); import.meta.reader; import.meta.signer")
                 .into_bytes(),
             module: name.into(),
             module_name: format!("{name}_bg.wasm"),
             snippets: None,
-        });
+        };
+        let built = (built("danmu"), LATER.iter().map(|name| built(name)).collect());
         let mut files = Files::new();
         let hashes = add_package(&workspace(), &built, b"a{}".to_vec(), &mut files).unwrap();
         let find = |start: &str, end: &str| {
             let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
             files.keys().map(name).find(|name| name.starts_with(start) && name.ends_with(end)).unwrap()
         };
-        let glue = |name: &str| String::from_utf8_lossy(&files[&Path::new("pkg").join(find(name, ".js"))]);
-        assert!(glue("danmu.").contains(&find("danmu.", ".wasm")));
-        for later in ["danmu-overlay.", "danmu-signer."] {
-            assert!(glue(later).contains(&find(later, ".wasm")));
-            assert!(glue("danmu.").contains(&format!("new URL({:?},import.meta.url).href", find(later, ".js"))));
+        let glue = |name: &str| String::from_utf8_lossy(&files[&Path::new("pkg").join(find(name, ".js"))]).into_owned();
+        let address = |name: &str| format!("new URL({:?},import.meta.url).href", find(name, ".js"));
+        for name in ["danmu.", "danmu-overlay.", "danmu-reader.", "danmu-signer."] {
+            assert!(glue(name).contains(&find(name, ".wasm")), "{name}");
         }
+        let (reader, signer) = (address("danmu-reader."), address("danmu-signer."));
+        assert!(glue("danmu.").ends_with(&format!("; {reader}; {signer}")));
+        assert!(glue("danmu-reader.").ends_with(&format!("; undefined; {signer}")), "it loads no other of itself");
+        assert!(glue("danmu-signer.").ends_with("; undefined; undefined"));
         for line in hashes.lines() {
             let (extension, hash) = line.split_once(": ").unwrap();
             assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");

@@ -4,7 +4,6 @@ mod inbox;
 mod source;
 mod stream;
 mod tabs;
-mod verify;
 
 use std::{
     pin::pin,
@@ -13,24 +12,24 @@ use std::{
 };
 
 use danmu::{
-    feed::{Act, Follow, MAX_HISTORY, Position, Reading, Told, Way},
-    kinesis::{Event, Host, Record, State},
+    feed::{Act, Follow, MAX_HISTORY, Reading, Told, Way},
+    kinesis::Host,
 };
 use futures::future::{Either, pending, select};
 use leptos::prelude::{GetUntracked, Set};
 use wasm_bindgen::JsCast;
 use web_sys::MessageEvent;
 
-pub use self::verify::Proven;
 use self::{
     inbox::{Inbox, Signal},
     source::Source,
-    stream::{Refused, Stream},
+    stream::Stream,
     tabs::Tabs,
 };
 use super::{
+    direct::{News, Read},
     host::{Browser, random_u128},
-    room::{Inner, feed_state},
+    room::{Inner, seconds},
 };
 use crate::live::{Entry, FeedState, ReadCounts};
 
@@ -87,17 +86,7 @@ pub async fn follow(room: Weak<Inner>, Entry { ways, place }: Entry) {
         let Some(inner) = room.upgrade() else { return };
         match news {
             Some(Either::Left(signal)) => hands.take(signal, &mut follow),
-            Some(Either::Right(Ok((event, proven)))) => hands.read(event, &proven, &mut follow, &inner),
-            Some(Either::Right(Err(Refused { problem, for_good }))) => {
-                follow.reads(Told { reading: Some(Reading::Reconnecting), ..Told::default() }, false, now());
-                hands.carry_out_all(&mut follow, &inner);
-                if ways.wants_direct {
-                    inner.live.feed.try_set(FeedState::Stopped(problem));
-                }
-                if for_good {
-                    follow.denied(now(), Browser.random());
-                }
-            }
+            Some(Either::Right(read)) => hands.read(read, &mut follow, &inner, ways.wants_direct),
             None => {}
         }
         if now() >= follow.due() {
@@ -138,7 +127,7 @@ impl Hands {
             Act::Read => {
                 // One that was left for the relay's answer goes on from where it was.
                 if self.stream.is_none() {
-                    self.stream = Some(Stream::new(inner.room.id.clone(), follow.place(), inner.clock.clone()));
+                    self.stream = Some(Stream::new(&inner.room, follow.place(), inner.clock.clone()));
                 }
             }
             Act::Stop => self.stream = None,
@@ -167,43 +156,40 @@ impl Hands {
         }
     }
 
-    /// Takes in what was read off the stream.
-    fn read(&mut self, event: Event, proven: &Proven, follow: &mut Follow, inner: &Rc<Inner>) {
-        match event {
-            Event::Records(records) => {
-                let danmu = inner.judge(&records, proven);
-                let place = records.last().and_then(|record| place_of(record, follow));
-                if let Some(place) = place.filter(|_| !danmu.is_empty()) {
-                    follow.read(Told { danmu, ..Told::default() }, &place);
+    /// Takes in what was read off the stream. Where the page's address does not ask for it, it is no news that it cannot be.
+    fn read(&mut self, read: Read, follow: &mut Follow, inner: &Rc<Inner>, wanted: bool) {
+        let Read { news, now_ms, reads, throttled } = read;
+        inner.clock.learn(now_ms);
+        inner.live.reads.try_set(ReadCounts { reads, throttled });
+        let denied = matches!(news, News::Denied(_));
+        let crowded = matches!(news, News::Crowded);
+        let (reading, behind_ms, state) = match news {
+            News::Nothing => return,
+            News::Told(told, place) => {
+                if let Ok(place) = place.parse() {
+                    follow.read(told, &place);
                 }
+                return;
             }
-            Event::State(state) => {
-                let (reading, behind_ms) = match &state {
-                    State::Starting => return,
-                    State::Live | State::Throttled { .. } => (Reading::Live, 0),
-                    State::Behind { ms } => (Reading::Behind, *ms),
-                    State::Reconnecting { .. } | State::Failed { .. } => (Reading::Reconnecting, 0),
-                };
-                let told = Told { reading: Some(reading), behind_ms, ..Told::default() };
-                follow.reads(told, matches!(state, State::Throttled { .. }), now());
-                self.carry_out_all(follow, inner);
-                if let Some(stream) = &self.stream {
-                    // This page knows more of it than others need to.
-                    inner.live.feed.try_set(feed_state(state, &stream.vend));
-                }
+            News::Live => (Reading::Live, 0, Some(FeedState::Live)),
+            News::Crowded => (Reading::Live, 0, Some(FeedState::Crowded)),
+            News::Behind(ms) => (Reading::Behind, ms, Some(FeedState::Behind(seconds(ms)))),
+            News::Reconnecting => (Reading::Reconnecting, 0, Some(FeedState::Reconnecting)),
+            News::Stopped(problem) => (Reading::Reconnecting, 0, Some(FeedState::Stopped(problem))),
+            News::Refused(problem) | News::Denied(problem) => {
+                (Reading::Reconnecting, 0, wanted.then_some(FeedState::Stopped(problem)))
             }
+        };
+        follow.reads(Told { reading: Some(reading), behind_ms, ..Told::default() }, crowded, now());
+        self.carry_out_all(follow, inner);
+        // This page knows more of it than others need to.
+        if let Some(state) = state.filter(|_| self.stream.is_some()) {
+            inner.live.feed.try_set(state);
         }
-        if let Some(stream) = &self.stream {
-            let stats = stream.stats();
-            inner.live.reads.try_set(ReadCounts { reads: stats.reads, throttled: stats.throttled });
+        if denied {
+            follow.denied(now(), Browser.random());
         }
     }
-}
-
-/// The feed's place right after a record.
-fn place_of(record: &Record, follow: &Follow) -> Option<Position> {
-    let created_ms = follow.place().parse().map_or(0, |place: Position| place.created_ms());
-    Position::new(created_ms, record.shard_id.as_str(), record.sequence_number.as_str(), record.arrival_ms).ok()
 }
 
 /// Milliseconds of a clock that nobody sets back.

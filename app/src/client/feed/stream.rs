@@ -1,106 +1,106 @@
-//! The stream, read in this browser: direct mode, and what helps where the relay cannot be had.
+//! The stream, read in this browser: the page's side of the module that does it, loaded when there is something to read.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use danmu::{
-    feed,
-    kinesis::{Client, Clock, Event, Host, Keeper, Position, Reader, Scope, Stats},
-    room::RoomId,
-    session::Purpose,
+    kinesis::{Clock, Host},
+    room::{Room, Unsigned},
 };
+use js_sys::{Array, Promise};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 
-use super::{
-    super::{host::Browser, vend::ServerVend},
-    verify::{Proven, Verifier},
+use super::super::{
+    direct::{News, Read},
+    host::Browser,
+    module::{PAGE, READER},
 };
 use crate::problem::Problem;
 
-/// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
-const LOOK_BACK_MS: i64 = 1_500;
+/// How soon a module that did not come is asked for again.
+const RETRY: Duration = Duration::from_secs(3);
 
-/// A reader of the room's shards, with the right to read them.
-pub struct Stream {
-    room: RoomId,
-    /// Where to begin; without, where the page was opened.
-    from: Option<Position>,
-    /// Says what its sessions were refused for.
-    pub vend: ServerVend,
-    keeper: Keeper<Browser, ServerVend>,
-    reader: Option<Reader<Browser, ServerVend>>,
-    verifier: Verifier,
-    /// What was read, until it is verified.
-    read: Option<Event>,
-    /// When to ask for a session again, by the local clock.
-    again: Option<i64>,
+#[wasm_bindgen(module = "/src/client/feed/stream.js")]
+extern "C" {
+    #[expect(clippy::too_many_arguments, reason = "those of the constructor, and two addresses")]
+    fn open(
+        reader: &JsValue,
+        page: &JsValue,
+        room: &str,
+        signed_only: bool,
+        per_minute: u32,
+        burst: u32,
+        place: &str,
+        now_ms: f64,
+    ) -> Promise;
+
+    /// [`Reading`](super::super::direct::Reading), of another module.
+    type Reading;
+    #[wasm_bindgen(method)]
+    fn next(this: &Reading) -> Promise;
+    #[wasm_bindgen(method)]
+    fn free(this: &Reading);
 }
 
-/// Why the stream cannot be read at the moment.
-pub struct Refused {
-    /// As the page says it.
-    pub problem: Problem,
-    /// Whether asking again makes no sense.
-    pub for_good: bool,
+/// A room that is read off the stream. It ends with this value.
+pub struct Stream {
+    room: Room,
+    place: String,
+    clock: Clock<Browser>,
+    opening: Option<Promise>,
+    /// Whether the module did not come when it was asked for last.
+    late: bool,
+    reading: Option<Reading>,
+    /// What comes next, if it was asked for.
+    next: Option<Promise>,
 }
 
 impl Stream {
-    /// Nothing is asked or read yet. `place` is the feed's; empty for one that begins now.
-    pub fn new(room: RoomId, place: &str, clock: Clock<Browser>) -> Self {
-        let vend = ServerVend::new(room.clone());
-        let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
-        let from = place.parse().ok().map(|place: feed::Position| {
-            let mut shards = BTreeMap::new();
-            // After no record at all: all that arrived since.
-            if place.sequence_number() != "0" {
-                shards.insert(place.shard_id().to_owned(), place.sequence_number().to_owned());
-            }
-            Position { since_ms: place.arrival_ms(), shards }
-        });
-        let verifier = Verifier::new(keeper.clone());
-        Self { room, from, vend, keeper, reader: None, verifier, read: None, again: None }
+    /// Begins at the feed's place, or, where it is empty, now. Nothing is asked or read yet.
+    pub fn new(room: &Room, place: &str, clock: Clock<Browser>) -> Self {
+        let (room, place) = (room.clone(), place.to_owned());
+        Self { room, place, clock, opening: None, late: false, reading: None, next: None }
     }
 
-    /// What comes next, and of records whose they are. It reads only while this is awaited; nothing is lost if the future is
-    /// dropped.
-    pub async fn next(&mut self) -> Result<(Event, Proven), Refused> {
-        let host = *self.keeper.clock().host();
-        if let Some(again) = self.again {
-            host.sleep(Duration::from_millis((again - host.now_ms()).max(0).unsigned_abs())).await;
-            self.again = None;
+    /// What comes next. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Read {
+        if self.late {
+            Browser.sleep(RETRY).await;
+            self.late = false;
         }
-        if self.reader.is_none() {
-            let session = match self.keeper.session().await {
-                Ok(session) => session,
-                Err(error) => {
-                    // Not all at once when the server is back.
-                    let spread = (host.random() % 2_000) as i64;
-                    self.again = error.retry_after.map(|wait| host.now_ms() + wait.as_millis() as i64 + spread);
-                    let problem = self.vend.problem(&error.message);
-                    return Err(Refused { problem, for_good: error.retry_after.is_none() });
-                }
-            };
-            // The first session tells the server's time too: the viewer's clock may be wrong.
-            let from = self.from.clone().unwrap_or_else(|| Position::at(session.vended_at - LOOK_BACK_MS));
-            let client = Client::new(self.keeper.clone(), &super::super::origin());
-            self.reader = Some(Reader::new(client, Scope::PartitionKey(self.room.to_string()), from));
+        if self.reading.is_none() {
+            let opening = self.opening.take().unwrap_or_else(|| self.open());
+            let opened = JsFuture::from(self.opening.insert(opening).clone()).await;
+            self.opening = None;
+            self.late = opened.is_err();
+            self.reading = opened.ok().map(JsValue::unchecked_into);
         }
-        let Some(reader) = &mut self.reader else { return std::future::pending().await };
-        let read = match self.read.take() {
-            Some(read) => read,
-            None => reader.next().await,
-        };
-        let read = self.read.insert(read);
-        let proven = match read {
-            Event::Records(records) => self.verifier.verify(records).await,
-            Event::State(_) => Proven::new(),
-        };
-        match self.read.take() {
-            Some(read) => Ok((read, proven)),
-            None => std::future::pending().await,
-        }
+        let Some(reading) = &self.reading else { return self.refused() };
+        let next = self.next.take().unwrap_or_else(|| reading.next());
+        let read = JsFuture::from(self.next.insert(next).clone()).await;
+        self.next = None;
+        read.ok().as_ref().and_then(JsCast::dyn_ref::<Array>).map_or_else(|| self.refused(), Read::from)
     }
 
-    /// What was counted so far.
-    pub fn stats(&self) -> Stats {
-        self.reader.as_ref().map(Reader::stats).unwrap_or_default()
+    fn open(&self) -> Promise {
+        let Room { id, unsigned, pace, .. } = &self.room;
+        let (signed_only, now_ms) = (*unsigned == Unsigned::Deny, self.clock.now_ms() as f64);
+        let open = |reader: &_, page: &_| {
+            open(reader, page, id.as_str(), signed_only, pace.per_minute, pace.burst, &self.place, now_ms)
+        };
+        READER.with(|reader| PAGE.with(|page| open(reader, page)))
+    }
+
+    /// The module did not come, or fell.
+    fn refused(&self) -> Read {
+        Read { news: News::Refused(Problem::Network), now_ms: self.clock.now_ms(), reads: 0, throttled: 0 }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(reading) = &self.reading {
+            reading.free();
+        }
     }
 }

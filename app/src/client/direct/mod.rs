@@ -1,0 +1,187 @@
+//! A room, read off the stream by this browser: direct mode, and what helps where the relay cannot be had.
+//!
+//! It is a module of its own, loaded when a page has use for it: reading, verifying and judging weigh a quarter of what sending
+//! does, and nearly every page is told by the relay. [`Reading`] is the module's side; the page's is `feed::stream`, and
+//! [`Read`] is what goes over from one to the other.
+
+mod read;
+mod verify;
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use danmu::{
+    feed::{self, Item, Told},
+    gate::{Gate, Incoming},
+    kinesis::{Client, Clock, Event, Host, Keeper, Position, Reader, Record, Scope, Stats},
+    room::{Pace, Room, RoomId, Unsigned},
+    session::Purpose,
+};
+use futures::future::{AbortHandle, abortable};
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+
+pub use self::read::{News, Read};
+use self::verify::{Proven, Verifier};
+use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
+
+/// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
+const LOOK_BACK_MS: i64 = 1_500;
+
+/// A room that is read. It reads only while somebody waits for what comes [`next`](Self::next), and ends with this value.
+pub struct Reading {
+    /// Away while it reads.
+    stream: Rc<RefCell<Option<Stream>>>,
+    call: RefCell<Option<AbortHandle>>,
+}
+
+impl Reading {
+    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate; `place` is the feed's, empty for one that
+    /// begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
+    #[must_use]
+    pub fn new(room: &str, signed_only: bool, per_minute: u32, burst: u32, place: &str, now_ms: f64) -> Self {
+        let room = room.parse().ok().map(|id| Room {
+            id,
+            title: String::new(),
+            video: String::new(),
+            poster: None,
+            unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
+            pace: Pace { per_minute, burst },
+        });
+        let stream = room.map(|room| Stream::new(&room, place, now_ms as i64));
+        Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
+    }
+
+    /// Promises what comes next, a [`Read`] as it goes over. One at a time.
+    pub fn next(&self) -> Promise {
+        let home = Rc::clone(&self.stream);
+        let taken = home.take();
+        let (next, handle) = abortable(async move {
+            let mut stream = taken?;
+            let read = stream.next().await;
+            home.replace(Some(stream));
+            Some(JsValue::from(read))
+        });
+        self.call.replace(Some(handle));
+        // Whoever ended it waits for nothing.
+        future_to_promise(async { Ok(next.await.ok().flatten().unwrap_or_default()) })
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.abort();
+        }
+    }
+}
+
+/// A reader of the room's shards, with the right to read them.
+struct Stream {
+    room: RoomId,
+    gate: Gate,
+    /// Where to begin; without, where the page was opened.
+    from: Option<Position>,
+    /// When the stream was created, as the place says that it began at.
+    created_ms: i64,
+    vend: ServerVend,
+    keeper: Keeper<Browser, ServerVend>,
+    reader: Option<Reader<Browser, ServerVend>>,
+    verifier: Verifier,
+    /// When to ask for a session again, by the local clock.
+    again: Option<i64>,
+}
+
+impl Stream {
+    fn new(room: &Room, place: &str, now_ms: i64) -> Self {
+        let (clock, vend) = (Clock::new(Browser), ServerVend::new(room.id.clone()));
+        clock.learn(now_ms);
+        let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
+        let place = place.parse::<feed::Position>().ok();
+        let created_ms = place.as_ref().map_or(0, feed::Position::created_ms);
+        let from = place.map(|place| {
+            let mut shards = BTreeMap::new();
+            // After no record at all: all that arrived since.
+            if place.sequence_number() != "0" {
+                shards.insert(place.shard_id().to_owned(), place.sequence_number().to_owned());
+            }
+            Position { since_ms: place.arrival_ms(), shards }
+        });
+        Self {
+            room: room.id.clone(),
+            gate: Gate::new(room, UNICODE),
+            from,
+            created_ms,
+            vend,
+            verifier: Verifier::new(keeper.clone()),
+            keeper,
+            reader: None,
+            again: None,
+        }
+    }
+
+    async fn next(&mut self) -> Read {
+        let news = self.read().await;
+        let stats = self.reader.as_ref().map(Reader::stats).unwrap_or_default();
+        let Stats { reads, throttled, .. } = stats;
+        Read { news, now_ms: self.keeper.clock().now_ms(), reads, throttled }
+    }
+
+    async fn read(&mut self) -> News {
+        let host = *self.keeper.clock().host();
+        if let Some(again) = self.again.take() {
+            host.sleep(Duration::from_millis((again - host.now_ms()).max(0).unsigned_abs())).await;
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => {
+                let session = match self.keeper.session().await {
+                    Ok(session) => session,
+                    Err(error) => {
+                        // Not all at once when the server is back.
+                        let spread = (host.random() % 2_000) as i64;
+                        self.again = error.retry_after.map(|wait| host.now_ms() + wait.as_millis() as i64 + spread);
+                        let problem = self.vend.problem(&error.message);
+                        return if self.again.is_some() { News::Refused(problem) } else { News::Denied(problem) };
+                    }
+                };
+                // The first session tells the server's time too: the viewer's clock may be wrong.
+                let from = self.from.clone().unwrap_or_else(|| Position::at(session.vended_at - LOOK_BACK_MS));
+                let client = Client::new(self.keeper.clone(), &origin());
+                self.reader.insert(Reader::new(client, Scope::PartitionKey(self.room.to_string()), from))
+            }
+        };
+        match reader.next().await {
+            Event::State(state) => News::of(state, &self.vend),
+            Event::Records(records) => {
+                let proven = self.verifier.verify(&records).await;
+                let danmu = self.judge(&records, &proven);
+                match records.last().and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
+                    Some(place) => News::Told(Told { danmu, ..Told::default() }, place.to_string()),
+                    None => News::Nothing,
+                }
+            }
+        }
+    }
+
+    /// Judges what was read and verified: gives what may be shown.
+    fn judge(&mut self, records: &[Record], proven: &Proven) -> Vec<Item> {
+        let admitted = records.iter().zip(proven).filter_map(|(record, evidence)| {
+            let incoming = Incoming {
+                data: &record.data,
+                partition_key: &record.partition_key,
+                sequence_number: &record.sequence_number,
+                arrival_ms: record.arrival_ms,
+                evidence: evidence.as_ref(),
+            };
+            self.gate.admit(incoming).ok()
+        });
+        admitted.map(Item::new).collect()
+    }
+
+    /// The feed's place right after a record.
+    fn place_after(&self, record: &Record) -> Option<feed::Position> {
+        let (shard, number) = (record.shard_id.as_str(), record.sequence_number.as_str());
+        feed::Position::new(self.created_ms, shard, number, record.arrival_ms).ok()
+    }
+}
