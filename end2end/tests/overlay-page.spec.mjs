@@ -1,5 +1,4 @@
 import { test, expect } from '../lib/test.mjs';
-import { startServer } from '../lib/server.mjs';
 import { drawn, enter, fresh, line, say, visiblePixels } from '../lib/room.mjs';
 
 const listed = (page, text) => page.locator('.danmu-list .danmu-line').filter({ hasText: text });
@@ -43,25 +42,4 @@ test('what an address cannot mean is said where nobody on air sees it', async ({
   await enter(page, '/overlay/demo?size=900&colour=red');
   await expect(page.locator('[data-problem]')).toHaveText(/size=900: 50 to 200; colour: there is no such option/);
   expect(await visiblePixels(page)).toBe(0);
-});
-
-test.describe('a server that is away for a minute', () => {
-  test.use({ tolerated: /ERR_|status of 50/ });
-
-  test('costs the overlay nothing but that minute', async ({ page, otherPage }) => {
-    test.setTimeout(120_000);
-    const server = await startServer();
-    try {
-      await enter(page, `${server.origin}/overlay/demo`);
-      await server.crash(60_000);
-      await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 20_000 });
-      await enter(otherPage, `${server.origin}/room/demo`);
-      const text = fresh('back again');
-      await say(otherPage, text);
-      await drawn(page, await line(otherPage, text).getAttribute('data-id'));
-    } finally {
-      for (const each of [page, otherPage]) await each.goto('about:blank');
-      await server.stop();
-    }
-  });
 });

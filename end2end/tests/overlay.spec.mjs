@@ -62,31 +62,6 @@ test.describe('where a worker falls while it starts', () => {
   });
 });
 
-test('what passes while the tab is hidden is past: it costs nothing, and there is no flood on return', async ({ page, server }) => {
-  await page.addInitScript(() => {
-    window.hide = (hidden) => {
-      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
-      document.dispatchEvent(new Event('visibilitychange'));
-    };
-  });
-  await enter(page);
-  await pour(server, many('before', 5));
-  await onStage(page, 5);
-  await page.evaluate(() => window.hide(true));
-  const before = await count(page, 'shown');
-  const hidden = many('hidden', 60);
-  await pour(server, hidden);
-  await expect(line(page, hidden.at(-1))).toHaveCount(1);
-  // All of those in flight have left meanwhile, and nobody looked.
-  await page.waitForTimeout(8_500);
-  await page.evaluate(() => window.hide(false));
-  await expect.poll(() => count(page, 'on-stage')).toBe(0);
-  expect(await count(page, 'shown')).toBe(before);
-  await pour(server, many('after', 2));
-  await onStage(page, 2);
-  expect(await count(page, 'shown')).toBe(before + 2);
-});
-
 test('a resize in mid-flight loses nobody', async ({ page, server }) => {
   await enter(page, '/overlay/demo');
   await pour(server, many('resized', 6));

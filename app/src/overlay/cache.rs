@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use web_sys::CanvasRenderingContext2d;
+
 use super::paper::Paper;
 use super::sprite::{Look, Sprite};
 use super::text;
@@ -17,6 +19,9 @@ const KEPT_SPRITES: usize = 4_096;
 /// The sprites, and what they are painted on.
 pub(super) struct Cache {
     pub(super) paper: Paper,
+    /// What texts are measured by: the picture's own context. Browsers remember what they measured until a context's next
+    /// frame, so one that has no frames fills its process with texts that are past.
+    ruler: CanvasRenderingContext2d,
     sprites: HashMap<Rc<Look>, Rc<Sprite>>,
     family: String,
     /// The font that the ruler has, and its size.
@@ -25,15 +30,16 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Nothing, in a browser that can paint.
-    pub(super) fn new() -> Option<Self> {
-        Some(Self {
-            paper: Paper::new()?,
+    /// Nothing yet; `ruler` is the context of a canvas that has frames.
+    pub(super) fn new(ruler: CanvasRenderingContext2d) -> Self {
+        Self {
+            paper: Paper::new(),
+            ruler,
             sprites: HashMap::new(),
             family: String::new(),
             font: (0, String::new()),
             sweep_at: (KEPT_PIXELS, KEPT_SPRITES),
-        })
+        }
     }
 
     /// Whether there is no room for another bitmap.
@@ -45,9 +51,14 @@ impl Cache {
     pub(super) fn set_family(&mut self, family: &str) {
         if family != self.family {
             family.clone_into(&mut self.family);
-            self.font.0 = 0;
+            self.forget_font();
             self.sprites.clear();
         }
+    }
+
+    /// The ruler has lost its font: its canvas has got another size.
+    pub(super) fn forget_font(&mut self) {
+        self.font.0 = 0;
     }
 
     /// The font of a size, as the canvas wants it.
@@ -62,10 +73,10 @@ impl Cache {
         }
         if self.font.0 != look.size {
             self.font = (look.size, self.font(look.size));
-            self.paper.ruler().set_font(&self.font.1);
+            text::set_up(&self.ruler, &self.font.1);
         }
         let look = Rc::new(look);
-        let sprite = Rc::new(Sprite::new(Rc::clone(&look), self.paper.ruler())?);
+        let sprite = Rc::new(Sprite::new(Rc::clone(&look), &self.ruler)?);
         self.sweep();
         self.sprites.insert(look, Rc::clone(&sprite));
         Some(sprite)

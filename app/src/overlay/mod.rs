@@ -26,6 +26,8 @@ mod text;
 mod wire;
 
 #[cfg(feature = "hydrate")]
+mod backdrop;
+#[cfg(feature = "hydrate")]
 mod cache;
 #[cfg(feature = "hydrate")]
 mod handle;
@@ -95,7 +97,7 @@ pub enum Outline {
     /// A line, dark around light text and light around dark.
     #[default]
     Stroke,
-    /// A soft shadow of that colour. It takes three times as long to paint, once a text.
+    /// A soft shadow of that colour.
     Shadow,
     /// Nothing.
     None,

@@ -10,7 +10,6 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageBitmap, Offscree
 pub(super) struct Paper {
     /// None where the browser has no such canvas; then each bitmap is an element.
     scratch: Option<OffscreenCanvas>,
-    ruler: CanvasRenderingContext2d,
     pixels: Rc<Cell<u64>>,
 }
 
@@ -23,18 +22,8 @@ pub(super) struct Bitmap {
 }
 
 impl Paper {
-    pub(super) fn new() -> Option<Self> {
-        let offscreen = || OffscreenCanvas::new(1, 1).ok();
-        let ruler = match offscreen() {
-            Some(canvas) => canvas.unchecked_into(),
-            None => element().ok()?,
-        };
-        Some(Self { scratch: offscreen(), ruler: context_of(&ruler)?, pixels: Rc::default() })
-    }
-
-    /// A context that only measures: nothing but its user changes its font.
-    pub(super) fn ruler(&self) -> &CanvasRenderingContext2d {
-        &self.ruler
+    pub(super) fn new() -> Self {
+        Self { scratch: OffscreenCanvas::new(1, 1).ok(), pixels: Rc::default() }
     }
 
     /// How many pixels all bitmaps have together, four bytes each.

@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use danmu::stage::{Item, Mode, Overlap, Placed, Priority, Stage, StageOptions};
+use danmu::stage::{Item, Mode, Overlap, Priority, Stage, StageOptions};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, Performance};
 
+use super::backdrop;
 use super::cache::Cache;
 use super::paper::context_of;
 use super::sprite::{Frame, Look, Sprite};
@@ -55,10 +56,10 @@ impl Scene {
         let context = context_of(&canvas).ok_or(OverlayError::NoContext)?;
         let mut scene = Self {
             canvas,
+            cache: Cache::new(context.clone()),
             context,
             performance,
             stage: Stage::new(StageOptions::default()),
-            cache: Cache::new().ok_or(OverlayError::NoContext)?,
             settings: Settings::default(),
             ratio: 1.0,
             next_key: 0,
@@ -215,6 +216,7 @@ impl Scene {
         if (self.canvas.width(), self.canvas.height()) != (pixels(width), pixels(height)) {
             self.canvas.set_width(pixels(width));
             self.canvas.set_height(pixels(height));
+            self.cache.forget_font();
         }
         let lane_height = text::lane_height(text::font_size(height, self.settings.scale));
         self.stage.configure(
@@ -258,7 +260,15 @@ impl Scene {
         for placed in self.stage.visible(now).filter(|placed| placed.x < right && placed.x + placed.width > 0.0) {
             let sprite = placed.content.sprite.borrow();
             let (x, y) = (f64::from(placed.x) * self.ratio, f64::from(placed.y) * self.ratio);
-            self.make_room(&placed, x, y);
+            let (width, height) = (f64::from(placed.width) * self.ratio, f64::from(placed.height) * self.ratio);
+            let space = (x.round(), y.round(), width.ceil(), height.ceil());
+            // In a full picture others pass behind a fixed one; two texts in one place could not be read.
+            if matches!(placed.mode, Mode::Top | Mode::Bottom) && !self.settings.overlap {
+                backdrop::wipe(&self.context, space);
+            }
+            if self.stage.held() == Some(placed.id) {
+                backdrop::plate(&self.context, space);
+            }
             let zoom = self.ratio * f64::from(placed.height) / f64::from(sprite.size().1);
             if left > 0.0 && !sprite.is_ready(zoom) {
                 let since = self.performance.now();
@@ -271,20 +281,6 @@ impl Scene {
             if sprite.draw((x, y), zoom, &self.context) {
                 drawn(placed.content);
             }
-        }
-    }
-
-    /// In a full picture others pass behind a fixed one; two texts in one place could not be read. What is held lies on a
-    /// plate.
-    fn make_room(&self, placed: &Placed<'_, Entry>, x: f64, y: f64) {
-        let (x, y) = (x.round(), y.round());
-        let (width, height) = (f64::from(placed.width) * self.ratio, f64::from(placed.height) * self.ratio);
-        if matches!(placed.mode, Mode::Top | Mode::Bottom) && !self.settings.overlap {
-            self.context.clear_rect(x, y, width.ceil(), height.ceil());
-        }
-        if self.stage.held() == Some(placed.id) {
-            self.context.set_fill_style_str("rgba(127,127,127,.4)");
-            self.context.fill_rect(x, y, width.ceil(), height.ceil());
         }
     }
 }

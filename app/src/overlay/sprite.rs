@@ -22,6 +22,8 @@ const PADDING: f64 = 0.32;
 const FRAME: f64 = 0.07;
 /// Where the baseline is, counted from the middle of the lane: between what CJK and Latin capitals would like.
 const BASELINE: f64 = 0.36;
+/// How far a text may reach out of its lane, where its neighbours have nothing but air; in parts of the lane's height.
+pub(super) const OVERHANG: f64 = 1.0 / 16.0;
 
 /// Everything that tells one bitmap from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +34,13 @@ pub(super) struct Look {
     pub(super) size: u16,
     pub(super) frame: Frame,
     pub(super) outline: Outline,
+}
+
+impl Look {
+    /// How far a line around the text reaches out of it, in parts of its size.
+    fn stroke(&self) -> f64 {
+        if self.outline == Outline::Stroke { OUTLINE / 2.0 } else { 0.0 }
+    }
 }
 
 /// What is around the viewer's own danmu: in the text's colour; dashed, and the text dimmer, while nobody else can see it.
@@ -47,6 +56,8 @@ pub(super) struct Sprite {
     pub(super) look: Rc<Look>,
     width: f32,
     height: f32,
+    /// Where the text begins: the left end of its baseline.
+    origin: (f64, f64),
     /// The part of it that has anything in it.
     ink: Ink,
     bitmap: RefCell<Option<(Bitmap, f64)>>,
@@ -63,22 +74,17 @@ struct Ink {
 
 impl Ink {
     /// Less to copy, in every frame: what is around the text is left out.
-    fn cut(self, look: &Look, metrics: &TextMetrics) -> Self {
-        let (x, y) = origin(look.size);
-        // A pixel more for soft edges.
+    fn cut(self, (x, y): (f64, f64), look: &Look, metrics: &TextMetrics) -> Self {
+        // A pixel more for soft edges; a shadow fades out at about its own length.
         let around = 1.0
             + f64::from(look.size)
-                * match look.outline {
-                    Outline::Stroke => OUTLINE / 2.0,
-                    // It fades out at about its own length.
-                    Outline::Shadow => SHADOW_BLUR + SHADOW_DROP,
-                    Outline::None => 0.0,
-                };
+                * if look.outline == Outline::Shadow { SHADOW_BLUR + SHADOW_DROP } else { look.stroke() };
+        let overhang = (OVERHANG * self.bottom).round();
         Self {
             left: (x - metrics.actual_bounding_box_left() - around).floor().max(self.left),
-            top: (y - metrics.actual_bounding_box_ascent() - around).floor().max(self.top),
+            top: (y - metrics.actual_bounding_box_ascent() - around).floor().max(self.top - overhang),
             right: (x + metrics.actual_bounding_box_right() + around).ceil().min(self.right),
-            bottom: (y + metrics.actual_bounding_box_descent() + around).ceil().min(self.bottom),
+            bottom: (y + metrics.actual_bounding_box_descent() + around).ceil().min(self.bottom + overhang),
         }
     }
 
@@ -88,10 +94,16 @@ impl Ink {
     }
 }
 
-/// Where a text of that size begins in its lane: the left end of its baseline.
-fn origin(size: u16) -> (f64, f64) {
-    let height = f64::from(text::lane_height(f32::from(size)));
-    (PADDING * f64::from(size), height / 2.0 + BASELINE * f64::from(size))
+/// Where a text begins in its lane: the left end of its baseline. One that reaches farther down than most, as Arabic does, or
+/// farther up, is moved as far as there is room: a lane is no higher for it, and it would be cut.
+fn origin(look: &Look, height: f64, metrics: &TextMetrics) -> (f64, f64) {
+    let size = f64::from(look.size);
+    let (baseline, stroke) = (height / 2.0 + BASELINE * size, look.stroke() * size);
+    let above = baseline - metrics.actual_bounding_box_ascent() - stroke;
+    let below = height - baseline - metrics.actual_bounding_box_descent() - stroke;
+    // No clamp: a browser that measures none of it answers with no numbers.
+    let down = if below < 0.0 { below.max(-above.max(0.0)) } else { (-above).max(0.0).min(below) };
+    (PADDING * size, baseline + down)
 }
 
 impl Sprite {
@@ -101,9 +113,10 @@ impl Sprite {
         let size = f64::from(look.size);
         let height = text::lane_height(f32::from(look.size));
         let width = (metrics.width() as f32 + 2.0 * PADDING as f32 * size as f32).ceil();
+        let origin = origin(&look, height.into(), &metrics);
         let whole = Ink { left: 0.0, top: 0.0, right: width.into(), bottom: height.into() };
-        let ink = if look.frame == Frame::None { whole.cut(&look, &metrics) } else { whole };
-        Some(Self { look, width, height, ink, bitmap: RefCell::default() })
+        let ink = if look.frame == Frame::None { whole.cut(origin, &look, &metrics) } else { whole };
+        Some(Self { look, width, height, origin, ink, bitmap: RefCell::default() })
     }
 
     /// Width and height, CSS pixels, outline included.
@@ -152,7 +165,7 @@ impl Sprite {
         paper.paint(width as u32, height as u32, |context| {
             context.scale(zoom, zoom)?;
             context.translate(-self.ink.left, -self.ink.top)?;
-            context.set_font(font);
+            text::set_up(context, font);
             self.paint_text(zoom, context)?;
             if self.look.frame == Frame::None { Ok(()) } else { self.paint_frame(context) }
         })
@@ -160,8 +173,7 @@ impl Sprite {
 
     fn paint_text(&self, zoom: f64, context: &CanvasRenderingContext2d) -> Result<(), JsValue> {
         let Look { text, color, outline, frame, .. } = &*self.look;
-        let size = f64::from(self.look.size);
-        let (x, y) = origin(self.look.size);
+        let (size, (x, y)) = (f64::from(self.look.size), self.origin);
         if *frame == Frame::Pending {
             context.set_global_alpha(0.65);
         }
@@ -182,6 +194,10 @@ impl Sprite {
         }
         context.set_fill_style_str(&text::css(*color));
         context.fill_text(text, x, y)?;
+        if *outline == Outline::Shadow {
+            // One is too faint for white on white.
+            context.fill_text(text, x, y)?;
+        }
         context.set_shadow_color("transparent");
         Ok(())
     }

@@ -3,13 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Number, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{
-    Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, ResizeObserverBoxOptions,
-    ResizeObserverOptions, Window, Worker,
-};
+use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, Window, Worker};
 
 use super::wire::{Command, Report};
 use super::{Mode, OverlayError, OverlayStats, Settings, Shown, report, worker};
@@ -23,6 +20,8 @@ pub(super) struct Surface {
     window: Window,
     document: Document,
     less_motion: Option<MediaQueryList>,
+    /// Whether the screen has as many pixels as when it was asked last.
+    same_pixels: RefCell<Option<MediaQueryList>>,
     /// What the browser says of both, asked when it changes: to ask it for each danmu would cost more than all the rest.
     is_still: Cell<bool>,
     is_hidden: Cell<bool>,
@@ -118,6 +117,7 @@ impl Surface {
                 window,
                 document,
                 less_motion,
+                same_pixels: RefCell::default(),
                 is_still: Cell::new(false),
                 is_hidden: Cell::new(false),
                 drawer: RefCell::new(Drawer::Nobody),
@@ -143,21 +143,11 @@ impl Surface {
 
     fn observe(&self) {
         if let Some(observer) = &self.observer {
-            // In its own pixels it has another size when their ratio changes.
-            let of = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or_default();
-            let entry = of(&of(&self.window, "ResizeObserverEntry"), "prototype");
-            if Reflect::has(&entry, &"devicePixelContentBoxSize".into()) == Ok(true) {
-                let options = ResizeObserverOptions::new();
-                options.set_box(ResizeObserverBoxOptions::DevicePixelContentBox);
-                observer.observe_with_options(&self.canvas, &options);
-            } else {
-                observer.observe(&self.canvas);
-            }
+            observer.observe(&self.canvas);
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
-        // Fails for no callback only. Where pixels cannot be observed, a window's resize tells of them.
+        // Fails for no callback only.
         let _ = self.document.add_event_listener_with_callback("visibilitychange", look);
-        let _ = self.window.add_event_listener_with_callback("resize", look);
         if let Some(less_motion) = &self.less_motion {
             less_motion.set_onchange(Some(look));
         }
@@ -188,10 +178,7 @@ impl Surface {
 
     pub(super) fn configure(&self, settings: Settings) {
         // Fails for a read-only style only; what is no number is ignored as no value of CSS.
-        let opacity = js_sys::Number::from(f64::from(settings.opacity.clamp(0.0, 1.0)));
-        if let Ok(opacity) = opacity.to_string_with_radix(10) {
-            let _ = self.canvas.style().set_property("opacity", &String::from(opacity));
-        }
+        let _ = self.canvas.style().set_property("opacity", &digits(settings.opacity.clamp(0.0, 1.0).into()));
         self.tell(&Command::Configure(settings));
     }
 
@@ -239,10 +226,27 @@ impl Surface {
         self.tell(&Command::Hide(self.is_hidden.get()));
         let (width, height) = (self.canvas.client_width(), self.canvas.client_height());
         if width > 0 && height > 0 {
-            let ratio = self.window.device_pixel_ratio().clamp(0.5, 4.0) as f32;
+            let ratio = self.ratio().clamp(0.5, 4.0) as f32;
             let (width, height) = (width as f32, height as f32);
             self.tell(&Command::Fit { width, height, ratio });
         }
+    }
+
+    /// Device pixels per CSS pixel; asks to be told of the next change. That may come without another size, as when a window
+    /// is moved to another screen, and there is no event of it but that a query of what was there does not match any more.
+    fn ratio(&self) -> f64 {
+        let ratio = self.window.device_pixel_ratio();
+        let mut query = self.same_pixels.borrow_mut();
+        if !query.as_ref().is_some_and(MediaQueryList::matches) {
+            if let Some(past) = query.take() {
+                past.set_onchange(None);
+            }
+            *query = self.window.match_media(&["(resolution:", &digits(ratio), "dppx)"].concat()).ok().flatten();
+            if let Some(query) = &*query {
+                query.set_onchange(Some(self.callbacks.look.as_ref().unchecked_ref()));
+            }
+        }
+        ratio
     }
 
     fn on_message(&self, data: &JsValue) {
@@ -293,6 +297,12 @@ impl Surface {
     }
 }
 
+/// As CSS wants a number. The browser prints it: what does so here weighs 11 kB, uncompressed.
+fn digits(number: f64) -> String {
+    // Fails for a radix that is none only.
+    Number::from(number).to_string_with_radix(10).map(String::from).unwrap_or_default()
+}
+
 impl Drop for Surface {
     fn drop(&mut self) {
         if let Some(observer) = &self.observer {
@@ -300,9 +310,8 @@ impl Drop for Surface {
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
         let _ = self.document.remove_event_listener_with_callback("visibilitychange", look);
-        let _ = self.window.remove_event_listener_with_callback("resize", look);
-        if let Some(less_motion) = &self.less_motion {
-            less_motion.set_onchange(None);
+        for query in [&self.less_motion, self.same_pixels.get_mut()].into_iter().flatten() {
+            query.set_onchange(None);
         }
     }
 }

@@ -3,9 +3,11 @@
 /// Longer texts are cut, so that a bitmap stays a bitmap. No text that a room admits has more.
 const MAX_CHARS: usize = danmu::record::MAX_TEXT_BYTES;
 
-/// Bold faces with Chinese, Japanese and Korean, as each system has them; emoji come last, so that digits are not theirs.
+/// Bold faces with Chinese, Japanese and Korean, as each system has them; then what has Latin digits, so that they are not
+/// those of the emoji; then emoji, before what has some of them without colours.
 const FAMILIES: &str = "\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",\"Noto Sans SC\",\"Source Han Sans SC\",\
-    \"Hiragino Sans\",system-ui,sans-serif,\"Apple Color Emoji\",\"Segoe UI Emoji\",\"Noto Color Emoji\"";
+    \"Hiragino Sans\",\"Segoe UI\",Roboto,\"Noto Sans\",Arial,\
+    \"Apple Color Emoji\",\"Segoe UI Emoji\",\"Noto Color Emoji\",system-ui,sans-serif";
 
 /// The text as it may reach the canvas: one line, no control characters, nothing that turns other text around. Empty if
 /// nothing is left to see.
@@ -39,6 +41,15 @@ pub(super) fn font(size: u16, family: &str) -> String {
     let quotes = if family.is_empty() { "" } else { "\"" };
     let comma = if family.is_empty() { "" } else { "," };
     ["bold ", &size, "px ", quotes, &family, quotes, comma, FAMILIES].concat()
+}
+
+/// Lets a context write in this font, and from the left to the right, whatever the direction of the page around its canvas:
+/// a danmu has one of its own.
+#[cfg(feature = "hydrate")]
+pub(super) fn set_up(context: &web_sys::CanvasRenderingContext2d, font: &str) {
+    context.set_font(font);
+    // Fails for what is no object only.
+    let _ = js_sys::Reflect::set(context, &"direction".into(), &"ltr".into());
 }
 
 /// The size of a danmu that so many said, against the size of one: a tenth more for each doubling.

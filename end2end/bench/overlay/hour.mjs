@@ -19,9 +19,9 @@ export async function hour(site, { perSecond, seconds, lapse, speed }) {
     const samples = [];
     for (let n = 1; n <= SAMPLES; n += 1) {
       await sleep(since + (n * seconds * 1_000) / lapse / SAMPLES - performance.now());
-      const { count, stats } = await place.call('counts');
-      const { heap, process } = await place.memory();
-      samples.push({ minute: (n * seconds) / 60 / SAMPLES, emitted: count, heap, process, stats });
+      const { count, drawn, stats } = await place.call('counts');
+      const held = { ...(await place.memory()), ...(await place.workerMemory()) };
+      samples.push({ minute: (n * seconds) / 60 / SAMPLES, emitted: count, drawn, held, stats });
     }
     return { perSecond, seconds, lapse, speed, samples };
   } finally {

@@ -26,8 +26,10 @@ export const LIMITS = {
   ofFirstFit: 1,
   // A ruler that paints 30 a second must be found to do so within so many, and one that stands still within so many of 0.
   rulerError: 1,
-  // Memory at the end of the hour against that after its first quarter.
+  // Memory in the last quarter of the hour against that in its second, whatever is held; and bytes below which nothing is
+  // said to grow: of the danmu between them, so much is four bytes each.
   growth: 1.1,
+  grain: 1e6,
 };
 
 export const FULL = {

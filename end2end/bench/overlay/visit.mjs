@@ -1,7 +1,8 @@
 // A browser of its own with the page on which one engine is measured.
 import { chromium } from '@playwright/test';
 import { browserOptions } from '../../lib/browser.mjs';
-import { privateBytes, processTree } from './cpu.mjs';
+import { processTree } from './cpu.mjs';
+import { heapOf, processOf, workersOf } from './memory.mjs';
 
 /** Measurements that take longer than this are of an engine that hangs, milliseconds. */
 const PATIENCE_MS = 30_000;
@@ -28,8 +29,8 @@ export async function visit(site) {
   await page.goto(site.origin);
   await page.waitForFunction(() => window.bench);
   const session = await browser.newBrowserCDPSession();
-  const processes = async () => (await session.send('SystemInfo.getProcessInfo')).processInfo;
-  const browserProcess = (await processes()).find(({ type }) => type === 'browser').id;
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  const browserProcess = processInfo.find(({ type }) => type === 'browser').id;
 
   return {
     page,
@@ -44,15 +45,12 @@ export async function visit(site) {
         page.evaluate(([name, values]) => window.bench[name](...values), [name, values]),
         name,
       ),
-    /** Memory of the page and its workers: what scripts hold, and what its process has for itself, bytes. */
+    /** What scripts hold, the page's and its workers', and what their process has for itself, bytes. */
     async memory() {
-      const heap = await patiently(
-        page.evaluate(() => performance.measureUserAgentSpecificMemory()),
-        'memory',
-      );
-      const own = (await processes()).filter(({ type }) => type === 'renderer').map(({ id }) => privateBytes(id));
-      return { heap: heap.bytes, process: Math.max(...(await Promise.all(own))) };
+      return { heap: await patiently(heapOf(page), 'memory'), process: await processOf(session) };
     },
+    /** What the workers hold, by kind, bytes. */
+    workerMemory: () => patiently(workersOf(page), 'worker memory'),
     /** The page's workers, once there are `count`. */
     async workers(count) {
       while (page.workers().length < count) await page.waitForEvent('worker');

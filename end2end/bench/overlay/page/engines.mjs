@@ -1,12 +1,13 @@
 // The engines, each behind the same small interface:
 //
-//   mount(stage, options) → { emit(list), live(), stats?(), rectangles?(), canvas?, worker?, width?(text), destroy() }
+//   mount(stage, options) → { emit(list), live(), stats?(), drawn?(), rectangles?(), canvas?, worker?, width?(text), destroy() }
 //
 // `stage` is an empty box of 1280×720; `options` are `overlap` (whether danmu may overlap in a full picture) and `sound`
-// (a silent sound, for engines that follow a medium). `live()` is the engine's own count of danmu on the stage. An engine
-// that draws on a canvas gives that canvas, and says whether a worker does it; one that makes elements gives its danmu's
-// `rectangles()`. Each is set up as its own documentation does it: 25 px bold, 8 s across, the whole height. On a canvas
-// texts are outlined. As elements they are not, to be fair: in every frame an outline costs several times what the text does.
+// (a silent sound, for engines that follow a medium). `live()` is the engine's own count of danmu on the stage, `drawn()`
+// that of those of which something was ever in the picture. An engine that draws on a canvas gives that canvas, and says
+// whether a worker does it; one that makes elements gives its danmu's `rectangles()`. Each is set up as its own documentation
+// does it: 25 px bold, 8 s across, the whole height. On a canvas texts are outlined. As elements they are not, to be fair: in
+// every frame an outline costs several times what the text does.
 import Danmaku from 'danmaku';
 import { DanmuJs } from 'danmu.js';
 import Artplayer from 'artplayer';

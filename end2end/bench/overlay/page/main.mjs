@@ -48,7 +48,7 @@ window.bench = {
   stop: () => clearInterval(pouring),
 
   /** What has been emitted, what that took on the main thread, and what the engine says it shows. */
-  counts: () => ({ ...sent, live: engine.live(), stats: engine.stats?.() ?? {} }),
+  counts: () => ({ ...sent, live: engine.live(), drawn: engine.drawn?.() ?? 0, stats: engine.stats?.() ?? {} }),
 
   /** Those of `engine` that are elements in the picture now. */
   elements: () => engine.rectangles?.().length ?? null,

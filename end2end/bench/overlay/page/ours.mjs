@@ -31,12 +31,15 @@ export async function ours(stage, { overlap, waitMs, speed }) {
   stage.append(canvas);
   const overlay = new Overlay(canvas);
   overlay.configure({ area: 1, overlap, waitMs, speed });
+  let drawn = 0;
+  canvas.addEventListener('danmu:shown', () => (drawn += 1));
   return {
     emit(list) {
       for (const { id, text, color } of list) overlay.show(id, text, color);
     },
     live: () => Number(canvas.dataset.onStage ?? 0),
     stats: () => ({ ...canvas.dataset }),
+    drawn: () => drawn,
     canvas,
     worker: true,
     width,

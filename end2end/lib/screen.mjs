@@ -1,0 +1,45 @@
+// The screen that a page is on, whose pixels change under it, as when a window is moved from one screen to another: the page
+// keeps its size in CSS pixels.
+import { fileURLToPath } from 'node:url';
+
+const PIXELS = fileURLToPath(new URL('../bench/overlay/page/pixels.mjs', import.meta.url));
+
+export async function screenOf(page) {
+  const session = await page.context().newCDPSession(page);
+  const { width, height } = page.viewportSize();
+  let dark = false;
+  await page.route('**/pixels.js', (route) => route.fulfill({ contentType: 'text/javascript', path: PIXELS }));
+  /** What is to be seen, in the screen's own pixels: a PNG. */
+  const picture = async () => {
+    const { data } = await session.send('Page.captureScreenshot', { format: 'png' });
+    return Buffer.from(data, 'base64');
+  };
+  return {
+    picture,
+    /** Gives it so many pixels for each CSS pixel. */
+    async becomes(deviceScaleFactor) {
+      await session.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor, mobile: false });
+      // An emulated screen tells its pages with the next thing that media queries ask for; a real one does it by itself.
+      dark = !dark;
+      await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+    },
+    /** The boxes of what has one of `colors`, by colour, in the screen's own pixels. */
+    async boxes(colors) {
+      const png = (await picture()).toString('base64');
+      const found = await page.evaluate(
+        async ([png, colors]) => {
+          const { boxes } = await import('/pixels.js');
+          const bytes = Uint8Array.from(atob(png), (character) => character.charCodeAt(0));
+          const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+          const { width, height } = bitmap;
+          const context = new OffscreenCanvas(width, height).getContext('2d');
+          context.drawImage(bitmap, 0, 0);
+          const { data } = context.getImageData(0, 0, width, height);
+          return [...boxes({ data, width, height, left: 0 }, new Set(colors))];
+        },
+        [png, colors],
+      );
+      return new Map(found);
+    },
+  };
+}
