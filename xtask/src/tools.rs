@@ -110,7 +110,7 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.args(lists.iter().flat_map(|list| [Path::new("--requirement"), list]));
+    pip.args(lists.iter().flat_map(|list| [Path::new("--requirement"), list.as_path()]));
     process::run(&mut pip, |line| step.note(line.trim()))?;
     fs::write(&stamp, wanted).at(&stamp)?;
     step.done("installed");

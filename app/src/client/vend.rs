@@ -60,7 +60,11 @@ impl Vend for ServerVend {
                 let retry_after = match &error {
                     ApiError::TooMany { retry_after_s } => Some(Duration::from_secs(u64::from(*retry_after_s))),
                     ApiError::VendingDown | ApiError::Network(_) => Some(RETRY),
-                    ApiError::BadRoom(_) | ApiError::NoRoom(_) | ApiError::DirectOff | ApiError::Other(_) => None,
+                    ApiError::BadRoom(_)
+                    | ApiError::NoRoom(_)
+                    | ApiError::DirectOff
+                    | ApiError::Banned
+                    | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();
                 self.refusal.replace(Some(error));

@@ -8,7 +8,7 @@ use danmu::{
     kinesis::{Client, Clock, Event, Keeper, Options, Position, Producer, Reader, Scope, Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
-    viewer::ViewerId,
+    viewer::{Role, ViewerId},
 };
 use danmu_app::services::Caller;
 use danmu_server::{

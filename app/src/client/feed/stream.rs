@@ -22,7 +22,6 @@ const RETRY: Duration = Duration::from_secs(3);
 
 #[wasm_bindgen(module = "/src/client/feed/stream.js")]
 extern "C" {
-    #[expect(clippy::too_many_arguments, reason = "those of the constructor, and two addresses")]
     fn open(
         reader: &JsValue,
         page: &JsValue,
