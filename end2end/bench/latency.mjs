@@ -4,13 +4,13 @@ import { chromium } from '@playwright/test';
 import { browserOptions } from '../lib/browser.mjs';
 import { conclude, quantile, table } from '../lib/bench.mjs';
 import { drawn, enter, input, lines } from '../lib/room.mjs';
-import { startServer } from '../lib/server.mjs';
+import { CHATTY, startServer } from '../lib/server.mjs';
 
 const COUNT = Number(process.env.E2E_COUNT ?? 100);
 const LIMITS = { median: 300, p95: 600 };
 const PACE_MS = [300, 900];
 
-const server = await startServer();
+const server = await startServer({}, CHATTY);
 const browsers = [await chromium.launch(browserOptions), await chromium.launch(browserOptions)];
 try {
   const [writer, reader] = await Promise.all(

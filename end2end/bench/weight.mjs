@@ -1,7 +1,8 @@
 // How many bytes go over the wire until a viewer can send: everything that a fresh browser fetches for the watch page,
 // workers included, as its DevTools protocol counts it (headers too), until the composer is ready, its credentials are
 // there, and the feed is live. Counted apart are the video and its poster, which are what one came to see, and the module that
-// draws danmu, for which sending does not wait (`tests/watch.spec.mjs` has a page send before it is there).
+// draws danmu, for which sending does not wait (`tests/watch.spec.mjs` has a page send before it is there). What signs where the
+// browser cannot, and what reads the stream itself, must not be loaded here at all.
 import { EventEmitter } from 'node:events';
 import { chromium } from '@playwright/test';
 import { browserOptions } from '../lib/browser.mjs';
@@ -20,6 +21,9 @@ const isMedia = ({ type, url }) => type === 'Media' || /\.(mp4|webm|webp)$/.test
 
 /** What draws danmu. */
 const isDrawing = ({ url }) => /\/danmu-overlay\.\w+\.(js|wasm)$/.test(new URL(url).pathname);
+
+/** What this page has no use for. */
+const isIdle = ({ url }) => /\/danmu-(signer|reader)\./.test(new URL(url).pathname);
 
 /** An address as a table has room for it. */
 const shorten = (url) => {
@@ -132,5 +136,8 @@ async function report(requests) {
       ...media.map(row),
     ],
   );
-  await conclude({ bench: 'weight', limit: LIMIT, total, drawing: sum(drawing), media: sum(media), requests }, total <= LIMIT);
+  const idle = requests.filter(isIdle);
+  if (idle.length) console.log(`  Loaded for nothing: ${idle.map(({ url }) => url).join(', ')}`);
+  const kept = total <= LIMIT && idle.length === 0;
+  await conclude({ bench: 'weight', limit: LIMIT, total, drawing: sum(drawing), media: sum(media), requests }, kept);
 }

@@ -9,6 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_MS = 20_000;
 
+/** A `danmu.toml` whose room `demo` lets one viewer say as much as a test likes. */
+export const CHATTY =
+  "[[rooms]]\nid = 'demo'\nvideo = '/sample.mp4'\nunsigned = 'allow'\nper_minute = 6000\nburst = 1000\n";
+
 /** A port of 127.0.0.1 that nobody listens on. */
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -23,8 +27,9 @@ async function freePort() {
  * Starts a server and waits until it answers.
  * @param {Record<string, string>} settings `DANMU_*` variables
  * @param {string} file what its `danmu.toml` says
+ * @param {string} host where it listens; asked for on this machine's own address all the same
  */
-export async function startServer(settings = {}, file = '') {
+export async function startServer(settings = {}, file = '', host = '127.0.0.1') {
   const binary = process.env.E2E_SERVER;
   if (!binary) throw new Error('E2E_SERVER names no server; start the tests by `cargo xtask test`');
   const data = await mkdtemp(path.join(os.tmpdir(), 'danmu-e2e-'));
@@ -40,7 +45,7 @@ export async function startServer(settings = {}, file = '') {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
-        DANMU_HTTP__ADDR: origin.slice('http://'.length),
+        DANMU_HTTP__ADDR: `${host}:${new URL(origin).port}`,
         DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
         DANMU_STREAM__DATA: path.join(data, 'stream'),
         // Every page of every test comes from one address.

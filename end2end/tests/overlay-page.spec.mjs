@@ -12,7 +12,8 @@ test('a list shows the last danmu as its address says, and nothing else', async 
     await say(otherPage, text);
     await expect(listed(page, text)).toHaveCount(1);
   }
-  await expect(page.locator('.danmu-line')).toHaveText(texts.slice(1));
+  await expect(page.locator('.danmu-line .danmu-text')).toHaveText(texts.slice(1));
+  await expect(page.locator('.danmu-line .danmu-name')).toHaveText(Array(3).fill(/^Guest [0-9a-f]{4}\s*$/));
   const look = await page.locator('.danmu-list ol').evaluate((list) => {
     const { fontSize, textShadow } = getComputedStyle(list);
     return { fontSize, textShadow };

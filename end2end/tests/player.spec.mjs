@@ -28,7 +28,7 @@ test('the style panel closes by Escape, by leaving it and by sending, and its ch
   const text = fresh('in red');
   await say(page, text);
   await expect(panel).toBeHidden();
-  await expect(line(page, text).locator('bdi')).toHaveCSS('color', 'rgb(255, 92, 92)');
+  await expect(line(page, text).locator('.said')).toHaveCSS('color', 'rgb(255, 92, 92)');
 });
 
 test('full screen keeps the composer, and its button leads back', async ({ page }) => {

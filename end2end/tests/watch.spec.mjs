@@ -1,4 +1,5 @@
 import { test, expect } from '../lib/test.mjs';
+import { CHATTY, startServer } from '../lib/server.mjs';
 import { drawn, enter, fresh, input, line, lines, say } from '../lib/room.mjs';
 
 test('a danmu typed in one browser flies in the other', async ({ page, otherPage }) => {
@@ -75,8 +76,8 @@ test('a whole room can be used with the keyboard alone', async ({ page }) => {
 const isFocused = (locator) => locator.evaluate((element) => element === document.activeElement);
 
 test('a burst arrives whole, in order, and once', async ({ page, otherPage }) => {
-  await enter(page);
-  await enter(otherPage);
+  const server = await startServer({}, CHATTY);
+  for (const each of [page, otherPage]) await enter(each, `${server.origin}/room/demo`);
   const mark = fresh('burst');
   const texts = Array.from({ length: 20 }, (_, n) => `${mark} #${n}.`);
   for (const text of texts) await say(page, text);
@@ -85,6 +86,9 @@ test('a burst arrives whole, in order, and once', async ({ page, otherPage }) =>
   expect((await arrived.locator('.said').allInnerTexts()).map((text) => text.trim())).toEqual(texts);
   await expect(lines(page).filter({ hasText: mark })).toHaveCount(texts.length);
   await expect(page.locator('[data-chat] li[data-state=pending]')).toHaveCount(0);
+  // The pages first: they read on, and would complain of a server that is gone.
+  await Promise.all([page.close(), otherPage.close()]);
+  await server.stop();
 });
 
 test('Chinese and emoji arrive as they were written', async ({ page, otherPage }) => {

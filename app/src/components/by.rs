@@ -12,7 +12,8 @@ pub fn By(
     author: Signal<Option<Author>>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let name = move || author.read().as_ref().map(|author| author.say(i18n));
+    // The blank parts them for whoever listens.
+    let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ");
     let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
     // The badge is the style sheet's, from the attribute: a text of its own would weigh more.
     view! {

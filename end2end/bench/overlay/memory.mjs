@@ -29,6 +29,8 @@ export async function processOf(session) {
 export async function workersOf(page) {
   const session = await page.context().newCDPSession(page);
   const workers = await attach(session);
+  const running = page.workers().length;
+  if (workers.length < running) throw new Error(`asked ${workers.length} of the page's ${running} workers`);
   const sums = { worker: 0, wasm: 0, bitmaps: 0, count: 0 };
   for (const ask of workers) {
     for (const [name, [of, size]] of Object.entries(HELD)) {
