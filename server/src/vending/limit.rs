@@ -102,7 +102,7 @@ mod tests {
 
     fn caller(addr: &str, viewer: u128) -> Caller {
         let addr = addr.parse().expect("an address");
-        Caller { addr, viewer: ViewerId::guest(viewer), name: None, role: Role::Viewer }
+        Caller { addr, viewer: ViewerId::guest(viewer), name: None, role: Role::Viewer, login: None }
     }
 
     #[test]
