@@ -323,7 +323,15 @@ impl Default for Stream {
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { per_minute: 30, burst: 20, viewer_per_minute: 12, viewer_burst: 12, duration_s: 3_600, role_arn: None, identity_pool: None }
+        Self {
+            per_minute: 30,
+            burst: 20,
+            viewer_per_minute: 12,
+            viewer_burst: 12,
+            duration_s: 3_600,
+            role_arn: None,
+            identity_pool: None,
+        }
     }
 }
 
@@ -409,7 +417,8 @@ impl Config {
     fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
-        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn, identity_pool } = &self.vending;
+        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn, identity_pool } =
+            &self.vending;
         for (name, value) in [
             ("vending.per_minute", per_minute),
             ("vending.burst", burst),
@@ -428,10 +437,18 @@ impl Config {
                 return wrong(name, &value, reason);
             }
             if self.bus != Bus::Aws {
-                return wrong("vending.identity_pool", &pool.id, "it is for bus = \"aws\"; the embedded stream knows no other credentials than its own");
+                return wrong(
+                    "vending.identity_pool",
+                    &pool.id,
+                    "it is for bus = \"aws\"; the embedded stream knows no other credentials than its own",
+                );
             }
             if role_arn.is_some() {
-                return wrong("vending.role_arn", &"", "credentials come from vending.identity_pool or by this role, not by both");
+                return wrong(
+                    "vending.role_arn",
+                    &"",
+                    "credentials come from vending.identity_pool or by this role, not by both",
+                );
             }
         }
         if self.bus == Bus::Aws && role_arn.is_none() && identity_pool.is_none() {

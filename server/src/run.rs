@@ -273,7 +273,10 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
         return None;
     }
     let (known_by, session_s) = match &config.vending.identity_pool {
-        Some(pool) => (KnownBy::PoolIdentity(store.clone(), policies::pool_identity(partition(pool.pool().region()))), POOL_SESSION_S),
+        Some(pool) => (
+            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(partition(pool.pool().region()))),
+            POOL_SESSION_S,
+        ),
         None => (KnownBy::SourceIdentity, config.vending.duration_s),
     };
     Some(RolePolicies::new(bus.roles.clone(), known_by, session_s))

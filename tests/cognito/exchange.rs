@@ -87,7 +87,16 @@ fn an_id_is_a_region_and_a_uuid_and_an_id_token_is_never_printed() {
     let of = |id: &str| IdentityPool { id: id.into(), endpoint: None };
     let pool = of("eu-west-1:0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d");
     assert_eq!((pool.check(), pool.region()), (Ok(()), "eu-west-1"));
-    for id in ["", "eu-west-1", ":0a", "eu-west-1:", "eu-west-1_0a", "EU:0a", "eu-west-1:xyz", &format!("eu:{}", "a".repeat(53))] {
+    for id in [
+        "",
+        "eu-west-1",
+        ":0a",
+        "eu-west-1:",
+        "eu-west-1_0a",
+        "EU:0a",
+        "eu-west-1:xyz",
+        &format!("eu:{}", "a".repeat(53)),
+    ] {
         assert_eq!(of(id).check(), Err(PoolError(id.into())), "{id}");
     }
     assert!(!format!("{:?}", login()).contains("i1"));

@@ -220,10 +220,11 @@ mod tests {
         let mut policies = RolePolicies::new(roles, known_by, 3_600);
         let now = 1_800_000_000_000;
         policies.bring(&[ban("ann", now, None), ban("bob", now, None)], 0, now).await?;
-        let condition = r#""Condition":{"StringEquals":{"cognito-identity.amazonaws.com:sub":["us-east-1:1","us-east-1:2"]}}"#;
-        let put = taken(&calls).into_iter().filter(|(action, _, document)| {
-            action == "PutRolePolicy" && document.contains(condition)
-        });
+        let condition =
+            r#""Condition":{"StringEquals":{"cognito-identity.amazonaws.com:sub":["us-east-1:1","us-east-1:2"]}}"#;
+        let put = taken(&calls)
+            .into_iter()
+            .filter(|(action, _, document)| action == "PutRolePolicy" && document.contains(condition));
         assert_eq!(put.count(), 2);
         Ok(())
     }
@@ -261,7 +262,7 @@ mod tests {
         }
         let put = |name: &str, document: &Policy| ("PutRolePolicy".to_owned(), name.to_owned(), document.compact());
         let (ann, bob) = ("ann".to_owned(), "bob".to_owned());
-        let both = Policy::denying_sources(&[ann.clone(), bob]);
+        let both = Policy::denying(SOURCE_IDENTITY, &[ann.clone(), bob]);
         let older = Policy::denying_older("2027-01-15T08:00:00Z");
         assert_eq!(taken(&calls), [put("danmu-banned", &both), put("danmu-revoked", &older)]);
 
@@ -269,7 +270,7 @@ mod tests {
         assert_eq!(taken(&calls), [], "nothing has changed");
         let due = policies.bring(&bans, now - 500, now + 5_000).await?;
         assert_eq!(due, now - 1_000 + 960_000);
-        assert_eq!(taken(&calls), [put("danmu-banned", &Policy::denying_sources(&[ann]))]);
+        assert_eq!(taken(&calls), [put("danmu-banned", &Policy::denying(SOURCE_IDENTITY, &[ann]))]);
         let due = policies.bring(&bans, now - 500, now + 960_000).await?;
         let removed = |name: &str| ("DeleteRolePolicy".to_owned(), name.to_owned(), String::new());
         assert_eq!((taken(&calls), due), (vec![removed("danmu-banned"), removed("danmu-revoked")], i64::MAX));
@@ -291,11 +292,11 @@ mod tests {
     #[test]
     fn a_list_that_is_too_long_keeps_those_who_were_banned_last() {
         let all: Vec<_> = (0..1_000_i64).map(|n| (n, ViewerId::guest(n.unsigned_abs().into()).to_string())).collect();
-        let names = fitting(all.clone());
-        let length = Policy::denying_sources(&names).compact().len();
+        let names = fitting(SOURCE_IDENTITY, all.clone());
+        let length = Policy::denying(SOURCE_IDENTITY, &names).compact().len();
         assert!((MOST_CHARS - 36..=MOST_CHARS).contains(&length), "{length}");
         assert!(names.contains(&all[999].1) && !names.contains(&all[0].1));
-        assert_eq!(fitting(Vec::new()), Vec::<String>::new());
+        assert_eq!(fitting(SOURCE_IDENTITY, Vec::new()), Vec::<String>::new());
     }
 
     #[test]
@@ -317,7 +318,7 @@ mod tests {
         let error = role.put("a", "{}").await.err().ok_or("it was put")?.to_string();
         assert_eq!(error, "IAM answers AccessDenied: no");
         // Whoever may not do it, and need not, is left in peace; whoever must is told.
-        let mut policies = RolePolicies::new(role, 900);
+        let mut policies = RolePolicies::new(vec![role], KnownBy::SourceIdentity, 900);
         assert!(policies.bring(&[], 0, now_ms()).await.is_ok());
         assert!(policies.bring(&[ban("ann", now_ms(), None)], 0, now_ms()).await.is_err());
         Ok(())

@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_pool_refuses_is_told_so_that_something_can_be_done() -> Test {
         let (double, pool, _store, _dir) = scene(true).await?;
-        let mut given = async |code, message| {
+        let given = async |code, message| {
             double.heard().refuses = Some((code, message));
             pool.give(&member()).await.err()
         };
@@ -249,7 +249,8 @@ mod tests {
         assert_eq!(given("NotAuthorizedException", ended).await, Some(ApiError::SignIn));
         let wait = given("TooManyRequestsException", "Rate exceeded").await;
         assert!(matches!(wait, Some(ApiError::TooMany { retry_after_s: 3..10 })), "{wait:?}");
-        for code in ["ResourceNotFoundException", "InvalidIdentityPoolConfigurationException", "InternalErrorException"] {
+        for code in ["ResourceNotFoundException", "InvalidIdentityPoolConfigurationException", "InternalErrorException"]
+        {
             assert_eq!(given(code, "").await, Some(ApiError::VendingDown), "{code}");
         }
         Ok(())

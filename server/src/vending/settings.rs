@@ -35,7 +35,11 @@ impl IdentityPoolSettings {
             return Err(("vending.identity_pool.id", self.id.clone(), reason));
         }
         if self.roles.is_empty() {
-            return Err(("vending.identity_pool.roles", "(none)".into(), "they name the roles of the pool's identities"));
+            return Err((
+                "vending.identity_pool.roles",
+                "(none)".into(),
+                "they name the roles of the pool's identities",
+            ));
         }
         if let Some(endpoint) = self.endpoint.as_ref().filter(|endpoint| !is_safe(endpoint)) {
             let reason = "an https address is needed; http does on this machine alone";
