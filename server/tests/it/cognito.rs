@@ -253,11 +253,11 @@ async fn a_whole_sign_in_ends_with_a_ticket_of_that_name_and_role() -> Test {
 
     // The page shows who it is, and offers the way in to others.
     let page = |head: &[&str]| program.ask("GET /room/demo", head, "");
-    assert!(page(&[&format!("Cookie: {cookie}")])?.body.contains("<bdi>amy</bdi>"));
-    assert!(!page(&[])?.body.contains("<bdi>"));
+    assert!(page(&[&format!("Cookie: {cookie}")])?.body.contains(">amy</bdi>"));
+    assert!(!page(&[])?.body.contains("</bdi>"));
 
     let answer = program.ask("POST /api/sign_out", &[], "")?;
-    assert!(answer.head.contains("danmu_member=; path=/; max-age=0"), "{}", answer.head);
+    assert!(answer.head.contains("danmu_member=; path=/; samesite=lax; max-age=0"), "{}", answer.head);
     Ok(())
 }
 

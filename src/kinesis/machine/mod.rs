@@ -168,7 +168,10 @@ impl Machine {
 
     /// Where to resume after the events taken out so far. (Take out all there are first.)
     pub fn position(&self) -> Position {
-        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| child.last.is_some());
+        // A child is read behind its parents. One that was read less far is left over from a stream that is gone, of which a
+        // listing that broke off has replaced the parents only.
+        let behind = |line: &Line, child: &Line| child.last.as_ref().is_some_and(|last| line.is_new(last));
+        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| behind(line, child));
         let read = self.shards.iter().filter(|(id, line)| !passed(id, line));
         let read = read.filter_map(|(id, line)| Some((id.clone(), line.last.clone()?)));
         Position { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
