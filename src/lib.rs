@@ -4,6 +4,7 @@
 //! and has no clock of its own: whoever calls it brings the time, the chance and the network.
 
 mod base64;
+pub mod cognito;
 pub mod density;
 pub mod feed;
 pub mod gate;

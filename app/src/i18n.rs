@@ -61,6 +61,24 @@ pub fn use_i18n() -> I18n {
     use_context().unwrap_or_else(|| I18n(RwSignal::new(Locale::en)))
 }
 
+/// The language that the page has now, for [`t_string!`] in a module of its own: it follows nothing, and needs nothing that does.
+#[cfg(feature = "hydrate")]
+#[derive(Clone, Copy)]
+pub struct Language(Locale);
+
+#[cfg(feature = "hydrate")]
+impl Language {
+    /// That of the page.
+    pub fn of_page() -> Self {
+        Self(requested())
+    }
+
+    /// It.
+    pub fn locale(self) -> Locale {
+        self.0
+    }
+}
+
 fn tag(locale: Locale) -> &'static str {
     match locale {
         Locale::en => "en",
@@ -128,6 +146,19 @@ macro_rules! t_string {
     };
 }
 pub(crate) use t_string;
+
+/// A text in English and in Chinese, for what is sent in both.
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+macro_rules! both {
+    ($($key:tt)+) => {
+        [
+            leptos_i18n::td_string!($crate::i18n::i18n::Locale::en, $($key)+),
+            leptos_i18n::td_string!($crate::i18n::i18n::Locale::zh, $($key)+),
+        ]
+    };
+}
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub(crate) use both;
 
 /// The same for a view, which follows the language: `say!(i18n, app.name)`. One type, whatever the text.
 macro_rules! say {

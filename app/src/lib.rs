@@ -5,6 +5,7 @@
 
 #![recursion_limit = "256"]
 
+pub mod account;
 pub mod api;
 #[cfg(feature = "hydrate")]
 mod client;

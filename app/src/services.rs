@@ -4,14 +4,15 @@
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use danmu::{
+    cognito::identity_pool::Login,
     feed::Ways,
     room::{Room, RoomId},
     session::{Purpose, Session},
     ticket::PublicKey,
-    viewer::ViewerId,
+    viewer::{Name, Role, ViewerId},
 };
 
-use crate::api::ApiError;
+use crate::{account::Offer, api::ApiError};
 
 /// The server's services.
 #[derive(Clone)]
@@ -25,6 +26,10 @@ pub struct Services {
     pub connect: Arc<[String]>,
     /// How browsers can follow a room here.
     pub ways: Ways,
+    /// Where people can sign in, in the operator's order.
+    pub offers: Arc<[Offer]>,
+    /// Where the glue is of the module that they sign in by, where it was built.
+    pub account_module: Option<Arc<str>>,
 }
 
 /// Who is asking, as vending limits count: put into the Leptos context of every call of a server function.
@@ -34,6 +39,12 @@ pub struct Caller {
     pub addr: IpAddr,
     /// Which viewer: the one that the request's cookie names, or a guest who has just come.
     pub viewer: ViewerId,
+    /// The name of who signed in.
+    pub name: Option<Name>,
+    /// What they may do.
+    pub role: Role,
+    /// What an identity pool knows them by, where credentials come from one.
+    pub login: Option<Login>,
 }
 
 /// Knows the rooms.

@@ -29,9 +29,17 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App />
+                {account()}
             </body>
         </html>
     }
+}
+
+/// The way to sign in, where there is one. Behind the app, of which every element has its place when the browser takes it over; its
+/// script puts it into the page's header.
+fn account() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return view! { <crate::account::AccountSlot /> };
 }
 
 /// The app: its languages and its pages.

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::args::Args;
+use crate::{args::Args, oidc::IssuerSettings, vending::IdentityPoolSettings};
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,8 +117,10 @@ pub struct Vending {
     pub viewer_burst: u32,
     /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
     pub duration_s: u32,
-    /// AWS: the ARN of the role that viewers' sessions assume. Required on AWS.
+    /// AWS: the ARN of the role that viewers' sessions assume. Required there, but for an identity pool.
     pub role_arn: Option<String>,
+    /// AWS: the Amazon Cognito identity pool that sessions' credentials come from, instead of STS. Default none.
+    pub identity_pool: Option<IdentityPoolSettings>,
 }
 
 /// Who viewers are.
@@ -128,6 +130,8 @@ pub struct Identity {
     /// The file of the keys that sign tickets and the cookies of guests. It is made where there is none; all servers of a
     /// stream must have the same. Default `ticket-keys.json` in `stream.data`.
     pub keys: Option<PathBuf>,
+    /// Whose ID tokens are believed: where people sign in. Default nobody's.
+    pub issuers: Vec<IssuerSettings>,
 }
 
 /// How viewers read.
@@ -319,7 +323,15 @@ impl Default for Stream {
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { per_minute: 30, burst: 20, viewer_per_minute: 12, viewer_burst: 12, duration_s: 3_600, role_arn: None }
+        Self {
+            per_minute: 30,
+            burst: 20,
+            viewer_per_minute: 12,
+            viewer_burst: 12,
+            duration_s: 3_600,
+            role_arn: None,
+            identity_pool: None,
+        }
     }
 }
 
@@ -405,7 +417,8 @@ impl Config {
     fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
-        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn } = &self.vending;
+        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn, identity_pool } =
+            &self.vending;
         for (name, value) in [
             ("vending.per_minute", per_minute),
             ("vending.burst", burst),
@@ -419,11 +432,30 @@ impl Config {
         if !(900..=43_200).contains(duration_s) {
             return wrong("vending.duration_s", duration_s, "STS takes 900 to 43200 seconds");
         }
-        if self.bus == Bus::Aws && role_arn.is_none() {
+        if let Some(pool) = identity_pool {
+            if let Err((name, value, reason)) = pool.check() {
+                return wrong(name, &value, reason);
+            }
+            if self.bus != Bus::Aws {
+                return wrong(
+                    "vending.identity_pool",
+                    &pool.id,
+                    "it is for bus = \"aws\"; the embedded stream knows no other credentials than its own",
+                );
+            }
+            if role_arn.is_some() {
+                return wrong(
+                    "vending.role_arn",
+                    &"",
+                    "credentials come from vending.identity_pool or by this role, not by both",
+                );
+            }
+        }
+        if self.bus == Bus::Aws && role_arn.is_none() && identity_pool.is_none() {
             return wrong(
                 "vending.role_arn",
                 &"(nothing)",
-                "with bus = \"aws\" it names the role of viewers' sessions",
+                "with bus = \"aws\" it names the role of viewers' sessions, unless they come from vending.identity_pool",
             );
         }
         if self.bus == Bus::Aws && self.role == Role::Bus {
@@ -462,6 +494,14 @@ impl Config {
         }
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
+        }
+        for (at, issuer) in self.identity.issuers.iter().enumerate() {
+            if let Err((name, value, reason)) = issuer.check() {
+                return wrong(name, &value, reason);
+            }
+            if self.identity.issuers[..at].iter().any(|other| other.issuer == issuer.issuer) {
+                return wrong("identity.issuers.issuer", &issuer.issuer, "it is listed twice");
+            }
         }
         for (at, room) in self.rooms.iter().enumerate() {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {
@@ -528,9 +568,13 @@ impl Config {
                 self.stream.max_bytes >> 20,
                 self.stream.addr
             ),
-            Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
+            Bus::Aws => {
+                let pool = self.vending.identity_pool.as_ref().map(|pool| pool.id.as_str());
+                format!("Amazon Kinesis, sessions of {}", pool.or(self.vending.role_arn.as_deref()).unwrap_or("?"))
+            }
         };
         let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
+        let issuers = self.identity.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect::<Vec<_>>().join(", ");
         let density = match self.relay.density {
             0 => "all danmu".to_owned(),
             density => format!("up to {density} danmu a second and room"),
@@ -541,7 +585,7 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}",
             self.http.addr,
             self.stream.name,
@@ -552,6 +596,7 @@ impl Config {
             self.vending.viewer_burst,
             self.vending.duration_s,
             self.key_file().display(),
+            if issuers.is_empty() { "nowhere: everybody is a guest" } else { &issuers },
             match (self.role, self.enhanced_fan_out()) {
                 (Role::Bus, _) => "nothing (role = bus)",
                 (_, true) => "enhanced fan-out",
@@ -609,6 +654,15 @@ mod tests {
             ("[vending]\nduration_s = 60", "vending.duration_s = 60"),
             ("[vending]\nburst = 0", "vending.burst = 0"),
             ("[vending]\nviewer_burst = 0", "vending.viewer_burst = 0"),
+            (
+                "[[identity.issuers]]\nissuer = 'http://x.example'\naudience = 'a'",
+                "identity.issuers.issuer = http://x.example",
+            ),
+            (
+                "[[identity.issuers]]\nissuer = 'https://x.example'\naudience = 'a'\n[[identity.issuers]]\nissuer = \
+                 'https://x.example'\naudience = 'b'",
+                "twice",
+            ),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),

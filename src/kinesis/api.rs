@@ -220,14 +220,14 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> 
 }
 
 /// A JSON object under construction.
-struct Body(String);
+pub(crate) struct Body(String);
 
 impl Body {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self("{".into())
     }
 
-    fn raw(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn raw(&mut self, name: &str, value: &str) -> &mut Self {
         if !self.0.ends_with('{') {
             self.0.push(',');
         }
@@ -238,7 +238,7 @@ impl Body {
         self
     }
 
-    fn text(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, name: &str, value: &str) -> &mut Self {
         self.raw(name, "\"");
         for c in value.chars() {
             match c {
@@ -255,6 +255,12 @@ impl Body {
         self
     }
 
+    /// An object within, which is not done.
+    pub(crate) fn object(&mut self, name: &str, inner: &Self) -> &mut Self {
+        self.raw(name, &inner.0).0.push('}');
+        self
+    }
+
     fn data(&mut self, data: &[u8]) -> &mut Self {
         self.raw("Data", "\"");
         crate::base64::encode(&mut self.0, data);
@@ -262,7 +268,7 @@ impl Body {
         self
     }
 
-    fn done(mut self) -> Vec<u8> {
+    pub(crate) fn done(mut self) -> Vec<u8> {
         self.0.push('}');
         self.0.into_bytes()
     }

@@ -90,9 +90,9 @@ pub fn sign(
 
     let scope_line = [day, scope.region, scope.service, "aws4_request"].join("/");
     let to_sign = ["AWS4-HMAC-SHA256", &date, &scope_line, &sha256_hex(canonical.as_bytes())].join("\n");
-    let mut key = hmac(["AWS4", credentials.secret_access_key].concat().as_bytes(), day);
+    let mut key = hmac(["AWS4", credentials.secret_access_key].concat().as_bytes(), day.as_bytes());
     for part in [scope.region, scope.service, "aws4_request"] {
-        key = hmac(&key, part);
+        key = hmac(&key, part.as_bytes());
     }
     let authorization = [
         "AWS4-HMAC-SHA256 Credential=",
@@ -102,7 +102,7 @@ pub fn sign(
         ", SignedHeaders=",
         &signed,
         ", Signature=",
-        &hex(&hmac(&key, &to_sign)),
+        &hex(&hmac(&key, to_sign.as_bytes())),
     ];
     added.push(("authorization", authorization.concat()));
     added
@@ -226,6 +226,14 @@ fn canonical_query(query: &str) -> String {
 }
 
 fn recode(text: &str) -> String {
+    let plain = unescape(text);
+    let mut out = String::with_capacity(plain.len());
+    encode(&mut out, &plain, b"");
+    out
+}
+
+/// The bytes that stand percent-encoded in a query, where `+` is a space.
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -237,13 +245,11 @@ fn recode(text: &str) -> String {
         plain.push(escaped.unwrap_or(if byte == b'+' { b' ' } else { byte }));
         at += if escaped.is_some() { 3 } else { 1 };
     }
-    let mut out = String::with_capacity(plain.len());
-    encode(&mut out, &plain, b"");
-    out
+    plain
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, 2.3) and those in `keep`.
-fn encode(out: &mut String, bytes: &[u8], keep: &[u8]) {
+pub(crate) fn encode(out: &mut String, bytes: &[u8], keep: &[u8]) {
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.contains(&byte) {
             out.push(char::from(byte));
@@ -259,7 +265,7 @@ fn push_hex(out: &mut String, byte: u8, digits: &[u8; 16]) {
     out.push(char::from(digits[usize::from(byte & 15)]));
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for &byte in bytes {
         push_hex(&mut out, byte, b"0123456789abcdef");
@@ -271,7 +277,8 @@ fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hmac(key: &[u8], message: &str) -> [u8; 32] {
+/// HMAC-SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), whatever the key's length.
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     // A key of exactly one block cannot be refused, so there is no error to handle: longer ones are hashed, shorter
     // ones padded with zeros, as RFC 2104 says.
     let mut block = [0; 64];
@@ -281,6 +288,6 @@ fn hmac(key: &[u8], message: &str) -> [u8; 32] {
         block[..key.len()].copy_from_slice(key);
     }
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(message.as_bytes());
+    mac.update(message);
     mac.finalize().into_bytes().into()
 }

@@ -1,8 +1,8 @@
 //! The three spellings of time that AWS uses, over Unix milliseconds: the basic ISO 8601 of a signature, the
 //! HTTP `Date` header, and the decimal seconds of JSON 1.1. Gregorian calendar, UTC, no leap seconds.
 
-const DAY_MS: i64 = 86_400_000;
-const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+pub(crate) const DAY_MS: i64 = 86_400_000;
+pub(crate) const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// `YYYYMMDD'T'HHMMSS'Z'` of Unix milliseconds, as `X-Amz-Date` wants it; its first eight characters are the date.
 ///
@@ -54,7 +54,7 @@ pub(crate) fn push_seconds(out: &mut String, unix_ms: i64) {
     push_digits(out, unix_ms % 1000, 3);
 }
 
-fn push_digits(out: &mut String, value: i64, width: u32) {
+pub(crate) fn push_digits(out: &mut String, value: i64, width: u32) {
     for place in (0..width).rev() {
         out.push(char::from(b'0' + (value / 10_i64.pow(place) % 10) as u8));
     }
@@ -62,7 +62,7 @@ fn push_digits(out: &mut String, value: i64, width: u32) {
 
 /// Year, month and day of a day number (0 is 1970-01-01). The year is taken to begin in March, so that a leap day
 /// is its last.
-fn civil(day_number: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(day_number: i64) -> (i64, i64, i64) {
     let z = day_number + 719_468;
     let era = z.div_euclid(146_097);
     let doe = z.rem_euclid(146_097);

@@ -70,14 +70,16 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
-/// A Python of our own that has what `requirements.txt` of the stream's SDK tests names, made unless it is there already.
+/// A Python of our own that has what the stream's SDK tests and the tests of signing in name, made unless it is there already.
 ///
 /// # Errors
 /// [`Error::Missing`] without Python 3; others where pip fails or a file cannot be read.
 pub fn python(workspace: &Workspace) -> Result<PathBuf> {
     let step = Step::start("python packages");
-    let list = workspace.root.join("server/stream/tests/clients/requirements.txt");
-    let wanted = hash(&[&fs::read(&list).at(&list)?]);
+    let lists = ["server/stream/tests/clients", "tests/cognito"]
+        .map(|tests| workspace.root.join(tests).join("requirements.txt"));
+    let [stream, cognito] = &lists;
+    let wanted = hash(&[&fs::read(stream).at(stream)?, &fs::read(cognito).at(cognito)?]);
     let directory = workspace.cache().join("python");
     let python = directory.join("bin/python");
     let stamp = directory.join(".installed");
@@ -85,9 +87,12 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
         step.done("present");
         return Ok(python);
     }
-    let missing = || Error::Missing {
+    let missing = || {
+        Error::Missing {
         what: "Python 3 with venv",
-        remedy: "the stream is tested with boto3; install it (Debian: `apt-get install python3-venv`)".to_owned(),
+        remedy: "the stream is tested with boto3, and signing in with moto; install it (Debian: `apt-get install python3-venv`)"
+            .to_owned(),
+    }
     };
     let make = |note: &Step| {
         let mut venv = Command::new("python3");
@@ -104,7 +109,8 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
         make(&step)?;
     }
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&list);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(lists.iter().flat_map(|list| [Path::new("--requirement"), list.as_path()]));
     process::run(&mut pip, |line| step.note(line.trim()))?;
     fs::write(&stamp, wanted).at(&stamp)?;
     step.done("installed");

@@ -80,3 +80,22 @@ mod reading {
         }
     }
 }
+
+#[cfg(feature = "whole")]
+mod signing_in {
+    use danmu_app::account;
+    use wasm_bindgen::prelude::wasm_bindgen;
+    use web_sys::HtmlElement;
+
+    /// See [`account::open`].
+    #[wasm_bindgen]
+    pub fn open_account(slot: HtmlElement) {
+        account::open(slot);
+    }
+
+    /// See [`account::renew`].
+    #[wasm_bindgen]
+    pub fn renew_account(slot: HtmlElement) {
+        account::renew(slot);
+    }
+}

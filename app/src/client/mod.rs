@@ -14,9 +14,9 @@ mod speaker;
 mod unicode;
 mod vend;
 
-use self::host::origin;
 pub use self::{
     cookie::set_cookie,
+    host::{Browser, origin},
     mount::{mount_overlay, play},
     remember::remember,
     room::RoomClient,

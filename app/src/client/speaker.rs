@@ -18,7 +18,8 @@ use danmu::{
     ticket::Proof,
 };
 use futures::channel::oneshot;
-use leptos::prelude::Set;
+use leptos::prelude::{Set, window};
+use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
@@ -44,6 +45,7 @@ impl Speaker {
     pub fn new(live: Live, clock: Clock<Browser>, vend: ServerVend) -> Self {
         let keeper = Keeper::new(clock, vend, Purpose::Produce);
         let producer = Producer::new(Client::new(keeper.clone(), &origin()), Options::default());
+        begin_anew_with_identity(keeper.clone());
         Self { live, keeper, producer, preparing: Rc::default(), last: RefCell::default() }
     }
 
@@ -79,6 +81,18 @@ impl Speaker {
             producer.put(record?, room.as_str()).await
         }
     }
+}
+
+/// Whoever signs in, or out, speaks by a session of their own. Told by `account`, which the page does not know.
+fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
+    let begin = Closure::<dyn FnMut()>::new(move || {
+        if let Some(session) = keeper.current() {
+            keeper.drop_session(&session);
+        }
+    });
+    let _ = window().add_event_listener_with_callback("danmu:identity", begin.as_ref().unchecked_ref());
+    // As long as the page.
+    begin.forget();
 }
 
 /// The record of a danmu, signed if the viewer has a ticket.

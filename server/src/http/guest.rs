@@ -1,4 +1,4 @@
-//! Which viewer a request is from, by its cookie; whoever has none is a new guest, and gets one.
+//! Which viewer a request is from, by its cookie: who signed in, or a guest; whoever has none is a new guest, and gets one.
 //!
 //! The cookie is never read by scripts (`HttpOnly`), never sent with what pages of other sites ask for (`SameSite=Strict`), and
 //! never over plain HTTP where the page itself came over TLS (`Secure`)
@@ -9,13 +9,16 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu::viewer::ViewerId;
+use danmu::viewer::{Role, ViewerId};
 use danmu_app::services::Caller;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{AppState, client::ClientAddr};
-use crate::identity::{COOKIE, Identity};
+use crate::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 
+/// The cookie that has a member's ID token, where an identity pool wants to see it. It goes to the server functions only, and no
+/// script reads it.
+pub const TOKEN_COOKIE: &str = "danmu_id_token";
 /// A year, in seconds.
 const KEPT_S: u32 = 31_536_000;
 
@@ -25,6 +28,11 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
         // Only where a test calls the router without a connection.
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
+    if let Some(Member { viewer, name, role, .. }) = member(&state.identity, request.headers()) {
+        let login = cookies(request.headers(), TOKEN_COOKIE).find_map(|token| state.issuers.login(token));
+        request.extensions_mut().insert(Caller { addr, viewer, name, role, login });
+        return next.run(request).await;
+    }
     let (viewer, cookie) = match known(&state.identity, request.headers()) {
         Some(viewer) => (viewer, None),
         None => match state.identity.new_guest() {
@@ -35,7 +43,7 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
             }
         },
     };
-    request.extensions_mut().insert(Caller { addr, viewer });
+    request.extensions_mut().insert(Caller { addr, viewer, name: None, role: Role::Viewer, login: None });
     let mut response = next.run(request).await;
     if let Some(cookie) = cookie.filter(|_| response.status().is_success())
         && let Ok(cookie) = HeaderValue::try_from(cookie)
@@ -47,15 +55,25 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
 
 /// The viewer whom one of the cookies names.
 fn known(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
+    cookies(headers, COOKIE).find_map(|value| identity.guest(value))
+}
+
+/// Who signed in, by one of the cookies.
+pub fn member(identity: &Identity, headers: &HeaderMap) -> Option<Member> {
+    cookies(headers, MEMBER_COOKIE).find_map(|value| identity.member(value))
+}
+
+/// The values of all cookies of that name.
+fn cookies<'a>(headers: &'a HeaderMap, wanted: &'a str) -> impl Iterator<Item = &'a str> {
     // HTTP/2 may send a line for each.
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find_map(|(name, value)| (name == COOKIE).then(|| identity.guest(value)).flatten())
+    let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.filter_map(move |(name, value)| (name == wanted).then_some(value))
 }
 
 /// Whether the page that asks came over TLS. The browser says so itself, whatever proxies there are: with everything that is
 /// posted comes the page's origin, and it is known to be ours by now.
-fn is_secure(headers: &HeaderMap) -> bool {
+pub fn is_secure(headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
 }
 

@@ -1,5 +1,6 @@
 //! The public port: pages, server functions, the token vending machine, and the embedded stream's data plane.
 
+mod account;
 mod article;
 mod client;
 mod connection;
@@ -28,7 +29,7 @@ use tower_http::{
 };
 
 pub use self::{health::Health, serve::serve};
-use crate::{config::Config, identity::Identity, relay::Relay, vending::TokenVending};
+use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, vending::TokenVending};
 
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -46,6 +47,8 @@ pub struct AppState {
     pub vending: TokenVending,
     /// Who is asking.
     pub identity: Identity,
+    /// Whose ID tokens are believed.
+    pub issuers: Issuers,
     /// Where the site's files are.
     pub leptos: LeptosOptions,
     /// Whether requests are wanted.
@@ -72,6 +75,8 @@ fn is_made_on_the_spot(_: StatusCode, _: Version, headers: &HeaderMap, _: &Exten
 pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
         .route("/getCertification.action", post(article::get_certification))
+        .route("/api/sign_in", post(account::sign_in))
+        .route("/api/sign_out", post(account::sign_out))
         .route("/api/{*function}", post(pages::server_function))
         .layer(middleware::from_fn_with_state(state.clone(), guest::recognise))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))

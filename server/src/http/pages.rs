@@ -9,13 +9,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu_app::{services::Caller, shell};
+use danmu_app::{account::SignedIn, services::Caller, shell};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use tower_http::services::ServeDir;
 
-use super::AppState;
+use super::{AppState, guest};
+use crate::identity::Member;
 
 /// The site's files; whatever is none is a page, and the app knows which, be it the one that says that there is none.
 pub fn router(state: &AppState) -> Router<AppState> {
@@ -46,9 +47,14 @@ pub async fn server_function(State(state): State<AppState>, request: Request<Bod
 
 /// What the app finds in its context, on every request.
 fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
-    let services = state.services.clone();
+    let (services, identity) = (state.services.clone(), state.identity.clone());
     move || {
         provide_context(services.clone());
+        let member = use_context::<Parts>().and_then(|parts| guest::member(&identity, &parts.headers));
+        if let Some(Member { name, expires_s, .. }) = member {
+            let name = name.map(|name| name.as_str().to_owned());
+            provide_context(SignedIn { name, until_ms: expires_s * 1_000 });
+        }
         let caller = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().cloned());
         if let Some(caller) = caller {
             provide_context(caller);

@@ -11,15 +11,17 @@ use sha2::Sha256;
 /// The cookie's name.
 pub const COOKIE: &str = "danmu_guest";
 
-/// What a code is over, besides the id: the secret may get other uses.
+/// What a code is over, besides the id: the secret has other uses.
 const USE: &[u8] = b"danmu guest\0";
-fn code(secret: &[u8; 32], id: &str) -> Hmac<Sha256> {
+
+/// The code of a text, for one use.
+pub(super) fn code(secret: &[u8; 32], usage: &[u8], text: &str) -> Hmac<Sha256> {
     // A key that is as long as a block is taken as it is; zeros behind a shorter one change nothing (RFC 2104, 2).
     let mut block = [0; 64];
     block[..32].copy_from_slice(secret);
     let mut code = Hmac::<Sha256>::new(&block.into());
-    code.update(USE);
-    code.update(id.as_bytes());
+    code.update(usage);
+    code.update(text.as_bytes());
     code
 }
 
@@ -28,7 +30,7 @@ pub(super) fn make(secret: &[u8; 32]) -> Result<(ViewerId, String), getrandom::E
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
     let id = ViewerId::guest(u128::from_be_bytes(random));
-    let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, id.as_str()).finalize().into_bytes());
+    let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, USE, id.as_str()).finalize().into_bytes());
     let cookie = format!("{id}.{code}");
     Ok((id, cookie))
 }
@@ -38,7 +40,7 @@ pub(super) fn read(secret: &[u8; 32], cookie: &str) -> Option<ViewerId> {
     let (id, theirs) = cookie.split_once('.')?;
     let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
     // In constant time.
-    code(secret, id).verify_slice(&theirs).ok()?;
+    code(secret, USE, id).verify_slice(&theirs).ok()?;
     id.parse().ok()
 }
 

@@ -7,6 +7,7 @@
 
 mod guest;
 mod key_file;
+mod member;
 mod verifier;
 
 use std::{
@@ -24,6 +25,7 @@ use ed25519_dalek::Signer;
 pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
+    member::{MEMBER_COOKIE, Member},
     verifier::{Sound, Verified, Verifier},
 };
 use crate::clock::now_ms;
@@ -104,6 +106,18 @@ impl Identity {
     /// The operating system gives no random bytes.
     pub fn new_guest(&self) -> Result<(ViewerId, String), getrandom::Error> {
         self.keys(|keys| guest::make(keys.guest_secret()))
+    }
+
+    /// The member whose cookie this is, if we made it and it has not ended.
+    #[must_use]
+    pub fn member(&self, cookie: &str) -> Option<Member> {
+        self.keys(|keys| member::read(keys.guest_secret(), cookie, now_s()))
+    }
+
+    /// The cookie of a member.
+    #[must_use]
+    pub fn member_cookie(&self, member: &Member) -> String {
+        self.keys(|keys| member::write(keys.guest_secret(), member))
     }
 
     /// What verifies records by these keys.

@@ -93,13 +93,16 @@ fn network(addr: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use danmu::viewer::Role;
+
     use super::*;
 
     const ONCE: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::MIN };
     const OFTEN: Rate = Rate { per_minute: NonZeroU32::MIN, burst: NonZeroU32::new(1_000).unwrap() };
 
     fn caller(addr: &str, viewer: u128) -> Caller {
-        Caller { addr: addr.parse().expect("an address"), viewer: ViewerId::guest(viewer) }
+        let addr = addr.parse().expect("an address");
+        Caller { addr, viewer: ViewerId::guest(viewer), name: None, role: Role::Viewer, login: None }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! that says who the viewer is.
 //!
 //! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
-//! where the role could. The server's own credentials never leave it. The session bears the viewer's id, by which AWS' logs
-//! and policies tell it from others.
+//! where the role could; or by an [identity pool](PoolCredentials), where the operator has one. The server's own credentials
+//! never leave it. The session bears the viewer's id, by which AWS' logs and policies tell it from others.
 
+mod identity_pool;
 mod limit;
 mod policy;
+mod settings;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +21,7 @@ use danmu::{
     room::RoomId,
     session::{Purpose, Session},
     ticket::{Claims, PublicKey},
-    viewer::{Role, ViewerId},
+    viewer::ViewerId,
 };
 use danmu_app::{
     api::ApiError,
@@ -28,8 +30,10 @@ use danmu_app::{
 use sha2::{Digest, Sha256};
 
 pub use self::{
+    identity_pool::PoolCredentials,
     limit::{Limits, Rate},
     policy::Grant,
+    settings::IdentityPoolSettings,
 };
 use crate::{
     bus::Bus,
@@ -54,6 +58,7 @@ struct Inner {
     moderation: Moderation,
     duration_s: u32,
     direct: bool,
+    pool: Option<PoolCredentials>,
 }
 
 impl TokenVending {
@@ -68,7 +73,16 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct }))
+        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct, pool: None }))
+    }
+
+    /// With credentials from this identity pool, in the place of STS.
+    #[must_use]
+    pub fn from_pool(self, pool: PoolCredentials) -> Self {
+        let Inner { bus, limits, identity, moderation, duration_s, direct, .. } = &*self.0;
+        let (bus, limits, identity) = (bus.clone(), limits.clone(), identity.clone());
+        let (moderation, duration_s, direct) = (moderation.clone(), *duration_s, *direct);
+        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct, pool: Some(pool) }))
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -87,7 +101,7 @@ impl TokenVending {
         match purpose {
             Purpose::Produce => {
                 let mut session = self.assume(&room, Grant::Produce, &caller).await?;
-                session.ticket = key.map(|key| self.ticket(room, caller.viewer, key, &session));
+                session.ticket = key.map(|key| self.ticket(room, caller, key, &session));
                 Ok(session)
             }
             Purpose::Consume if self.0.direct => {
@@ -109,22 +123,30 @@ impl TokenVending {
     }
 
     /// A ticket that holds as long as the session.
-    fn ticket(&self, room: RoomId, viewer: ViewerId, key: PublicKey, session: &Session) -> String {
+    fn ticket(&self, room: RoomId, caller: Caller, key: PublicKey, session: &Session) -> String {
+        let Caller { viewer, name, role, .. } = caller;
         let seconds = |ms: i64| ms.div_euclid(1_000);
         let (issued_s, expires_s) = (seconds(session.vended_at), seconds(session.expiration));
-        self.0.identity.issue(Claims { viewer, name: None, role: Role::Viewer, room, issued_s, expires_s, key })
+        self.0.identity.issue(Claims { viewer, name, role, room, issued_s, expires_s, key })
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
-        let Inner { bus, limits, moderation, .. } = &*self.0;
+        let Inner { bus, limits, moderation, pool, .. } = &*self.0;
         moderation.admits(&caller.viewer, caller.addr, room)?;
         limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
-        let credentials = self.credentials(grant, &caller.viewer).await?;
+        let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
+            let given = pool.give(caller).await?;
+            (given.access_key_id, given.secret_access_key, given.session_token, given.expiration)
+        } else {
+            let given = self.credentials(grant, &caller.viewer).await?;
+            let expiration = given.expiration.to_millis().unwrap_or(0);
+            (given.access_key_id, given.secret_access_key, given.session_token, expiration)
+        };
         Ok(Session {
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            session_token: credentials.session_token,
-            expiration: credentials.expiration.to_millis().unwrap_or(0),
+            access_key_id,
+            secret_access_key,
+            session_token,
+            expiration,
             vended_at: now_ms(),
             region: bus.region.clone(),
             endpoint: bus.browser_endpoint.clone(),

@@ -1,6 +1,8 @@
 //! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
 //! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
+#[path = "../../../tests/cognito/arithmetic.rs"]
+mod arithmetic;
 mod attacks;
 mod bans;
 #[path = "../../stream/tests/differential/chance.rs"]
@@ -11,6 +13,7 @@ mod client_readers;
 mod client_resharding;
 mod client_restart;
 mod client_sessions;
+mod cognito;
 mod expiry;
 mod http2;
 mod policies;

@@ -48,9 +48,9 @@ const PASSES: [&str; 9] = [
 ];
 
 /// The packages of the modules that a page loads when it has use for them: what draws danmu, what signs them where the browser
-/// itself cannot, and what reads them off the stream. A glue calls each by the last part of its name; one may load those before
-/// it.
-pub const LATER: [&str; 3] = ["danmu-overlay", "danmu-signer", "danmu-reader"];
+/// itself cannot, what reads them off the stream, and what people sign in by. A glue calls each by the last part of its name; one
+/// may load those before it.
+pub const LATER: [&str; 4] = ["danmu-overlay", "danmu-signer", "danmu-reader", "danmu-account"];
 
 /// The generated files of a module, not yet under their final names.
 pub struct Built {

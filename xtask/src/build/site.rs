@@ -1,7 +1,8 @@
 //! The site directory: generated files under names that carry their content's hash, static files, all precompressed.
 //!
 //! The names are told to Leptos by `hash.txt` beside the server's binary (`js: …`, `wasm: …`, `css: …`), the way that
-//! `cargo leptos build --release` with `hash-files` does; so a browser may keep every file for ever.
+//! `cargo leptos build --release` with `hash-files` does; so a browser may keep every file for ever. Those of the modules that are
+//! loaded later are there, too, by their packages: the server tells pages one that they do not know of themselves.
 
 use super::{browser::Built, compress};
 use crate::{
@@ -71,13 +72,15 @@ fn add_package(
         let (glue, file) = add(&built.name, "js", glue.into_bytes());
         Ok::<_, Error>((glue, module, file))
     };
+    let mut names = String::new();
     for (n, built) in later.iter().enumerate() {
-        let (_, _, file) = add_module(built, &addresses)?;
+        let (hash, _, file) = add_module(built, &addresses)?;
+        names += &format!("{}: {hash}\n", built.name);
         addresses[n].1 = format!("new URL({file:?},import.meta.url).href");
     }
     let (glue, module, _) = add_module(page, &addresses)?;
     let (style, _) = add(&workspace.output_name, "css", style);
-    Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n"))
+    Ok(format!("js: {glue}\nwasm: {module}\ncss: {style}\n{names}"))
 }
 
 fn style_sheet(workspace: &Workspace, optimisers: &Optimisers) -> Result<Vec<u8>> {
@@ -184,8 +187,9 @@ mod tests {
         assert!(glue("danmu-reader.").ends_with(&format!("; undefined; {signer}")), "it loads no other of itself");
         assert!(glue("danmu-signer.").ends_with("; undefined; undefined"));
         for line in hashes.lines() {
-            let (extension, hash) = line.split_once(": ").unwrap();
-            assert!(files.contains_key(Path::new(&format!("pkg/danmu.{hash}.{extension}"))), "{line}");
+            let (name, hash) = line.split_once(": ").unwrap();
+            let file = if LATER.contains(&name) { format!("{name}.{hash}.js") } else { format!("danmu.{hash}.{name}") };
+            assert!(files.contains_key(Path::new(&format!("pkg/{file}"))), "{line}");
         }
     }
 

@@ -1,0 +1,140 @@
+//! What happens when somebody opens the dialogue.
+
+use danmu::cognito::{SignInError, Tokens};
+use futures::future::abortable;
+use leptos::prelude::window;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlElement;
+
+use super::{
+    AccountError, Offer,
+    forms::{Forms, Leave, Way},
+    hosted,
+    kept::{self, Kept},
+    place::Place,
+    renewing,
+    say::{say, say_server},
+    server, tokens,
+};
+use crate::{client::origin, i18n::Language};
+
+/// Opens the dialogue for the place in the header.
+pub fn open(slot: HtmlElement) {
+    let place = Place::of(slot);
+    spawn_local(async move {
+        let Some(forms) = Forms::open(Language::of_page(), &place.build()).await else { return };
+        let (talk, handle) = abortable(converse(forms.clone(), place));
+        forms.on_close(move || handle.abort());
+        let _ = talk.await;
+        forms.close();
+    });
+}
+
+async fn converse(forms: Forms, place: Place) {
+    let mut problem = None;
+    if let Some(returned) = hosted::returned(&place.offers).await {
+        match returned {
+            Ok((issuer, tokens, nonce)) => match place.enter(&issuer, tokens, Some(&nonce)).await {
+                Ok(()) => return,
+                Err(error) => problem = Some(say_server(&error, forms.i18n)),
+            },
+            Err(error) => problem = Some(say(&error, forms.i18n)),
+        }
+    }
+    if place.is_signed_in() {
+        leave(&forms, &place).await;
+    } else {
+        enter(&forms, &place, problem).await;
+    }
+}
+
+/// Until somebody is signed in, or closes the dialogue.
+async fn enter(forms: &Forms, place: &Place, mut problem: Option<String>) {
+    let mut name = String::new();
+    loop {
+        let (at, outcome) = match forms.sign_in(&place.offers, &name, problem.take()).await {
+            Way::Password(at, username, password) => {
+                name = username;
+                let Some(pool) = place.offers.get(at).and_then(|offer| offer.pool.as_ref()) else { continue };
+                let ask = async |question, error: Option<SignInError>| {
+                    forms.answer(question, error.map(|error| say(&error, forms.i18n))).await
+                };
+                (at, tokens::by_password(pool, &name, password, ask).await.map(|tokens| (tokens, None)))
+            }
+            Way::Hosted(at) => {
+                let Some(offer) = place.offers.get(at) else { continue };
+                let signed_in = hosted::sign_in(offer, || forms.waiting()).await;
+                (at, signed_in.map(|(tokens, nonce)| (tokens, Some(nonce))))
+            }
+        };
+        problem = match outcome {
+            Ok((tokens, nonce)) => match place.enter(&place.offers[at].issuer, tokens, nonce.as_deref()).await {
+                Ok(()) => return,
+                Err(error) => Some(say_server(&error, forms.i18n)),
+            },
+            Err(error) => Some(say(&error, forms.i18n)),
+        };
+    }
+}
+
+/// Until somebody has left, or closes the dialogue.
+async fn leave(forms: &Forms, place: &Place) {
+    let kept = kept::load();
+    let offer = kept.as_ref().and_then(|kept| place.offer(&kept.issuer));
+    let everywhere = offer.is_some_and(|offer| offer.pool.is_some()) && kept.as_ref().is_some_and(|kept| !kept.hosted);
+    let mut problem = None;
+    loop {
+        let wish = forms.signed_in(&place.name(), everywhere, problem.take()).await;
+        let ended = match (offer, kept.as_ref()) {
+            (Some(offer), Some(kept)) => end(offer, kept, &wish).await,
+            _ => Ok(()),
+        };
+        if let (Leave::Everywhere, Err(error)) = (&wish, &ended) {
+            // They believed that it ended on the other machine, too.
+            problem = Some(say(error, forms.i18n));
+            continue;
+        }
+        // Here it is over, whatever the issuer says: its token goes from this browser.
+        match place.leave().await {
+            Ok(()) => break,
+            Err(error) => problem = Some(say_server(&error, forms.i18n)),
+        }
+    }
+    let provider = offer.and_then(|offer| offer.provider.as_ref());
+    if let Some(page) = kept.and_then(|kept| tokens::sign_out_page(provider, &kept, &[&origin(), "/"].concat())) {
+        let _ = window().location().assign(&page);
+    }
+}
+
+async fn end(offer: &Offer, kept: &Kept, wish: &Leave) -> Result<(), SignInError> {
+    match wish {
+        Leave::Here => tokens::revoke(offer, kept).await,
+        Leave::Everywhere => tokens::revoke_everywhere(offer, kept).await,
+    }
+}
+
+impl Place {
+    /// Is this person from now on, by their tokens; with a nonce, they came over the issuer's own page.
+    async fn enter(&self, issuer: &str, tokens: Tokens, nonce: Option<&str>) -> Result<(), AccountError> {
+        let signed_in = server::sign_in(&tokens.id_token, nonce).await?;
+        let kept = tokens.refresh_token.map(|refresh_token| Kept {
+            issuer: issuer.to_owned(),
+            refresh_token,
+            device_key: tokens.device_key,
+            hosted: nonce.is_some(),
+            nonce: nonce.map(str::to_owned),
+        });
+        kept::store(kept.as_ref());
+        self.show(Some(&signed_in));
+        renewing::go_on(self);
+        Ok(())
+    }
+
+    /// Is a guest from now on.
+    async fn leave(&self) -> Result<(), AccountError> {
+        server::sign_out().await?;
+        kept::store(None);
+        self.show(None);
+        Ok(())
+    }
+}

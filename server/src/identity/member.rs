@@ -1,0 +1,91 @@
+//! Members: viewers who signed in elsewhere, for as long as what they signed in with holds.
+//!
+//! The cookie says who it is, and has a code over that (HMAC-SHA256), as the guests' has. The server keeps nothing: a member is
+//! the same on every server that shares the key file, and who is signed out at the issuer is a guest again when the cookie ends.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use danmu::viewer::{Name, Role, ViewerId};
+use hmac::Mac;
+use serde::{Deserialize, Serialize};
+
+use super::guest::code;
+
+/// The cookie's name.
+pub const MEMBER_COOKIE: &str = "danmu_member";
+/// What the code is over, besides the rest.
+const USE: &[u8] = b"danmu member\0";
+
+/// Somebody who signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Who that is here.
+    pub viewer: ViewerId,
+    /// The name that the issuer says.
+    pub name: Option<Name>,
+    /// What they may do.
+    pub role: Role,
+    /// When it ends, in Unix seconds.
+    pub expires_s: i64,
+}
+
+/// The cookie's value.
+pub(super) fn write(secret: &[u8; 32], member: &Member) -> String {
+    // Fails for maps with keys that are no text only.
+    let said = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(member).unwrap_or_default());
+    let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, USE, &said).finalize().into_bytes());
+    [said, code].join(".")
+}
+
+/// Whom a cookie's value names, if the code is ours and it has not ended.
+pub(super) fn read(secret: &[u8; 32], cookie: &str, now_s: i64) -> Option<Member> {
+    let (said, theirs) = cookie.split_once('.')?;
+    let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
+    // In constant time, and before anything is read.
+    code(secret, USE, said).verify_slice(&theirs).ok()?;
+    let member: Member = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    (now_s < member.expires_s).then_some(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn member(role: Role) -> Member {
+        let name = Name::try_from("小艾".to_owned()).expect("a name");
+        Member { viewer: "m1".parse().expect("an id"), name: Some(name), role, expires_s: 1_000 }
+    }
+
+    #[test]
+    fn a_member_is_known_until_the_cookie_ends() {
+        let cookie = write(&[7; 32], &member(Role::Streamer));
+        assert_eq!(read(&[7; 32], &cookie, 999), Some(member(Role::Streamer)));
+        assert_eq!(read(&[7; 32], &cookie, 1_000), None, "it has ended");
+        assert_eq!(read(&[8; 32], &cookie, 0), None, "another server's");
+    }
+
+    #[test]
+    fn nobody_becomes_a_streamer_by_writing_so() {
+        let [member, streamer] = [Role::Member, Role::Streamer].map(|role| write(&[7; 32], &member(role)));
+        let (said, _) = streamer.split_once('.').expect("a code");
+        let (_, code) = member.split_once('.').expect("a code");
+        for forged in [said.to_owned(), format!("{said}."), format!("{said}.{code}"), format!("{streamer}A")] {
+            assert_eq!(read(&[7; 32], &forged, 0), None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_guests_code_is_no_members() {
+        // The id of a guest, as the text of a member would be.
+        let guest = super::super::guest::make(&[7; 32]).expect("a guest").1;
+        assert_eq!(read(&[7; 32], &guest, 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_cookie_makes_it_panic(cookie in "\\PC{0,60}") {
+            prop_assert_eq!(read(&[7; 32], &cookie, 0), None);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! An issuer, as the operator writes it down.
+
+use danmu::{
+    cognito::{UserPool, hosted::Provider},
+    viewer::Role,
+};
+use danmu_app::account::Offer;
+use serde::Deserialize;
+
+/// Somebody whose ID tokens are believed, and how people sign in there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerSettings {
+    /// `iss` of its tokens, an `https` address. A Cognito user pool's is `https://cognito-idp.REGION.amazonaws.com/POOL`.
+    pub issuer: String,
+    /// The id of our client there: `aud` of its tokens. The client has no secret.
+    pub audience: String,
+    /// What people know it as. Default its host.
+    pub title: Option<String>,
+    /// Where its keys are. Default what it says under `/.well-known/openid-configuration`.
+    pub jwks_uri: Option<String>,
+    /// The claim that lists somebody's groups. Default `cognito:groups`.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+    /// Who is in one of these is a streamer here. Default `["streamer"]`.
+    #[serde(default = "streamers")]
+    pub streamers: Vec<String>,
+    /// Who is in one of these is a moderator here. Default `["moderator"]`.
+    #[serde(default = "moderators")]
+    pub moderators: Vec<String>,
+    /// Whether people sign in to the user pool by name and password on our own page. Default yes, where it is one.
+    #[serde(default = "yes")]
+    pub password: bool,
+    /// Where the user pool's API is, if not at AWS' own address.
+    pub endpoint: Option<String>,
+    /// The page on which people sign in there: its authorisation endpoint (Cognito: `https://DOMAIN/oauth2/authorize`).
+    pub authorize: Option<String>,
+    /// Its token endpoint (Cognito: `https://DOMAIN/oauth2/token`). With `authorize`, or neither.
+    pub token: Option<String>,
+    /// Where people are signed out there too (Cognito: `https://DOMAIN/logout`).
+    pub logout: Option<String>,
+}
+
+fn groups_claim() -> String {
+    "cognito:groups".into()
+}
+
+fn streamers() -> Vec<String> {
+    vec!["streamer".into()]
+}
+
+fn moderators() -> Vec<String> {
+    vec!["moderator".into()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl IssuerSettings {
+    /// Looks whether the settings make sense.
+    ///
+    /// # Errors
+    /// A setting, its value, and what it should be: a text that is nothing, an address that anybody on the way could answer, half
+    /// a page to sign in on.
+    pub fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+        let wrong = |name, value: &str, reason| Err((name, value.to_owned(), reason));
+        if self.audience.is_empty() {
+            return wrong("identity.issuers.audience", "", "it is the id of our client at the issuer");
+        }
+        if self.groups_claim.is_empty() {
+            return wrong("identity.issuers.groups_claim", "", "it is the name of a claim");
+        }
+        let addresses = [
+            ("identity.issuers.issuer", Some(&self.issuer)),
+            ("identity.issuers.jwks_uri", self.jwks_uri.as_ref()),
+            ("identity.issuers.endpoint", self.endpoint.as_ref()),
+            ("identity.issuers.authorize", self.authorize.as_ref()),
+            ("identity.issuers.token", self.token.as_ref()),
+            ("identity.issuers.logout", self.logout.as_ref()),
+        ];
+        for (name, address) in addresses.into_iter().filter_map(|(name, address)| Some((name, address?))) {
+            if !is_safe(address) {
+                return wrong(name, address, "an https address is needed; http does on this machine alone");
+            }
+        }
+        match (&self.authorize, &self.token) {
+            (Some(address), None) => wrong("identity.issuers.authorize", address, "it needs token beside it"),
+            (None, Some(address)) => wrong("identity.issuers.token", address, "it needs authorize beside it"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The user pool, where the issuer is one and people may sign in to it by name and password.
+    #[must_use]
+    pub fn user_pool(&self) -> Option<UserPool> {
+        let id = self.issuer.rsplit('/').next().unwrap_or_default().to_owned();
+        let pool = UserPool { id, client_id: self.audience.clone(), endpoint: self.endpoint.clone() };
+        (self.password && pool.check().is_ok() && pool.issuer() == self.issuer).then_some(pool)
+    }
+
+    /// What an identity pool knows it as ([`Login::provider`](danmu::cognito::identity_pool::Login)).
+    #[must_use]
+    pub fn pool_provider(&self) -> &str {
+        self.issuer.trim_start_matches("https://")
+    }
+
+    /// The page on which people sign in there.
+    #[must_use]
+    pub fn provider(&self) -> Option<Provider> {
+        let (authorize, token) = (self.authorize.clone()?, self.token.clone()?);
+        Some(Provider { client_id: self.audience.clone(), authorize, token, logout: self.logout.clone() })
+    }
+
+    /// As a page offers it.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        let (issuer, title) = (self.issuer.clone(), self.title().to_owned());
+        Offer { issuer, title, pool: self.user_pool(), provider: self.provider() }
+    }
+
+    /// The origins that a page talks to when somebody signs in there.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        let pool = self.user_pool().map(|pool| pool.endpoint());
+        let addresses = pool.into_iter().chain(self.provider().map(|provider| provider.token));
+        addresses.filter_map(|address| origin(&address)).collect()
+    }
+
+    /// What people know it as.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        let host = || host(&self.issuer).unwrap_or(&self.issuer);
+        self.title.as_deref().unwrap_or_else(host)
+    }
+
+    /// What somebody in these groups is here.
+    #[must_use]
+    pub fn role(&self, groups: &[String]) -> Role {
+        let is_in = |list: &[String]| groups.iter().any(|group| list.contains(group));
+        if is_in(&self.streamers) {
+            Role::Streamer
+        } else if is_in(&self.moderators) {
+            Role::Moderator
+        } else {
+            Role::Member
+        }
+    }
+}
+
+/// The origin of an address.
+fn origin(address: &str) -> Option<String> {
+    let uri: http::Uri = address.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// The host of an address, without a port.
+fn host(address: &str) -> Option<&str> {
+    let rest = address.split_once("://")?.1;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+}
+
+/// Whether nobody on the way can answer instead: by TLS, or because there is no way.
+pub(crate) fn is_safe(address: &str) -> bool {
+    let Ok(uri) = address.parse::<http::Uri>() else { return false };
+    let here = |host: &str| {
+        host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => true,
+        (Some("http"), Some(host)) => here(host),
+        _ => false,
+    }
+}

@@ -1,0 +1,91 @@
+//! New tokens before the old ones end, and the end of them all.
+//!
+//! `GetTokensFromRefreshToken` knows pools that give a new refresh token each time (rotation) and pools that do not. Endpoints
+//! that do not have that operation are asked by `InitiateAuth` with `REFRESH_TOKEN_AUTH`, which pools with rotation refuse.
+//! Whoever renews from several tabs does it in one at a time: with rotation, a token that is used twice ends all of them.
+
+use super::{
+    Call, Outcome, SignInError, Tokens, UserPool,
+    wire::{self, AuthReply},
+};
+
+/// One renewal under way.
+pub struct Renewal {
+    pool: UserPool,
+    refresh_token: String,
+    device_key: Option<String>,
+    /// Why the first way failed, once the second is tried.
+    failed: Option<SignInError>,
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To be sent; the outcome goes to [`Renewal::reply`].
+    Send(Call),
+    /// New tokens, with the old refresh token where there is no new one.
+    Done(Tokens),
+    /// None. [`SignInError::SignedOut`] is for good; others may pass.
+    Failed(SignInError),
+}
+
+impl Renewal {
+    /// Begins; gives the first call.
+    #[must_use]
+    pub fn begin(pool: UserPool, refresh_token: String, device_key: Option<String>) -> (Self, Call) {
+        let mut members = vec![("ClientId", pool.client_id.as_str()), ("RefreshToken", &refresh_token)];
+        members.extend(device_key.as_deref().map(|key| ("DeviceKey", key)));
+        let call = wire::flat(&pool, "AWSCognitoIdentityProviderService.GetTokensFromRefreshToken", &members);
+        (Self { pool, refresh_token, device_key, failed: None }, call)
+    }
+
+    /// Takes what came of the last call, at that Unix millisecond.
+    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> Step {
+        let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
+        let error = match reply.and_then(|reply| reply.authentication_result.ok_or_else(SignInError::unreadable)) {
+            Ok(result) => {
+                let mut tokens = result.tokens(now_ms);
+                tokens.refresh_token.get_or_insert_with(|| self.refresh_token.clone());
+                tokens.device_key = tokens.device_key.or_else(|| self.device_key.clone());
+                return Step::Done(tokens);
+            }
+            Err(error) => error,
+        };
+        if let Some(first) = self.failed.take() {
+            // Where the second way knows the token, there is no rotation, and it is right about it. Else it was the wrong one.
+            return Step::Failed(if error == SignInError::SignedOut { error } else { first });
+        }
+        match &error {
+            // An operation that an endpoint does not know is a failure in a hundred spellings.
+            SignInError::Service(_) | SignInError::Network(_) => {
+                self.failed = Some(error);
+                let mut parameters = vec![("REFRESH_TOKEN", self.refresh_token.as_str())];
+                parameters.extend(self.device_key.as_deref().map(|key| ("DEVICE_KEY", key)));
+                Step::Send(wire::initiate(&self.pool, "REFRESH_TOKEN_AUTH", &parameters))
+            }
+            _ => Step::Failed(error),
+        }
+    }
+}
+
+/// `RevokeToken`: ends the refresh token and all that came of it, here and nowhere else.
+#[must_use]
+pub fn revoke(pool: &UserPool, refresh_token: &str) -> Call {
+    let members = [("ClientId", pool.client_id.as_str()), ("Token", refresh_token)];
+    wire::flat(pool, "AWSCognitoIdentityProviderService.RevokeToken", &members)
+}
+
+/// `GlobalSignOut`: ends the user's refresh tokens everywhere.
+#[must_use]
+pub fn sign_out_everywhere(pool: &UserPool, access_token: &str) -> Call {
+    wire::flat(pool, "AWSCognitoIdentityProviderService.GlobalSignOut", &[("AccessToken", access_token)])
+}
+
+/// Whether either was done.
+///
+/// # Errors
+/// Why not; [`SignInError::SignedOut`] where there was nothing left to end.
+pub fn signed_out(outcome: Outcome) -> Result<(), SignInError> {
+    let reply = outcome?;
+    if reply.status == 200 { Ok(()) } else { Err(SignInError::from_reply(reply.status, &reply.body)) }
+}

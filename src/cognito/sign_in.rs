@@ -1,0 +1,206 @@
+//! Signing in to a user pool: from a name and a password to tokens, over whatever else the pool asks.
+//!
+//! A state machine without I/O. It gives [`Step::Send`], takes the outcome by [`SignIn::reply`], puts [`Step::Ask`] to the person
+//! and takes [`SignIn::answer`]. It promises: the password is forgotten as soon as the proof is made; a wrong answer to a question
+//! asks it again, as long as the pool does; every other failure ends it, and the way out is to begin anew. It offers what the
+//! issue of a password needs: a new one instead of a temporary one, and the code of an authenticator app. What else a pool
+//! may ask (SMS, passkeys, setting up an authenticator) is named in [`SignInError::Unsupported`]; the pool's own page has it.
+
+use super::{
+    Call, Outcome, SignInError, Tokens, UserPool,
+    srp::{CHANCE_BYTES, Challenge, Number, Srp},
+    wire::{self, AuthReply, Parameters},
+};
+
+const VERIFY: &str = "PASSWORD_VERIFIER";
+const NEW_PASSWORD: &str = "NEW_PASSWORD_REQUIRED";
+const CODE: &str = "SOFTWARE_TOKEN_MFA";
+/// How names of attributes are told from other answers.
+const ATTRIBUTE: &str = "userAttributes.";
+
+/// What is to be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To be sent; the outcome goes to [`SignIn::reply`].
+    Send(Call),
+    /// To be put to the person, with what was wrong with the last answer; theirs goes to [`SignIn::answer`].
+    Ask(Question, Option<SignInError>),
+    /// Signed in.
+    Done(Tokens),
+    /// Not signed in, and this attempt is over.
+    Failed(SignInError),
+}
+
+/// What the pool wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A password of the person's own, instead of the temporary one.
+    NewPassword {
+        /// Attributes that the account lacks and has to have, by their names (`email`, `name`, `custom:…`).
+        required: Vec<String>,
+    },
+    /// The code that the authenticator app shows now.
+    Code {
+        /// What the person called the device with that app.
+        device: Option<String>,
+    },
+}
+
+/// What the person says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Question::NewPassword`].
+    NewPassword {
+        /// The new one.
+        password: String,
+        /// Values of the attributes that were asked for, by name.
+        attributes: Vec<(String, String)>,
+    },
+    /// To [`Question::Code`]; spaces in it are passed over, apps show them.
+    Code(String),
+}
+
+/// One attempt to sign in.
+pub struct SignIn<N> {
+    pool: UserPool,
+    stage: Stage<N>,
+}
+
+enum Stage<N> {
+    /// `InitiateAuth` is on its way.
+    Greeting {
+        srp: Srp<N>,
+        password: String,
+    },
+    /// The proof is.
+    Proving {
+        user: String,
+    },
+    /// A question is open, or its answer is on its way.
+    Asking(Asked),
+    Over,
+}
+
+struct Asked {
+    user: String,
+    session: Option<String>,
+    question: Question,
+}
+
+impl<N: Number> SignIn<N> {
+    /// Begins, with fresh bytes of a secure chance; gives the first call.
+    ///
+    /// # Errors
+    /// [`SignInError::Untrusted`] for chance that is none.
+    pub fn begin(
+        pool: UserPool,
+        username: &str,
+        password: String,
+        chance: &[u8; CHANCE_BYTES],
+    ) -> Result<(Self, Call), SignInError> {
+        let srp = Srp::new(chance).ok_or_else(|| SignInError::Untrusted("there is no chance to be had".into()))?;
+        let public: String = srp.public();
+        let call = wire::initiate(&pool, "USER_SRP_AUTH", &[("USERNAME", username), ("SRP_A", &public)]);
+        Ok((Self { pool, stage: Stage::Greeting { srp, password } }, call))
+    }
+
+    /// Takes what came of the last call, at that Unix millisecond. The clock should be right to a minute: the proof has a time.
+    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> Step {
+        let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        match (stage, reply) {
+            (Stage::Greeting { srp, password }, Ok(reply)) => self.prove(&srp, &password, reply, now_ms),
+            (Stage::Proving { user } | Stage::Asking(Asked { user, .. }), Ok(reply)) => {
+                self.advance(user, reply, now_ms)
+            }
+            (Stage::Asking(asked), Err(error)) if may_ask_again(&error) => self.ask(asked, Some(error)),
+            (_, Err(error)) => Step::Failed(error),
+            (Stage::Over, Ok(_)) => Step::Failed(SignInError::TimedOut),
+        }
+    }
+
+    /// Takes the person's answer; gives the call that brings it to the pool. `None` where nothing was asked, or something else.
+    pub fn answer(&mut self, answer: &Answer) -> Option<Call> {
+        let Stage::Asking(Asked { user, session, question }) = &self.stage else { return None };
+        let user = ("USERNAME", user.as_str());
+        let respond =
+            |challenge, answers: &[_]| Some(wire::respond(&self.pool, challenge, session.as_deref(), answers));
+        match (question, answer) {
+            (Question::NewPassword { .. }, Answer::NewPassword { password, attributes }) => {
+                let named: Vec<_> =
+                    attributes.iter().map(|(name, value)| ([ATTRIBUTE, name].concat(), value.as_str())).collect();
+                let mut answers = vec![user, ("NEW_PASSWORD", password)];
+                answers.extend(named.iter().map(|(name, value)| (name.as_str(), *value)));
+                respond(NEW_PASSWORD, &answers)
+            }
+            (Question::Code { .. }, Answer::Code(code)) => {
+                let code: String = code.split_whitespace().collect();
+                respond(CODE, &[user, ("SOFTWARE_TOKEN_MFA_CODE", &code)])
+            }
+            _ => None,
+        }
+    }
+
+    fn prove(&mut self, srp: &Srp<N>, password: &str, reply: AuthReply, now_ms: i64) -> Step {
+        if reply.challenge_name.as_deref() != Some(VERIFY) {
+            // A pool that lets somebody in without a proof is none.
+            let said = reply.challenge_name.unwrap_or_else(|| "no challenge".into());
+            return Step::Failed(SignInError::Untrusted(["it answered SRP_A with ", &said].concat()));
+        }
+        let Some(Parameters { user_id_for_srp: Some(proved), username, salt, srp_b, secret_block, .. }) =
+            reply.challenge_parameters
+        else {
+            return Step::Failed(SignInError::unreadable());
+        };
+        let challenge = Challenge { user: &proved, salt: &salt, b: &srp_b, block: &secret_block };
+        let claim = match srp.claim(self.pool.name(), password, challenge, now_ms) {
+            Ok(claim) => claim,
+            Err(error) => return Step::Failed(error.into()),
+        };
+        let user = username.unwrap_or(proved);
+        let answers = [
+            ("USERNAME", user.as_str()),
+            ("PASSWORD_CLAIM_SECRET_BLOCK", &secret_block),
+            ("PASSWORD_CLAIM_SIGNATURE", &claim.signature),
+            ("TIMESTAMP", &claim.timestamp),
+        ];
+        let call = wire::respond(&self.pool, VERIFY, reply.session.as_deref(), &answers);
+        self.stage = Stage::Proving { user };
+        Step::Send(call)
+    }
+
+    /// Goes on from a reply to a proof or an answer: tokens, or the next question.
+    fn advance(&mut self, user: String, reply: AuthReply, now_ms: i64) -> Step {
+        if let Some(result) = reply.authentication_result {
+            return Step::Done(result.tokens(now_ms));
+        }
+        let parameters = reply.challenge_parameters.unwrap_or_default();
+        let question = match reply.challenge_name.as_deref() {
+            Some(NEW_PASSWORD) => Question::NewPassword { required: attributes(&parameters.required_attributes) },
+            Some(CODE) => Question::Code { device: parameters.friendly_device_name },
+            Some(other) => return Step::Failed(SignInError::Unsupported(other.into())),
+            None => return Step::Failed(SignInError::unreadable()),
+        };
+        let user = parameters.username.or(parameters.user_id_for_srp).unwrap_or(user);
+        self.ask(Asked { user, session: reply.session, question }, None)
+    }
+
+    fn ask(&mut self, asked: Asked, error: Option<SignInError>) -> Step {
+        let question = asked.question.clone();
+        self.stage = Stage::Asking(asked);
+        Step::Ask(question, error)
+    }
+}
+
+/// Whether the question still stands after such a failure: the pool keeps its session for a few wrong answers, and for those that
+/// never arrived.
+fn may_ask_again(error: &SignInError) -> bool {
+    use SignInError as E;
+    matches!(error, E::WrongCode | E::WeakPassword(_) | E::TooMany | E::Network(_) | E::Service(_))
+}
+
+/// `["userAttributes.email"]` → `email`.
+fn attributes(json: &str) -> Vec<String> {
+    let names: Vec<String> = serde_json::from_str(json).unwrap_or_default();
+    names.iter().map(|name| name.strip_prefix(ATTRIBUTE).unwrap_or(name).to_owned()).collect()
+}
