@@ -49,6 +49,8 @@ pub fn undefended(workspace: &Workspace) -> Result<()> {
     let table = Table::parse(&fs::read_to_string(&path).at(&path)?)?;
     let place = workspace.cache().join("undefended");
     let [copy, target, logs] = ["sources", "target", "logs"].map(|name| place.join(name));
+    // Those of the last time belong to other rows.
+    let _ = fs::remove_dir_all(&logs);
     for directory in [&copy, &logs] {
         fs::create_dir_all(directory).at(directory)?;
     }

@@ -26,11 +26,7 @@ pub fn copy(root: &Path, copy: &Path, table: &Table) -> Result<()> {
     // What was deleted and not committed is listed, too.
     let files: HashSet<&str> =
         listed.trim_end().split('\0').filter(|file| !file.is_empty() && root.join(file).is_file()).collect();
-    let changes = table
-        .defences
-        .iter()
-        .flat_map(|defence| defence.changes.iter().map(move |change| (defence.name.as_str(), change)));
-    let changes: Vec<(&str, &Change)> = changes.collect();
+    let changes = changes(table);
     if let Some((name, change)) = changes.iter().find(|(_, change)| !files.contains(change.file.as_str())) {
         return Err(wrong(&format!("{name}: there is no file {}", change.file)));
     }
@@ -44,6 +40,12 @@ pub fn copy(root: &Path, copy: &Path, table: &Table) -> Result<()> {
         write(&copy.join(file), &bytes)?;
     }
     remove_others(copy, &files.iter().map(|file| copy.join(file)).collect())
+}
+
+/// All changes, each with the name of its defence.
+fn changes(table: &Table) -> Vec<(&str, &Change)> {
+    let defences = table.defences.iter();
+    defences.flat_map(|defence| defence.changes.iter().map(|change| (&*defence.name, change))).collect()
 }
 
 /// A file's text with these changes, each of the defence of that name.
@@ -101,7 +103,7 @@ fn remove_others(directory: &Path, files: &HashSet<PathBuf>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::table::PATH, *};
 
     fn change(find: &str, put: &str) -> Change {
         Change { file: "a.rs".to_owned(), find: find.to_owned(), put: put.to_owned() }
@@ -132,6 +134,18 @@ mod tests {
         let (whole, part) = (change("locked && walled", "{off}"), change("walled", "{off}"));
         let error = refusal("locked && walled", &[("lock", &whole), ("wall", &part)]);
         assert!(error.contains("wall: another defence changes the same of a.rs"), "{error}");
+    }
+
+    #[test]
+    fn the_changes_of_the_table_fit_this_tree() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let table = Table::parse(&fs::read_to_string(root.join(PATH)).unwrap()).unwrap();
+        let changes = changes(&table);
+        let files: HashSet<&str> = changes.iter().map(|(_, change)| change.file.as_str()).collect();
+        for file in files {
+            let mine: Vec<_> = changes.iter().filter(|(_, change)| change.file == file).copied().collect();
+            switchable(&fs::read_to_string(root.join(file)).unwrap(), &mine).unwrap();
+        }
     }
 
     #[test]
