@@ -336,6 +336,11 @@ async fn a_producers_credentials_read_nothing_and_reach_no_other_stream() -> Tes
     let put = viewer.client.put_record().stream_name("other").partition_key("demo").data(Blob::new("hi"));
     let put = put.send().await.err().ok_or("it put on another stream")?;
     assert_eq!(put.code(), denied);
+    let made = viewer.client.create_stream().stream_name("mine").shard_count(1).send().await;
+    let made = made.err().ok_or("it made a stream")?;
+    assert_eq!(made.code(), denied);
+    let reason = made.message().unwrap_or_default();
+    assert!(reason.contains("offers the data plane only"), "the public port has a control plane: {reason}");
     assert_eq!(viewer.says("hello").await?, None);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The test binaries of the copy: built once, asked for one test at a time, and what that test said.
 
-use super::table::{Row, VARIABLE};
+use super::table::{Row, VARIABLE, wrong};
 use crate::{
     error::{At, Error, Result},
     process,
@@ -65,12 +65,7 @@ impl Binaries {
         let printed = process::build(step, &mut command)?;
         let messages = printed.lines().filter_map(|line| serde_json::from_str(line).ok());
         let binaries = Self(messages.filter_map(|message: Value| binary(&message)).collect());
-        for name in named {
-            let there = binaries.tests(name)?;
-            if let Some(row) = rows.iter().find(|row| split(row).0 == name && !there.contains(split(row).1)) {
-                return Err(Error::Unexpected(format!("there is no test {} for {:?}", row.test, row.attack)));
-            }
-        }
+        named.into_iter().try_for_each(|name| check(rows, name, &binaries.tests(name)?))?;
         Ok(binaries)
     }
 
@@ -82,7 +77,7 @@ impl Binaries {
     }
 
     fn get(&self, name: &str) -> Result<&Binary> {
-        let unknown = || Error::Unexpected(format!("there is no test binary {name}; there are {:?}", self.0.keys()));
+        let unknown = || wrong(&format!("there is no test binary {name}; there are {:?}", self.0.keys()));
         self.0.get(name).ok_or_else(unknown)
     }
 
@@ -105,6 +100,15 @@ impl Binaries {
         };
         let output = fs::read(log).at(log)?;
         Ok(judge(&String::from_utf8_lossy(&output), status.success(), &row.says))
+    }
+}
+
+/// Whether the binary of that name, in which these tests are, has all that the rows name.
+fn check(rows: &[Row], binary: &str, there: &BTreeSet<String>) -> Result<()> {
+    let missing = |row: &&Row| split(row).0 == binary && !there.contains(split(row).1);
+    match rows.iter().find(missing) {
+        Some(Row { attack, test, .. }) => Err(wrong(&format!("{attack:?}: there is no test {test}"))),
+        None => Ok(()),
     }
 }
 
@@ -186,6 +190,21 @@ mod tests {
             assert!(said.contains(why), "{output}: {said}");
         }
         assert!(matches!(judge(FAILED, false, "the window is open"), Verdict::Neither(why) if why.contains("window")));
+    }
+
+    #[test]
+    fn a_row_whose_test_is_not_there_is_refused_by_name() {
+        let row = |test: &str| Row {
+            attack: "a burglar".to_owned(),
+            without: Vec::new(),
+            test: test.to_owned(),
+            says: String::new(),
+        };
+        let rows = [row("house tests::door"), row("garden::it fence::gate")];
+        let there = BTreeSet::from(["tests::door".to_owned()]);
+        assert!(check(&rows, "house", &there).is_ok());
+        let error = check(&rows, "garden::it", &there).unwrap_err().to_string();
+        assert!(error.contains("\"a burglar\": there is no test garden::it fence::gate"), "{error}");
     }
 
     #[test]
