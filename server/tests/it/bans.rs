@@ -306,6 +306,7 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     })
     .await?;
     assert_eq!(program.figure("danmu_stream_records_metered_total")?, 1_500 - taken);
+    assert_eq!(program.figure("danmu_junk_alarm")?, 1, "there is no alarm");
     until("the other is heard", || Ok(program.figure(ADMITTED)? == 1)).await
 }
 
