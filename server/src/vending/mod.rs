@@ -4,9 +4,13 @@
 //! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
 //! where the role could. The server's own credentials never leave it. The session bears the viewer's id, by which AWS' logs
 //! and policies tell it from others.
+//!
+//! Where more is asked for than STS gives, whoever cannot be served soon is told when to come back ([`turns`]); nobody waits for
+//! longer than a turn and a call may take.
 
 mod limit;
 mod policy;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +31,7 @@ use danmu_app::{
 };
 use sha2::{Digest, Sha256};
 
+use self::turns::Turns;
 pub use self::{
     limit::{Limits, Rate},
     policy::Grant,
@@ -50,6 +55,7 @@ pub struct TokenVending(Arc<Inner>);
 struct Inner {
     bus: Bus,
     limits: Limits,
+    turns: Turns,
     identity: Identity,
     moderation: Moderation,
     duration_s: u32,
@@ -68,7 +74,15 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct }))
+        Self(Arc::new(Inner { bus, limits, turns: Turns::new(), identity, moderation, duration_s, direct }))
+    }
+
+    /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub fn has_room(&self) -> Result<(), ApiError> {
+        if self.0.turns.is_full() { Err(busy()) } else { Ok(()) }
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -137,7 +151,8 @@ impl TokenVending {
     }
 
     async fn credentials(&self, grant: Grant, viewer: &ViewerId) -> Result<Credentials, ApiError> {
-        let Inner { bus, duration_s, .. } = &*self.0;
+        let Inner { bus, turns, duration_s, .. } = &*self.0;
+        let _turn = turns.take().await.ok_or_else(busy)?;
         let name = session_name(viewer);
         let call = bus
             .sts

@@ -22,6 +22,7 @@ mod relay_density;
 mod relay_refill;
 mod shards;
 mod truth;
+mod vending;
 mod viewer;
 mod world;
 mod writers;
