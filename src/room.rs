@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::viewer::Role;
+
 /// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.
 ///
 /// The alphabet is small on purpose: the id stands in addresses, in partition keys (256 characters at the most) and in
@@ -100,12 +102,11 @@ pub struct Room {
     /// Whether records without a ticket are shown: plain text from foreign producers among them.
     pub unsigned: Unsigned,
     /// How fast one viewer may speak.
-    #[serde(default)]
-    pub pace: Pace,
+    pub paces: Paces,
 }
 
 /// How fast one viewer may speak. Records without a ticket have no viewer, and no pace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Danmu a minute in the long run, 1 and up.
     pub per_minute: u32,
@@ -116,6 +117,52 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self { per_minute: 60, burst: 5 }
+    }
+}
+
+/// How fast one viewer of each role may speak. In JSON six numbers in this order: a page has little room for names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u32; 6]", into = "[u32; 6]")]
+pub struct Paces {
+    /// A guest.
+    pub viewer: Pace,
+    /// Somebody who signed in.
+    pub member: Pace,
+    /// Somebody who keeps order.
+    pub moderator: Pace,
+}
+
+impl Paces {
+    /// The pace of a role; none for the streamer, whom nothing holds up.
+    #[must_use]
+    pub const fn of(&self, role: Role) -> Option<Pace> {
+        match role {
+            Role::Viewer => Some(self.viewer),
+            Role::Member => Some(self.member),
+            Role::Moderator => Some(self.moderator),
+            Role::Streamer => None,
+        }
+    }
+}
+
+impl From<Pace> for Paces {
+    /// The same for all.
+    fn from(pace: Pace) -> Self {
+        Self { viewer: pace, member: pace, moderator: pace }
+    }
+}
+
+impl From<[u32; 6]> for Paces {
+    fn from([a, b, c, d, e, f]: [u32; 6]) -> Self {
+        let [viewer, member, moderator] =
+            [(a, b), (c, d), (e, f)].map(|(per_minute, burst)| Pace { per_minute, burst });
+        Self { viewer, member, moderator }
+    }
+}
+
+impl From<Paces> for [u32; 6] {
+    fn from(Paces { viewer: a, member: b, moderator: c }: Paces) -> Self {
+        [a.per_minute, a.burst, b.per_minute, b.burst, c.per_minute, c.burst]
     }
 }
 
@@ -143,6 +190,19 @@ mod tests {
         for (text, c) in [("Demo", 'D'), ("-a", '-'), ("a b", ' '), ("房间", '房'), ("a/b", '/'), ("a.b", '.')] {
             assert_eq!(text.parse::<RoomId>(), Err(RoomIdError::Character(c)), "{text}");
         }
+    }
+
+    #[test]
+    fn each_role_has_its_pace_and_nothing_holds_up_the_streamer() {
+        let paces = Paces::from([1, 2, 3, 4, 5, 6]);
+        let of = |role| paces.of(role).map(|Pace { per_minute, burst }| (per_minute, burst));
+        assert_eq!(of(Role::Viewer), Some((1, 2)));
+        assert_eq!(of(Role::Member), Some((3, 4)));
+        assert_eq!(of(Role::Moderator), Some((5, 6)));
+        assert_eq!(of(Role::Streamer), None);
+        let json = serde_json::to_string(&paces).unwrap();
+        assert_eq!(json, "[1,2,3,4,5,6]");
+        assert_eq!(serde_json::from_str::<Paces>(&json).unwrap(), paces);
     }
 
     proptest! {

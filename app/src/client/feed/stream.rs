@@ -27,8 +27,7 @@ extern "C" {
         page: &JsValue,
         room: &str,
         signed_only: bool,
-        per_minute: u32,
-        burst: u32,
+        paces: Vec<u32>,
         place: &str,
         now_ms: f64,
     ) -> Promise;
@@ -82,10 +81,10 @@ impl Stream {
     }
 
     fn open(&self) -> Promise {
-        let Room { id, unsigned, pace, .. } = &self.room;
+        let Room { id, unsigned, paces, .. } = &self.room;
         let (signed_only, now_ms) = (*unsigned == Unsigned::Deny, self.clock.now_ms() as f64);
         let open = |reader: &_, page: &_| {
-            open(reader, page, id.as_str(), signed_only, pace.per_minute, pace.burst, &self.place, now_ms)
+            open(reader, page, id.as_str(), signed_only, <[u32; 6]>::from(*paces).into(), &self.place, now_ms)
         };
         READER.with(|reader| PAGE.with(|page| open(reader, page)))
     }
