@@ -313,6 +313,9 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     // The browser signs the name that it knows. A name that the client made up gains it nothing: it must sign that too.
     options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
     options.max_bytes = config.stream.max_bytes;
+    options.session_bytes_per_s = config.stream.session_bytes_per_s;
+    options.session_records_per_s = config.stream.session_records_per_s;
+    options.session_burst_s = config.stream.session_burst_s;
     let account = options.account_id.clone();
     let endpoint = Endpoint::open(options).await.map_err(|error| failed(error.to_string()))?;
     endpoint

@@ -16,6 +16,9 @@ use thiserror::Error;
 pub use self::rooms::{RateSettings, RoleRates, RoomSettings};
 use crate::{args::Args, oidc::IssuerSettings};
 
+/// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
+const LEAST_SESSION_BYTES: u64 = 16 << 10;
+
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -102,6 +105,12 @@ pub struct Stream {
     /// Embedded: how many bytes of records are kept at the most, 1 MiB and up; beyond them the oldest go. On disk they take up
     /// to twice as much. Default 8 GiB.
     pub max_bytes: u64,
+    /// Embedded: how many bytes a second the sessions of one viewer may put together, 16 KiB and up. Default 64 KiB.
+    pub session_bytes_per_s: u64,
+    /// Embedded: how many records, 1 and up. Default 20.
+    pub session_records_per_s: u32,
+    /// Embedded: so many seconds' worth of both they may put at once, 1 to 60. Default 5.
+    pub session_burst_s: u32,
 }
 
 /// The token vending machine.
@@ -247,6 +256,9 @@ impl Default for Stream {
             shards: 1,
             retention_hours: 24,
             max_bytes: 8 << 30,
+            session_bytes_per_s: 64 << 10,
+            session_records_per_s: 20,
+            session_burst_s: 5,
         }
     }
 }
@@ -393,6 +405,20 @@ impl Config {
         }
         if self.stream.max_bytes < 1 << 20 {
             return wrong("stream.max_bytes", &self.stream.max_bytes, "1048576 bytes and up");
+        }
+        let Stream { session_bytes_per_s, session_records_per_s, session_burst_s, .. } = &self.stream;
+        if *session_bytes_per_s < LEAST_SESSION_BYTES {
+            return wrong("stream.session_bytes_per_s", session_bytes_per_s, "16384 and up: two danmu of the longest");
+        }
+        if *session_records_per_s == 0 {
+            return wrong(
+                "stream.session_records_per_s",
+                session_records_per_s,
+                "1 and up; with none nobody could speak",
+            );
+        }
+        if !(1..=60).contains(session_burst_s) {
+            return wrong("stream.session_burst_s", session_burst_s, "1 to 60 seconds' worth at once");
         }
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
@@ -561,6 +587,9 @@ mod tests {
             ("[stream]\nname = 'a b'", "stream.name = a b"),
             ("[stream]\nretention_hours = 23", "stream.retention_hours = 23"),
             ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),
+            ("[stream]\nsession_bytes_per_s = 16383", "stream.session_bytes_per_s = 16383"),
+            ("[stream]\nsession_records_per_s = 0", "stream.session_records_per_s = 0"),
+            ("[stream]\nsession_burst_s = 0", "stream.session_burst_s = 0"),
             ("[relay]\ntick_ms = 1001", "relay.tick_ms = 1001"),
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
             ("[relay]\nrefill_s = 3601", "relay.refill_s = 3601"),
