@@ -27,7 +27,7 @@ use crate::{
     clock::now_ms,
     config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
-    http::{AppState, Health, router, serve},
+    http::{AppState, Door, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
     moderation::{Means, Moderation, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
@@ -180,7 +180,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
-    let serving = tokio::spawn(serve(pages, router(state.1, public), connections, stop.clone()));
+    let door = Door::new(state.1.vending.clone(), router(state.1, public));
+    let serving = tokio::spawn(serve(pages, door, connections, stop.clone()));
     ended().await;
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();

@@ -29,7 +29,7 @@ use tower_http::{
     timeout::RequestBodyTimeoutLayer,
 };
 
-pub use self::{health::Health, serve::serve};
+pub use self::{health::Health, serve::serve, shed::Door};
 use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, vending::TokenVending};
 
 /// Where pages ask for a session, by the app's server function.
@@ -78,7 +78,6 @@ fn is_made_on_the_spot(_: StatusCode, _: Version, headers: &HeaderMap, _: &Exten
 
 /// All that is served on the public port. `stream` is the embedded stream's data plane, if there is one.
 pub fn router(state: AppState, stream: Option<Router>) -> Router {
-    let vending = state.vending.clone();
     let guarded = Router::new()
         .route(CERTIFICATION, post(article::get_certification))
         .route("/api/sign_in", post(account::sign_in))
@@ -101,8 +100,5 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         // The stream's requests are signed: what arrives must reach it as it was sent.
         router = router.nest_service("/aws/", stream);
     }
-    // As far out as can be: whoever is sent away costs little more than the request's head.
-    router
-        .layer(middleware::from_fn_with_state(vending, shed::send_away))
-        .layer(middleware::from_fn(pages::standing_headers))
+    router.layer(middleware::from_fn(pages::standing_headers))
 }

@@ -12,7 +12,13 @@ mod limit;
 mod policy;
 mod turns;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use aws_sdk_sts::{
     error::{DisplayErrorContext, ProvideErrorMetadata},
@@ -56,6 +62,8 @@ struct Inner {
     bus: Bus,
     limits: Limits,
     turns: Turns,
+    /// How many were sent away.
+    sent_away: AtomicU32,
     identity: Identity,
     moderation: Moderation,
     duration_s: u32,
@@ -74,7 +82,8 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        Self(Arc::new(Inner { bus, limits, turns: Turns::new(), identity, moderation, duration_s, direct }))
+        let (turns, sent_away) = (Turns::new(), AtomicU32::new(0));
+        Self(Arc::new(Inner { bus, limits, turns, sent_away, identity, moderation, duration_s, direct }))
     }
 
     /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
@@ -82,7 +91,7 @@ impl TokenVending {
     /// # Errors
     /// [`ApiError::TooMany`].
     pub fn has_room(&self) -> Result<(), ApiError> {
-        if self.0.turns.is_full() { Err(busy()) } else { Ok(()) }
+        if self.0.turns.is_full() { Err(self.busy()) } else { Ok(()) }
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -152,7 +161,7 @@ impl TokenVending {
 
     async fn credentials(&self, grant: Grant, viewer: &ViewerId) -> Result<Credentials, ApiError> {
         let Inner { bus, turns, duration_s, .. } = &*self.0;
-        let _turn = turns.take().await.ok_or_else(busy)?;
+        let _turn = turns.take().await.ok_or_else(|| self.busy())?;
         let name = session_name(viewer);
         let call = bus
             .sts
@@ -167,7 +176,7 @@ impl TokenVending {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 tracing::error!(error = %DisplayErrorContext(&error), "STS gave no session");
-                return Err(if is_busy(error.code()) { busy() } else { ApiError::VendingDown });
+                return Err(if is_busy(error.code()) { self.busy() } else { ApiError::VendingDown });
             }
             Err(_) => {
                 tracing::error!(timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
@@ -178,6 +187,10 @@ impl TokenVending {
             tracing::error!("STS answered without credentials");
             ApiError::VendingDown
         })
+    }
+
+    fn busy(&self) -> ApiError {
+        busy(self.0.sent_away.fetch_add(1, Relaxed))
     }
 }
 
@@ -194,9 +207,10 @@ fn is_busy(code: Option<&str>) -> bool {
     matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
 }
 
-fn busy() -> ApiError {
+/// What is told to the one who is sent away after so many others: as many of them come back in each second.
+fn busy(others: u32) -> ApiError {
     let spread = BUSY_S.end - BUSY_S.start;
-    ApiError::TooMany { retry_after_s: BUSY_S.start + getrandom::u32().unwrap_or_default() % spread }
+    ApiError::TooMany { retry_after_s: BUSY_S.start + others % spread }
 }
 
 /// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`
@@ -235,7 +249,7 @@ mod tests {
     fn who_meets_a_busy_sts_is_told_when_to_come_back_and_not_all_at_once() {
         assert!(["Throttling", "ThrottlingException"].into_iter().all(|code| is_busy(Some(code))));
         assert!([None, Some("AccessDenied"), Some("MalformedPolicyDocument")].into_iter().all(|code| !is_busy(code)));
-        let times: std::collections::HashSet<_> = (0..200).map(|_| busy().to_string()).collect();
-        assert!(times.len() > 3, "{times:?}");
+        let times: std::collections::HashSet<_> = (0..20).map(|others| busy(others).to_string()).collect();
+        assert_eq!(times.len(), BUSY_S.len(), "{times:?}");
     }
 }
