@@ -120,49 +120,44 @@ impl Default for Pace {
     }
 }
 
-/// How fast one viewer of each role may speak. In JSON six numbers in this order: a page has little room for names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "[u32; 6]", into = "[u32; 6]")]
-pub struct Paces {
-    /// A guest.
-    pub viewer: Pace,
-    /// Somebody who signed in.
-    pub member: Pace,
-    /// Somebody who keeps order.
-    pub moderator: Pace,
-}
+/// How fast one viewer of each role may speak. Kept, and sent to pages, as one number for each of guests, members and moderators:
+/// a page has little room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Paces(pub [u32; 3]);
 
 impl Paces {
+    /// Of guests, of who signed in, and of who keeps order. More than 65,535 a minute, or at once, is as many.
+    #[must_use]
+    pub fn new(viewer: Pace, member: Pace, moderator: Pace) -> Self {
+        let most = u32::from(u16::MAX);
+        Self([viewer, member, moderator].map(|pace| pace.per_minute.min(most) << 16 | pace.burst.min(most)))
+    }
+
     /// The pace of a role; none for the streamer, whom nothing holds up.
     #[must_use]
     pub const fn of(&self, role: Role) -> Option<Pace> {
-        match role {
-            Role::Viewer => Some(self.viewer),
-            Role::Member => Some(self.member),
-            Role::Moderator => Some(self.moderator),
-            Role::Streamer => None,
-        }
+        let Self([viewer, member, moderator]) = *self;
+        let pace = match role {
+            Role::Viewer => viewer,
+            Role::Member => member,
+            Role::Moderator => moderator,
+            Role::Streamer => return None,
+        };
+        Some(Pace { per_minute: pace >> 16, burst: pace & 0xffff })
     }
 }
 
 impl From<Pace> for Paces {
     /// The same for all.
     fn from(pace: Pace) -> Self {
-        Self { viewer: pace, member: pace, moderator: pace }
+        Self::new(pace, pace, pace)
     }
 }
 
-impl From<[u32; 6]> for Paces {
-    fn from([a, b, c, d, e, f]: [u32; 6]) -> Self {
-        let [viewer, member, moderator] =
-            [(a, b), (c, d), (e, f)].map(|(per_minute, burst)| Pace { per_minute, burst });
-        Self { viewer, member, moderator }
-    }
-}
-
-impl From<Paces> for [u32; 6] {
-    fn from(Paces { viewer: a, member: b, moderator: c }: Paces) -> Self {
-        [a.per_minute, a.burst, b.per_minute, b.burst, c.per_minute, c.burst]
+impl Default for Paces {
+    fn default() -> Self {
+        Pace::default().into()
     }
 }
 
@@ -194,14 +189,13 @@ mod tests {
 
     #[test]
     fn each_role_has_its_pace_and_nothing_holds_up_the_streamer() {
-        let paces = Paces::from([1, 2, 3, 4, 5, 6]);
-        let of = |role| paces.of(role).map(|Pace { per_minute, burst }| (per_minute, burst));
-        assert_eq!(of(Role::Viewer), Some((1, 2)));
-        assert_eq!(of(Role::Member), Some((3, 4)));
-        assert_eq!(of(Role::Moderator), Some((5, 6)));
-        assert_eq!(of(Role::Streamer), None);
+        let pace = |per_minute, burst| Pace { per_minute, burst };
+        let paces = Paces::new(pace(1, 2), pace(6_000, 6_000), pace(70_000, 70_000));
+        assert_eq!(paces.of(Role::Viewer), Some(pace(1, 2)));
+        assert_eq!(paces.of(Role::Member), Some(pace(6_000, 6_000)));
+        assert_eq!(paces.of(Role::Moderator), Some(pace(65_535, 65_535)));
+        assert_eq!(paces.of(Role::Streamer), None);
         let json = serde_json::to_string(&paces).unwrap();
-        assert_eq!(json, "[1,2,3,4,5,6]");
         assert_eq!(serde_json::from_str::<Paces>(&json).unwrap(), paces);
     }
 

@@ -210,7 +210,7 @@ fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
 #[test]
 fn each_role_speaks_at_its_own_pace() {
     let pace = |per_minute, burst| Pace { per_minute, burst };
-    let paces = Paces { viewer: pace(2, 1), member: pace(60, 3), moderator: pace(60, 5) };
+    let paces = Paces::new(pace(2, 1), pace(60, 3), pace(60, 5));
     let mut gate = Gate { paces, ..gate(Unsigned::Deny) };
     let mut next = 0;
     let mut shown = |id: &str, role, arrival_ms| {

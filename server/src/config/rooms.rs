@@ -127,7 +127,7 @@ impl RoomSettings {
             })
         };
         let RoleRates { viewer, member, moderator } = self.rates;
-        Paces { viewer: pace(viewer, slowed), member: pace(member, slowed), moderator: pace(moderator, own) }
+        Paces::new(pace(viewer, slowed), pace(member, slowed), pace(moderator, own))
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
         let slowed = |slow_s: u32| paces(&format!("slow_s = {slow_s}"));
         let slow = |per_minute| {
             let slow = Pace { per_minute, burst: 1 };
-            Paces { viewer: slow, member: slow, moderator: OWN }
+            Paces::new(slow, slow, OWN)
         };
         assert_eq!(slowed(0), Paces::from(OWN));
         assert_eq!(slowed(10), slow(6));
@@ -173,8 +173,8 @@ mod tests {
     fn a_role_has_its_own_rate_where_it_is_given_one_in_slow_mode_too() {
         let rates = "[rates.member]\nper_minute = 120\n[rates.moderator]\nper_minute = 600\nburst = 20";
         let (member, moderator) = (Pace { per_minute: 120, burst: 9 }, Pace { per_minute: 600, burst: 20 });
-        assert_eq!(paces(rates), Paces { viewer: OWN, member, moderator });
+        assert_eq!(paces(rates), Paces::new(OWN, member, moderator));
         let slow = Pace { per_minute: 2, burst: 1 };
-        assert_eq!(paces(&format!("slow_s = 30\n{rates}")), Paces { viewer: slow, member, moderator });
+        assert_eq!(paces(&format!("slow_s = 30\n{rates}")), Paces::new(slow, member, moderator));
     }
 }

@@ -36,17 +36,17 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate, `paces` being six numbers as in JSON;
-    /// `place` is the feed's, empty for one that begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
+    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate, the last of them [`Paces`]; `place` is the
+    /// feed's, empty for one that begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
     #[must_use]
-    pub fn new(room: &str, signed_only: bool, paces: &[u32], place: &str, now_ms: f64) -> Self {
+    pub fn new(room: &str, signed_only: bool, paces: [u32; 3], place: &str, now_ms: f64) -> Self {
         let room = room.parse().ok().map(|id| Room {
             id,
             title: String::new(),
             video: String::new(),
             poster: None,
             unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
-            paces: <[u32; 6]>::try_from(paces).map(Paces::from).unwrap_or_default(),
+            paces: Paces(paces),
         });
         let stream = room.map(|room| Stream::new(&room, place, now_ms as i64));
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
