@@ -34,6 +34,9 @@ pub enum ApiError {
     /// The viewer is banned. Status 403.
     #[error("you are banned here")]
     Banned,
+    /// Only who is signed in may do that. Status 401.
+    #[error("sign in to speak here")]
+    SignIn,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -118,6 +121,7 @@ mod ssr {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
+            ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

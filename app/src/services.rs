@@ -4,6 +4,7 @@
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use danmu::{
+    cognito::identity_pool::Login,
     feed::Ways,
     room::{Room, RoomId},
     session::{Purpose, Session},
@@ -42,6 +43,8 @@ pub struct Caller {
     pub name: Option<Name>,
     /// What they may do.
     pub role: Role,
+    /// What an identity pool knows them by, where credentials come from one.
+    pub login: Option<Login>,
 }
 
 /// Knows the rooms.

@@ -26,8 +26,8 @@ pub struct Bus {
     pub stream: String,
     /// The stream's region.
     pub region: String,
-    /// The same on AWS, as IAM knows it: its policies deny who is banned.
-    pub role: Option<Role>,
+    /// On AWS, as IAM knows them, the roles of viewers' sessions: their policies deny who is banned.
+    pub roles: Vec<Role>,
     /// Where browsers send their requests: an absolute URL, or a path on the page's own origin.
     pub browser_endpoint: String,
     account: String,
@@ -40,8 +40,8 @@ pub enum BusError {
     #[error("no AWS region is set; set stream.region, or AWS_REGION")]
     NoRegion,
     /// A role ARN that is none.
-    #[error("vending.role_arn = {0:?} is not the ARN of a role (arn:aws:iam::123456789012:role/name)")]
-    Role(String),
+    #[error("{0} = {1:?} is not the ARN of a role (arn:aws:iam::123456789012:role/name)")]
+    Role(&'static str, String),
 }
 
 impl Bus {
@@ -61,7 +61,7 @@ impl Bus {
             role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
             stream: stream.to_owned(),
             region: region.to_owned(),
-            role: None,
+            roles: Vec::new(),
             browser_endpoint: "/aws/".into(),
             account: account.to_owned(),
         }
@@ -84,14 +84,22 @@ impl Bus {
         }
         let aws = loader.load().await;
         let region = aws.region().ok_or(BusError::NoRegion)?.to_string();
-        let role_arn = config.vending.role_arn.clone().unwrap_or_default();
-        let account = account_of(&role_arn).ok_or_else(|| BusError::Role(role_arn.clone()))?.to_owned();
+        let (setting, role_arns) = match &config.vending.identity_pool {
+            Some(pool) => ("vending.identity_pool.roles", pool.roles.clone()),
+            None => ("vending.role_arn", config.vending.role_arn.iter().cloned().collect()),
+        };
+        if let Some(wrong) = role_arns.iter().find(|arn| account_of(arn).is_none()) {
+            return Err(BusError::Role(setting, wrong.clone()));
+        }
+        let role_arn = role_arns.first().cloned().unwrap_or_default();
+        let account = account_of(&role_arn).unwrap_or_default().to_owned();
         // The standard variable for a stream that is reached elsewhere: an interface endpoint, a test double.
         let browser_endpoint = std::env::var("AWS_ENDPOINT_URL_KINESIS").unwrap_or_else(|_| kinesis_endpoint(&region));
         let iam = std::env::var("AWS_ENDPOINT_URL_IAM").ok();
-        let role = aws.credentials_provider().map(|provider| Role::new(provider, &region, &role_arn, iam));
+        let role = |arn: &String| Some(Role::new(aws.credentials_provider()?, &region, arn, iam.clone()));
+        let roles = role_arns.iter().filter_map(role).collect();
         Ok(Self {
-            role,
+            roles,
             sts: aws_sdk_sts::Client::new(&aws),
             kinesis: kinesis_client(&aws),
             role_arn,

@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 pub mod crowd;
 pub mod http;
+mod https;
 pub mod identity;
 pub mod moderation;
 pub mod oidc;

@@ -14,7 +14,7 @@ use danmu::{
     room::{Room, RoomId},
 };
 use danmu_app::services::Services;
-use danmu_stream::{Endpoint, Options, RootKey};
+use danmu_stream::{Endpoint, Options, RootKey, partition};
 use leptos::config::{LeptosOptions, get_configuration};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
@@ -29,13 +29,13 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Door, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
-    moderation::{Means, Moderation, RolePolicies, Signer, command},
+    moderation::{KnownBy, Means, Moderation, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
     policies,
     relay::Relay,
     rooms::ListedRooms,
     store::{Store, StoreError},
-    vending::{Limits, Rate, TokenVending},
+    vending::{Limits, PoolCredentials, Rate, TokenVending},
 };
 
 /// How long what is under way may take once the server is told to end.
@@ -48,6 +48,9 @@ const BACKLOG: u32 = 1024;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How often the keys of tickets are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(20);
+/// How long credentials of an identity pool last, in seconds: the enhanced flow has an hour
+/// ([FAQ](https://aws.amazon.com/cognito/faqs/)).
+const POOL_SESSION_S: u32 = 3_600;
 /// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
 const SOON_S: i64 = 60;
 
@@ -99,6 +102,9 @@ pub enum RunError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// Without them nothing can be had from an identity pool.
+    #[error("vending.identity_pool: {0}")]
+    Certificates(String),
     /// The site's files.
     #[error("the site cannot be served: {0}")]
     Site(String),
@@ -158,7 +164,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != Role::Bus;
-    let (moderation, work) = Moderation::open(Store::open(&config.stream.data).await?).await?;
+    let store = Store::open(&config.stream.data).await?;
+    let (moderation, work) = Moderation::open(store.clone()).await?;
     let relay = relays.then(|| {
         let (verifier, moderation) = (identity.verifier(), moderation.clone());
         Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
@@ -169,12 +176,15 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         rooms: rooms.iter().map(|room| room.id.clone()).collect(),
         signer: Signer::new(identity.clone())?,
         endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
-        role: bus.role.clone().map(|role| RolePolicies::new(role, config.vending.duration_s)),
+        roles: role_policies(&config, &bus, &store),
     };
     let moderating = tokio::spawn(work.run(means, stop.clone()));
     tokio::spawn(keep_keys(identity.clone(), stop.clone()));
     let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
-    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint))?;
+    let pool = config.vending.identity_pool.as_ref();
+    let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store)).transpose();
+    let pool = pool.map_err(RunError::Certificates)?;
+    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint), pool)?;
     tokio::spawn(forget_idle(state.0, stop.clone()));
     announce(&state.1.config, addr, stream_addr);
 
@@ -224,6 +234,7 @@ fn app_state(
     moderation: Moderation,
     health: Health,
     (relay, stream): (Option<Relay>, Option<Endpoint>),
+    pool: Option<PoolCredentials>,
 ) -> Result<(Limits, AppState), RunError> {
     let rate = |per_minute: u32, burst: u32| {
         let [per_minute, burst] = [per_minute, burst].map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
@@ -237,6 +248,10 @@ fn app_state(
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
+    let vending = match pool {
+        Some(pool) => vending.from_pool(pool),
+        None => vending,
+    };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
@@ -251,6 +266,21 @@ fn app_state(
     }
     let config = Arc::new(config);
     Ok((limits, AppState { config, services, vending, identity, issuers, leptos, health, relay, stream }))
+}
+
+/// What denies viewers on AWS who are banned.
+fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolicies> {
+    if bus.roles.is_empty() {
+        return None;
+    }
+    let (known_by, session_s) = match &config.vending.identity_pool {
+        Some(pool) => (
+            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(partition(pool.pool().region()))),
+            POOL_SESSION_S,
+        ),
+        None => (KnownBy::SourceIdentity, config.vending.duration_s),
+    };
+    Some(RolePolicies::new(bus.roles.clone(), known_by, session_s))
 }
 
 /// Where pages find the module that people sign in by: a build for release names it in the file of hashes, and in development it is

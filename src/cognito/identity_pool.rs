@@ -5,6 +5,7 @@
 //! the pool has any. What the role may do is the operator's to say (`deploy/`).
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::{
     Call, Outcome, SignInError,
@@ -30,6 +31,12 @@ pub struct Login {
     pub provider: String,
     /// Its ID token.
     pub id_token: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("provider", &self.provider).finish_non_exhaustive()
+    }
 }
 
 /// Temporary credentials. Never printed.
@@ -97,9 +104,37 @@ struct WireCredentials {
     expiration: f64,
 }
 
+/// Why a text is not an identity pool's id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "{0:?} is no id of an identity pool; one is a region, a colon and a UUID: us-east-1:0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d"
+)]
+pub struct PoolError(pub String);
+
 impl IdentityPool {
+    /// Looks whether the id is one.
+    ///
+    /// # Errors
+    /// [`PoolError`]; the pattern is that of [IdentityPool](https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_IdentityPool.html).
+    pub fn check(&self) -> Result<(), PoolError> {
+        let of_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = self.id.split_once(':').is_some_and(|(region, uuid)| {
+            !region.is_empty()
+                && region.bytes().all(of_region)
+                && !uuid.is_empty()
+                && uuid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        });
+        (fits && self.id.len() <= 55).then_some(()).ok_or_else(|| PoolError(self.id.clone()))
+    }
+
+    /// Its region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.id.split_once(':').map_or("", |(region, _)| region)
+    }
+
     fn call(&self, target: &'static str, body: Body) -> Call {
-        let region = self.id.split_once(':').map_or("", |(region, _)| region);
+        let region = self.region();
         let own = || ["https://cognito-identity.", region, ".", domain(region), "/"].concat();
         Call::json(&self.endpoint.clone().unwrap_or_else(own), target, body.done())
     }
@@ -116,21 +151,30 @@ impl Exchange {
         (Self { pool, login, identity: None }, call)
     }
 
+    /// Begins for a guest whose identity is known from before, so that the pool has one of them and not one a session. An
+    /// identity that the pool has forgotten is an error: then [`Exchange::begin`].
+    #[must_use]
+    pub fn resume(pool: IdentityPool, identity: String) -> (Self, Call) {
+        let mut exchange = Self { pool, login: None, identity: None };
+        let call = exchange.credentials_of(identity);
+        (exchange, call)
+    }
+
     /// Takes what came of the last call.
     pub fn reply(&mut self, outcome: Outcome) -> Step {
         let step = outcome.map_err(SignInError::from).and_then(|reply| match self.identity.take() {
-            None => wire::read::<IdReply>(&reply).map(|reply| self.ask(reply.identity_id)),
+            None => wire::read::<IdReply>(&reply).map(|reply| Step::Send(self.credentials_of(reply.identity_id))),
             Some(asked) => wire::read::<CredentialsReply>(&reply).and_then(|reply| given(&asked, reply)),
         });
         step.unwrap_or_else(Step::Failed)
     }
 
-    fn ask(&mut self, identity: String) -> Step {
+    fn credentials_of(&mut self, identity: String) -> Call {
         let mut body = Body::new();
         body.text("IdentityId", &identity);
         logins(&mut body, self.login.as_ref());
         self.identity = Some(identity);
-        Step::Send(self.pool.call("AWSCognitoIdentityService.GetCredentialsForIdentity", body))
+        self.pool.call("AWSCognitoIdentityService.GetCredentialsForIdentity", body)
     }
 }
 

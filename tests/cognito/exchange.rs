@@ -2,7 +2,7 @@
 
 use danmu::cognito::{
     Call, SignInError,
-    identity_pool::{Exchange, IdentityPool, Login, Step},
+    identity_pool::{Exchange, IdentityPool, Login, PoolError, Step},
 };
 use serde_json::{Value, json};
 
@@ -67,4 +67,37 @@ fn an_id_token_that_has_ended_wants_a_new_sign_in() {
     let (mut exchange, _) = Exchange::begin(pool(), Some(login()));
     let ended = refused("NotAuthorizedException", "Invalid login token. Token expired: 1 >= 2");
     assert_eq!(exchange.reply(ended), Step::Failed(SignInError::SignedOut));
+}
+
+#[test]
+fn a_guest_who_comes_back_is_the_same_identity_by_one_call() {
+    let (mut exchange, call) = Exchange::resume(pool(), ID.into());
+    assert_eq!(
+        read(&call),
+        ("AWSCognitoIdentityService.GetCredentialsForIdentity".into(), json!({ "IdentityId": ID }))
+    );
+    assert!(matches!(exchange.reply(reply(200, &credentials(ID))), Step::Done(given) if given.identity_id == ID));
+    let (mut exchange, _) = Exchange::resume(pool(), ID.into());
+    let forgotten = exchange.reply(refused("ResourceNotFoundException", "Identity 'us-east-1:d0f5' not found."));
+    assert!(matches!(forgotten, Step::Failed(SignInError::Misconfigured(_))), "{forgotten:?}");
+}
+
+#[test]
+fn an_id_is_a_region_and_a_uuid_and_an_id_token_is_never_printed() {
+    let of = |id: &str| IdentityPool { id: id.into(), endpoint: None };
+    let pool = of("eu-west-1:0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d");
+    assert_eq!((pool.check(), pool.region()), (Ok(()), "eu-west-1"));
+    for id in [
+        "",
+        "eu-west-1",
+        ":0a",
+        "eu-west-1:",
+        "eu-west-1_0a",
+        "EU:0a",
+        "eu-west-1:xyz",
+        &format!("eu:{}", "a".repeat(53)),
+    ] {
+        assert_eq!(of(id).check(), Err(PoolError(id.into())), "{id}");
+    }
+    assert!(!format!("{:?}", login()).contains("i1"));
 }

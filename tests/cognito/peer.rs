@@ -32,7 +32,7 @@ fn cases() -> Vec<Value> {
         json!({
             "a": hex(&a), "pool": "us-east-1_AbC123", "user": format!("user-{n}-用户"), "password": format!("päss:word {n}"),
             // pycognito hashes the digits as they come, odd or not: whole bytes, without a zero in front, are the same to all.
-            "salt": format!("{:x}", 0x80_u128 << (8 * (n % 15)) | 1 + u128::from(n)),
+            "salt": format!("{:x}", (0x80_u128 << (8 * (n % 15))) | (1 + u128::from(n))),
             "b": hex(&b[(n % 3) as usize..]).trim_start_matches('0'),
             "block": BASE64_STANDARD.encode(digest(format!("block {n}"))), "now": 1_700_000_000 + n * 7_654_321,
         })

@@ -170,7 +170,9 @@ fn an_expired_iterator_is_replaced_by_one_after_the_last_record() {
     let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
     let number = model.put("key", EPOCH_MS);
     settle(&mut machine, &mut model, "", EPOCH_MS);
-    let calls = settle(&mut machine, &mut model, "", EPOCH_MS + 400_000);
+    let mut calls = settle(&mut machine, &mut model, "", EPOCH_MS + 400_000);
+    // Shards are listed each minute, whatever else there is.
+    calls.retain(|call| !matches!(call, Call::ListShards { .. }));
     let (shard_id, from) = ("shardId-000000000000".to_owned(), From::After(number));
     assert_eq!(calls[1], Call::Iterator { shard_id, from });
     assert!(matches!(calls[2], Call::Records { .. }), "at once");

@@ -36,7 +36,7 @@ pub fn field(label: &str, attributes: &[(&str, &str)]) -> (HtmlElement, HtmlInpu
 }
 
 /// Calls `listener` at each such event, for as long as the element lives.
-pub fn listen(element: &HtmlElement, event: &str, mut listener: impl FnMut(web_sys::Event) + 'static) {
-    let listener = Closure::<dyn FnMut(web_sys::Event)>::new(move |event| listener(event)).into_js_value();
+pub fn listen(element: &HtmlElement, event: &str, listener: impl FnMut(web_sys::Event) + 'static) {
+    let listener = Closure::<dyn FnMut(web_sys::Event)>::new(listener).into_js_value();
     let _ = element.add_event_listener_with_callback(event, JsValue::unchecked_ref(&listener));
 }

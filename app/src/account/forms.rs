@@ -41,6 +41,23 @@ pub enum Leave {
     Everywhere,
 }
 
+/// A form to show.
+#[derive(Default)]
+struct Form<'a> {
+    title: &'a str,
+    /// What it is for, where the title does not say it.
+    why: Option<&'a str>,
+    /// What was wrong with the last try.
+    problem: Option<String>,
+    fields: &'a [&'a HtmlElement],
+    /// The button that sends it.
+    send: Option<String>,
+    /// The buttons beside that.
+    others: &'a [String],
+    /// Where one begins to type.
+    focus: Option<&'a HtmlInputElement>,
+}
+
 /// Which of a form's buttons was pressed: the one that sends is 0.
 type Pressed = usize;
 
@@ -115,7 +132,18 @@ impl Forms {
         let others: Vec<String> =
             pages.iter().map(|at| put(t_string!(i18n, account.with), &[("issuer", &offers[*at].title)])).collect();
         let focus = if name.is_empty() { &name_input } else { &password_input };
-        match self.ask(t_string!(i18n, account.sign_in), None, problem, &fields, send, &others, Some(focus)).await {
+        match self
+            .ask(Form {
+                title: t_string!(i18n, account.sign_in),
+                problem,
+                fields: &fields,
+                send,
+                others: &others,
+                focus: Some(focus),
+                ..Form::default()
+            })
+            .await
+        {
             0 => {
                 let at = choice.value().parse().ok().or(pools.first().copied()).unwrap_or(0);
                 Way::Password(at, name_input.value(), password_input.value())
@@ -137,9 +165,10 @@ impl Forms {
                     .collect();
                 let fields: Vec<_> =
                     attributes.iter().map(|(field, _)| field).chain(std::iter::once(&password_field)).collect();
-                let why = Some(t_string!(i18n, account.new_password_why));
+                let (title, why) = (t_string!(i18n, account.new_password), t_string!(i18n, account.new_password_why));
                 let focus = attributes.first().map_or(&password_input, |(_, input)| input);
-                self.ask(t_string!(i18n, account.new_password), why, problem, &fields, send, &[], Some(focus)).await;
+                let (why, focus) = (Some(why), Some(focus));
+                self.ask(Form { title, why, problem, fields: &fields, send, focus, ..Form::default() }).await;
                 let values = attributes.iter().map(|(_, input)| input.value());
                 Answer::NewPassword {
                     password: password_input.value(),
@@ -156,7 +185,8 @@ impl Forms {
                     None => t_string!(i18n, account.code_why).to_owned(),
                 };
                 let title = t_string!(i18n, account.code);
-                self.ask(title, Some(&why), problem, &[&code_field], send, &[], Some(&code_input)).await;
+                let (why, fields, focus) = (Some(&*why), &[&code_field][..], Some(&code_input));
+                self.ask(Form { title, why, problem, fields, send, focus, ..Form::default() }).await;
                 Answer::Code(code_input.value())
             }
         }
@@ -178,23 +208,15 @@ impl Forms {
         let others =
             if everywhere { vec![t_string!(i18n, account.sign_out_everywhere).to_owned()] } else { Vec::new() };
         let send = Some(t_string!(i18n, account.sign_out).to_owned());
-        match self.ask(&who, None, problem, &[], send, &others, None).await {
+        match self.ask(Form { title: &who, problem, send, others: &others, ..Form::default() }).await {
             0 => Leave::Here,
             _ => Leave::Everywhere,
         }
     }
 
     /// Shows a form, and waits for one of its buttons. From then on it is at rest, until the next one takes its place.
-    async fn ask(
-        &self,
-        title: &str,
-        why: Option<&str>,
-        problem: Option<String>,
-        fields: &[&HtmlElement],
-        send: Option<String>,
-        others: &[String],
-        focus: Option<&HtmlInputElement>,
-    ) -> Pressed {
+    async fn ask(&self, form: Form<'_>) -> Pressed {
+        let Form { title, why, problem, fields, send, others, focus } = form;
         let (form, set) = (element("form", &[]), element("fieldset", &[]));
         if let Some(why) = why {
             fill(&set, &[&text("p", &[], why)]);

@@ -64,6 +64,7 @@ impl Vend for ServerVend {
                     | ApiError::NoRoom(_)
                     | ApiError::DirectOff
                     | ApiError::Banned
+                    | ApiError::SignIn
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

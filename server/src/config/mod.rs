@@ -14,7 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use self::rooms::{RateSettings, RoleRates, RoomSettings};
-use crate::{args::Args, oidc::IssuerSettings};
+use crate::{args::Args, oidc::IssuerSettings, vending::IdentityPoolSettings};
 
 /// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
 const LEAST_SESSION_BYTES: u64 = 16 << 10;
@@ -127,8 +127,10 @@ pub struct Vending {
     pub viewer_burst: u32,
     /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
     pub duration_s: u32,
-    /// AWS: the ARN of the role that viewers' sessions assume. Required on AWS.
+    /// AWS: the ARN of the role that viewers' sessions assume. Required there, but for an identity pool.
     pub role_arn: Option<String>,
+    /// AWS: the Amazon Cognito identity pool that sessions' credentials come from, instead of STS. Default none.
+    pub identity_pool: Option<IdentityPoolSettings>,
 }
 
 /// Who viewers are.
@@ -265,7 +267,15 @@ impl Default for Stream {
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { per_minute: 30, burst: 20, viewer_per_minute: 12, viewer_burst: 12, duration_s: 3_600, role_arn: None }
+        Self {
+            per_minute: 30,
+            burst: 20,
+            viewer_per_minute: 12,
+            viewer_burst: 12,
+            duration_s: 3_600,
+            role_arn: None,
+            identity_pool: None,
+        }
     }
 }
 
@@ -351,7 +361,8 @@ impl Config {
     fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
-        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn } = &self.vending;
+        let Vending { per_minute, burst, viewer_per_minute, viewer_burst, duration_s, role_arn, identity_pool } =
+            &self.vending;
         for (name, value) in [
             ("vending.per_minute", per_minute),
             ("vending.burst", burst),
@@ -365,11 +376,30 @@ impl Config {
         if !(900..=43_200).contains(duration_s) {
             return wrong("vending.duration_s", duration_s, "STS takes 900 to 43200 seconds");
         }
-        if self.bus == Bus::Aws && role_arn.is_none() {
+        if let Some(pool) = identity_pool {
+            if let Err((name, value, reason)) = pool.check() {
+                return wrong(name, &value, reason);
+            }
+            if self.bus != Bus::Aws {
+                return wrong(
+                    "vending.identity_pool",
+                    &pool.id,
+                    "it is for bus = \"aws\"; the embedded stream knows no other credentials than its own",
+                );
+            }
+            if role_arn.is_some() {
+                return wrong(
+                    "vending.role_arn",
+                    &"",
+                    "credentials come from vending.identity_pool or by this role, not by both",
+                );
+            }
+        }
+        if self.bus == Bus::Aws && role_arn.is_none() && identity_pool.is_none() {
             return wrong(
                 "vending.role_arn",
                 &"(nothing)",
-                "with bus = \"aws\" it names the role of viewers' sessions",
+                "with bus = \"aws\" it names the role of viewers' sessions, unless they come from vending.identity_pool",
             );
         }
         if self.bus == Bus::Aws && self.role == Role::Bus {
@@ -490,7 +520,10 @@ impl Config {
                 self.stream.max_bytes >> 20,
                 self.stream.addr
             ),
-            Bus::Aws => format!("Amazon Kinesis, sessions of {}", self.vending.role_arn.as_deref().unwrap_or("?")),
+            Bus::Aws => {
+                let pool = self.vending.identity_pool.as_ref().map(|pool| pool.id.as_str());
+                format!("Amazon Kinesis, sessions of {}", pool.or(self.vending.role_arn.as_deref()).unwrap_or("?"))
+            }
         };
         let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
         let issuers = self.identity.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect::<Vec<_>>().join(", ");

@@ -16,6 +16,17 @@ use crate::{
     oidc::{Person, TokenError},
 };
 
+/// A cookie's name, and where it goes.
+type Cookie = (&'static str, &'static str);
+
+/// `Lax`, since the page itself shows who is signed in, also to who comes by a link from another site. What is posted from there is
+/// refused.
+const MEMBER: Cookie = (MEMBER_COOKIE, "Path=/; SameSite=Lax");
+const TOKEN: Cookie = (guest::TOKEN_COOKIE, "Path=/api; SameSite=Strict");
+/// Browsers keep no cookie of more than 4,096 bytes, its name and attributes included
+/// ([RFC 6265bis, 5.6](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.6)).
+const MAX_COOKIE_BYTES: usize = 3_900;
+
 /// What a page of ours sends.
 #[derive(Deserialize)]
 pub struct SignIn {
@@ -34,13 +45,25 @@ pub async fn sign_in(State(state): State<AppState>, headers: HeaderMap, Form(sen
     let Person { viewer, name, role, expires_s } = person;
     let shown = SignedIn { name: name.as_ref().map(|name| name.as_str().to_owned()), until_ms: expires_s * 1_000 };
     let member = Member { viewer, name, role, expires_s };
-    let left_s = expires_s - crate::clock::now_ms().div_euclid(1_000);
-    with_cookie(Json(shown), &state.identity.member_cookie(&member), left_s.max(0), &headers)
+    let left_s = (expires_s - crate::clock::now_ms().div_euclid(1_000)).max(0);
+    let mut response = Json(shown).into_response();
+    set_cookie(&mut response, MEMBER, &state.identity.member_cookie(&member), left_s, &headers);
+    if state.config.vending.identity_pool.is_some() {
+        if sent.id_token.len() > MAX_COOKIE_BYTES {
+            return refuse(&TokenError::TooLong { bytes: sent.id_token.len(), max: MAX_COOKIE_BYTES });
+        }
+        set_cookie(&mut response, TOKEN, &sent.id_token, left_s, &headers);
+    }
+    response
 }
 
 /// Makes a guest of a member. Whoever kept a copy of the cookie has it until it ends by itself.
 pub async fn sign_out(headers: HeaderMap) -> Response {
-    with_cookie(StatusCode::NO_CONTENT, "", 0, &headers)
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for cookie in [MEMBER, TOKEN] {
+        set_cookie(&mut response, cookie, "", 0, &headers);
+    }
+    response
 }
 
 fn refuse(error: &TokenError) -> Response {
@@ -53,14 +76,10 @@ fn refuse(error: &TokenError) -> Response {
     (status, Json(error)).into_response()
 }
 
-fn with_cookie(answer: impl IntoResponse, value: &str, seconds: i64, headers: &HeaderMap) -> Response {
-    let mut response = answer.into_response();
+fn set_cookie(response: &mut Response, (name, scope): Cookie, value: &str, seconds: i64, headers: &HeaderMap) {
     let secure = if guest::is_secure(headers) { "; Secure" } else { "" };
-    // `Lax`, since the page itself shows who is signed in, also to who comes by a link from another site. What is posted from
-    // there is refused.
-    let cookie = format!("{MEMBER_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{name}={value}; {scope}; Max-Age={seconds}; HttpOnly{secure}");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    response
 }

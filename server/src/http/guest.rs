@@ -16,6 +16,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::{AppState, client::ClientAddr};
 use crate::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 
+/// The cookie that has a member's ID token, where an identity pool wants to see it. It goes to the server functions only, and no
+/// script reads it.
+pub const TOKEN_COOKIE: &str = "danmu_id_token";
 /// A year, in seconds.
 const KEPT_S: u32 = 31_536_000;
 
@@ -26,7 +29,8 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
     if let Some(Member { viewer, name, role, .. }) = member(&state.identity, request.headers()) {
-        request.extensions_mut().insert(Caller { addr, viewer, name, role });
+        let login = cookies(request.headers(), TOKEN_COOKIE).find_map(|token| state.issuers.login(token));
+        request.extensions_mut().insert(Caller { addr, viewer, name, role, login });
         return next.run(request).await;
     }
     let (viewer, cookie) = match known(&state.identity, request.headers()) {
@@ -39,7 +43,7 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
             }
         },
     };
-    request.extensions_mut().insert(Caller { addr, viewer, name: None, role: Role::Viewer });
+    request.extensions_mut().insert(Caller { addr, viewer, name: None, role: Role::Viewer, login: None });
     let mut response = next.run(request).await;
     if let Some(cookie) = cookie.filter(|_| response.status().is_success())
         && let Ok(cookie) = HeaderValue::try_from(cookie)

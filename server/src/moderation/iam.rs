@@ -11,13 +11,15 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use danmu::kinesis::sigv4;
 use danmu_stream::partition;
 use http::{Request, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use thiserror::Error;
 
-use crate::clock::now_ms;
+use crate::{
+    clock::now_ms,
+    https::{Https, chain},
+    store::StoreError,
+};
 
 const VERSION: &str = "2010-05-08";
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -46,6 +48,9 @@ pub enum IamError {
     /// It cannot be reached.
     #[error("IAM cannot be reached: {0}")]
     Network(String),
+    /// It could not even be asked.
+    #[error("whom to deny is not known: {0}")]
+    Unknown(#[from] StoreError),
     /// It refused.
     #[error("IAM answers {code}: {message}")]
     Refused {
@@ -125,20 +130,12 @@ impl Role {
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(|error| network(&error))?;
         // A call now and then: no connection is worth keeping.
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|error| network(&error))?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
-        let answer = client.request(request).await.map_err(|error| network(&error))?;
+        let answer = Https::new().map_err(IamError::Network)?.send(request, MAX_ANSWER, PATIENCE).await;
+        let answer = answer.map_err(IamError::Network)?;
         if answer.status().is_success() {
             return Ok(());
         }
-        let status = answer.status();
-        let text = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        let text = text.map(|text| String::from_utf8_lossy(&text.to_bytes()).into_owned()).unwrap_or_default();
+        let (status, text) = (answer.status(), String::from_utf8_lossy(answer.body()).into_owned());
         let element = |name: &str| {
             let rest = text.split_once(&format!("<{name}>"))?.1;
             rest.split_once("</").map(|(text, _)| text.to_owned())
@@ -146,9 +143,4 @@ impl Role {
         let code = element("Code").unwrap_or_else(|| status.to_string());
         Err(IamError::Refused { code, message: element("Message").unwrap_or_default() })
     }
-}
-
-/// An error with what caused it: the outer one says only that it failed.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

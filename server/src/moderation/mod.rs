@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 pub use self::{
     iam::{IamError, Role},
     order::Signer,
-    role::RolePolicies,
+    role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
 use crate::{

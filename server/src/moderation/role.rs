@@ -4,9 +4,11 @@
 //! role share 10,240 characters, so a viewer stands there only until the sessions that it may have had when it was banned have
 //! expired (it gets no new ones), and where that is too many, the ones who were banned last. Who finds no room is said aloud.
 
+use danmu::viewer::ViewerId;
+
 use crate::{
-    policies::Policy,
-    store::{Ban, Whom},
+    policies::{Policy, SOURCE_IDENTITY},
+    store::{Ban, Store, Whom},
     vending::session_name,
 };
 
@@ -21,9 +23,19 @@ const MOST_CHARS: usize = 8_192;
 /// How much longer than its session a viewer stands there, milliseconds: clocks differ.
 const SLACK_MS: i64 = 60_000;
 
+/// By what AWS knows the sessions of a viewer.
+#[derive(Clone, Debug)]
+pub enum KnownBy {
+    /// The source identity that they were vended with.
+    SourceIdentity,
+    /// The identities of an identity pool, as a store has them; policies name them by this key of a condition.
+    PoolIdentity(Store, String),
+}
+
 /// The policies as they were put last.
 pub struct RolePolicies {
-    role: Role,
+    roles: Vec<Role>,
+    known_by: KnownBy,
     /// How long sessions last, milliseconds.
     session_ms: i64,
     banned: Option<Vec<String>>,
@@ -31,10 +43,10 @@ pub struct RolePolicies {
 }
 
 impl RolePolicies {
-    /// Nothing is known of what is there; sessions last so many seconds.
+    /// Of these roles, the same of each. Nothing is known of what is there; sessions last so many seconds.
     #[must_use]
-    pub fn new(role: Role, session_s: u32) -> Self {
-        Self { role, session_ms: i64::from(session_s) * 1_000, banned: None, revoked_before_ms: None }
+    pub fn new(roles: Vec<Role>, known_by: KnownBy, session_s: u32) -> Self {
+        Self { roles, known_by, session_ms: i64::from(session_s) * 1_000, banned: None, revoked_before_ms: None }
     }
 
     /// Brings the role to what is decided; when that changes by itself, Unix milliseconds.
@@ -50,15 +62,16 @@ impl RolePolicies {
             let end_ms = over_ms(ban.from_ms).min(ban.until_ms.unwrap_or(i64::MAX));
             if end_ms > now_ms {
                 due_ms = due_ms.min(end_ms);
-                wanted.push((ban.from_ms, session_name(viewer)));
+                wanted.extend(self.names(viewer).await?.into_iter().map(|name| (ban.from_ms, name)));
             }
         }
-        let banned = fitting(wanted);
+        let key = self.known_by.key();
+        let banned = fitting(key, wanted);
         if self.banned.as_ref() != Some(&banned) {
             if banned.is_empty() {
                 self.clear(BANNED, self.banned.is_none()).await?;
             } else {
-                self.role.put(BANNED, &Policy::denying_sources(&banned).compact()).await?;
+                self.put(BANNED, &Policy::denying(key, &banned)).await?;
             }
             tracing::info!(viewers = banned.len(), "the role of viewers' sessions denies the banned ones");
             self.banned = Some(banned);
@@ -68,7 +81,7 @@ impl RolePolicies {
             if revoked_ms == 0 {
                 self.clear(REVOKED, self.revoked_before_ms.is_none()).await?;
             } else {
-                self.role.put(REVOKED, &Policy::denying_older(&iso(revoked_ms)).compact()).await?;
+                self.put(REVOKED, &Policy::denying_older(&iso(revoked_ms))).await?;
             }
             self.revoked_before_ms = Some(revoked_ms);
         }
@@ -77,25 +90,52 @@ impl RolePolicies {
 }
 
 impl RolePolicies {
+    /// The names of a viewer's sessions.
+    async fn names(&self, viewer: &ViewerId) -> Result<Vec<String>, IamError> {
+        match &self.known_by {
+            KnownBy::SourceIdentity => Ok(vec![session_name(viewer)]),
+            KnownBy::PoolIdentity(store, _) => Ok(store.identities(viewer).await?),
+        }
+    }
+
+    async fn put(&self, name: &str, policy: &Policy) -> Result<(), IamError> {
+        for role in &self.roles {
+            role.put(name, &policy.compact()).await?;
+        }
+        Ok(())
+    }
+
     /// Takes a policy away. What a server that may not do so finds at its start is nothing of its own: whoever never bans needs
     /// no right to.
     async fn clear(&self, policy: &str, at_the_start: bool) -> Result<(), IamError> {
-        match self.role.remove(policy).await {
-            Err(IamError::Refused { code, .. }) if at_the_start && code == "AccessDenied" => {
-                tracing::info!(
-                    "this server may not change the role of viewers' sessions (deploy/policies, moderation)"
-                );
-                Ok(())
+        for role in &self.roles {
+            match role.remove(policy).await {
+                Err(IamError::Refused { code, .. }) if at_the_start && code == "AccessDenied" => {
+                    tracing::info!(
+                        "this server may not change the role of viewers' sessions (deploy/policies, moderation)"
+                    );
+                }
+                other => other?,
             }
-            other => other,
+        }
+        Ok(())
+    }
+}
+
+impl KnownBy {
+    /// The key of a condition by which policies name them.
+    fn key(&self) -> &str {
+        match self {
+            Self::SourceIdentity => SOURCE_IDENTITY,
+            Self::PoolIdentity(_, key) => key,
         }
     }
 }
 
 /// Those who fit, the ones who were banned last; by name.
-fn fitting(mut wanted: Vec<(i64, String)>) -> Vec<String> {
+fn fitting(key: &str, mut wanted: Vec<(i64, String)>) -> Vec<String> {
     wanted.sort_unstable_by(|one, other| other.cmp(one));
-    let mut left = MOST_CHARS - Policy::denying_sources(&[]).compact().len();
+    let mut left = MOST_CHARS - Policy::denying(key, &[]).compact().len();
     let count = wanted.len();
     let mut names = Vec::new();
     for (_, name) in wanted {
@@ -163,7 +203,30 @@ mod tests {
         let credentials = SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
         let arn = "arn:aws-cn:iam::123456789012:role/path/danmu-viewer";
         let role = Role::new(credentials, "cn-northwest-1", arn, Some(url));
-        Ok((RolePolicies::new(role, 900), calls))
+        Ok((RolePolicies::new(vec![role], KnownBy::SourceIdentity, 900), calls))
+    }
+
+    #[tokio::test]
+    async fn every_role_of_a_pool_denies_a_banned_viewer_by_its_identities_and_nobody_who_has_none() -> Test {
+        let (policies, calls) = double().await?;
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path()).await?;
+        let ann: ViewerId = "ann".parse()?;
+        for identity in ["us-east-1:1", "us-east-1:2"] {
+            store.keep_identity(&ann, identity, 0).await?;
+        }
+        let roles = vec![policies.roles[0].clone(); 2];
+        let known_by = KnownBy::PoolIdentity(store, "cognito-identity.amazonaws.com:sub".to_owned());
+        let mut policies = RolePolicies::new(roles, known_by, 3_600);
+        let now = 1_800_000_000_000;
+        policies.bring(&[ban("ann", now, None), ban("bob", now, None)], 0, now).await?;
+        let condition =
+            r#""Condition":{"StringEquals":{"cognito-identity.amazonaws.com:sub":["us-east-1:1","us-east-1:2"]}}"#;
+        let put = taken(&calls)
+            .into_iter()
+            .filter(|(action, _, document)| action == "PutRolePolicy" && document.contains(condition));
+        assert_eq!(put.count(), 2);
+        Ok(())
     }
 
     fn ban(viewer: &str, from_ms: i64, until_ms: Option<i64>) -> Ban {
@@ -199,7 +262,7 @@ mod tests {
         }
         let put = |name: &str, document: &Policy| ("PutRolePolicy".to_owned(), name.to_owned(), document.compact());
         let (ann, bob) = ("ann".to_owned(), "bob".to_owned());
-        let both = Policy::denying_sources(&[ann.clone(), bob]);
+        let both = Policy::denying(SOURCE_IDENTITY, &[ann.clone(), bob]);
         let older = Policy::denying_older("2027-01-15T08:00:00Z");
         assert_eq!(taken(&calls), [put("danmu-banned", &both), put("danmu-revoked", &older)]);
 
@@ -207,7 +270,7 @@ mod tests {
         assert_eq!(taken(&calls), [], "nothing has changed");
         let due = policies.bring(&bans, now - 500, now + 5_000).await?;
         assert_eq!(due, now - 1_000 + 960_000);
-        assert_eq!(taken(&calls), [put("danmu-banned", &Policy::denying_sources(&[ann]))]);
+        assert_eq!(taken(&calls), [put("danmu-banned", &Policy::denying(SOURCE_IDENTITY, &[ann]))]);
         let due = policies.bring(&bans, now - 500, now + 960_000).await?;
         let removed = |name: &str| ("DeleteRolePolicy".to_owned(), name.to_owned(), String::new());
         assert_eq!((taken(&calls), due), (vec![removed("danmu-banned"), removed("danmu-revoked")], i64::MAX));
@@ -229,11 +292,11 @@ mod tests {
     #[test]
     fn a_list_that_is_too_long_keeps_those_who_were_banned_last() {
         let all: Vec<_> = (0..1_000_i64).map(|n| (n, ViewerId::guest(n.unsigned_abs().into()).to_string())).collect();
-        let names = fitting(all.clone());
-        let length = Policy::denying_sources(&names).compact().len();
+        let names = fitting(SOURCE_IDENTITY, all.clone());
+        let length = Policy::denying(SOURCE_IDENTITY, &names).compact().len();
         assert!((MOST_CHARS - 36..=MOST_CHARS).contains(&length), "{length}");
         assert!(names.contains(&all[999].1) && !names.contains(&all[0].1));
-        assert_eq!(fitting(Vec::new()), Vec::<String>::new());
+        assert_eq!(fitting(SOURCE_IDENTITY, Vec::new()), Vec::<String>::new());
     }
 
     #[test]
@@ -255,7 +318,7 @@ mod tests {
         let error = role.put("a", "{}").await.err().ok_or("it was put")?.to_string();
         assert_eq!(error, "IAM answers AccessDenied: no");
         // Whoever may not do it, and need not, is left in peace; whoever must is told.
-        let mut policies = RolePolicies::new(role, 900);
+        let mut policies = RolePolicies::new(vec![role], KnownBy::SourceIdentity, 900);
         assert!(policies.bring(&[], 0, now_ms()).await.is_ok());
         assert!(policies.bring(&[ban("ann", now_ms(), None)], 0, now_ms()).await.is_err());
         Ok(())

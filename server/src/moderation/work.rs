@@ -45,8 +45,8 @@ pub struct Means {
     pub signer: Signer,
     /// The embedded stream, where it is of this process: denies credentials.
     pub endpoint: Option<Endpoint>,
-    /// The role of viewers' sessions on AWS: likewise.
-    pub role: Option<RolePolicies>,
+    /// The roles of viewers' sessions on AWS: likewise.
+    pub roles: Option<RolePolicies>,
 }
 
 impl Work {
@@ -82,14 +82,15 @@ impl Work {
         }
         if changed || now_ms >= self.due_ms {
             self.deny(means, now_ms).await;
-            if let Some(role) = &mut means.role {
-                self.deny_on_aws(role, now_ms).await;
+            if let Some(roles) = &mut means.roles {
+                self.deny_on_aws(roles, now_ms).await;
             }
         }
         self.tell(means, now_ms).await?;
         if now_ms - self.forgot_ms > FORGET_MS {
             self.forgot_ms = now_ms;
             self.moderation.0.store.forget_bans(now_ms).await?;
+            self.moderation.0.store.forget_identities(now_ms).await?;
         }
         Ok(())
     }
@@ -150,13 +151,13 @@ impl Work {
         }
     }
 
-    /// Has the role of viewers' sessions deny them. What fails is tried again after a while: IAM is slow, and limited.
-    async fn deny_on_aws(&mut self, role: &mut RolePolicies, now_ms: i64) {
+    /// Has the roles of viewers' sessions deny them. What fails is tried again after a while: IAM is slow, and limited.
+    async fn deny_on_aws(&mut self, roles: &mut RolePolicies, now_ms: i64) {
         let (bans, revoked_before_ms) = {
             let known = self.moderation.known();
             (known.bans.clone(), known.revoked_before_ms)
         };
-        let due_ms = role.bring(&bans, revoked_before_ms, now_ms).await.unwrap_or_else(|error| {
+        let due_ms = roles.bring(&bans, revoked_before_ms, now_ms).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the credentials of banned viewers are not denied as they should be");
             now_ms + IAM_AGAIN_MS
         });

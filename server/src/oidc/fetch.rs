@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+use crate::https::Https;
 
 /// No set of keys, and no description of an issuer, is longer, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
@@ -18,34 +18,15 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// What went wrong, for the log.
 pub(super) async fn get(address: &str) -> Result<Bytes, String> {
-    match tokio::time::timeout(TIMEOUT, receive(address)).await {
-        Ok(received) => received.map_err(|error| format!("{address}: {error}")),
-        Err(_) => Err(format!("{address}: no answer within {} s", TIMEOUT.as_secs())),
-    }
+    receive(address).await.map_err(|error| format!("{address}: {error}"))
 }
 
 async fn receive(address: &str) -> Result<Bytes, String> {
-    // A connection now and then: it is not worth keeping one.
-    let connector = HttpsConnectorBuilder::new()
-        .with_native_roots()
-        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
-    let request = Request::get(address)
-        .header(header::ACCEPT, "application/json")
-        .body(Empty::new())
-        .map_err(|error| error.to_string())?;
-    let response = client.request(request).await.map_err(|error| chain(&error))?;
-    if response.status() != StatusCode::OK {
-        return Err(format!("it answers {}", response.status()));
+    let request = Request::get(address).header(header::ACCEPT, "application/json").body(Full::default());
+    // A document now and then: its connection is not worth keeping.
+    let answer = Https::new()?.send(request.map_err(|error| error.to_string())?, MAX_BYTES, TIMEOUT).await?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer.into_body()),
+        status => Err(format!("it answers {status}")),
     }
-    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
-    body.map(|body| body.to_bytes()).map_err(|error| error.to_string())
-}
-
-/// An error with what caused it: the outer one says only that it failed.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

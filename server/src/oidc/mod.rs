@@ -20,6 +20,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::settings::is_safe;
 pub use self::{
     jwks::REST,
     settings::IssuerSettings,

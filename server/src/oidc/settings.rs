@@ -99,6 +99,12 @@ impl IssuerSettings {
         (self.password && pool.check().is_ok() && pool.issuer() == self.issuer).then_some(pool)
     }
 
+    /// What an identity pool knows it as ([`Login::provider`](danmu::cognito::identity_pool::Login)).
+    #[must_use]
+    pub fn pool_provider(&self) -> &str {
+        self.issuer.trim_start_matches("https://")
+    }
+
     /// The page on which people sign in there.
     #[must_use]
     pub fn provider(&self) -> Option<Provider> {
@@ -156,7 +162,7 @@ fn host(address: &str) -> Option<&str> {
 }
 
 /// Whether nobody on the way can answer instead: by TLS, or because there is no way.
-pub(super) fn is_safe(address: &str) -> bool {
+pub(crate) fn is_safe(address: &str) -> bool {
     let Ok(uri) = address.parse::<http::Uri>() else { return false };
     let here = |host: &str| {
         host == "localhost"

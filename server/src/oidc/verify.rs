@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use danmu::cognito::identity_pool::Login;
 use jsonwebtoken::{Validation, dangerous, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 use thiserror::Error;
@@ -21,9 +22,14 @@ const LEEWAY_S: u64 = 60;
 /// Why an ID token is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// Bytes of it.
-    #[error("an ID token of {0} bytes is too long; {MAX_TOKEN_BYTES} are allowed")]
-    TooLong(usize),
+    /// For us, or for an identity pool.
+    #[error("an ID token of {bytes} bytes is too long; {max} are allowed. Is somebody in very many groups?")]
+    TooLong {
+        /// Bytes of it.
+        bytes: usize,
+        /// The most.
+        max: usize,
+    },
     /// Not three parts of base64url and JSON, or a claim of another kind than it should be.
     #[error("this is no ID token")]
     Malformed,
@@ -93,13 +99,22 @@ impl Issuers {
         self.0.iter().map(|issuer| &issuer.settings)
     }
 
+    /// What an identity pool takes the token as, if it is of somebody whom the operator trusts. The token itself is not looked at:
+    /// the pool does that.
+    #[must_use]
+    pub fn login(&self, token: &str) -> Option<Login> {
+        let Claimed { iss } = dangerous::insecure_decode_claims(token).ok()?;
+        let settings = self.settings().find(|settings| settings.issuer == iss)?;
+        Some(Login { provider: settings.pool_provider().to_owned(), id_token: token.to_owned() })
+    }
+
     /// Whom the token is of. `nonce` is what the attempt to sign in was told to come back with, where it was told any.
     ///
     /// # Errors
     /// [`TokenError`]; only [`TokenError::Unreachable`] may pass by itself.
     pub async fn verify(&self, token: &str, nonce: Option<&str>) -> Result<Person, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong(token.len()));
+            return Err(TokenError::TooLong { bytes: token.len(), max: MAX_TOKEN_BYTES });
         }
         let header = decode_header(token).map_err(|error| told(error.kind()))?;
         if header.crit.is_some() {

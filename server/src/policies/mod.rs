@@ -33,6 +33,10 @@ const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 /// What denies banned viewers on AWS; on the role of their sessions.
 const MODERATE: &[&str] = &["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
 
+/// The key of a condition on who a session was vended for
+/// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
+pub const SOURCE_IDENTITY: &str = "aws:SourceIdentity";
+
 /// A policy, or a template of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
@@ -48,6 +52,10 @@ pub enum Part {
     Vending,
     /// Who may assume the role of viewers' sessions: its trust policy.
     ViewerTrust,
+    /// Who may assume the role of an identity pool's members: their trust policy, where sessions come from such a pool.
+    PoolMemberTrust,
+    /// The same of its guests.
+    PoolGuestTrust,
     /// Of a server that bans. It may change what viewers' sessions may do: limit their role by a permissions boundary.
     Moderation,
     /// Template: what denies the sessions of banned viewers, put on the role of viewers' sessions by a server that bans.
@@ -111,11 +119,11 @@ impl Policy {
         Self::of([allow(None, actions, [resource.to_owned()])])
     }
 
-    /// Denies the sessions of these source identities everything on streams
-    /// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
+    /// Denies the sessions for which the key of a condition, such as [`SOURCE_IDENTITY`], has one of these values everything on
+    /// streams.
     #[must_use]
-    pub fn denying_sources(source_identities: &[String]) -> Self {
-        let condition = serde_json::json!({ "StringEquals": { "aws:SourceIdentity": source_identities } });
+    pub fn denying(key: &str, values: &[String]) -> Self {
+        let condition = serde_json::json!({ "StringEquals": { key: values } });
         Self::of([deny("Banned", condition)])
     }
 
@@ -152,15 +160,48 @@ fn deny(sid: &'static str, condition: serde_json::Value) -> Statement {
     Statement { sid: Some(sid), effect: "Deny", principal: None, action, resource, condition: Some(condition) }
 }
 
+/// Lets the identities of one pool, of that kind, have a role
+/// ([role trust](https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html)).
+fn pool_trust(partition: &str, kind: &str) -> Statement {
+    let service = pool_service(partition);
+    let condition = serde_json::json!({
+        "StringEquals": { format!("{service}:aud"): "IDENTITY_POOL" },
+        "ForAnyValue:StringLike": { format!("{service}:amr"): kind },
+    });
+    Statement {
+        principal: Some(serde_json::json!({ "Federated": service })),
+        condition: Some(condition),
+        ..allow(None, &["sts:AssumeRoleWithWebIdentity"], [])
+    }
+}
+
+/// Who vouches for the identities of a pool
+/// ([in China](https://docs.amazonaws.cn/en_us/aws/latest/userguide/cognito.html)).
+fn pool_service(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cognito-identity.cn-north-1.amazonaws.com.cn",
+        _ => "cognito-identity.amazonaws.com",
+    }
+}
+
+/// The key of a condition on the identity of a pool that has a session
+/// ([keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif)).
+#[must_use]
+pub fn pool_identity(partition: &str) -> String {
+    [pool_service(partition), ":sub"].concat()
+}
+
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Producer,
         Self::Consumer,
         Self::Relay,
         Self::RelayFanOut,
         Self::Vending,
         Self::ViewerTrust,
+        Self::PoolMemberTrust,
+        Self::PoolGuestTrust,
         Self::Moderation,
         Self::Ban,
         Self::Revoke,
@@ -176,6 +217,8 @@ impl Part {
             Self::RelayFanOut => "relay-fan-out",
             Self::Vending => "vending",
             Self::ViewerTrust => "viewer-trust",
+            Self::PoolMemberTrust => "pool-member-trust",
+            Self::PoolGuestTrust => "pool-guest-trust",
             Self::Moderation => "moderation",
             Self::Ban => "ban",
             Self::Revoke => "revoke",
@@ -199,8 +242,10 @@ impl Part {
                 let principal = serde_json::json!({ "AWS": place.role_arn(&place.server_role) });
                 Policy::of([Statement { principal: Some(principal), ..allow(None, VEND, []) }])
             }
+            Self::PoolMemberTrust => Policy::of([pool_trust(&place.partition, "authenticated")]),
+            Self::PoolGuestTrust => Policy::of([pool_trust(&place.partition, "unauthenticated")]),
             Self::Moderation => Policy::allowing(MODERATE, &place.role_arn(&place.viewer_role)),
-            Self::Ban => Policy::denying_sources(&["VIEWER".to_owned()]),
+            Self::Ban => Policy::denying(SOURCE_IDENTITY, &["VIEWER".to_owned()]),
             Self::Revoke => Policy::denying_older("2026-01-31T12:00:00Z"),
         }
     }

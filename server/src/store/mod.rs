@@ -6,6 +6,7 @@
 //! Never decides anything, never talks to the stream.
 
 mod bans;
+mod identities;
 
 use std::{
     path::{Path, PathBuf},
@@ -32,7 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 2;
 
 /// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "bans", include_str!("../../migrations/0001_bans.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "bans", include_str!("../../migrations/0001_bans.sql")),
+    (2, "identities", include_str!("../../migrations/0002_identities.sql")),
+];
 
 /// The store. A handle.
 #[derive(Clone, Debug)]

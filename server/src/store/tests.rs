@@ -1,4 +1,4 @@
-use danmu::room::RoomId;
+use danmu::{room::RoomId, viewer::ViewerId};
 
 use super::*;
 
@@ -118,5 +118,24 @@ async fn nobody_else_may_read_who_is_banned() -> Test {
     use std::os::unix::fs::PermissionsExt;
     let (dir, _store) = store().await?;
     assert_eq!(std::fs::metadata(dir.path().join(FILE))?.permissions().mode() & 0o777, 0o600);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_viewer_is_known_by_its_last_identity_and_denied_by_all_that_were_seen_lately() -> Test {
+    const DAY_MS: i64 = 24 * 3_600 * 1_000;
+    let (_dir, store) = store().await?;
+    let [ann, bob]: [ViewerId; 2] = ["ann".parse()?, "bob".parse()?];
+    store.keep_identity(&ann, "us-east-1:1", 0).await?;
+    store.keep_identity(&ann, "us-east-1:2", 1).await?;
+    // The same again, within the day: nothing is written.
+    store.keep_identity(&ann, "us-east-1:1", DAY_MS / 2).await?;
+    assert_eq!(store.identity(&ann).await?.as_deref(), Some("us-east-1:2"));
+    assert_eq!(store.identities(&ann).await?, ["us-east-1:1", "us-east-1:2"]);
+    assert_eq!((store.identity(&bob).await?, store.identities(&bob).await?), (None, Vec::new()));
+    store.keep_identity(&ann, "us-east-1:1", 2 * DAY_MS).await?;
+    assert_eq!(store.identity(&ann).await?.as_deref(), Some("us-east-1:1"));
+    store.forget_identities(30 * DAY_MS + 2).await?;
+    assert_eq!(store.identities(&ann).await?, ["us-east-1:1"]);
     Ok(())
 }

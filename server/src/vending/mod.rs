@@ -2,14 +2,16 @@
 //! that says who the viewer is.
 //!
 //! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
-//! where the role could. The server's own credentials never leave it. The session bears the viewer's id, by which AWS' logs
-//! and policies tell it from others.
+//! where the role could; or by an [identity pool](PoolCredentials), where the operator has one. The server's own credentials
+//! never leave it. The session bears the viewer's id, by which AWS' logs and policies tell it from others.
 //!
-//! Where more is asked for than STS gives, whoever cannot be served soon is told when to come back ([`turns`]); nobody waits for
+//! Where more is asked for than they give, whoever cannot be served soon is told when to come back ([`turns`]); nobody waits for
 //! longer than a turn and a call may take.
 
+mod identity_pool;
 mod limit;
 mod policy;
+mod settings;
 mod turns;
 
 use std::{
@@ -39,8 +41,10 @@ use sha2::{Digest, Sha256};
 
 use self::turns::Turns;
 pub use self::{
+    identity_pool::PoolCredentials,
     limit::{Limits, Rate},
     policy::Grant,
+    settings::IdentityPoolSettings,
 };
 use crate::{
     bus::Bus,
@@ -62,12 +66,11 @@ struct Inner {
     bus: Bus,
     limits: Limits,
     turns: Turns,
-    /// How many were sent away.
-    sent_away: AtomicU32,
     identity: Identity,
     moderation: Moderation,
     duration_s: u32,
     direct: bool,
+    pool: Option<PoolCredentials>,
 }
 
 impl TokenVending {
@@ -82,8 +85,18 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        let (turns, sent_away) = (Turns::new(), AtomicU32::new(0));
-        Self(Arc::new(Inner { bus, limits, turns, sent_away, identity, moderation, duration_s, direct }))
+        let turns = Turns::new();
+        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: None }))
+    }
+
+    /// With credentials from this identity pool, in the place of STS.
+    #[must_use]
+    pub fn from_pool(self, pool: PoolCredentials) -> Self {
+        let Inner { bus, limits, identity, moderation, duration_s, direct, .. } = &*self.0;
+        let (bus, limits, identity) = (bus.clone(), limits.clone(), identity.clone());
+        let (moderation, duration_s, direct) = (moderation.clone(), *duration_s, *direct);
+        let turns = Turns::new();
+        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: Some(pool) }))
     }
 
     /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
@@ -91,7 +104,7 @@ impl TokenVending {
     /// # Errors
     /// [`ApiError::TooMany`].
     pub fn has_room(&self) -> Result<(), ApiError> {
-        if self.0.turns.is_full() { Err(self.busy()) } else { Ok(()) }
+        if self.0.turns.is_full() { Err(busy()) } else { Ok(()) }
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -140,15 +153,27 @@ impl TokenVending {
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
-        let Inner { bus, limits, moderation, .. } = &*self.0;
+        let Inner { bus, limits, turns, moderation, pool, .. } = &*self.0;
         moderation.admits(&caller.viewer, caller.addr, room)?;
         limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
-        let credentials = self.credentials(grant, &caller.viewer).await?;
+        let _turn = turns.take().await.ok_or_else(busy)?;
+        let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
+            // Several calls, each of which has as long.
+            let given = tokio::time::timeout(TIMEOUT, pool.give(caller)).await.map_err(|_| {
+                tracing::error!(timeout_s = TIMEOUT.as_secs(), "the identity pool did not answer in time");
+                ApiError::VendingDown
+            })??;
+            (given.access_key_id, given.secret_access_key, given.session_token, given.expiration)
+        } else {
+            let given = self.credentials(grant, &caller.viewer).await?;
+            let expiration = given.expiration.to_millis().unwrap_or(0);
+            (given.access_key_id, given.secret_access_key, given.session_token, expiration)
+        };
         Ok(Session {
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            session_token: credentials.session_token,
-            expiration: credentials.expiration.to_millis().unwrap_or(0),
+            access_key_id,
+            secret_access_key,
+            session_token,
+            expiration,
             vended_at: now_ms(),
             region: bus.region.clone(),
             endpoint: bus.browser_endpoint.clone(),
@@ -160,8 +185,7 @@ impl TokenVending {
     }
 
     async fn credentials(&self, grant: Grant, viewer: &ViewerId) -> Result<Credentials, ApiError> {
-        let Inner { bus, turns, duration_s, .. } = &*self.0;
-        let _turn = turns.take().await.ok_or_else(|| self.busy())?;
+        let Inner { bus, duration_s, .. } = &*self.0;
         let name = session_name(viewer);
         let call = bus
             .sts
@@ -176,7 +200,7 @@ impl TokenVending {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 tracing::error!(error = %DisplayErrorContext(&error), "STS gave no session");
-                return Err(if is_busy(error.code()) { self.busy() } else { ApiError::VendingDown });
+                return Err(if is_busy(error.code()) { busy() } else { ApiError::VendingDown });
             }
             Err(_) => {
                 tracing::error!(timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
@@ -187,10 +211,6 @@ impl TokenVending {
             tracing::error!("STS answered without credentials");
             ApiError::VendingDown
         })
-    }
-
-    fn busy(&self) -> ApiError {
-        busy(self.0.sent_away.fetch_add(1, Relaxed))
     }
 }
 
@@ -207,10 +227,11 @@ fn is_busy(code: Option<&str>) -> bool {
     matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
 }
 
-/// What is told to the one who is sent away after so many others: as many of them come back in each second.
-fn busy(others: u32) -> ApiError {
+/// What is told to whoever is sent away: one after the other another time, so that as many come back in each second.
+fn busy() -> ApiError {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
     let spread = BUSY_S.end - BUSY_S.start;
-    ApiError::TooMany { retry_after_s: BUSY_S.start + others % spread }
+    ApiError::TooMany { retry_after_s: BUSY_S.start + TOLD.fetch_add(1, Relaxed) % spread }
 }
 
 /// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`
@@ -249,7 +270,7 @@ mod tests {
     fn who_meets_a_busy_sts_is_told_when_to_come_back_and_not_all_at_once() {
         assert!(["Throttling", "ThrottlingException"].into_iter().all(|code| is_busy(Some(code))));
         assert!([None, Some("AccessDenied"), Some("MalformedPolicyDocument")].into_iter().all(|code| !is_busy(code)));
-        let times: std::collections::HashSet<_> = (0..20).map(|others| busy(others).to_string()).collect();
+        let times: std::collections::HashSet<_> = (0..20).map(|_| busy().to_string()).collect();
         assert_eq!(times.len(), BUSY_S.len(), "{times:?}");
     }
 }

@@ -139,16 +139,25 @@ impl Moto {
         }
     }
 
-    /// A program that believes this pool.
-    fn program(&self) -> Result<Program, Failure> {
+    /// An identity pool that has guests; its id.
+    async fn identity_pool(&self) -> Result<String, Failure> {
+        let request = json!({"IdentityPoolName": "viewers", "AllowUnauthenticatedIdentities": true});
+        let made = self.call("AWSCognitoIdentityService", "CreateIdentityPool", request).await?;
+        text(&made["IdentityPoolId"])
+    }
+
+    /// The settings of a program that believes this user pool.
+    fn settings(&self) -> String {
         let (issuer, client, url, id) = (self.pool.issuer(), &self.pool.client_id, &self.url, &self.pool.id);
-        Program::start_with(
-            &format!(
-                "[[identity.issuers]]\nissuer = '{issuer}'\naudience = '{client}'\nendpoint = '{url}'\n\
-                 jwks_uri = '{url}{id}/.well-known/jwks.json'\n[[rooms]]\nid = 'demo'\nvideo = ''\n"
-            ),
-            &[],
+        format!(
+            "[[identity.issuers]]\nissuer = '{issuer}'\naudience = '{client}'\nendpoint = '{url}'\n\
+             jwks_uri = '{url}{id}/.well-known/jwks.json'\n[[rooms]]\nid = 'demo'\nvideo = ''\n"
         )
+    }
+
+    /// A program with these.
+    fn program(&self) -> Result<Program, Failure> {
+        Program::start_with(&self.settings(), &[])
     }
 }
 
@@ -244,11 +253,11 @@ async fn a_whole_sign_in_ends_with_a_ticket_of_that_name_and_role() -> Test {
 
     // The page shows who it is, and offers the way in to others.
     let page = |head: &[&str]| program.ask("GET /room/demo", head, "");
-    assert!(page(&[&format!("Cookie: {cookie}")])?.body.contains("<bdi>amy</bdi>"));
-    assert!(!page(&[])?.body.contains("<bdi>"));
+    assert!(page(&[&format!("Cookie: {cookie}")])?.body.contains(">amy</bdi>"));
+    assert!(!page(&[])?.body.contains("</bdi>"));
 
     let answer = program.ask("POST /api/sign_out", &[], "")?;
-    assert!(answer.head.contains("danmu_member=; path=/; max-age=0"), "{}", answer.head);
+    assert!(answer.head.contains("danmu_member=; path=/; samesite=lax; max-age=0"), "{}", answer.head);
     Ok(())
 }
 
@@ -315,12 +324,58 @@ async fn tokens_are_renewed_and_given_up() -> Test {
 }
 
 #[tokio::test]
+async fn who_signs_in_speaks_by_credentials_of_the_identity_pool_and_guests_where_they_may() -> Test {
+    let Some(moto) = Moto::start().await? else { return Ok(()) };
+    let (tokens, _) = moto.sign_in("Temporary-1", &[new_password()]).await?;
+    let pool = moto.identity_pool().await?;
+    let url = moto.url.trim_end_matches('/');
+    let elsewhere = [
+        ("DANMU_BUS", "aws"),
+        ("DANMU_ROLE", "relay"),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_ENDPOINT_URL_KINESIS", url),
+        ("AWS_ENDPOINT_URL_IAM", url),
+    ];
+    let settings = |guests: bool| {
+        format!(
+            "{}[vending.identity_pool]\nid = '{pool}'\nguests = {guests}\nendpoint = '{url}/'\n\
+             roles = ['arn:aws:iam::123456789012:role/members', 'arn:aws:iam::123456789012:role/guests']\n",
+            moto.settings()
+        )
+    };
+    for guests in [true, false] {
+        let program = Program::start_with(&settings(guests), &elsewhere)?;
+        let ask =
+            |head: &[&str]| program.ask("POST /api/session", &[&[FORM], head].concat(), "room=demo&purpose=produce");
+        let answer = program.ask("POST /api/sign_in", &[FORM], &format!("id_token={}", tokens.id_token))?;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.head.contains("path=/api; samesite=strict"), "{}", answer.head);
+        let cookie = |name: &str| Ok::<_, Failure>(format!("{name}={}", answer.cookie(name).ok_or("no cookie")?));
+        let (member, token) = (cookie("danmu_member")?, cookie("danmu_id_token")?);
+        assert!(token.ends_with(&tokens.id_token));
+
+        let session: Session = serde_json::from_str(&ask(&[&format!("Cookie: {member}; {token}")])?.body)?;
+        assert!(session.expiration > moto.host.now_ms() && !session.session_token.is_empty());
+        assert_eq!(session.stream, "danmu");
+        // Without the token a member is a guest to the pool.
+        for head in [&format!("Cookie: {member}"), "X-Nothing: "] {
+            let answer = ask(&[head])?;
+            assert_eq!(answer.status, if guests { 200 } else { 401 }, "{}", answer.body);
+        }
+        let out = program.ask("POST /api/sign_out", &[], "")?;
+        assert!(out.head.contains("danmu_id_token=; path=/api; samesite=strict; max-age=0"), "{}", out.head);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_identity_pool_gives_credentials_to_members_and_guests() -> Test {
     let Some(moto) = Moto::start().await? else { return Ok(()) };
     let (tokens, _) = moto.sign_in("Temporary-1", &[new_password()]).await?;
-    let request = json!({"IdentityPoolName": "viewers", "AllowUnauthenticatedIdentities": true});
-    let made = moto.call("AWSCognitoIdentityService", "CreateIdentityPool", request).await?;
-    let pool = text(&made["IdentityPoolId"])?;
+    let pool = moto.identity_pool().await?;
     assert!(pool.starts_with(REGION));
     for login in [Some(Login { provider: moto.pool.provider(), id_token: tokens.id_token.clone() }), None] {
         let given = moto.credentials(&pool, login).await?;

@@ -173,7 +173,8 @@ async fn vends(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
     let often = Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
     let limits = Limits::new(often, often);
     let vending = TokenVending::new(aws.bus(credentials), limits, identity, moderation, 900, true);
-    let caller = Caller { addr: [127, 0, 0, 1].into(), viewer: ViewerId::guest(7), name: None, role: Role::Viewer };
+    let (addr, viewer) = ([127, 0, 0, 1].into(), ViewerId::guest(7));
+    let caller = Caller { addr, viewer, name: None, role: Role::Viewer, login: None };
     let produce = vending.session(RoomId::demo(), Purpose::Produce, None, caller.clone()).await;
     let consume = vending.session(RoomId::demo(), Purpose::Consume, None, caller).await;
     Ok(produce.is_ok() && consume.is_ok())

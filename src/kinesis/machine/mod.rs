@@ -7,9 +7,9 @@
 //! Promises: every record of the shards in scope, from the position on, once and in the order of each shard; a shard's
 //! records only after all of its parents'; the same across expired iterators, throttling, splits and merges; no hot
 //! loop whatever the answers. When the stream is deleted and made anew under its name, it goes on with the new one's
-//! records, from its beginning or the starting time, within seconds; for that moment only, a child may come early. It
-//! never starts at `LATEST`, which would lose what arrives before the first iterator exists. Times are milliseconds of
-//! one clock, the driver's, but for [`Position::since_ms`], which the service's clock judges.
+//! records, from its beginning or the starting time, within seconds (a minute, if no shard was being read just then); for that
+//! moment only, a child may come early. It never starts at `LATEST`, which would lose what arrives before the first iterator
+//! exists. Times are milliseconds of one clock, the driver's, but for [`Position::since_ms`], which the service's clock judges.
 
 mod call;
 mod event;
@@ -36,6 +36,9 @@ const SLOW_MS: i64 = 150;
 const BEHIND_MS: i64 = 3_000;
 /// First and longest wait after a failure that may pass.
 const BACKOFF_MS: (u32, u32) = (200, 10_000);
+/// How often the shards are listed though nothing asks for it: a stream that was made anew while no shard of it was being read may
+/// have one of the same name that tells nothing.
+const RELIST_MS: i64 = 60_000;
 /// Least wait after a failure that will not pass by itself; as much again at random.
 const RARELY_MS: i64 = 10_000;
 
@@ -61,6 +64,8 @@ struct Listing {
     wanted: bool,
     busy: bool,
     due: i64,
+    /// When one is wanted in any case.
+    again: i64,
     /// How many were begun, and the last that was completed.
     begun: u64,
     completed: u64,
@@ -101,6 +106,9 @@ impl Machine {
     /// What to do now. A call is handed out once.
     pub fn step(&mut self, now: i64) -> Step {
         let listing = &mut self.listing;
+        if !listing.wanted && listing.again <= now {
+            (listing.wanted, listing.due) = (true, now);
+        }
         if listing.wanted && !listing.busy && listing.due <= now {
             listing.busy = true;
             if listing.token.is_none() {
@@ -113,7 +121,8 @@ impl Machine {
         let due = |line: &Line| !line.busy && matches!(line.phase, Phase::Parked | Phase::Reading(_));
         let next = self.shards.iter().filter(|(_, line)| due(line)).min_by_key(|(_, line)| line.due);
         let Some((id, line)) = next.filter(|(_, line)| line.due <= now) else {
-            let listing = (self.listing.wanted && !self.listing.busy).then_some(self.listing.due);
+            let Listing { wanted, busy, due, again, .. } = self.listing;
+            let listing = (!busy).then_some(if wanted { due } else { again });
             let earliest = next.map(|(_, line)| line.due).into_iter().chain(listing).min();
             return earliest.map_or(Step::Idle, Step::Wait);
         };
@@ -168,7 +177,10 @@ impl Machine {
 
     /// Where to resume after the events taken out so far. (Take out all there are first.)
     pub fn position(&self) -> Position {
-        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| child.last.is_some());
+        // A child is read behind its parents. One that was read less far is left over from a stream that is gone, of which a
+        // listing that broke off has replaced the parents only.
+        let behind = |line: &Line, child: &Line| child.last.as_ref().is_some_and(|last| line.is_new(last));
+        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| behind(line, child));
         let read = self.shards.iter().filter(|(id, line)| !passed(id, line));
         let read = read.filter_map(|(id, line)| Some((id.clone(), line.last.clone()?)));
         Position { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
@@ -257,6 +269,7 @@ impl Machine {
         }
         listing.completed = listing.begun;
         listing.wanted = false;
+        listing.again = now + RELIST_MS;
         // What is not listed any more has been trimmed away, unless it was learnt about after this listing began.
         let (found, completed) = (&listing.found, listing.completed);
         self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));

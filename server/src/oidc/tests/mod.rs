@@ -203,7 +203,7 @@ async fn what_is_no_token_is_refused_before_anybody_is_asked() {
     let issuer = TestIssuer::start().await;
     let issuers = issuer.trusted();
     let long = "x".repeat(10 << 20);
-    assert_eq!(refused(&issuers, &long).await, TokenError::TooLong(10 << 20));
+    assert_eq!(refused(&issuers, &long).await, TokenError::TooLong { bytes: 10 << 20, max: 16 * 1024 });
     for text in ["", ".", "..", "...", "a.b.c", "a.b.c.d", "eyJhbGciOiJSUzI1NiJ9..", "\u{0}", "弹.幕.弹"] {
         assert_eq!(refused(&issuers, text).await, TokenError::Malformed, "{text:?}");
     }
