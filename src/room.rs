@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::viewer::Role;
+
 /// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.
 ///
 /// The alphabet is small on purpose: the id stands in addresses, in partition keys (256 characters at the most) and in
@@ -100,12 +102,11 @@ pub struct Room {
     /// Whether records without a ticket are shown: plain text from foreign producers among them.
     pub unsigned: Unsigned,
     /// How fast one viewer may speak.
-    #[serde(default)]
-    pub pace: Pace,
+    pub paces: Paces,
 }
 
 /// How fast one viewer may speak. Records without a ticket have no viewer, and no pace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Danmu a minute in the long run, 1 and up.
     pub per_minute: u32,
@@ -116,6 +117,47 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self { per_minute: 60, burst: 5 }
+    }
+}
+
+/// How fast one viewer of each role may speak. Kept, and sent to pages, as one number for each of guests, members and moderators:
+/// a page has little room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Paces(pub [u32; 3]);
+
+impl Paces {
+    /// Of guests, of who signed in, and of who keeps order. More than 65,535 a minute, or at once, is as many.
+    #[must_use]
+    pub fn new(viewer: Pace, member: Pace, moderator: Pace) -> Self {
+        let most = u32::from(u16::MAX);
+        Self([viewer, member, moderator].map(|pace| pace.per_minute.min(most) << 16 | pace.burst.min(most)))
+    }
+
+    /// The pace of a role; none for the streamer, whom nothing holds up.
+    #[must_use]
+    pub const fn of(&self, role: Role) -> Option<Pace> {
+        let Self([viewer, member, moderator]) = *self;
+        let pace = match role {
+            Role::Viewer => viewer,
+            Role::Member => member,
+            Role::Moderator => moderator,
+            Role::Streamer => return None,
+        };
+        Some(Pace { per_minute: pace >> 16, burst: pace & 0xffff })
+    }
+}
+
+impl From<Pace> for Paces {
+    /// The same for all.
+    fn from(pace: Pace) -> Self {
+        Self::new(pace, pace, pace)
+    }
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Pace::default().into()
     }
 }
 
@@ -143,6 +185,18 @@ mod tests {
         for (text, c) in [("Demo", 'D'), ("-a", '-'), ("a b", ' '), ("房间", '房'), ("a/b", '/'), ("a.b", '.')] {
             assert_eq!(text.parse::<RoomId>(), Err(RoomIdError::Character(c)), "{text}");
         }
+    }
+
+    #[test]
+    fn each_role_has_its_pace_and_nothing_holds_up_the_streamer() {
+        let pace = |per_minute, burst| Pace { per_minute, burst };
+        let paces = Paces::new(pace(1, 2), pace(6_000, 6_000), pace(70_000, 70_000));
+        assert_eq!(paces.of(Role::Viewer), Some(pace(1, 2)));
+        assert_eq!(paces.of(Role::Member), Some(pace(6_000, 6_000)));
+        assert_eq!(paces.of(Role::Moderator), Some(pace(65_535, 65_535)));
+        assert_eq!(paces.of(Role::Streamer), None);
+        let json = serde_json::to_string(&paces).unwrap();
+        assert_eq!(serde_json::from_str::<Paces>(&json).unwrap(), paces);
     }
 
     proptest! {

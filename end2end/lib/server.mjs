@@ -87,7 +87,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
   }
 
   await start();
-  return { origin, endpoint, stop, crash, output: () => output };
+  return { origin, endpoint, keys: path.join(data, 'stream', 'ticket-keys.json'), stop, crash, output: () => output };
 }
 
 async function answers(url) {

@@ -7,7 +7,7 @@
 use danmu::{
     gate::{Gate, Incoming, Reason},
     record::{Content, Unicode, check_text, decode, signed},
-    room::{Pace, Room, RoomId, Unsigned},
+    room::{Paces, Room, RoomId, Unsigned},
     session::TicketKey,
     ticket::{Look, MAX_TICKET_BYTES, Proof, PublicKey, Tickets},
 };
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         video: String::new(),
         poster: None,
         unsigned: Unsigned::Allow,
-        pace: Pace::default(),
+        paces: Paces::default(),
     };
     let mut gate = Gate::new(&room, UNICODE);
     let incoming = Incoming { data, partition_key: "demo", sequence_number: "1", arrival_ms: 0, evidence: None };

@@ -27,7 +27,7 @@ use crate::{
     clock::now_ms,
     config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
-    http::{AppState, Health, router, serve},
+    http::{AppState, Door, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
     moderation::{KnownBy, Means, Moderation, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
@@ -190,7 +190,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
-    let serving = tokio::spawn(serve(pages, router(state.1, public), connections, stop.clone()));
+    let door = Door::new(state.1.vending.clone(), router(state.1, public));
+    let serving = tokio::spawn(serve(pages, door, connections, stop.clone()));
     ended().await;
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
@@ -343,6 +344,9 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     // The browser signs the name that it knows. A name that the client made up gains it nothing: it must sign that too.
     options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
     options.max_bytes = config.stream.max_bytes;
+    options.session_bytes_per_s = config.stream.session_bytes_per_s;
+    options.session_records_per_s = config.stream.session_records_per_s;
+    options.session_burst_s = config.stream.session_burst_s;
     let account = options.account_id.clone();
     let endpoint = Endpoint::open(options).await.map_err(|error| failed(error.to_string()))?;
     endpoint

@@ -16,15 +16,15 @@ pub use self::bans::Bans;
 use self::{pace::Buckets, seen::Seen};
 use crate::{
     record::{self, Color, Content, Mode, Moderation, RecordError, RecordId, TextError, Unicode},
-    room::{Room, RoomId, Unsigned},
+    room::{Paces, Room, RoomId, Unsigned},
     ticket::LEEWAY_MS,
     viewer::{Name, Role, ViewerId},
 };
 
-/// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of one span left it, and
+/// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of two spans left it, and
 /// of these only those count that were new. By arrival times alone: a gate that began so much earlier than the present knows
 /// what one knows that has run for ever, and replicas agree.
-pub const REMEMBERED_MS: i64 = seen::SEEN_MS + pace::SPAN_MS;
+pub const REMEMBERED_MS: i64 = seen::SEEN_MS + 2 * pace::SPAN_MS;
 
 /// By how much, in milliseconds, a signed record may have been sent before it arrives: a put is tried again for seconds, and a
 /// phone loses its network for longer.
@@ -212,6 +212,7 @@ pub struct Gate {
     unsigned: Unsigned,
     bans: Bans,
     seen: Seen,
+    paces: Paces,
     buckets: Buckets,
     counts: Counts,
 }
@@ -220,9 +221,9 @@ impl Gate {
     /// A gate by the rules of a room.
     #[must_use]
     pub fn new(room: &Room, unicode: Unicode) -> Self {
-        let (room, unsigned, buckets) = (room.id.clone(), room.unsigned, Buckets::new(room.pace));
-        let (bans, seen) = (Bans::default(), Seen::default());
-        Self { unicode, room, unsigned, bans, seen, buckets, counts: Counts::default() }
+        let (room, unsigned, paces) = (room.id.clone(), room.unsigned, room.paces);
+        let (bans, seen, buckets) = (Bans::default(), Seen::default(), Buckets::new());
+        Self { unicode, room, unsigned, bans, seen, paces, buckets, counts: Counts::default() }
     }
 
     /// The same gate with what is known of who may not speak; what it reads is added to that.
@@ -311,8 +312,8 @@ impl Gate {
         }
         // After the duplicates: whoever puts another's records again takes nothing from that one's bucket.
         if let Some(evidence) = evidence
-            && !evidence.is_important()
-            && !self.buckets.take(&evidence.viewer, arrival_ms)
+            && let Some(pace) = self.paces.of(evidence.role)
+            && !self.buckets.take(&evidence.viewer, pace, arrival_ms)
         {
             return Err(Reason::TooFast);
         }

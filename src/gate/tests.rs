@@ -14,7 +14,7 @@ fn gate(unsigned: Unsigned) -> Gate {
         video: String::new(),
         poster: None,
         unsigned,
-        pace: Pace { per_minute: 60, burst: 2 },
+        paces: Pace { per_minute: 60, burst: 2 }.into(),
     };
     Gate::new(&room, UNICODE)
 }
@@ -205,6 +205,26 @@ fn who_speaks_too_fast_is_held_up_but_not_the_streamer_nor_who_has_no_name() {
         assert_eq!((first..first + 10).filter(|n| say(*n)).count(), shown, "{evidence:?}");
     }
     assert_eq!(gate.counts(), Counts { admitted: 22, too_fast: 8, ..Counts::default() });
+}
+
+#[test]
+fn each_role_speaks_at_its_own_pace() {
+    let pace = |per_minute, burst| Pace { per_minute, burst };
+    let paces = Paces::new(pace(2, 1), pace(60, 3), pace(60, 5));
+    let mut gate = Gate { paces, ..gate(Unsigned::Deny) };
+    let mut next = 0;
+    let mut shown = |id: &str, role, arrival_ms| {
+        let evidence = evidence(id, role);
+        let mut say = || {
+            next += 1;
+            let data = signed(next, arrival_ms);
+            gate.admit(Incoming { arrival_ms, evidence: Some(&evidence), ..incoming(&data, "1") }).is_ok()
+        };
+        (0..10).filter(|_| say()).count()
+    };
+    let roles = [("ann", Role::Viewer), ("bob", Role::Member), ("eve", Role::Moderator), ("host", Role::Streamer)];
+    assert_eq!(roles.map(|(id, role)| shown(id, role, NOW_MS)), [1, 3, 5, 10]);
+    assert_eq!(roles.map(|(id, role)| shown(id, role, NOW_MS + 1_000)), [0, 1, 1, 10]);
 }
 
 #[test]

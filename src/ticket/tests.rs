@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     gate::{Gate, Incoming, Reason},
     record::{self, Danmu, MAX_RECORD_BYTES, RecordId, Unicode},
-    room::{Pace, Room, RoomId, Unsigned},
+    room::{Paces, Room, RoomId, Unsigned},
     session::TicketKey,
     viewer::{Name, Role, ViewerId},
 };
@@ -96,7 +96,7 @@ fn gate_of(room: &RoomId) -> Gate {
         video: String::new(),
         poster: None,
         unsigned: Unsigned::Allow,
-        pace: Pace::default(),
+        paces: Paces::default(),
     };
     Gate::new(&room, UNICODE)
 }

@@ -19,9 +19,10 @@ cargo xtask <task>
       --undefended    … instead, each attack without the defence against it, which it must get through
   bench [NAME]      measure: stage (what a lane costs, how full a picture gets), stream (the embedded stream under
                     load, beside ferrokinesis), engines (fjall and redb at the stream's work), verify (tickets and
-                    gate, beside ed25519-dalek), fanout (what a viewer of the relay costs, beside nchan), weight
-                    (bytes until one can send), latency (Enter to the other screen), overlay (thousands of danmu,
-                    beside the engines of npm); all without a name
+                    gate, beside ed25519-dalek), vending (sessions a second, and ten times as many visitors), fanout
+                    (what a viewer of the relay costs, beside nchan), weight (bytes until one can send), latency
+                    (Enter to the other screen), overlay (thousands of danmu, beside the engines of npm); all
+                    without a name
       --quick         … for a short time only (overlay)
   setup             install what the other tasks would install when they need it
   watch             `cargo leptos watch`, with the tools that it would otherwise download

@@ -85,7 +85,7 @@ impl RoomClient {
             clock,
             vend,
             speaker,
-            pace: RefCell::new(OwnPace::new(room.pace)),
+            pace: RefCell::default(),
             overlay: RefCell::default(),
             own: RefCell::default(),
             unshown: Cell::new(0),
@@ -119,9 +119,9 @@ impl RoomClient {
     pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
         let now = inner.clock.now_ms();
-        let is_free = inner.live.me.with_untracked(|me| me.as_ref().is_some_and(|me| me.role == Role::Streamer));
-        if !is_free {
-            inner.pace.borrow_mut().take(now).map_err(Problem::TooFast)?;
+        let role = inner.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role));
+        if let Some(pace) = inner.room.paces.of(role) {
+            inner.pace.borrow_mut().take(pace, now).map_err(Problem::TooFast)?;
         }
         // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
         let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft).map(|line| line.key.clone()));

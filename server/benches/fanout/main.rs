@@ -8,6 +8,7 @@
 mod kit;
 mod publish;
 mod report;
+#[allow(dead_code, reason = "the server of `vending` is among them")]
 mod subject;
 mod trouble;
 mod viewers;

@@ -69,6 +69,14 @@ impl Server {
         Self { process: Running(process), _bus: Some(bus), pages, stream: Some(stream), dir }.wait_for(pages)
     }
 
+    /// The whole server behind a proxy that says of each request whose it is.
+    pub fn proxied() -> Result<Self, Failure> {
+        let (dir, pages, stream) = (tempfile::tempdir()?, free()?, free()?);
+        let process =
+            danmu(Core::Server, &dir, pages, stream).env("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8").spawn()?;
+        Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
+    }
+
     /// nginx with nchan, its buffer as long as the relay's.
     pub fn nchan() -> Result<Self, Failure> {
         let (dir, pages) = (tempfile::tempdir()?, free()?);
@@ -101,6 +109,11 @@ impl Server {
         Command::new("sync").status()?;
         thread::sleep(Duration::from_millis(2_500));
         Ok(self)
+    }
+
+    /// Where its pages are.
+    pub fn pages(&self) -> SocketAddr {
+        self.pages
     }
 
     /// Where viewers go, and what they ask.
@@ -145,7 +158,7 @@ impl Server {
 }
 
 /// Waits until somebody answers there.
-fn answers(addr: SocketAddr) -> Result<(), Failure> {
+pub fn answers(addr: SocketAddr) -> Result<(), Failure> {
     let since = Instant::now();
     while TcpStream::connect(addr).is_err() {
         if since.elapsed() > PATIENCE {
@@ -158,7 +171,7 @@ fn answers(addr: SocketAddr) -> Result<(), Failure> {
 
 /// Who runs where.
 #[derive(Clone, Copy, Debug)]
-enum Core {
+pub enum Core {
     /// The server that is measured.
     Server,
     /// The load, and whatever else is not measured.
@@ -189,7 +202,7 @@ pub fn cpu_of(process: u32) -> Result<f64, Failure> {
 }
 
 /// A program that keeps to its core, and has files enough.
-fn alone(core: Core, program: &str) -> Command {
+pub fn alone(core: Core, program: &str) -> Command {
     let mut command = Command::new("taskset");
     let cores = match core {
         Core::Server => "0".to_owned(),

@@ -198,7 +198,7 @@ fn run(load: &Load, server: &SigningKey) -> Result<(Duration, u64), Failure> {
         video: String::new(),
         poster: None,
         unsigned: Unsigned::Deny,
-        pace,
+        paces: pace.into(),
     };
     let mut gate = Gate::new(&room, UNICODE);
     let begun = Instant::now();

@@ -6,14 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu::room::RoomId;
-use danmu_app::{
-    api::{ApiError, status},
-    services::Caller,
-};
-use http::{HeaderValue, header};
+use danmu_app::services::Caller;
+use http::header;
 use serde_json::json;
 
-use super::AppState;
+use super::{AppState, shed::refusal};
 
 /// Answers `{"accessKeyId", "secretAccessKey", "sessionToken", "expiration"}`, the last in Unix milliseconds.
 ///
@@ -31,14 +28,6 @@ pub async fn get_certification(State(state): State<AppState>, Extension(caller):
             }));
             ([(header::CACHE_CONTROL, "no-store")], body).into_response()
         }
-        Err(error) => refuse(&error),
+        Err(error) => refusal(&error),
     }
-}
-
-fn refuse(error: &ApiError) -> Response {
-    let mut response = (status(error), Json(json!({ "error": error.to_string() }))).into_response();
-    if let ApiError::TooMany { retry_after_s } = error {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
-    }
-    response
 }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use axum::{body::Body, extract::ConnectInfo, response::Response};
 use http::{HeaderValue, Request, Version, header::HOST};
 use hyper::{
     body::{Bytes, Frame, Incoming, SizeHint},
@@ -66,12 +66,27 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 /// What an answer may have waiting for its HTTP/2 client, bytes, besides the piece at hand.
 const SEND_BUFFER: usize = 256 * 1024;
 
+/// What answers requests: routes, or what stands in front of them.
+pub trait Answering:
+    tower::Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Unpin + Send + 'static
+{
+}
+
+impl<S> Answering for S where
+    S: tower::Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Unpin
+        + Send
+        + 'static
+{
+}
+
 /// Answers the requests of one connection, until it ends, or `stop` comes and every request that had begun is answered, or
 /// it is handed over: then this gives it, and the viewer whose it is.
 pub(super) async fn attend(
     mut stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    router: impl Answering,
     stop: &CancellationToken,
 ) -> Option<(TcpStream, Viewer)> {
     // A danmu is one small packet that must not wait for a second one.
@@ -202,7 +217,7 @@ async fn idle(mut under_way: watch::Receiver<usize>) {
 }
 
 fn service(
-    router: Router,
+    router: impl Answering,
     peer: SocketAddr,
     under_way: Arc<watch::Sender<usize>>,
     handover: Option<Handover>,

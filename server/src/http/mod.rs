@@ -11,6 +11,7 @@ mod health;
 mod metrics;
 mod pages;
 mod serve;
+mod shed;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,9 +29,13 @@ use tower_http::{
     timeout::RequestBodyTimeoutLayer,
 };
 
-pub use self::{health::Health, serve::serve};
+pub use self::{health::Health, serve::serve, shed::Door};
 use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, vending::TokenVending};
 
+/// Where pages ask for a session, by the app's server function.
+const SESSION: &str = "/api/session";
+/// Where the page of AWS' article does.
+const CERTIFICATION: &str = "/getCertification.action";
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 /// No form takes longer to arrive.
@@ -74,7 +79,7 @@ fn is_made_on_the_spot(_: StatusCode, _: Version, headers: &HeaderMap, _: &Exten
 /// All that is served on the public port. `stream` is the embedded stream's data plane, if there is one.
 pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
-        .route("/getCertification.action", post(article::get_certification))
+        .route(CERTIFICATION, post(article::get_certification))
         .route("/api/sign_in", post(account::sign_in))
         .route("/api/sign_out", post(account::sign_out))
         .route("/api/{*function}", post(pages::server_function))

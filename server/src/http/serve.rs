@@ -3,18 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::connection;
+use super::connection::{self, Answering};
 
 /// After a connection could not be taken, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then until every request that had begun is answered. At most `connections` at a time; the next
 /// ones wait in the system's queue.
-pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: impl Answering, connections: usize, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(connections));
     let open = TaskTracker::new();
     loop {

@@ -246,7 +246,7 @@ mod tests {
     use danmu::{
         feed::Position,
         kinesis::shard_map::{HashKeyRange, SequenceNumberRange},
-        room::{Pace, Unsigned},
+        room::{Paces, Unsigned},
     };
     use proptest::prelude::*;
 
@@ -287,7 +287,7 @@ mod tests {
             video: String::new(),
             poster: None,
             unsigned: Unsigned::Allow,
-            pace: Pace::default(),
+            paces: Paces::default(),
         };
         let mut hub = RoomHub::new(&room, Arc::clone(&feed), 10);
         let (metrics, live) = (Metrics::default(), (feed::Reading::Live, 0));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use danmu::room::{Pace, Room, RoomId, Unsigned};
+use danmu::room::{Paces, Room, RoomId, Unsigned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -43,7 +43,7 @@ impl Stage {
             video: String::new(),
             poster: None,
             unsigned: Unsigned::Allow,
-            pace: Pace::default(),
+            paces: Paces::default(),
         };
         let window = Window { age: Duration::from_secs(60), bytes: 8 << 20 };
         let board =

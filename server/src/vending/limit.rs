@@ -4,7 +4,10 @@ use std::{
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use danmu::viewer::ViewerId;
@@ -14,11 +17,16 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
+/// After so many requests, idle ones are forgotten without being told to: a flood from many addresses fills no memory.
+const FORGET_AFTER: usize = 10_000;
+
 /// Counts by network and by viewer. Cheap to clone.
 #[derive(Clone)]
 pub struct Limits {
     networks: Limit<IpAddr>,
     viewers: Limit<ViewerId>,
+    /// Requests since idle ones were forgotten.
+    counted: Arc<AtomicUsize>,
 }
 
 /// So many requests: on average, and at once.
@@ -40,7 +48,7 @@ impl Limits {
     /// For each network, and for each viewer.
     #[must_use]
     pub fn new(network: Rate, viewer: Rate) -> Self {
-        Self { networks: Limit::new(network), viewers: Limit::new(viewer) }
+        Self { networks: Limit::new(network), viewers: Limit::new(viewer), counted: Arc::default() }
     }
 
     /// Counts one request.
@@ -48,13 +56,18 @@ impl Limits {
     /// # Errors
     /// The seconds until the caller may ask again, at least 1.
     pub fn check(&self, caller: &Caller) -> Result<(), u32> {
+        if self.counted.fetch_add(1, Relaxed) + 1 == FORGET_AFTER {
+            self.forget_idle();
+        }
         // The network first: whoever shows no cookie is another viewer each time, and must not fill the memory with them.
         self.networks.check(&network(caller.addr))?;
         self.viewers.check(&caller.viewer)
     }
 
-    /// Forgets those who have all their requests again. To be called now and then: it bounds the memory.
+    /// Forgets those who have all their requests again. To be called now and then: with what is forgotten in a flood, it bounds the
+    /// memory to those who asked of late.
     pub fn forget_idle(&self) {
+        self.counted.store(0, Relaxed);
         self.networks.forget_idle();
         self.viewers.forget_idle();
     }
@@ -136,5 +149,18 @@ mod tests {
             let _ = limits.check(&caller("192.0.2.1", viewer));
         }
         assert_eq!(limits.viewers.limiter.len(), 1);
+    }
+    #[test]
+    fn a_flood_from_many_addresses_fills_no_memory() {
+        let often = NonZeroU32::new(1_000_000).expect("a rate");
+        let limits = Limits::new(Rate { per_minute: often, burst: often }, Rate { per_minute: often, burst: often });
+        for n in 0..10 * u128::try_from(FORGET_AFTER).expect("a number") {
+            let addr = IpAddr::V6(Ipv6Addr::from(n << 64));
+            let caller = Caller { addr, viewer: ViewerId::guest(n), name: None, role: Role::Viewer, login: None };
+            assert_eq!(limits.check(&caller), Ok(()));
+        }
+        // Each has its request again after 60 µs: few are of late.
+        assert!(limits.networks.limiter.len() < 2 * FORGET_AFTER, "{}", limits.networks.limiter.len());
+        assert!(limits.viewers.limiter.len() < 2 * FORGET_AFTER, "{}", limits.viewers.limiter.len());
     }
 }

@@ -4,13 +4,23 @@
 //! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
 //! where the role could; or by an [identity pool](PoolCredentials), where the operator has one. The server's own credentials
 //! never leave it. The session bears the viewer's id, by which AWS' logs and policies tell it from others.
+//!
+//! Where more is asked for than they give, whoever cannot be served soon is told when to come back ([`turns`]); nobody waits for
+//! longer than a turn and a call may take.
 
 mod identity_pool;
 mod limit;
 mod policy;
 mod settings;
+mod turns;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use aws_sdk_sts::{
     error::{DisplayErrorContext, ProvideErrorMetadata},
@@ -29,6 +39,7 @@ use danmu_app::{
 };
 use sha2::{Digest, Sha256};
 
+use self::turns::Turns;
 pub use self::{
     identity_pool::PoolCredentials,
     limit::{Limits, Rate},
@@ -54,6 +65,7 @@ pub struct TokenVending(Arc<Inner>);
 struct Inner {
     bus: Bus,
     limits: Limits,
+    turns: Turns,
     identity: Identity,
     moderation: Moderation,
     duration_s: u32,
@@ -73,7 +85,8 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct, pool: None }))
+        let turns = Turns::new();
+        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: None }))
     }
 
     /// With credentials from this identity pool, in the place of STS.
@@ -82,7 +95,16 @@ impl TokenVending {
         let Inner { bus, limits, identity, moderation, duration_s, direct, .. } = &*self.0;
         let (bus, limits, identity) = (bus.clone(), limits.clone(), identity.clone());
         let (moderation, duration_s, direct) = (moderation.clone(), *duration_s, *direct);
-        Self(Arc::new(Inner { bus, limits, identity, moderation, duration_s, direct, pool: Some(pool) }))
+        let turns = Turns::new();
+        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: Some(pool) }))
+    }
+
+    /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub fn has_room(&self) -> Result<(), ApiError> {
+        if self.0.turns.is_full() { Err(busy()) } else { Ok(()) }
     }
 
     /// A session for a page of ours; for one who speaks, with a ticket for its key.
@@ -131,11 +153,16 @@ impl TokenVending {
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
-        let Inner { bus, limits, moderation, pool, .. } = &*self.0;
+        let Inner { bus, limits, turns, moderation, pool, .. } = &*self.0;
         moderation.admits(&caller.viewer, caller.addr, room)?;
         limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
+        let _turn = turns.take().await.ok_or_else(busy)?;
         let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
-            let given = pool.give(caller).await?;
+            // Several calls, each of which has as long.
+            let given = tokio::time::timeout(TIMEOUT, pool.give(caller)).await.map_err(|_| {
+                tracing::error!(timeout_s = TIMEOUT.as_secs(), "the identity pool did not answer in time");
+                ApiError::VendingDown
+            })??;
             (given.access_key_id, given.secret_access_key, given.session_token, given.expiration)
         } else {
             let given = self.credentials(grant, &caller.viewer).await?;
@@ -200,9 +227,11 @@ fn is_busy(code: Option<&str>) -> bool {
     matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
 }
 
+/// What is told to whoever is sent away: one after the other another time, so that as many come back in each second.
 fn busy() -> ApiError {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
     let spread = BUSY_S.end - BUSY_S.start;
-    ApiError::TooMany { retry_after_s: BUSY_S.start + getrandom::u32().unwrap_or_default() % spread }
+    ApiError::TooMany { retry_after_s: BUSY_S.start + TOLD.fetch_add(1, Relaxed) % spread }
 }
 
 /// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`
@@ -241,7 +270,7 @@ mod tests {
     fn who_meets_a_busy_sts_is_told_when_to_come_back_and_not_all_at_once() {
         assert!(["Throttling", "ThrottlingException"].into_iter().all(|code| is_busy(Some(code))));
         assert!([None, Some("AccessDenied"), Some("MalformedPolicyDocument")].into_iter().all(|code| !is_busy(code)));
-        let times: std::collections::HashSet<_> = (0..200).map(|_| busy().to_string()).collect();
-        assert!(times.len() > 3, "{times:?}");
+        let times: std::collections::HashSet<_> = (0..20).map(|_| busy().to_string()).collect();
+        assert_eq!(times.len(), BUSY_S.len(), "{times:?}");
     }
 }

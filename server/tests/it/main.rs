@@ -25,6 +25,7 @@ mod relay_refill;
 mod scene;
 mod shards;
 mod truth;
+mod vending;
 mod viewer;
 mod world;
 mod writers;

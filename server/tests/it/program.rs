@@ -439,7 +439,7 @@ fn sts(status: &str, body: &'static str) -> Result<(String, std::sync::mpsc::Rec
 }
 
 /// The program on AWS, as far as STS is concerned.
-fn on_aws(sts: &str) -> Result<Program, Failure> {
+pub fn on_aws(sts: &str) -> Result<Program, Failure> {
     Program::start(&[
         ("DANMU_BUS", "aws"),
         ("DANMU_VENDING__ROLE_ARN", "arn:aws:iam::123456789012:role/danmu-viewer"),
@@ -448,6 +448,8 @@ fn on_aws(sts: &str) -> Result<Program, Failure> {
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_ENDPOINT_URL_STS", sts),
         ("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:9"),
+        // Whoever asks says from where.
+        ("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8"),
     ])
 }
 

@@ -13,7 +13,7 @@ use danmu::{
     feed::{self, Item, Told},
     gate::{Gate, Incoming},
     kinesis::{Client, Clock, Event, Host, Keeper, Position, Reader, Record, Scope, Stats},
-    room::{Pace, Room, RoomId, Unsigned},
+    room::{Paces, Room, RoomId, Unsigned},
     session::Purpose,
 };
 use futures::future::{AbortHandle, abortable};
@@ -36,17 +36,17 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate; `place` is the feed's, empty for one that
-    /// begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
+    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate, the last of them [`Paces`]; `place` is the
+    /// feed's, empty for one that begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
     #[must_use]
-    pub fn new(room: &str, signed_only: bool, per_minute: u32, burst: u32, place: &str, now_ms: f64) -> Self {
+    pub fn new(room: &str, signed_only: bool, paces: [u32; 3], place: &str, now_ms: f64) -> Self {
         let room = room.parse().ok().map(|id| Room {
             id,
             title: String::new(),
             video: String::new(),
             poster: None,
             unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
-            pace: Pace { per_minute, burst },
+            paces: Paces(paces),
         });
         let stream = room.map(|room| Stream::new(&room, place, now_ms as i64));
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use danmu::{
     kinesis::{Clock, Host},
-    room::{Room, Unsigned},
+    room::{Paces, Room, Unsigned},
 };
 use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -27,8 +27,9 @@ extern "C" {
         page: &JsValue,
         room: &str,
         signed_only: bool,
-        per_minute: u32,
-        burst: u32,
+        viewer: u32,
+        member: u32,
+        moderator: u32,
         place: &str,
         now_ms: f64,
     ) -> Promise;
@@ -82,10 +83,10 @@ impl Stream {
     }
 
     fn open(&self) -> Promise {
-        let Room { id, unsigned, pace, .. } = &self.room;
+        let Room { id, unsigned, paces: Paces([viewer, member, moderator]), .. } = &self.room;
         let (signed_only, now_ms) = (*unsigned == Unsigned::Deny, self.clock.now_ms() as f64);
         let open = |reader: &_, page: &_| {
-            open(reader, page, id.as_str(), signed_only, pace.per_minute, pace.burst, &self.place, now_ms)
+            open(reader, page, id.as_str(), signed_only, *viewer, *member, *moderator, &self.place, now_ms)
         };
         READER.with(|reader| PAGE.with(|page| open(reader, page)))
     }

@@ -1,19 +1,23 @@
 //! The settings: their names, their defaults, and where they come from.
 
+mod rooms;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    ops::RangeInclusive,
     path::PathBuf,
 };
 
 use config::{ConfigError, Environment, File, FileFormat};
-use danmu::room::{Pace, Room, RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use self::rooms::{RateSettings, RoleRates, RoomSettings};
 use crate::{args::Args, oidc::IssuerSettings, vending::IdentityPoolSettings};
+
+/// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
+const LEAST_SESSION_BYTES: u64 = 16 << 10;
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
@@ -101,6 +105,12 @@ pub struct Stream {
     /// Embedded: how many bytes of records are kept at the most, 1 MiB and up; beyond them the oldest go. On disk they take up
     /// to twice as much. Default 8 GiB.
     pub max_bytes: u64,
+    /// Embedded: how many bytes a second the sessions of one viewer may put together, 16 KiB and up. Default 64 KiB.
+    pub session_bytes_per_s: u64,
+    /// Embedded: how many records, 1 and up. Default 20.
+    pub session_records_per_s: u32,
+    /// Embedded: so many seconds' worth of both they may put at once, 1 to 60. Default 5.
+    pub session_burst_s: u32,
 }
 
 /// The token vending machine.
@@ -210,60 +220,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// One room.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoomSettings {
-    /// Its id: `a-z`, `0-9`, `-`, `_`. Also its partition key on the stream.
-    pub id: RoomId,
-    /// Its name. Default the id.
-    pub title: Option<String>,
-    /// Address of its video.
-    pub video: String,
-    /// Address of the picture before the video plays.
-    pub poster: Option<String>,
-    /// Whether danmu without a ticket are shown. Default `deny`.
-    #[serde(default)]
-    pub unsigned: Unsigned,
-    /// How many danmu a minute one viewer may say who has a ticket, 1 to 6,000. Default 60.
-    #[serde(default = "per_minute")]
-    pub per_minute: u32,
-    /// How many such a viewer may say at once, 1 to 6,000. Default 5.
-    #[serde(default = "burst")]
-    pub burst: u32,
-    /// Slow mode, in the place of these two: so many seconds between two danmu of one viewer, 1 to 30, but for one more where
-    /// a half minute begins (the gate fills every bucket then). Default 0: off.
-    #[serde(default)]
-    pub slow_s: u32,
-}
-
-/// How fast a viewer may be allowed to speak.
-const PACE: RangeInclusive<u32> = 1..=6_000;
-
-fn per_minute() -> u32 {
-    Pace::default().per_minute
-}
-
-fn burst() -> u32 {
-    Pace::default().burst
-}
-
-impl From<RoomSettings> for Room {
-    fn from(room: RoomSettings) -> Self {
-        Self {
-            title: room.title.unwrap_or_else(|| room.id.to_string()),
-            id: room.id,
-            video: room.video,
-            poster: room.poster,
-            unsigned: room.unsigned,
-            pace: match 60_u32.checked_div(room.slow_s) {
-                Some(per_minute) => Pace { per_minute, burst: 1 },
-                None => Pace { per_minute: room.per_minute, burst: room.burst },
-            },
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -277,21 +233,6 @@ impl Default for Config {
             relay: Relay::default(),
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
-        }
-    }
-}
-
-impl RoomSettings {
-    fn demo() -> Self {
-        Self {
-            id: RoomId::demo(),
-            title: Some("Danmu demo · 弹幕演示".into()),
-            video: "/sample.mp4".into(),
-            poster: Some("/poster.webp".into()),
-            unsigned: Unsigned::Allow,
-            per_minute: per_minute(),
-            burst: burst(),
-            slow_s: 0,
         }
     }
 }
@@ -317,6 +258,9 @@ impl Default for Stream {
             shards: 1,
             retention_hours: 24,
             max_bytes: 8 << 30,
+            session_bytes_per_s: 64 << 10,
+            session_records_per_s: 20,
+            session_burst_s: 5,
         }
     }
 }
@@ -492,6 +436,20 @@ impl Config {
         if self.stream.max_bytes < 1 << 20 {
             return wrong("stream.max_bytes", &self.stream.max_bytes, "1048576 bytes and up");
         }
+        let Stream { session_bytes_per_s, session_records_per_s, session_burst_s, .. } = &self.stream;
+        if *session_bytes_per_s < LEAST_SESSION_BYTES {
+            return wrong("stream.session_bytes_per_s", session_bytes_per_s, "16384 and up: two danmu of the longest");
+        }
+        if *session_records_per_s == 0 {
+            return wrong(
+                "stream.session_records_per_s",
+                session_records_per_s,
+                "1 and up; with none nobody could speak",
+            );
+        }
+        if !(1..=60).contains(session_burst_s) {
+            return wrong("stream.session_burst_s", session_burst_s, "1 to 60 seconds' worth at once");
+        }
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
         }
@@ -507,14 +465,8 @@ impl Config {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {
                 return wrong("rooms.id", &room.id, "two rooms have this id");
             }
-            if !PACE.contains(&room.per_minute) {
-                return wrong("rooms.per_minute", &room.per_minute, "1 to 6000 danmu a minute and viewer");
-            }
-            if !PACE.contains(&room.burst) {
-                return wrong("rooms.burst", &room.burst, "1 to 6000 danmu at once");
-            }
-            if room.slow_s > 30 {
-                return wrong("rooms.slow_s", &room.slow_s, "0 (off) to 30 seconds");
+            if let Err((name, value, reason)) = room.check() {
+                return wrong(name, &value, reason);
             }
         }
         Ok(())
@@ -632,7 +584,7 @@ mod tests {
 
     #[test]
     fn the_documented_defaults_are_the_defaults() {
-        let documented = load(include_str!("../../deploy/danmu.toml")).expect("the file in deploy/");
+        let documented = load(include_str!("../../../deploy/danmu.toml")).expect("the file in deploy/");
         assert_eq!(format!("{documented:?}"), format!("{:?}", Config::default()));
     }
 
@@ -668,6 +620,9 @@ mod tests {
             ("[stream]\nname = 'a b'", "stream.name = a b"),
             ("[stream]\nretention_hours = 23", "stream.retention_hours = 23"),
             ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),
+            ("[stream]\nsession_bytes_per_s = 16383", "stream.session_bytes_per_s = 16383"),
+            ("[stream]\nsession_records_per_s = 0", "stream.session_records_per_s = 0"),
+            ("[stream]\nsession_burst_s = 0", "stream.session_burst_s = 0"),
             ("[relay]\ntick_ms = 1001", "relay.tick_ms = 1001"),
             ("[relay]\nwindow_s = 9", "relay.window_s = 9"),
             ("[relay]\nrefill_s = 3601", "relay.refill_s = 3601"),
@@ -676,24 +631,21 @@ mod tests {
             ("[[rooms]]\nid = 'a'\nvideo = ''\nper_minute = 0", "rooms.per_minute = 0"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 6001", "rooms.burst = 6001"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\nslow_s = 31", "rooms.slow_s = 31"),
+            (
+                "[[rooms]]\nid = 'a'\nvideo = ''\n[rooms.rates.member]\nper_minute = 0",
+                "rooms.rates.member.per_minute = 0",
+            ),
+            (
+                "[[rooms]]\nid = 'a'\nvideo = ''\n[rooms.rates.moderator]\nburst = 6001",
+                "rooms.rates.moderator.burst = 6001",
+            ),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\n[rooms.rates.streamer]\nburst = 1", "streamer"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
             let error = load(toml).expect_err(toml).to_string();
             assert!(error.contains(name), "{error}");
         }
         assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
-    }
-
-    #[test]
-    fn in_slow_mode_a_viewer_says_one_thing_and_waits() {
-        let pace = |slow_s: u32| {
-            let config =
-                load(&format!("[[rooms]]\nid = 'a'\nvideo = ''\nburst = 9\nslow_s = {slow_s}")).expect("settings");
-            Room::from(config.rooms[0].clone()).pace
-        };
-        assert_eq!(pace(0), Pace { per_minute: 60, burst: 9 });
-        assert_eq!(pace(10), Pace { per_minute: 6, burst: 1 });
-        assert_eq!(pace(7), Pace { per_minute: 8, burst: 1 }, "rather a little slower");
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! The settings of rooms, and the rules that follow from them.
+
+use std::ops::RangeInclusive;
+
+use danmu::room::{Pace, Paces, Room, RoomId, Unsigned};
+use serde::Deserialize;
+
+/// One room.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomSettings {
+    /// Its id: `a-z`, `0-9`, `-`, `_`. Also its partition key on the stream.
+    pub id: RoomId,
+    /// Its name. Default the id.
+    pub title: Option<String>,
+    /// Address of its video.
+    pub video: String,
+    /// Address of the picture before the video plays.
+    pub poster: Option<String>,
+    /// Whether danmu without a ticket are shown. Default `deny`.
+    #[serde(default)]
+    pub unsigned: Unsigned,
+    /// How many danmu a minute one viewer may say who has a ticket, 1 to 6,000. Default 60.
+    #[serde(default = "per_minute")]
+    pub per_minute: u32,
+    /// How many such a viewer may say at once, 1 to 6,000. Default 5.
+    #[serde(default = "burst")]
+    pub burst: u32,
+    /// Slow mode, in the place of these two for guests and members that have no rate of their own: so many seconds between two
+    /// danmu of one viewer, 1 to 30. Default 0: off.
+    #[serde(default)]
+    pub slow_s: u32,
+    /// Rates by role.
+    #[serde(default)]
+    pub rates: RoleRates,
+}
+
+/// Rates of roles, in the place of the room's, in slow mode too. Nothing holds up the streamer.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleRates {
+    /// Guests. Default the room's, or slow mode.
+    pub viewer: Option<RateSettings>,
+    /// Who signed in. Default the room's, or slow mode.
+    pub member: Option<RateSettings>,
+    /// Who keeps order. Default the room's, in slow mode too.
+    pub moderator: Option<RateSettings>,
+}
+
+/// The rate of one role; what is not said is the room's.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateSettings {
+    /// How many danmu a minute, 1 to 6,000.
+    pub per_minute: Option<u32>,
+    /// How many at once, 1 to 6,000.
+    pub burst: Option<u32>,
+}
+
+/// How fast a viewer may be allowed to speak.
+const PACE: RangeInclusive<u32> = 1..=6_000;
+/// What a pace is told that is not in it.
+const PER_MINUTE: &str = "1 to 6000 danmu a minute and viewer";
+const AT_ONCE: &str = "1 to 6000 danmu at once";
+
+fn per_minute() -> u32 {
+    Pace::default().per_minute
+}
+
+fn burst() -> u32 {
+    Pace::default().burst
+}
+
+impl RoomSettings {
+    /// The room that there is until an operator lists others.
+    pub(super) fn demo() -> Self {
+        Self {
+            id: RoomId::demo(),
+            title: Some("Danmu demo · 弹幕演示".into()),
+            video: "/sample.mp4".into(),
+            poster: Some("/poster.webp".into()),
+            unsigned: Unsigned::Allow,
+            per_minute: per_minute(),
+            burst: burst(),
+            slow_s: 0,
+            rates: RoleRates::default(),
+        }
+    }
+
+    /// Whether they make sense.
+    ///
+    /// # Errors
+    /// The setting, its value, and what it should be.
+    pub(super) fn check(&self) -> Result<(), (&'static str, u32, &'static str)> {
+        let RoleRates { viewer, member, moderator } = self.rates;
+        let [viewer, member, moderator] = [viewer, member, moderator].map(Option::unwrap_or_default);
+        for (name, value, reason) in [
+            ("rooms.per_minute", Some(self.per_minute), PER_MINUTE),
+            ("rooms.burst", Some(self.burst), AT_ONCE),
+            ("rooms.rates.viewer.per_minute", viewer.per_minute, PER_MINUTE),
+            ("rooms.rates.viewer.burst", viewer.burst, AT_ONCE),
+            ("rooms.rates.member.per_minute", member.per_minute, PER_MINUTE),
+            ("rooms.rates.member.burst", member.burst, AT_ONCE),
+            ("rooms.rates.moderator.per_minute", moderator.per_minute, PER_MINUTE),
+            ("rooms.rates.moderator.burst", moderator.burst, AT_ONCE),
+        ] {
+            if let Some(value) = value.filter(|value| !PACE.contains(value)) {
+                return Err((name, value, reason));
+            }
+        }
+        if self.slow_s > 30 {
+            return Err(("rooms.slow_s", self.slow_s, "0 (off) to 30 seconds"));
+        }
+        Ok(())
+    }
+
+    fn paces(&self) -> Paces {
+        let own = Pace { per_minute: self.per_minute, burst: self.burst };
+        let slowed = match 60_u32.checked_div(self.slow_s) {
+            Some(per_minute) => Pace { per_minute, burst: 1 },
+            None => own,
+        };
+        let pace = |rate: Option<RateSettings>, otherwise| {
+            rate.map_or(otherwise, |RateSettings { per_minute, burst }| Pace {
+                per_minute: per_minute.unwrap_or(own.per_minute),
+                burst: burst.unwrap_or(own.burst),
+            })
+        };
+        let RoleRates { viewer, member, moderator } = self.rates;
+        Paces::new(pace(viewer, slowed), pace(member, slowed), pace(moderator, own))
+    }
+}
+
+impl From<RoomSettings> for Room {
+    fn from(room: RoomSettings) -> Self {
+        Self {
+            paces: room.paces(),
+            title: room.title.unwrap_or_else(|| room.id.to_string()),
+            id: room.id,
+            video: room.video,
+            poster: room.poster,
+            unsigned: room.unsigned,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paces(more: &str) -> Paces {
+        let toml = format!("id = 'a'\nvideo = ''\nburst = 9\n{more}");
+        let file = config::File::from_str(&toml, config::FileFormat::Toml);
+        let room = config::Config::builder().add_source(file).build().expect("TOML");
+        Room::from(room.try_deserialize::<RoomSettings>().expect("a room")).paces
+    }
+
+    const OWN: Pace = Pace { per_minute: 60, burst: 9 };
+
+    #[test]
+    fn in_slow_mode_a_viewer_says_one_thing_and_waits_and_who_keeps_order_does_not() {
+        let slowed = |slow_s: u32| paces(&format!("slow_s = {slow_s}"));
+        let slow = |per_minute| {
+            let slow = Pace { per_minute, burst: 1 };
+            Paces::new(slow, slow, OWN)
+        };
+        assert_eq!(slowed(0), Paces::from(OWN));
+        assert_eq!(slowed(10), slow(6));
+        assert_eq!(slowed(7), slow(8), "rather a little slower");
+    }
+
+    #[test]
+    fn a_role_has_its_own_rate_where_it_is_given_one_in_slow_mode_too() {
+        let rates = "[rates.member]\nper_minute = 120\n[rates.moderator]\nper_minute = 600\nburst = 20";
+        let (member, moderator) = (Pace { per_minute: 120, burst: 9 }, Pace { per_minute: 600, burst: 20 });
+        assert_eq!(paces(rates), Paces::new(OWN, member, moderator));
+        let slow = Pace { per_minute: 2, burst: 1 };
+        assert_eq!(paces(&format!("slow_s = 30\n{rates}")), Paces::new(slow, member, moderator));
+    }
+}

@@ -1,0 +1,80 @@
+//! The door: sends away, before any work is done for them, those whom the vending machine could not serve soon. So what many more
+//! ask for than can be had costs little more than the head of a request, and those who have a turn are served as ever.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    response::{IntoResponse, Response},
+    routing::future::RouteFuture,
+};
+use danmu_app::api::{ApiError, status};
+use futures::future::Either;
+use http::{HeaderName, HeaderValue, Method, Request, header};
+use serde_json::json;
+use tower::Service;
+
+use super::{CERTIFICATION, SESSION};
+use crate::vending::TokenVending;
+
+/// All that is behind the door. Lets everything in but what asks for a session while there is no room.
+#[derive(Clone)]
+pub struct Door {
+    vending: TokenVending,
+    router: Router,
+}
+
+impl Door {
+    /// In front of these routes.
+    #[must_use]
+    pub fn new(vending: TokenVending, router: Router) -> Self {
+        Self { vending, router }
+    }
+
+    /// What is told at the door.
+    fn answer(&self, request: &Request<Body>) -> Option<Response> {
+        let path = request.uri().path();
+        let is_page = path == SESSION;
+        if !(is_page || path == CERTIFICATION) || request.method() != Method::POST {
+            return None;
+        }
+        let error = self.vending.has_room().err()?;
+        Some(if is_page { (status(&error), retry_after(&error), Json(error)).into_response() } else { refusal(&error) })
+    }
+}
+
+impl Service<Request<Body>> for Door {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // As routes are.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self.answer(&request) {
+            Some(answer) => Either::Left(ready(Ok(answer))),
+            None => Either::Right(self.router.call(request)),
+        }
+    }
+}
+
+/// What a program is told that asked for credentials as AWS' article does.
+pub fn refusal(error: &ApiError) -> Response {
+    (status(error), retry_after(error), Json(json!({ "error": error.to_string() }))).into_response()
+}
+
+/// When to come back, where that is said.
+fn retry_after(error: &ApiError) -> Option<[(HeaderName, HeaderValue); 1]> {
+    match error {
+        ApiError::TooMany { retry_after_s } => Some([(header::RETRY_AFTER, HeaderValue::from(*retry_after_s))]),
+        _ => None,
+    }
+}
