@@ -16,6 +16,7 @@ cargo xtask <task>
   build             set up and build for release, no more
   test              set up and run every check and test there is
       --soak          … instead, those that take a quarter of an hour: the relay through one storm after another
+      --undefended    … instead, each attack without the defence against it, which it must get through
   bench [NAME]      measure: stage (what a lane costs, how full a picture gets), stream (the embedded stream under
                     load, beside ferrokinesis), engines (fjall and redb at the stream's work), verify (tickets and
                     gate, beside ed25519-dalek), vending (sessions a second, and ten times as many visitors), fanout
@@ -43,6 +44,8 @@ pub enum Task {
     Test,
     /// Run the tests that take long.
     Soak,
+    /// Switch each defence off, and see the tests of attacks fail.
+    Undefended,
     /// Build, then measure.
     Bench(Bench),
     /// Serve while developing, rebuilt at every change.
@@ -119,7 +122,8 @@ fn test(mut parser: lexopt::Parser) -> Result<Task> {
     let mut task = Task::Test;
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
-            Long("soak") => task = Task::Soak,
+            Long("soak") if task == Task::Test => task = Task::Soak,
+            Long("undefended") if task == Task::Test => task = Task::Undefended,
             other => return Err(usage(other.unexpected())),
         }
     }
@@ -170,6 +174,8 @@ mod tests {
     fn long_tests_are_asked_for() {
         assert_eq!(parsed("test").unwrap(), Task::Test);
         assert_eq!(parsed("test --soak").unwrap(), Task::Soak);
+        assert_eq!(parsed("test --undefended").unwrap(), Task::Undefended);
+        assert!(parsed("test --soak --undefended").is_err());
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn perform(task: Task) -> Result<()> {
         }
         Task::Test => test::everything(&workspace),
         Task::Soak => test::soak(&workspace),
+        Task::Undefended => test::undefended(&workspace),
         Task::Bench(bench) => bench::measure(&workspace, bench.name.as_deref(), bench.quick),
         Task::Watch => watch::watch(&workspace),
     }

@@ -77,16 +77,17 @@ fn forward(pipe: impl Read + Send + 'static, lines: mpsc::Sender<String>) -> thr
     })
 }
 
-/// Runs a build by cargo, which must succeed. Where it does not, only the errors are kept of what it printed: the
-/// warnings are the lints' business.
+/// Runs a build by cargo, which must succeed, and tells what it printed. Where it does not, only the errors are kept of that:
+/// the warnings are the lints' business.
 ///
 /// # Errors
 /// As [`run`].
-pub fn build(step: &Step, command: &mut Command) -> Result<()> {
-    run(command, cargo_progress(step)).map(|_| ()).map_err(|error| match error {
+pub fn build(step: &Step, command: &mut Command) -> Result<String> {
+    run(command, cargo_progress(step)).map_err(|error| match error {
         Error::Failed { command, status, output } => {
             let errors = output.lines().skip_while(|line| !without_colours(line).starts_with("error"));
-            let errors = errors.collect::<Vec<_>>().join("\n");
+            // Nor are its messages for programs.
+            let errors = errors.filter(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
             Error::Failed { command, status, output: if errors.is_empty() { output } else { errors } }
         }
         other => other,

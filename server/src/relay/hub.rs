@@ -184,7 +184,7 @@ impl Hub {
     fn judge(&mut self, record: &Record) {
         let metrics = &self.board.metrics;
         let Some(room) = self.rooms.get_mut(&record.partition_key) else {
-            return metrics.refused(&Refused::NoSuchRoom);
+            return metrics.refused(&Refused::NoSuchRoom, record);
         };
         match room.judge(&self.board.verifier, record) {
             Ok((place, admitted)) => {
@@ -197,7 +197,7 @@ impl Hub {
                     room.moderated();
                     self.moderation.hear(room.id(), order, record.arrival_ms);
                 }
-                metrics.refused(&refused);
+                metrics.refused(&refused, record);
             }
         }
     }

@@ -7,6 +7,7 @@ use danmu::{
     density::Fate,
     feed::Item,
     gate::{Admitted, Reason},
+    kinesis::Record,
     room::RoomId,
 };
 use prometheus_client::{
@@ -20,7 +21,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{hub::Board, place::Place};
+use super::{
+    alarm::{Alarm, Raised},
+    hub::Board,
+    place::Place,
+};
 use crate::clock::now_ms;
 
 /// The longest way to the stream that is counted, milliseconds: an author's clock may say anything, and the sum is to mean
@@ -45,6 +50,16 @@ impl From<Reason> for Refused {
 }
 
 impl Refused {
+    /// Whether no page of ours makes such a record, whatever its viewer says.
+    const fn is_junk(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchRoom
+                | Self::ForeignShard
+                | Self::Gate(Reason::OtherRoom | Reason::Record(_) | Reason::Forged | Reason::NotModerator)
+        )
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::NoSuchRoom => "no_such_room",
@@ -80,6 +95,7 @@ struct WithReason {
 pub struct Metrics {
     admitted: Family<OfRoom, Counter>,
     refused: Family<WithReason, Counter>,
+    junk: Alarm,
     merged: Family<OfRoom, Counter>,
     dropped: Family<OfRoom, Counter>,
     put_to_arrival: Histogram,
@@ -103,6 +119,7 @@ impl Default for Metrics {
         Self {
             admitted: Family::default(),
             refused: Family::default(),
+            junk: Alarm::default(),
             merged: Family::default(),
             dropped: Family::default(),
             put_to_arrival: histogram(),
@@ -142,8 +159,22 @@ impl Metrics {
     }
 
     /// A record was told to nobody.
-    pub fn refused(&self, refused: &Refused) {
-        self.refused.get_or_create(&WithReason { reason: refused.name() }).inc();
+    pub fn refused(&self, refused: &Refused, record: &Record) {
+        let reason = refused.name();
+        self.refused.get_or_create(&WithReason { reason }).inc();
+        if !refused.is_junk() {
+            return;
+        }
+        if let Some(Raised { records, bytes }) = self.junk.count(record.data.len(), record.arrival_ms) {
+            tracing::error!(
+                shard = record.shard_id,
+                reason,
+                records,
+                bytes,
+                "ALARM: the stream is being filled with what nobody sees; `danmu-server freeze` stops new sessions, \
+                 `danmu-server revoke` ends those there are"
+            );
+        }
     }
 
     /// These went into a frame.
@@ -201,6 +232,8 @@ impl Metrics {
         let mut registry = Registry::with_prefix("danmu");
         registry.register("admitted", "Records that the gate let through", self.admitted.clone());
         registry.register("refused", "Records that were told to nobody, by reason", self.refused.clone());
+        let raised = ConstGauge::new(i64::from(self.junk.is_raised(now_ms())));
+        registry.register("junk_alarm", "Whether the stream is being filled with what no page of ours makes", raised);
         registry.register("merged", "Danmu that were told as one with equal ones", self.merged.clone());
         registry.register("dropped", "Danmu that were left out, since there were too many", self.dropped.clone());
         let seconds = Unit::Seconds;

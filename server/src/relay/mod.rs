@@ -6,6 +6,7 @@
 //! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
 //! the same window, and shares nothing with the others.
 
+mod alarm;
 mod batch;
 mod hub;
 mod metrics;

@@ -80,10 +80,11 @@ pub struct Ban {
 }
 
 impl Ban {
-    /// Whether it is in force.
+    /// Whether it is in force. From the moment that one knows of it: its beginning, by another's clock, may lie ahead, and whoever
+    /// waited for that would have to look again.
     #[must_use]
     pub fn holds(&self, now_ms: i64) -> bool {
-        self.from_ms <= now_ms && self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+        self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
     }
 }
 

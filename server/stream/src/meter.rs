@@ -8,6 +8,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ use crate::{
 
 /// From so many allowances on, the full ones are looked for.
 const MANY: usize = 1024;
+/// How often the log is told of one who goes on and on.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// What a body has besides its data: names, partition keys, hash keys, bytes.
 const FRAME: usize = 256 * 1024;
 
@@ -45,9 +48,16 @@ pub(crate) struct Meters {
 
 #[derive(Debug)]
 struct Allowances {
-    known: HashMap<String, WriteAllowance>,
+    known: HashMap<String, Allowance>,
     /// How many are known when the full ones are looked for again: so a look costs little for each that is new.
     look_at: usize,
+}
+
+#[derive(Debug)]
+struct Allowance {
+    left: WriteAllowance,
+    /// When the log was last told that it is used up.
+    told: Option<Instant>,
 }
 
 /// The right to one large body on its way. Given back when it is dropped.
@@ -68,16 +78,22 @@ impl Meters {
         let mut allowances = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         let Allowances { known, look_at } = &mut *allowances;
         if known.len() >= *look_at {
-            known.retain(|_, allowance| !allowance.is_full(now));
+            known.retain(|_, allowance| !allowance.left.is_full(now));
             *look_at = MANY.max(known.len() * 2);
         }
         if !known.contains_key(who) {
             let SessionRate { bytes, records, burst_s } = self.rate;
-            let full = WriteAllowance::of(bytes as f64, f64::from(records), f64::from(burst_s), now);
-            known.insert(who.to_owned(), full);
+            let left = WriteAllowance::of(bytes as f64, f64::from(records), f64::from(burst_s), now);
+            known.insert(who.to_owned(), Allowance { left, told: None });
         }
         let Some(allowance) = known.get_mut(who) else { return Vec::new() };
-        sizes.map(|size| allowance.take(size, now)).collect()
+        let within: Vec<bool> = sizes.map(|size| allowance.left.take(size, now)).collect();
+        let over = within.iter().filter(|within| !**within).count();
+        if over > 0 && allowance.told.is_none_or(|told| now.duration_since(told) >= TOLD_AGAIN) {
+            allowance.told = Some(now);
+            tracing::warn!(source_identity = who, refused = over, "a session puts more than it may");
+        }
+        within
     }
 
     /// Lets `who` send one large body; any number of them where nothing is metered.
@@ -121,7 +137,7 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::{iter::repeat_n, time::Duration};
+    use std::iter::repeat_n;
 
     use super::*;
 

@@ -1,181 +1,19 @@
-//! Attackers at the real program: each row of the list of attacks that is about tickets. Whoever holds put credentials writes
-//! whatever bytes it likes; so do these, through the stream's own API. What a viewer of the room is told, and what the server
-//! counts, is what came of it.
+//! Attackers at the real program: each row of the list of attacks that is about tickets and the server function. What fails
+//! without which defence, `cargo xtask test --undefended` tries out (`server/tests/undefended.toml`).
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    time::{Duration, Instant},
-};
-
-use aws_sdk_kinesis::primitives::Blob;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
-    feed::{Item, Told},
-    record::{Danmu, RecordId},
-    room::RoomId,
     session::Session,
     ticket::{Claims, MAX_TICKET_BYTES, Proof, PublicKey, Signature, unsigned},
     viewer::{Role, ViewerId},
 };
-use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
 
 use crate::{
-    program::{Answer, Program},
-    world::{Failure, STREAM, Test},
-    writers::kinesis,
+    program::Answer,
+    scene::{Author, Scene, claims, key, line, now_ms, public, seal, sign},
+    world::{Failure, Test},
 };
-
-/// A room that shows what is not signed, and one that does not.
-const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\nunsigned = 'allow'\n[[rooms]]\nid = 'strict'\nvideo = ''\n";
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The program, and who posts to its stream.
-struct Scene {
-    program: Program,
-    client: aws_sdk_kinesis::Client,
-}
-
-/// A viewer with a key and a ticket for it.
-struct Author {
-    key: SigningKey,
-    ticket: String,
-}
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_bytes(&[seed; 32])
-}
-
-fn public(key: &SigningKey) -> PublicKey {
-    PublicKey::new(key.verifying_key().to_bytes())
-}
-
-fn sign(key: &SigningKey, message: &[u8]) -> Signature {
-    Signature::new(key.sign(message).to_bytes())
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or_default()
-}
-
-/// Line 1 of what is said in a room, as if it were so much later now.
-fn line(room: &str, text: &str, later_ms: i64) -> Result<Vec<u8>, Failure> {
-    let at = now_ms() + later_ms;
-    let random = u128::from(getrandom::u64()?);
-    Ok(Danmu::new(RecordId::new(at, random), room.parse()?, text, at).encode())
-}
-
-fn claims(viewer: &str, key: &SigningKey) -> Result<Claims, Failure> {
-    let (viewer, room) = (viewer.parse()?, RoomId::demo());
-    let issued_s = now_ms() / 1_000;
-    Ok(Claims { viewer, name: None, role: Role::Viewer, room, issued_s, expires_s: issued_s + 3_600, key: public(key) })
-}
-
-impl Author {
-    fn sign(&self, line: Vec<u8>) -> Vec<u8> {
-        Proof { ticket: &self.ticket, signature: sign(&self.key, &line) }.attach(line)
-    }
-
-    /// What it says in a room now.
-    fn say(&self, room: &str, text: &str) -> Result<Vec<u8>, Failure> {
-        Ok(self.sign(line(room, text, 0)?))
-    }
-}
-
-impl Scene {
-    fn start() -> Result<Self, Failure> {
-        let program = Program::start_with(ROOMS, &[])?;
-        program.get_ready()?;
-        let client = kinesis(&program, &program.stream)?;
-        Ok(Self { program, client })
-    }
-
-    fn session(&self, room: &str, key: &str, head: &[&str]) -> Result<Answer, Failure> {
-        self.program.session_with(room, "produce", &format!("&key={key}"), head)
-    }
-
-    /// A viewer who comes through the door as everybody.
-    fn author(&self, room: &str, seed: u8) -> Result<Author, Failure> {
-        let key = key(seed);
-        let answer = self.session(room, &public(&key).to_string(), &[])?;
-        let session: Session = serde_json::from_str(&answer.body)?;
-        Ok(Author { key, ticket: session.ticket.ok_or("no ticket")? })
-    }
-
-    /// The key that the server signs by, and its id: what no attacker has.
-    fn server_key(&self) -> Result<(SigningKey, String), Failure> {
-        let path = self.program.directory().join("data/ticket-keys.json");
-        let file: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-        let seed = BASE64_URL_SAFE_NO_PAD.decode(file["keys"][0]["seed"].as_str().unwrap_or_default())?;
-        let answer = self.program.session("demo", "consume", &[])?;
-        let session: Session = serde_json::from_str(&answer.body)?;
-        let key = SigningKey::from_bytes(seed.as_slice().try_into()?);
-        assert_eq!(session.ticket_keys.len(), 1);
-        assert_eq!(
-            session.ticket_keys[0].x,
-            public(&key),
-            "whoever reads directly has the key that tickets are signed by"
-        );
-        Ok((key, session.ticket_keys[0].kid.clone()))
-    }
-
-    async fn put(&self, room: &str, data: Vec<u8>) -> Test {
-        let put = self.client.put_record().stream_name(STREAM).partition_key(room).data(Blob::new(data));
-        put.send().await?;
-        Ok(())
-    }
-
-    /// Puts a record, which must be refused for that reason and told to nobody.
-    async fn refuses(&self, room: &str, data: Vec<u8>, reason: &str) -> Test {
-        let name = format!("danmu_refused_total{{reason=\"{reason}\"}}");
-        let (before, told) = (self.program.figure(&name)?, self.told(room)?);
-        self.put(room, data).await?;
-        let since = Instant::now();
-        while self.program.figure(&name)? != before + 1 {
-            assert!(since.elapsed() < PATIENCE, "it was not refused as {reason}; {:?} is told", self.told(room)?);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert_eq!(self.told(room)?, told);
-        Ok(())
-    }
-
-    /// Puts a record, which must be told with this text.
-    async fn shows(&self, room: &str, data: Vec<u8>, text: &str) -> Result<Item, Failure> {
-        self.put(room, data).await?;
-        let since = Instant::now();
-        loop {
-            if let Some(item) = self.told(room)?.into_iter().find(|item| item.text == text) {
-                return Ok(item);
-            }
-            assert!(since.elapsed() < PATIENCE, "{text:?} is not told");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// What a viewer who joins is told.
-    fn told(&self, room: &str) -> Result<Vec<Item>, Failure> {
-        let authority = self.program.url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(authority)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET /rooms/{room}/events?history=50 HTTP/1.1\r\nHost: {authority}\r\n\r\n")?;
-        let mut text = String::new();
-        let hello = loop {
-            let mut bytes = [0; 4_096];
-            let count = stream.read(&mut bytes)?;
-            text += std::str::from_utf8(&bytes[..count])?;
-            let after = text.split_once("event: hello\n").and_then(|(_, rest)| rest.split_once("\n\n"));
-            match after {
-                Some((hello, _)) => break hello,
-                None if count == 0 => return Err(format!("no hello: {text}").into()),
-                None => {}
-            }
-        };
-        let data = hello.lines().find_map(|line| line.strip_prefix("data: ")).ok_or("a hello without data")?;
-        Ok(serde_json::from_str::<Told>(data)?.danmu)
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_signs_is_told_by_its_id_where_only_signed_danmu_are_shown_and_who_does_not_is_not_shown() -> Test {
@@ -198,8 +36,7 @@ async fn a_forged_ticket_is_not_shown_not_even_without_a_name() -> Test {
     let scene = Scene::start()?;
     let (_, kid) = scene.server_key()?;
     let eve = key(66);
-    let message = unsigned(claims("ann", &eve)?, &kid);
-    let ticket = format!("{message}.{}", sign(&eve, message.as_bytes()));
+    let ticket = seal(&unsigned(claims("ann", public(&eve))?, &kid), &eve);
     let forger = Author { key: eve, ticket };
     scene.refuses("demo", forger.say("demo", "forged")?, "forged").await?;
     // No proof at all is another matter.
@@ -227,11 +64,19 @@ async fn a_ticket_replayed_in_another_room_is_refused() -> Test {
     let scene = Scene::start()?;
     let ann = scene.author("demo", 1)?;
     scene.refuses("strict", ann.say("strict", "elsewhere")?, "other_room").await?;
-    // So is the record that she said here.
-    let said = ann.say("demo", "here")?;
-    scene.shows("demo", said.clone(), "here").await?;
-    scene.refuses("strict", said, "other_room").await?;
+    // So is what names another room than where it is put, whatever the ticket says.
+    let bob = scene.author("strict", 2)?;
+    scene.refuses("strict", bob.say("demo", "for the others")?, "other_room").await?;
+    scene.shows("strict", bob.say("strict", "for you")?, "for you").await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_replayed_in_another_room_is_refused() -> Test {
+    let scene = Scene::start()?;
+    let said = scene.author("demo", 1)?.say("demo", "here")?;
+    scene.shows("demo", said.clone(), "here").await?;
+    scene.refuses("strict", said, "other_room").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,9 +108,8 @@ async fn an_expired_ticket_is_refused() -> Test {
     let scene = Scene::start()?;
     let (server, kid) = scene.server_key()?;
     let author = |issued_s: i64, expires_s: i64| -> Result<Author, Failure> {
-        let message = unsigned(Claims { issued_s, expires_s, ..claims("ann", &key(1))? }, &kid);
-        let ticket = format!("{message}.{}", sign(&server, message.as_bytes()));
-        Ok(Author { key: key(1), ticket })
+        let claims = Claims { issued_s, expires_s, ..claims("ann", public(&key(1)))? };
+        Ok(Author { key: key(1), ticket: seal(&unsigned(claims, &kid), &server) })
     };
     let now_s = now_ms() / 1_000;
     scene.shows("demo", author(now_s, now_s + 60)?.say("demo", "in time")?, "in time").await?;
@@ -285,8 +129,9 @@ async fn a_ticket_with_alg_none_or_another_one_is_refused() -> Test {
         let message = format!("{}.{body}", BASE64_URL_SAFE_NO_PAD.encode(header));
         // With no signature, and with one by the server's own key, should anybody ever have that.
         for signature in [String::new(), sign(&server, message.as_bytes()).to_string()] {
+            let text = format!("{algorithm}, {} characters of signature", signature.len());
             let author = Author { key: key(1), ticket: format!("{message}.{signature}") };
-            scene.refuses("demo", author.say("demo", algorithm)?, "forged").await?;
+            scene.refuses("demo", author.say("demo", &text)?, "forged").await?;
         }
     }
     Ok(())
@@ -311,11 +156,37 @@ async fn a_key_of_another_type_gets_no_ticket() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_signs_nothing_even_in_a_ticket_of_ours() -> Test {
+    let scene = Scene::start()?;
+    let (server, kid) = scene.server_key()?;
+    // The neutral element: for it a signature of itself and zeros fits every message.
+    let (mut neutral, mut signature) = ([0; 32], [0; 64]);
+    (neutral[0], signature[0]) = (1, 1);
+    let ticket = seal(&unsigned(claims("ann", PublicKey::new(neutral))?, &kid), &server);
+    let signature = Signature::new(signature);
+    let said = Proof { ticket: &ticket, signature }.attach(line("demo", "anybody's", 0)?);
+    scene.refuses("demo", said, "forged").await?;
+    // A good key that says that it is another.
+    let good = unsigned(claims("ann", public(&key(1)))?, &kid);
+    let (header, body) = good.split_once('.').ok_or("no claims")?;
+    let body = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(body)?)?;
+    for (kty, crv) in [("EC", "Ed25519"), ("OKP", "X25519")] {
+        let other = body.replacen("OKP", kty, 1).replacen("Ed25519", crv, 1);
+        let ticket = seal(&format!("{header}.{}", BASE64_URL_SAFE_NO_PAD.encode(other)), &server);
+        scene.refuses("demo", Author { key: key(1), ticket }.say("demo", &format!("{kty} {crv}"))?, "forged").await?;
+    }
+    let ann = Author { key: key(1), ticket: seal(&good, &server) };
+    scene.shows("demo", ann.say("demo", "hers")?, "hers").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_ten_minutes_off_either_way_is_found_out() -> Test {
     let scene = Scene::start()?;
     let ann = scene.author("strict", 1)?;
     for later_ms in [-600_000, 600_000] {
-        scene.refuses("strict", ann.sign(line("strict", "off", later_ms)?), "stale").await?;
+        let text = format!("off by {later_ms} ms");
+        scene.refuses("strict", ann.sign(line("strict", &text, later_ms)?), "stale").await?;
     }
     // A little is forgiven.
     scene.shows("strict", ann.sign(line("strict", "a little off", 20_000)?), "a little off").await?;
@@ -325,19 +196,28 @@ async fn a_clock_ten_minutes_off_either_way_is_found_out() -> Test {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_of_ten_megabytes_costs_nothing_and_shows_nothing() -> Test {
     let scene = Scene::start()?;
-    let huge = Author { key: key(1), ticket: "A".repeat(10 << 20) };
-    // The stream takes none of it,
-    let data = huge.say("demo", "huge")?;
-    assert!(scene.put("demo", data).await.is_err());
+    let author = |length: usize| Author { key: key(1), ticket: "A".repeat(length) };
+    // The stream takes none of it, nor a byte more than it may,
+    let refused = scene.does_not_take("demo", author(10 << 20).say("demo", "huge")?).await?;
+    assert_eq!(refused, "RequestEntityTooLargeException");
+    let mut largest = author(1 << 20).say("demo", "large")?;
+    largest.truncate((1 << 20) + 1);
+    assert_eq!(scene.does_not_take("demo", largest).await?, "ValidationException");
     // the longest that the stream takes is not read,
-    let long = Author { key: key(1), ticket: "A".repeat(1_000_000) };
-    scene.refuses("demo", long.say("demo", "long")?, "unreadable").await?;
-    // what is read is not decoded,
-    let ticket = format!("{}.A", "A".repeat(MAX_TICKET_BYTES));
+    scene.refuses("demo", author(1_000_000).say("demo", "long")?, "unreadable").await?;
+    // what is read is not decoded, should the server itself have signed it,
+    let (server, kid) = scene.server_key()?;
+    let good = unsigned(claims("ann", public(&key(1)))?, &kid);
+    let (header, body) = good.split_once('.').ok_or("no claims")?;
+    let blanks = " ".repeat(MAX_TICKET_BYTES);
+    let padded = [&BASE64_URL_SAFE_NO_PAD.decode(body)?[..], blanks.as_bytes()].concat();
+    let ticket = seal(&format!("{header}.{}", BASE64_URL_SAFE_NO_PAD.encode(padded)), &server);
     scene.refuses("demo", Author { key: key(1), ticket }.say("demo", "longer than any")?, "forged").await?;
     // and no such key is taken in.
     let answer = scene.session("demo", &"A".repeat(1 << 20), &[]);
-    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 413));
+    // Whoever goes on sending may miss the answer.
+    let status = answer.map_or(413, |answer| answer.status);
+    assert_eq!(status, 413, "a form of a mebibyte is taken in");
     Ok(())
 }
 

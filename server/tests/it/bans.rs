@@ -21,6 +21,7 @@ use danmu::{
     session::Session,
     ticket::{Proof, PublicKey, Signature},
 };
+use danmu_server::store::Store;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::{
@@ -32,6 +33,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What the gate has refused of banned viewers.
 const BANNED: &str = "danmu_refused_total{reason=\"banned\"}";
+/// What it has let through.
+const ADMITTED: &str = "danmu_admitted_total{room=\"demo\"}";
 
 fn now_ms() -> i64 {
     danmu_stream::Clock::now_ms(&danmu_stream::SystemClock)
@@ -161,9 +164,11 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     assert_eq!((refused.status, refused.body.contains("Banned")), (403, true), "{}", refused.body);
     let took = until_gated(&program, &kinesis(&program, &program.stream)?, &banned).await?;
     assert!(took < Duration::from_secs(2), "{took:?}");
+    let admitted = program.figure(ADMITTED)?;
     for other in &others {
         assert_eq!(other.says("I go on").await?, None, "{}", other.id);
     }
+    until("what the others say is told", || Ok(program.figure(ADMITTED)? == admitted + 100)).await?;
     assert_eq!(others[0].comes_again(&program, 100)?.status, 200);
     let listed = program.order(&["bans"])?;
     assert!(listed.contains(&banned.id) && !listed.contains(&others[0].id), "{listed}");
@@ -183,12 +188,9 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     program.order(&["unban", &banned.id])?;
     until_denied(&banned, false).await?;
     assert_eq!(banned.comes_again(&program, 1)?.status, 200);
-    let admitted = program.figure("danmu_admitted_total{room=\"demo\"}")?;
+    let admitted = program.figure(ADMITTED)?;
     assert_eq!(banned.says("thank you").await?, None);
-    until("what an unbanned viewer says is told", || {
-        Ok(program.figure("danmu_admitted_total{room=\"demo\"}")? > admitted)
-    })
-    .await?;
+    until("what an unbanned viewer says is told", || Ok(program.figure(ADMITTED)? > admitted)).await?;
     assert!(program.order(&["bans"])?.contains("nobody is banned"));
     Ok(())
 }
@@ -197,6 +199,20 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
 fn moved(program: &Program, viewer: &Viewer) -> Result<aws_sdk_kinesis::Client, Failure> {
     let config = viewer.client.config().to_builder().endpoint_url(format!("{}/aws/", program.url)).build();
     Ok(aws_sdk_kinesis::Client::from_conf(config))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_that_the_stream_does_not_tell_of_any_more_is_known_to_a_gate_from_the_beginning() -> Test {
+    let program = Program::start(&[])?;
+    let banned = Viewer::new(&program, 1)?;
+    // As it stands in the store long after it was told.
+    let store = Store::open(&program.directory().join("data")).await?;
+    assert!(store.heard_ban(&banned.id.parse()?, &RoomId::demo(), now_ms(), None).await?);
+    let program = program.crash(&[])?;
+    program.get_ready()?;
+    until_gated(&program, &kinesis(&program, &program.stream)?, &banned).await?;
+    assert_eq!(program.figure("danmu_refused_total{reason=\"moderation\"}")?, 0, "the stream told of it");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,6 +299,9 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     assert!((100..300).contains(&taken), "{taken}");
     assert_eq!(other.says("I am heard").await?, None);
     until("junk is counted by what it is", || {
+        if program.figure(ADMITTED)? > 1 {
+            return Err("junk is shown".into());
+        }
         let (nowhere, foreign) = (
             program.figure("danmu_refused_total{reason=\"no_such_room\"}")?,
             program.figure("danmu_refused_total{reason=\"foreign_shard\"}")?,
@@ -291,7 +310,8 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     })
     .await?;
     assert_eq!(program.figure("danmu_stream_records_metered_total")?, 1_500 - taken);
-    until("the other is heard", || Ok(program.figure("danmu_admitted_total{room=\"demo\"}")? == 1)).await
+    assert_eq!(program.figure("danmu_junk_alarm")?, 1, "there is no alarm");
+    until("the other is heard", || Ok(program.figure(ADMITTED)? == 1)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -322,18 +342,22 @@ async fn a_producers_credentials_read_nothing_and_reach_no_other_stream() -> Tes
         call.shard_iterator_type(aws_sdk_kinesis::types::ShardIteratorType::TrimHorizon).send()
     };
     let denied = Some("AccessDeniedException");
-    assert_eq!(
-        iterator(&viewer.client).await.err().and_then(|error| error.code().map(str::to_owned)).as_deref(),
-        denied
-    );
+    let begun = iterator(&viewer.client).await.err().ok_or("a producer got an iterator")?;
+    assert_eq!(begun.code(), denied);
     let of_root = iterator(&root).await?.shard_iterator.ok_or("no iterator")?;
-    let read = viewer.client.get_records().shard_iterator(of_root).send().await.err().ok_or("it read")?;
+    let read = viewer.client.get_records().shard_iterator(of_root).send().await.err().ok_or("a producer read")?;
     assert_eq!(read.code(), denied);
-    let listed = viewer.client.list_shards().stream_name(STREAM).send().await.err().ok_or("it listed")?;
+    let listed =
+        viewer.client.list_shards().stream_name(STREAM).send().await.err().ok_or("a producer listed shards")?;
     assert_eq!(listed.code(), denied);
     let put = viewer.client.put_record().stream_name("other").partition_key("demo").data(Blob::new("hi"));
     let put = put.send().await.err().ok_or("it put on another stream")?;
     assert_eq!(put.code(), denied);
+    let made = viewer.client.create_stream().stream_name("mine").shard_count(1).send().await;
+    let made = made.err().ok_or("it made a stream")?;
+    assert_eq!(made.code(), denied);
+    let reason = made.message().unwrap_or_default();
+    assert!(reason.contains("offers the data plane only"), "the public port has a control plane: {reason}");
     assert_eq!(viewer.says("hello").await?, None);
     Ok(())
 }

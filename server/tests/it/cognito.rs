@@ -18,7 +18,6 @@ use danmu::{
         identity_pool::{self, Credentials, Exchange, IdentityPool, Login},
         renewal::{self, Renewal},
         sign_in::{Answer, Question, SignIn, Step},
-        srp::Number,
     },
     kinesis::Host,
     session::Session,
@@ -26,10 +25,10 @@ use danmu::{
 };
 use danmu_server::crowd::Native;
 use ed25519_dalek::SigningKey;
-use num_bigint::BigUint;
 use serde_json::{Value, json};
 
 use crate::{
+    arithmetic::Natural,
     program::Program,
     world::{Failure, Test},
 };
@@ -163,40 +162,6 @@ impl Moto {
 
 fn text(value: &Value) -> Result<String, Failure> {
     Ok(value.as_str().ok_or_else(|| format!("{value} is no text"))?.to_owned())
-}
-
-/// The client's arithmetic.
-#[derive(PartialEq)]
-struct Natural(BigUint);
-
-impl Number for Natural {
-    fn from_hex(digits: &str) -> Self {
-        Self(BigUint::parse_bytes(digits.as_bytes(), 16).unwrap_or_default())
-    }
-
-    fn to_hex(&self) -> String {
-        self.0.to_str_radix(16)
-    }
-
-    fn add(&self, other: &Self) -> Self {
-        Self(&self.0 + &other.0)
-    }
-
-    fn sub(&self, other: &Self) -> Self {
-        Self(&self.0 - &other.0)
-    }
-
-    fn mul(&self, other: &Self) -> Self {
-        Self(&self.0 * &other.0)
-    }
-
-    fn rem(&self, modulus: &Self) -> Self {
-        Self(&self.0 % &modulus.0)
-    }
-
-    fn pow_mod(&self, exponent: &Self, modulus: &Self) -> Self {
-        Self(self.0.modpow(&exponent.0, &modulus.0))
-    }
 }
 
 /// The code that an authenticator shows now; moto takes any.

@@ -1,6 +1,8 @@
 //! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
 //! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
 
+#[path = "../../../tests/cognito/arithmetic.rs"]
+mod arithmetic;
 mod attacks;
 mod bans;
 #[path = "../../stream/tests/differential/chance.rs"]
@@ -20,6 +22,7 @@ mod proxy;
 mod relay;
 mod relay_density;
 mod relay_refill;
+mod scene;
 mod shards;
 mod truth;
 mod vending;

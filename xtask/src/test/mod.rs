@@ -3,6 +3,7 @@
 mod checks;
 mod count;
 mod suites;
+mod undefended;
 
 use crate::{
     build,
@@ -13,6 +14,7 @@ use crate::{
 use count::Count;
 use std::time::{Duration, Instant};
 pub use suites::browser_environment;
+pub use undefended::undefended;
 
 /// What one step found.
 struct Report {

@@ -199,7 +199,7 @@ async fn the_public_origin_offers_the_data_plane_to_sessions_only() -> Test {
         let answer = world.call_public(&free, operation, json!({ "StreamName": STREAM, "ShardCount": 1 })).await?;
         assert_eq!(answer.error(), (400, "AccessDeniedException".to_owned()), "{operation}");
     }
-    for keys in [&root, &free] {
+    for keys in [&free, &root] {
         let mut sts = world.ask(keys).sts("Action=GetCallerIdentity&Version=2011-06-15".to_owned());
         sts.addr = world.public;
         sts.host = world.public.to_string();

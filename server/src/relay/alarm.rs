@@ -1,0 +1,82 @@
+//! The alarm: somebody fills the stream with what no page of ours makes.
+//!
+//! Nobody sees such records, and they cost all the same: a shard takes 1 MiB and 1,000 records a second from all its writers
+//! together. Kinesis does not say who puts what, so an operator has to be told while there is time to do something. Promises: a
+//! few strays raise nothing, neither do viewers who are refused for what they say; one line in the log when it begins, with the
+//! ways out, and one when it is over. It acts by itself on nobody.
+
+use std::sync::{Mutex, PoisonError};
+
+/// So long a span is judged by itself, milliseconds.
+const SPAN_MS: i64 = 10_000;
+/// From so many records of a span on it is no stray any more: one in a hundred of what a shard takes.
+const MANY: u32 = 100;
+/// How long it stays raised after the last span with so many, milliseconds.
+const STAYS_MS: i64 = 60_000;
+
+/// Counts junk by arrival.
+#[derive(Debug, Default)]
+pub struct Alarm(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    began_ms: i64,
+    records: u32,
+    bytes: u64,
+    /// Until when it is raised.
+    until_ms: i64,
+}
+
+/// What the last span had in it when the alarm was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// Records.
+    pub records: u32,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Alarm {
+    /// Counts a record that no page of ours makes; `Some` where that raises the alarm. `now_ms` is when it arrived.
+    pub fn count(&self, bytes: usize, now_ms: i64) -> Option<Raised> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !(counted.began_ms..counted.began_ms.saturating_add(SPAN_MS)).contains(&now_ms) {
+            (counted.began_ms, counted.records, counted.bytes) = (now_ms, 0, 0);
+        }
+        counted.records = counted.records.saturating_add(1);
+        counted.bytes = counted.bytes.saturating_add(bytes as u64);
+        if counted.records < MANY {
+            return None;
+        }
+        let was = now_ms < counted.until_ms;
+        counted.until_ms = now_ms.saturating_add(STAYS_MS);
+        (!was).then_some(Raised { records: counted.records, bytes: counted.bytes })
+    }
+
+    /// Whether it is raised.
+    pub fn is_raised(&self, now_ms: i64) -> bool {
+        now_ms < self.0.lock().unwrap_or_else(PoisonError::into_inner).until_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_raises_it_once_and_it_ends_a_minute_after_the_last_of_it() {
+        let alarm = Alarm::default();
+        let raised: Vec<_> = (0..1_000).filter_map(|n| alarm.count(50, 1_000 + n)).collect();
+        assert_eq!(raised, [Raised { records: 100, bytes: 5_000 }]);
+        assert!(alarm.is_raised(2_000) && alarm.is_raised(61_998) && !alarm.is_raised(62_000));
+        let again = (0..100).filter_map(|n| alarm.count(50, 100_000 + n)).count();
+        assert_eq!(again, 1, "it was over, and begins anew");
+    }
+
+    #[test]
+    fn strays_raise_nothing_however_many_in_the_course_of_a_day() {
+        let alarm = Alarm::default();
+        // Nine a second.
+        assert!((0..800_000_i64).all(|n| alarm.count(1_000, n * 111).is_none()));
+    }
+}
