@@ -314,6 +314,18 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     until("the other is heard", || Ok(program.figure(ADMITTED)? == 1)).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_lets_one_viewer_put_for_a_crowd() -> Test {
+    let program = Program::start_with("[stream]\nsession_records_per_s = 100\nsession_burst_s = 2\n", &[])?;
+    let bridge = Viewer::new(&program, 1)?;
+    let entry = |_| PutRecordsRequestEntry::builder().data(Blob::new("from a crowd")).partition_key("demo").build();
+    let records = (0..300).map(entry).collect::<Result<_, _>>()?;
+    let put = bridge.client.put_records().stream_name(STREAM).set_records(Some(records)).send().await?;
+    let taken = put.records.iter().filter(|record| record.error_code.is_none()).count();
+    assert_eq!(taken, 200);
+    Ok(())
+}
+
 /// The shard map's hash of a partition key: which half of two shards it is in.
 fn md5_of(key: &str) -> Result<[u8; 16], Failure> {
     Ok(danmu::kinesis::shard_map::hash_key(key).to_be_bytes())
