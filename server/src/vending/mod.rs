@@ -218,6 +218,9 @@ impl TokenVending {
             let expiration = given.expiration.to_millis().unwrap_or(0);
             (given.access_key_id, given.secret_access_key, given.session_token, expiration)
         };
+        // Once more: what was decided meanwhile did not know of this session.
+        moderation.vended(&caller.viewer, caller.addr, expiration);
+        moderation.admits(&caller.viewer, caller.addr, room)?;
         sessions.fetch_add(1, Relaxed);
         Ok(Session {
             access_key_id,
