@@ -37,6 +37,15 @@ pub enum ApiError {
     /// Only who is signed in may do that. Status 401.
     #[error("sign in to speak here")]
     SignIn,
+    /// Only moderators and streamers may do that. Status 403.
+    #[error("only moderators and streamers may do that")]
+    NotModerator,
+    /// No viewer can have such an id. Status 400.
+    #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
+    BadViewer(String),
+    /// What was decided could not be written down; nothing is decided. Status 503. The reason is in the server's log.
+    #[error("that could not be written down; nothing is decided, try again")]
+    Store,
     /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -66,6 +75,18 @@ pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) ->
     ssr::answer(ssr::session(room, purpose, key).await)
 }
 
+/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers.
+#[server(endpoint = "ban")]
+pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<(), ApiError> {
+    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await)
+}
+
+/// Ends such a ban. For the same.
+#[server(endpoint = "unban")]
+pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
+    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await)
+}
+
 #[cfg(feature = "ssr")]
 pub use ssr::status;
 #[cfg(feature = "ssr")]
@@ -77,6 +98,7 @@ mod ssr {
         room::{Room, RoomId},
         session::{Purpose, Session},
         ticket::PublicKey,
+        viewer::ViewerId,
     };
     use http::{HeaderValue, StatusCode, header};
     use leptos::prelude::use_context;
@@ -85,7 +107,7 @@ mod ssr {
     use super::ApiError;
     use crate::{
         live::Entry,
-        services::{Caller, Services},
+        services::{Caller, DecisionFuture, Moderating, Services},
     };
 
     fn services() -> Result<Services, ApiError> {
@@ -110,8 +132,26 @@ mod ssr {
         let (room, _) = room(id)?;
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
-        let caller = use_context::<Caller>().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))?;
-        services()?.vending.vend(room.id, purpose, key, caller).await
+        services()?.vending.vend(room.id, purpose, key, caller()?).await
+    }
+
+    /// Has a decision made, if the caller may decide.
+    pub(super) async fn decide(
+        room_id: String,
+        viewer: String,
+        how: impl FnOnce(&dyn Moderating, ViewerId, RoomId, ViewerId) -> DecisionFuture,
+    ) -> Result<(), ApiError> {
+        let caller = caller()?;
+        if !caller.role.may_moderate() {
+            return Err(ApiError::NotModerator);
+        }
+        let (room, _) = room(room_id)?;
+        let whom = viewer.parse().map_err(|_| ApiError::BadViewer(viewer))?;
+        how(&*services()?.moderating, caller.viewer, room.id, whom).await
+    }
+
+    fn caller() -> Result<Caller, ApiError> {
+        use_context().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))
     }
 
     /// The HTTP status of an error.
@@ -120,10 +160,10 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned | ApiError::NotModerator => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
-            ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::Other(_) => StatusCode::BAD_REQUEST,
+            ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::BadViewer(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Services {
     pub rooms: Arc<dyn Rooms>,
     /// Vends sessions.
     pub vending: Arc<dyn Vending>,
+    /// Bans.
+    pub moderating: Arc<dyn Moderating>,
     /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
     pub connect: Arc<[String]>,
@@ -57,6 +59,20 @@ pub trait Rooms: Send + Sync {
     fn place(&self, id: &RoomId) -> Option<String>;
 }
 
+/// What a [`Moderating`] answers with.
+pub type DecisionFuture = Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send>>;
+
+/// Decides who may not speak. Whoever calls it has seen to it that the caller may.
+pub trait Moderating: Send + Sync {
+    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then. `by` is who decides, for
+    /// the log.
+    ///
+    /// Fails with [`ApiError::Store`] where it could not be written down: then nothing is decided.
+    fn ban(&self, by: ViewerId, room: RoomId, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
+    /// Ends that, if there is such a ban. Fails alike.
+    fn unban(&self, by: ViewerId, room: RoomId, viewer: ViewerId) -> DecisionFuture;
+}
+
 /// What a [`Vending`] answers with.
 pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + Send>>;
 
@@ -64,7 +80,8 @@ pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + S
 pub trait Vending: Send + Sync {
     /// A session of its own for one viewer; with the viewer's own public key, with a ticket for it.
     ///
-    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one who is banned, [`ApiError::DirectOff`] where nobody may read
+    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one
+    /// who is banned, [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where nobody may read
     /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }

@@ -247,6 +247,7 @@ fn app_state(
     let abroad = issuers.settings().flat_map(IssuerSettings::origins);
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
+    let moderating = Arc::new(moderation.clone());
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let vending = match pool {
         Some(pool) => vending.from_pool(pool),
@@ -256,6 +257,7 @@ fn app_state(
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
         vending: Arc::new(vending.clone()),
+        moderating,
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),

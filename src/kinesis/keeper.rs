@@ -15,7 +15,8 @@ use futures::{
 use super::host::{Clock, Host};
 use crate::session::{Purpose, Session};
 
-/// The last part of a session's life in which it is renewed: a fifth of it, and at least this long.
+/// The last part of a session's life in which it is renewed: a fifth of it, and at least this long; up to half as much again
+/// by chance.
 const RENEW_AHEAD_MS: i64 = 120_000;
 /// No renewal ahead of time within this long of the last call, whatever came of it.
 const RENEW_GAP_MS: i64 = 30_000;
@@ -176,10 +177,13 @@ impl<H: Host, V: Vend> Keeper<H, V> {
             state.flight = None;
             if let Ok(session) = &vended {
                 let life = session.expiration.saturating_sub(session.vended_at);
+                let ahead = (life / 5).max(RENEW_AHEAD_MS);
+                // Those who began in one moment do not all come back in one.
+                let jitter = (self.clock.host().random() % (ahead / 2).unsigned_abs()).cast_signed();
                 state.held = Some(Held {
                     session: Rc::clone(session),
                     received: self.clock.host().now_ms(),
-                    renew_ms: (life / 5).max(RENEW_AHEAD_MS),
+                    renew_ms: ahead + jitter,
                 });
             }
         }

@@ -70,8 +70,16 @@ mod reading {
         /// See [`direct::Reading::new`].
         #[wasm_bindgen(constructor)]
         #[must_use]
-        pub fn new(room: &str, signed_only: bool, per_minute: u32, burst: u32, place: &str, now_ms: f64) -> Self {
-            Self(direct::Reading::new(room, signed_only, per_minute, burst, place, now_ms))
+        pub fn new(
+            room: &str,
+            signed_only: bool,
+            viewer: u32,
+            member: u32,
+            moderator: u32,
+            place: &str,
+            now_ms: f64,
+        ) -> Self {
+            Self(direct::Reading::new(room, signed_only, [viewer, member, moderator], place, now_ms))
         }
 
         /// See [`direct::Reading::next`].

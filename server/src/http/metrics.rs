@@ -18,6 +18,7 @@ use prometheus_client::{
 };
 
 use super::AppState;
+use crate::vending::Counts;
 
 /// The end of a text of OpenMetrics.
 const END: &str = "# EOF\n";
@@ -27,12 +28,26 @@ struct OfError {
     error: &'static str,
 }
 
-/// Answers with what the relay and the embedded stream of this process have counted.
+/// Answers with what vending, the relay and the embedded stream of this process have counted.
 pub async fn metrics(State(state): State<AppState>) -> Response {
     let relay = state.relay.map(|relay| relay.metrics()).unwrap_or_default();
     let stream = state.stream.map(|stream| of_stream(stream.metrics())).unwrap_or_default();
-    let text = [relay.trim_end_matches(END), stream.trim_end_matches(END), END].concat();
+    let vending = of_vending(state.vending.counts());
+    let text = [relay.trim_end_matches(END), stream.trim_end_matches(END), vending.trim_end_matches(END), END].concat();
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+/// What viewers were given to speak and read by, and who was told to come back.
+fn of_vending(counted: Counts) -> String {
+    let mut registry = Registry::with_prefix("danmu_vending");
+    for (name, help, count) in [
+        ("sessions", "Sessions vended", counted.sessions),
+        ("too_often", "Requests refused because their viewer, or network, asked too often", counted.too_often),
+        ("sent_away", "Requests refused because more asked than could be served soon", counted.sent_away),
+    ] {
+        registry.register(name, help, ConstCounter::new(count));
+    }
+    text_of(&registry)
 }
 
 /// The embedded stream's counters that tell of abuse, and of its limits.
@@ -56,8 +71,12 @@ fn of_stream(counted: Metrics) -> String {
         rejected.get_or_create(&OfError { error }).inc_by(count);
     }
     registry.register("rejected", "Requests refused, by the name of the error", rejected);
+    text_of(&registry)
+}
+
+fn text_of(registry: &Registry) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
-    let _ = encode(&mut text, &registry);
+    let _ = encode(&mut text, registry);
     text
 }

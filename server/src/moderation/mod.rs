@@ -10,6 +10,7 @@
 
 pub mod command;
 mod iam;
+mod networks;
 mod order;
 mod role;
 mod work;
@@ -22,9 +23,13 @@ use std::{
 };
 
 use danmu::{gate::Bans, record::Moderation as Order, room::RoomId, viewer::ViewerId};
-use danmu_app::api::ApiError;
+use danmu_app::{
+    api::ApiError,
+    services::{DecisionFuture, Moderating},
+};
 use tokio::sync::mpsc;
 
+use self::networks::Guests;
 pub use self::{
     iam::{IamError, Role},
     order::Signer,
@@ -50,6 +55,7 @@ struct Inner {
     store: Store,
     known: RwLock<Known>,
     heard: mpsc::Sender<Heard>,
+    guests: Guests,
 }
 
 /// What the gate read off the stream.
@@ -79,7 +85,7 @@ impl Moderation {
     pub async fn open(store: Store) -> Result<(Self, Work), StoreError> {
         let known = RwLock::new(Known::read(&store).await?);
         let (heard, inbox) = mpsc::channel(QUEUE);
-        let moderation = Self(Arc::new(Inner { store, known, heard }));
+        let moderation = Self(Arc::new(Inner { store, known, heard, guests: Guests::default() }));
         let work = Work::new(moderation.clone(), inbox);
         Ok((moderation, work))
     }
@@ -99,6 +105,13 @@ impl Moderation {
             || viewer.is_guest()
                 && known.networks().any(|(ban, network)| network.contains(&addr.to_canonical()) && holds(ban));
         if banned { Err(ApiError::Banned) } else { Ok(()) }
+    }
+
+    /// A viewer has a session from there, until `until_ms`.
+    pub fn vended(&self, viewer: &ViewerId, addr: IpAddr, until_ms: i64) {
+        if viewer.is_guest() {
+            self.0.guests.saw(viewer, addr.to_canonical(), until_ms, now_ms());
+        }
     }
 
     /// What the gate of a room begins with.
@@ -127,6 +140,32 @@ impl Moderation {
     fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
         self.0.known.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Moderating for Moderation {
+    fn ban(&self, by: ViewerId, room: RoomId, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture {
+        let (moderation, now_ms) = (self.clone(), now_ms());
+        let until_ms = seconds.map(|seconds| now_ms.saturating_add(i64::from(seconds) * 1_000));
+        Box::pin(async move {
+            tracing::info!(%by, %room, %viewer, ?seconds, "a moderator bans");
+            let banned = moderation.0.store.ban(&Whom::Viewer(viewer), Some(&room), now_ms, until_ms).await;
+            banned.map_err(|error| unwritten(&error))
+        })
+    }
+
+    fn unban(&self, by: ViewerId, room: RoomId, viewer: ViewerId) -> DecisionFuture {
+        let moderation = self.clone();
+        Box::pin(async move {
+            tracing::info!(%by, %room, %viewer, "a moderator ends a ban");
+            let ended = moderation.0.store.unban(&Whom::Viewer(viewer), Some(&room), now_ms()).await;
+            ended.map(drop).map_err(|error| unwritten(&error))
+        })
+    }
+}
+
+fn unwritten(error: &StoreError) -> ApiError {
+    tracing::error!(%error, "what a moderator decided could not be written down");
+    ApiError::Store
 }
 
 impl Known {

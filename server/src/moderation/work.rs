@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::PoisonError, time::Duration};
 
 use aws_sdk_kinesis::{error::DisplayErrorContext, primitives::Blob};
-use danmu::{record::Moderation as Order, room::RoomId};
+use danmu::{record::Moderation as Order, room::RoomId, viewer::ViewerId};
 use danmu_stream::Endpoint;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ pub struct Work {
     /// The source identities that the endpoint was told to deny.
     denied: HashSet<String>,
     revoked_before_ms: i64,
+    /// The last decision whose networks were looked at.
+    networks_done: i64,
     /// When who is denied changes by itself, Unix milliseconds.
     due_ms: i64,
     forgot_ms: i64,
@@ -51,7 +53,15 @@ pub struct Means {
 
 impl Work {
     pub(super) fn new(moderation: Moderation, inbox: mpsc::Receiver<Heard>) -> Self {
-        Self { moderation, inbox, denied: HashSet::new(), revoked_before_ms: 0, due_ms: i64::MIN, forgot_ms: 0 }
+        Self {
+            moderation,
+            inbox,
+            denied: HashSet::new(),
+            revoked_before_ms: 0,
+            networks_done: 0,
+            due_ms: i64::MIN,
+            forgot_ms: 0,
+        }
     }
 
     /// Works until `stop`. What fails is tried again.
@@ -80,6 +90,9 @@ impl Work {
             let known = Known::read(store).await?;
             *self.moderation.0.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         }
+        if changed {
+            self.ban_guests_of_networks(now_ms).await?;
+        }
         if changed || now_ms >= self.due_ms {
             self.deny(means, now_ms).await;
             if let Some(roles) = &mut means.roles {
@@ -91,6 +104,34 @@ impl Work {
             self.forgot_ms = now_ms;
             self.moderation.0.store.forget_bans(now_ms).await?;
             self.moderation.0.store.forget_identities(now_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// A record does not say where it comes from. So who has a session from a network that is banned now is banned by name, for
+    /// as long as that session lasts: another one is not to be had there.
+    async fn ban_guests_of_networks(&mut self, now_ms: i64) -> Result<(), StoreError> {
+        let found = {
+            let known = self.moderation.known();
+            let holds = known.networks().filter(|(ban, _)| ban.holds(now_ms) && ban.change > self.networks_done);
+            let guests = |(ban, network): (&Ban, &_)| {
+                let (room, until_ms) = (ban.room.clone(), ban.until_ms.unwrap_or(i64::MAX));
+                let guests = self.moderation.0.guests.of(network, now_ms);
+                guests.into_iter().map(move |(viewer, ends_ms)| (viewer, room.clone(), ends_ms.min(until_ms)))
+            };
+            // One who is banned for longer is not let off earlier.
+            let longer = |viewer: &ViewerId, room: &Option<RoomId>, until_ms: i64| {
+                let bans = known.viewers.get(viewer).into_iter().flatten().filter_map(|at| known.bans.get(*at));
+                bans.into_iter().any(|ban| ban.room == *room && ban.until_ms.is_none_or(|until| until >= until_ms))
+            };
+            let found: Vec<_> =
+                holds.flat_map(guests).filter(|(who, room, until)| !longer(who, room, *until)).collect();
+            self.networks_done = known.change;
+            found
+        };
+        for (viewer, room, until_ms) in found {
+            tracing::info!(%viewer, "banned with its network, until its session ends");
+            self.moderation.0.store.ban(&Whom::Viewer(viewer), room.as_ref(), now_ms, Some(until_ms)).await?;
         }
         Ok(())
     }

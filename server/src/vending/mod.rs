@@ -17,7 +17,7 @@ mod turns;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -58,6 +58,20 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 /// Where STS does not keep up, pages ask again after between these, in seconds, so that all do not come at once.
 const BUSY_S: std::ops::Range<u32> = 3..10;
 
+/// How many were told to come back because there was no turn for them, or STS refused for the number of calls.
+static SENT_AWAY: AtomicU64 = AtomicU64::new(0);
+
+/// What was vended so far, and what was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sessions.
+    pub sessions: u64,
+    /// Requests of viewers, or networks, that asked too often.
+    pub too_often: u64,
+    /// Requests that were sent away because too many asked at once.
+    pub sent_away: u64,
+}
+
 /// Vends sessions.
 #[derive(Clone)]
 pub struct TokenVending(Arc<Inner>);
@@ -66,6 +80,8 @@ struct Inner {
     bus: Bus,
     limits: Limits,
     turns: Turns,
+    sessions: AtomicU64,
+    too_often: AtomicU64,
     identity: Identity,
     moderation: Moderation,
     duration_s: u32,
@@ -85,8 +101,7 @@ impl TokenVending {
         duration_s: u32,
         direct: bool,
     ) -> Self {
-        let turns = Turns::new();
-        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: None }))
+        Self::with(bus, limits, identity, moderation, duration_s, direct, None)
     }
 
     /// With credentials from this identity pool, in the place of STS.
@@ -95,8 +110,39 @@ impl TokenVending {
         let Inner { bus, limits, identity, moderation, duration_s, direct, .. } = &*self.0;
         let (bus, limits, identity) = (bus.clone(), limits.clone(), identity.clone());
         let (moderation, duration_s, direct) = (moderation.clone(), *duration_s, *direct);
-        let turns = Turns::new();
-        Self(Arc::new(Inner { bus, limits, turns, identity, moderation, duration_s, direct, pool: Some(pool) }))
+        Self::with(bus, limits, identity, moderation, duration_s, direct, Some(pool))
+    }
+
+    fn with(
+        bus: Bus,
+        limits: Limits,
+        identity: Identity,
+        moderation: Moderation,
+        duration_s: u32,
+        direct: bool,
+        pool: Option<PoolCredentials>,
+    ) -> Self {
+        let (turns, sessions, too_often) = (Turns::new(), AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner {
+            bus,
+            limits,
+            turns,
+            sessions,
+            too_often,
+            identity,
+            moderation,
+            duration_s,
+            direct,
+            pool,
+        }))
+    }
+
+    /// What came of it so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let Inner { sessions, too_often, .. } = &*self.0;
+        let [sessions, too_often, sent_away] = [sessions, too_often, &SENT_AWAY].map(|count| count.load(Relaxed));
+        Counts { sessions, too_often, sent_away }
     }
 
     /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
@@ -153,9 +199,12 @@ impl TokenVending {
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
-        let Inner { bus, limits, turns, moderation, pool, .. } = &*self.0;
+        let Inner { bus, limits, turns, sessions, too_often, moderation, pool, .. } = &*self.0;
         moderation.admits(&caller.viewer, caller.addr, room)?;
-        limits.check(caller).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
+        limits.check(caller).map_err(|retry_after_s| {
+            too_often.fetch_add(1, Relaxed);
+            ApiError::TooMany { retry_after_s }
+        })?;
         let _turn = turns.take().await.ok_or_else(busy)?;
         let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
             // Several calls, each of which has as long.
@@ -169,6 +218,10 @@ impl TokenVending {
             let expiration = given.expiration.to_millis().unwrap_or(0);
             (given.access_key_id, given.secret_access_key, given.session_token, expiration)
         };
+        // Once more: what was decided meanwhile did not know of this session.
+        moderation.vended(&caller.viewer, caller.addr, expiration);
+        moderation.admits(&caller.viewer, caller.addr, room)?;
+        sessions.fetch_add(1, Relaxed);
         Ok(Session {
             access_key_id,
             secret_access_key,
@@ -229,9 +282,9 @@ fn is_busy(code: Option<&str>) -> bool {
 
 /// What is told to whoever is sent away: one after the other another time, so that as many come back in each second.
 fn busy() -> ApiError {
-    static TOLD: AtomicU32 = AtomicU32::new(0);
-    let spread = BUSY_S.end - BUSY_S.start;
-    ApiError::TooMany { retry_after_s: BUSY_S.start + TOLD.fetch_add(1, Relaxed) % spread }
+    let others = SENT_AWAY.fetch_add(1, Relaxed);
+    let spread = u64::from(BUSY_S.end - BUSY_S.start);
+    ApiError::TooMany { retry_after_s: BUSY_S.start + u32::try_from(others % spread).unwrap_or_default() }
 }
 
 /// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`

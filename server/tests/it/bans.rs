@@ -252,6 +252,24 @@ async fn guests_of_a_banned_network_get_no_session_and_its_neighbours_do() -> Te
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn guests_who_have_a_session_from_a_banned_network_are_banned_by_name_and_its_neighbours_are_not() -> Test {
+    let program = Program::start(&[("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8")])?;
+    program.get_ready()?;
+    let from = |seed: u8, client: &str| Viewer::from(&program, seed, &[&format!("X-Forwarded-For: {client}")]);
+    let (there, next_door) = (from(1, "198.51.100.7")?, from(2, "198.51.100.200")?);
+    assert_eq!((there.says("before").await?, next_door.says("before").await?), (None, None));
+    program.order(&["ban", "198.51.100.0/25"])?;
+    until_denied(&there, true).await?;
+    let root = kinesis(&program, &program.stream)?;
+    until_gated(&program, &root, &there).await?;
+    assert_eq!(next_door.says("I am still heard").await?, None);
+    until("the neighbour is heard", || Ok(program.figure(ADMITTED)? >= 3)).await?;
+    let bans = program.order(&["bans"])?;
+    assert!(bans.contains(&there.id) && !bans.contains(&next_door.id), "{bans}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_freezes_vending_and_revokes_old_sessions() -> Test {
     let program = Program::start(&[])?;
     let old = Viewer::new(&program, 1)?;
@@ -312,6 +330,18 @@ async fn who_fills_a_shard_with_junk_is_metered_and_counted_and_others_speak() -
     assert_eq!(program.figure("danmu_stream_records_metered_total")?, 1_500 - taken);
     assert_eq!(program.figure("danmu_junk_alarm")?, 1, "there is no alarm");
     until("the other is heard", || Ok(program.figure(ADMITTED)? == 1)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_lets_one_viewer_put_for_a_crowd() -> Test {
+    let program = Program::start_with("[stream]\nsession_records_per_s = 100\nsession_burst_s = 2\n", &[])?;
+    let bridge = Viewer::new(&program, 1)?;
+    let entry = |_| PutRecordsRequestEntry::builder().data(Blob::new("from a crowd")).partition_key("demo").build();
+    let records = (0..300).map(entry).collect::<Result<_, _>>()?;
+    let put = bridge.client.put_records().stream_name(STREAM).set_records(Some(records)).send().await?;
+    let taken = put.records.iter().filter(|record| record.error_code.is_none()).count();
+    assert_eq!(taken, 200);
+    Ok(())
 }
 
 /// The shard map's hash of a partition key: which half of two shards it is in.

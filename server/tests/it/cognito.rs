@@ -216,6 +216,25 @@ async fn a_whole_sign_in_ends_with_a_ticket_of_that_name_and_role() -> Test {
     let forged = cookie.replace("danmu_member=", "danmu_member=x");
     assert_eq!(claims(&[&format!("Cookie: {forged}")])?.get("name"), None);
 
+    // A streamer bans by the server function; nobody else does, and nobody from another site in a streamer's name.
+    let viewer = guest["sub"].as_str().ok_or("no id")?;
+    let decide = |function: &str, head: &[&str]| {
+        let form = format!("room=demo&viewer={viewer}&seconds=600");
+        program.ask(&format!("POST /api/{function}"), &[&[FORM], head].concat(), &form)
+    };
+    let (by_streamer, foreign) = (format!("Cookie: {cookie}"), "Sec-Fetch-Site: cross-site");
+    for head in [&[][..], &[&by_streamer, foreign]] {
+        assert_eq!(decide("ban", head)?.status, 403);
+    }
+    let bans = || program.order(&["bans"]);
+    assert!(!bans()?.contains(viewer));
+    assert_eq!(decide("ban", &[&by_streamer])?.status, 200);
+    assert!(bans()?.lines().any(|line| line.contains(viewer) && line.contains("demo")), "{}", bans()?);
+    let wrong = program.ask("POST /api/ban", &[FORM, &by_streamer], "room=demo&viewer=a%20b")?;
+    assert_eq!(wrong.status, 400, "{}", wrong.body);
+    assert_eq!(decide("unban", &[&by_streamer])?.status, 200);
+    assert!(!bans()?.contains(viewer));
+
     // The page shows who it is, and offers the way in to others.
     let page = |head: &[&str]| program.ask("GET /room/demo", head, "");
     assert!(page(&[&format!("Cookie: {cookie}")])?.body.contains(">amy</bdi>"));

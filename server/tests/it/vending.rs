@@ -145,6 +145,7 @@ async fn while_sts_is_mute_everybody_is_told_something_in_time_and_more_are_told
         assert_sent_away(&told);
         assert!(told.took < Duration::from_secs(1), "{told:?}");
     }
+    assert!(program.figure("danmu_vending_sent_away_total")? >= 20);
     assert_eq!(program.ask("GET /healthz", &[], "")?.status, 200);
     let (mut waited, mut called) = (0, 0);
     while let Some(told) = crowd.join_next().await {
@@ -161,6 +162,7 @@ async fn while_sts_is_mute_everybody_is_told_something_in_time_and_more_are_told
     }
     assert_eq!((waited, called), (WAITING, AT_ONCE));
     assert_eq!(sts.most.load(SeqCst), AT_ONCE);
+    assert_eq!(program.figure("danmu_vending_sent_away_total")?, 20 + u64::try_from(WAITING)?);
     Ok(())
 }
 

@@ -34,9 +34,7 @@ export async function ours(stage, { overlap, waitMs, speed }) {
   let drawn = 0;
   canvas.addEventListener('danmu:shown', () => (drawn += 1));
   return {
-    emit(list) {
-      for (const { id, text, color } of list) overlay.show(id, text, color);
-    },
+    emit: (list) => overlay.showAll(list),
     live: () => Number(canvas.dataset.onStage ?? 0),
     stats: () => ({ ...canvas.dataset }),
     drawn: () => drawn,
