@@ -79,7 +79,7 @@ impl Overlay {
         self.0.show(Shown { id, text, color, mode, ..Shown::default() });
     }
 
-    /// Shows many at once, for a third of what they cost one by one: a list, or whatever can be gone through, of
+    /// Shows many at once, for less than half of what they cost one by one: a list, or whatever can be gone through, of
     /// `{ id, text, color, mode }`, the last two as in [`Overlay::show`] and white and flying where they are left out. Neither
     /// an id nor a text has a tab or an end of line in it, as no danmu has.
     #[wasm_bindgen(js_name = showAll)]

@@ -1,4 +1,4 @@
-// A long stream in time-lapse: as many danmu as an hour brings come within a minute and a half, all of them are drawn, and
+// A long stream in time-lapse: as many danmu as an hour brings come within six minutes, all of them are drawn, and
 // whatever is kept for each must go with it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CROSSING, OURS } from './limits.mjs';

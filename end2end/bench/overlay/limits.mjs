@@ -42,8 +42,11 @@ export const FULL = {
   rates: [5, 12, 16, 30],
   seconds: 8,
   seeds: { ours: 20, peers: 1, atOnce: 4 },
-  /** Four times as fast is the fastest that a viewer can choose. */
-  hour: { perSecond: 100, seconds: 3_600, lapse: 40, speed: 4 },
+  /**
+   * Four times as fast is the fastest that a viewer can choose. 1,000 texts a second, none of them seen before, is what two
+   * cores still paint every one of; of 2,000 it was 86 %, of 4,000 half.
+   */
+  hour: { perSecond: 100, seconds: 3_600, lapse: 10, speed: 4 },
 };
 
 export const QUICK = {
