@@ -27,6 +27,27 @@ test('a list shows the last danmu as its address says, and nothing else', async 
   expect(visible).toBeLessThan(1280 * 200);
 });
 
+test('names stand in front of danmu that fly where the address says so, and a list goes without', async ({
+  page,
+  context,
+  otherPage,
+}) => {
+  const [plain, list] = [await context.newPage(), await context.newPage()];
+  await enter(page, '/overlay/demo?names=yes');
+  await enter(plain, '/overlay/demo');
+  await enter(list, '/overlay/demo?style=list&names=no');
+  await enter(otherPage);
+  const text = fresh('who');
+  await say(otherPage, text);
+  const id = await line(otherPage, text).getAttribute('data-id');
+  await Promise.all([drawn(page, id), drawn(plain, id)]);
+  await expect(listed(list, text)).toHaveText(text);
+  // Until all of it is in the picture: then the name is that much more to see.
+  await expect
+    .poll(async () => (await visiblePixels(page)) / (await visiblePixels(plain)), { timeout: 6_000 })
+    .toBeGreaterThan(1.3);
+});
+
 test('danmu fly as the address says, and one with a hidden word does not', async ({ page, otherPage }) => {
   await enter(page, '/overlay/demo?size=200&area=25&lanes=1&filter=剧透,spoiler');
   await enter(otherPage);

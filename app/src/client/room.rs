@@ -28,6 +28,7 @@ use super::{
     vend::ServerVend,
 };
 use crate::{
+    i18n::{I18n, use_i18n},
     live::{Author, Draft, Entry, FeedState, Line, LineState, Live, OwnPace, Wants},
     problem::Problem,
 };
@@ -50,6 +51,8 @@ pub(super) struct Inner {
     /// Whether lines are kept.
     pub(super) chat: bool,
     hides: Vec<String>,
+    /// The language that names are said in, where danmu fly with them.
+    names: Option<I18n>,
     pub(super) clock: Clock<Browser>,
     vend: ServerVend,
     speaker: Speaker,
@@ -82,6 +85,7 @@ impl RoomClient {
             live,
             chat: wants.chat,
             hides: wants.hides.clone(),
+            names: wants.names.then(use_i18n),
             clock,
             vend,
             speaker,
@@ -260,6 +264,15 @@ impl Inner {
         self.hides.iter().any(|word| text.contains(word))
     }
 
+    /// A danmu's text as it flies. What many said is nobody's.
+    fn named(&self, item: &Item) -> String {
+        let said = self.names.zip(item.viewer.clone()).filter(|_| item.n == 1).map(|(i18n, viewer)| {
+            let author = Author { viewer, name: item.name.clone(), role: item.role };
+            [&untrack(|| author.say(i18n)), ": ", &item.text].concat()
+        });
+        said.unwrap_or_else(|| item.text.clone())
+    }
+
     /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.
     fn tell(&self, items: Vec<Item>, fly: bool) {
         if items.is_empty() {
@@ -270,7 +283,7 @@ impl Inner {
         let is_mine = |item: &Item| item.n == 1 && item.viewer.is_some() && item.viewer == me;
         for item in &items {
             if fly && now - item.at < STALE_MS {
-                let (id, text, color) = (item.id.clone(), item.text.clone(), item.color.rgb());
+                let (id, text, color) = (item.id.clone(), self.named(item), item.color.rgb());
                 let (own, important) = (is_mine(item), item.role == Role::Streamer);
                 let shown =
                     Shown { id, text, color, mode: item.mode, own, important, times: item.n, ..Shown::default() };

@@ -91,6 +91,8 @@ pub struct Wants {
     pub chat: bool,
     /// Danmu with one of these words (in lower case) are not shown.
     pub hides: Vec<String>,
+    /// Danmu fly with the name of who said them in front.
+    pub names: bool,
 }
 
 /// A live room. A handle: cheap to copy, alive as long as the page that made it.

@@ -13,7 +13,7 @@ use leptos_meta::{Html, Title};
 pub use self::options::Options;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
-    live::{Entry, Live, Wants},
+    live::{Entry, Live},
 };
 
 /// The page at `/overlay/{room}`.
@@ -26,7 +26,7 @@ pub fn OverlayPage(
     /// What its address says.
     options: Options,
 ) -> impl IntoView {
-    let live = Live::join(room.clone(), entry, Wants { chat: options.list, hides: options.hides.clone() });
+    let live = Live::join(room.clone(), entry, options.wants());
     let wrong = options.wrong.join("; ");
     let style = if options.list { "danmu-overlay danmu-list" } else { "danmu-overlay danmu-fly" };
     let danmu = if options.list {
@@ -52,7 +52,7 @@ pub fn OverlayPage(
 /// The last danmu, one below the other, the newest at the bottom.
 #[component]
 fn DanmuList(live: Live, options: Options) -> impl IntoView {
-    let most = options.lines();
+    let (most, names) = (options.lines(), options.names());
     let lines = move || {
         let lines = live.lines.read();
         let mut last: Vec<_> = lines.iter().rev().filter(|line| line.is_danmu()).take(most).cloned().collect();
@@ -63,7 +63,7 @@ fn DanmuList(live: Live, options: Options) -> impl IntoView {
         <ol style=options.css()>
             <For each=lines key=|line| line.key.clone() let(line)>
                 <li class="danmu-line" data-id=line.key data-own=line.mine.then_some("true")>
-                    <By author=Signal::stored(line.by) />
+                    {names.then(|| view! { <By author=Signal::stored(line.by) /> })}
                     <bdi class="danmu-text" style:color=line.color.to_string()>
                         {line.text}
                     </bdi>

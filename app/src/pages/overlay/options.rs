@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::overlay::{Choice, Choices, Settings};
+use crate::{
+    live::Wants,
+    overlay::{Choice, Choices, Settings},
+};
 
 /// Lines of a list, unless the address says otherwise.
 const LINES: u16 = 12;
@@ -20,6 +23,7 @@ const LINES: u16 = 12;
 /// | `overlap` | whether danmu that find no lane fly over others | `yes`, `no` |
 /// | `max` | how many may be on the picture together, or how many lines a list has | 1 to 10000; a list 1 to 100 |
 /// | `font` | the family that is tried first | a name that this machine has a font of |
+/// | `names` | whether it is said who said it: in front of danmu that fly, and in a list | `yes` (a list's usual), `no` |
 /// | `filter` | danmu with one of these words are not shown; case does not matter | words, with commas between |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -32,6 +36,7 @@ pub struct Options {
     font: String,
     /// 0 for as many as usual.
     max: u16,
+    names: Option<bool>,
     /// Danmu with one of these are not shown; in lower case.
     pub hides: Vec<String>,
     /// What cannot be as the address has it.
@@ -44,6 +49,17 @@ impl Options {
         let settings = Choices::from_line(&self.choices).settings();
         let max_on_stage = if self.max == 0 { settings.max_on_stage } else { self.max.into() };
         Settings { max_on_stage, font: self.font.clone(), ..settings }
+    }
+
+    /// What the page wants of the room.
+    pub fn wants(&self) -> Wants {
+        // A list has the names beside the texts.
+        Wants { chat: self.list, hides: self.hides.clone(), names: self.names() && !self.list }
+    }
+
+    /// Whether it is said who said it.
+    pub fn names(&self) -> bool {
+        self.names.unwrap_or(self.list)
     }
 
     /// Lines of the list.
@@ -88,6 +104,7 @@ impl Options {
                 "lanes" => choose(Choice::Lanes),
                 "outline" => one_of(&["stroke", "shadow", "none"]).map(|at| choices.set(Choice::Outline, at as u16)),
                 "overlap" => one_of(&["no", "yes"]).map(|at| choices.set(Choice::Overlap, at as u16)),
+                "names" => one_of(&["no", "yes"]).map(|at| options.names = Some(at == 1)),
                 "max" => match value.parse() {
                     Ok(max @ 1..=10_000) => {
                         options.max = max;
@@ -112,7 +129,7 @@ impl Options {
                 // The page's own.
                 "feed" => Ok(()),
                 _ => {
-                    let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, font, filter";
+                    let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, filter";
                     options.wrong.push(format!("{name}: there is no such option; there are {known}"));
                     Ok(())
                 }
@@ -139,6 +156,8 @@ mod tests {
     fn an_address_without_options_is_as_usual() {
         let options = Options::of("");
         assert_eq!((options.settings(), options.list, options.lines()), (Settings::default(), false, 12));
+        assert_eq!((options.names(), Options::of("style=list").names()), (false, true));
+        assert_eq!((Options::of("names=yes").names(), Options::of("style=list&names=no").names()), (true, false));
         assert!(options.wrong.is_empty());
     }
 
