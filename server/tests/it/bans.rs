@@ -245,6 +245,7 @@ async fn guests_of_a_banned_network_get_no_session_and_its_neighbours_do() -> Te
     program.order(&["ban", "198.51.100.0/25", "--for", "10m"])?;
     program.order(&["ban", "2001:db8:1:2::/64"])?;
     until("a banned network is refused", || Ok(from("198.51.100.1")? == 403)).await?;
+    until("the other one is, too", || Ok(from("2001:db8:1:2::1")? == 403)).await?;
     assert_eq!((from("198.51.100.127")?, from("198.51.100.128")?), (403, 200));
     assert_eq!((from("2001:db8:1:2::9")?, from("2001:db8:1:3::9")?), (403, 200));
     program.order(&["unban", "198.51.100.0/25"])?;
