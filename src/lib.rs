@@ -10,6 +10,7 @@ pub mod feed;
 pub mod gate;
 pub mod kinesis;
 pub mod record;
+pub mod rights;
 pub mod room;
 pub mod session;
 pub mod stage;

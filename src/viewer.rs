@@ -106,8 +106,8 @@ impl From<Name> for String {
     }
 }
 
-/// What a viewer may do in a room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a viewer may do in a room. Each stands above those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Anybody: a guest.

@@ -37,8 +37,8 @@ pub enum ApiError {
     /// Only who is signed in may do that. Status 401.
     #[error("sign in to speak here")]
     SignIn,
-    /// Only moderators and streamers may do that. Status 403.
-    #[error("only moderators and streamers may do that")]
+    /// Only moderators and streamers of the room may do that. Status 403.
+    #[error("only moderators and streamers of the room may do that")]
     NotModerator,
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
@@ -75,7 +75,7 @@ pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) ->
     ssr::answer(ssr::session(room, purpose, key).await)
 }
 
-/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers.
+/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers of that room.
 #[server(endpoint = "ban")]
 pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<(), ApiError> {
     ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await)
@@ -141,11 +141,10 @@ mod ssr {
         viewer: String,
         how: impl FnOnce(&dyn Moderating, ViewerId, RoomId, ViewerId) -> DecisionFuture,
     ) -> Result<(), ApiError> {
-        let caller = caller()?;
-        if !caller.role.may_moderate() {
+        let (caller, (room, _)) = (caller()?, room(room_id)?);
+        if !caller.rights.role_in(&room.id).may_moderate() {
             return Err(ApiError::NotModerator);
         }
-        let (room, _) = room(room_id)?;
         let whom = viewer.parse().map_err(|_| ApiError::BadViewer(viewer))?;
         how(&*services()?.moderating, caller.viewer, room.id, whom).await
     }

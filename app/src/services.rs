@@ -6,10 +6,11 @@ use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 use danmu::{
     cognito::identity_pool::Login,
     feed::Ways,
+    rights::Rights,
     room::{Room, RoomId},
     session::{Purpose, Session},
     ticket::PublicKey,
-    viewer::{Name, Role, ViewerId},
+    viewer::{Name, ViewerId},
 };
 
 use crate::{account::Offer, api::ApiError};
@@ -43,8 +44,8 @@ pub struct Caller {
     pub viewer: ViewerId,
     /// The name of who signed in.
     pub name: Option<Name>,
-    /// What they may do.
-    pub role: Role,
+    /// What they may do in which rooms.
+    pub rights: Rights,
     /// What an identity pool knows them by, where credentials come from one.
     pub login: Option<Login>,
 }

@@ -192,7 +192,8 @@ impl TokenVending {
 
     /// A ticket that holds as long as the session.
     fn ticket(&self, room: RoomId, caller: Caller, key: PublicKey, session: &Session) -> String {
-        let Caller { viewer, name, role, .. } = caller;
+        let Caller { viewer, name, rights, .. } = caller;
+        let role = rights.role_in(&room);
         let seconds = |ms: i64| ms.div_euclid(1_000);
         let (issued_s, expires_s) = (seconds(session.vended_at), seconds(session.expiration));
         self.0.identity.issue(Claims { viewer, name, role, room, issued_s, expires_s, key })

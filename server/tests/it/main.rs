@@ -22,6 +22,7 @@ mod proxy;
 mod relay;
 mod relay_density;
 mod relay_refill;
+mod rights;
 mod scene;
 mod shards;
 mod truth;

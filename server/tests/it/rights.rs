@@ -1,0 +1,73 @@
+//! What a role is worth in which room, at the real program: by tickets, and by what its bearer may decide.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use danmu::{rights::Rights, session::Session, ticket::PublicKey, viewer::Role};
+use danmu_server::identity::{Identity, Member};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+
+use crate::{
+    program::{Answer, Program},
+    world::{Failure, Test},
+};
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\nunsigned = 'allow'\n[[rooms]]\nid = 'other'\nvideo = ''\n";
+
+fn now_s() -> i64 {
+    danmu_stream::Clock::now_ms(&danmu_stream::SystemClock) / 1_000
+}
+
+/// Somebody who signed in, by the cookie that the program would have given.
+struct Person<'a> {
+    program: &'a Program,
+    cookie: String,
+}
+
+impl<'a> Person<'a> {
+    /// With these roles in those rooms, and a member's elsewhere.
+    fn with(program: &'a Program, name: &str, roles: &[(&str, Role)]) -> Result<Self, Failure> {
+        let identity = Identity::load(&program.directory().join("data/ticket-keys.json"))?;
+        let mut rights = Rights::everywhere(Role::Member);
+        for (room, role) in roles {
+            rights = rights.and_in(room.parse()?, *role);
+        }
+        let member = Member { viewer: name.parse()?, name: None, rights, expires_s: now_s() + 3_600 };
+        Ok(Self { program, cookie: format!("Cookie: danmu_member={}", identity.member_cookie(&member)) })
+    }
+
+    fn session(&self, room: &str) -> Result<Answer, Failure> {
+        let key = PublicKey::new(SigningKey::from_bytes(&[1; 32]).verifying_key().to_bytes());
+        self.program.session_with(room, "produce", &format!("&key={key}"), &[&self.cookie])
+    }
+
+    /// The role that its ticket for a room says.
+    fn role(&self, room: &str) -> Result<Role, Failure> {
+        let session: Session = serde_json::from_str(&self.session(room)?.body)?;
+        let ticket = session.ticket.ok_or("no ticket")?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(ticket.split('.').nth(1).ok_or("no claims")?)?;
+        let claims: Value = serde_json::from_slice(&claims)?;
+        assert_eq!(claims["aud"], room);
+        Ok(serde_json::from_value(claims["role"].clone())?)
+    }
+
+    /// Has a ban decided, or its end.
+    fn decides(&self, what: &str, room: &str, whom: &str) -> Result<Answer, Failure> {
+        let form = format!("room={room}&viewer={whom}");
+        self.program.ask(&format!("POST /api/{what}"), &[FORM, &self.cookie], &form)
+    }
+}
+
+#[test]
+fn a_role_of_one_room_is_worth_nothing_in_another() -> Test {
+    let program = Program::start_with(ROOMS, &[])?;
+    let anna = Person::with(&program, "anna", &[("demo", Role::Streamer)])?;
+    assert_eq!((anna.role("demo")?, anna.role("other")?), (Role::Streamer, Role::Member));
+    for what in ["ban", "unban"] {
+        let refused = anna.decides(what, "other", "somebody")?;
+        assert_eq!((refused.status, refused.body.contains("NotModerator")), (403, true), "{}", refused.body);
+        assert_eq!(anna.decides(what, "demo", "somebody")?.status, 200);
+        assert_eq!(anna.decides(what, "nowhere", "somebody")?.status, 404);
+    }
+    Ok(())
+}
