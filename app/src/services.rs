@@ -10,7 +10,7 @@ use danmu::{
     room::{Room, RoomId},
     session::{Purpose, Session},
     ticket::PublicKey,
-    viewer::{Name, ViewerId},
+    viewer::{Name, Rank, ViewerId},
 };
 
 use crate::{account::Offer, api::ApiError};
@@ -63,15 +63,24 @@ pub trait Rooms: Send + Sync {
 /// What a [`Moderating`] answers with.
 pub type DecisionFuture = Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send>>;
 
+/// Who decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decider {
+    /// Which viewer, for the log.
+    pub viewer: ViewerId,
+    /// How high it stands in the room that it decides about.
+    pub rank: Rank,
+}
+
 /// Decides who may not speak. Whoever calls it has seen to it that the caller may.
 pub trait Moderating: Send + Sync {
-    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then. `by` is who decides, for
-    /// the log.
+    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then.
     ///
-    /// Fails with [`ApiError::Store`] where it could not be written down: then nothing is decided.
-    fn ban(&self, by: ViewerId, room: RoomId, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
+    /// Fails with [`ApiError::NotAbove`] for a viewer who is known to stand as high, or where somebody who stands higher has
+    /// decided; with [`ApiError::Store`] where it could not be written down. Then nothing is decided.
+    fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
     /// Ends that, if there is such a ban. Fails alike.
-    fn unban(&self, by: ViewerId, room: RoomId, viewer: ViewerId) -> DecisionFuture;
+    fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
 }
 
 /// What a [`Vending`] answers with.

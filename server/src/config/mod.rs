@@ -8,7 +8,7 @@ use std::{
 };
 
 use config::{ConfigError, Environment, File, FileFormat};
-use danmu::room::RoomId;
+use danmu::room::{RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -504,6 +504,11 @@ impl Config {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
+    /// The rooms that show danmu without a ticket: a ban has no teeth there.
+    pub fn unsigned_rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.rooms.iter().filter(|room| room.unsigned == Unsigned::Allow).map(|room| &room.id)
+    }
+
     /// Where the keys of tickets are.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
@@ -535,6 +540,11 @@ impl Config {
         let issuers = self.identity.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect::<Vec<_>>().join(", ");
         let rights = self.identity.issuers.iter().map(|issuer| format!("\nrights     {}", issuer.explain_rights()));
         let rights: String = rights.collect();
+        let unsigned = self.unsigned_rooms().map(RoomId::as_str).collect::<Vec<_>>().join(", ");
+        let unsigned = match unsigned.as_str() {
+            "" => "refused in every room".to_owned(),
+            rooms => format!("shown in {rooms}: whoever is banned there may go on without a name"),
+        };
         let density = match self.relay.density {
             0 => "all danmu".to_owned(),
             density => format!("up to {density} danmu a second and room"),
@@ -546,7 +556,7 @@ impl Config {
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
              network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
-             {}\nrooms      {}",
+             {}\nrooms      {}\nunsigned   {unsigned}",
             self.http.addr,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
@@ -675,6 +685,7 @@ mod tests {
         let told = "rights     x.example: in every room: streamer are streamers, moderator are moderators\n";
         assert!(explain("").contains(told), "{}", explain(""));
         let scoped = "[identity.issuers.rooms.demo]\nstreamers = ['hosts', 'team']";
+        assert!(explain("").ends_with("\nunsigned   shown in demo: whoever is banned there may go on without a name"));
         let told = "rights     x.example: in room demo: hosts, team are streamers\n";
         assert!(explain(scoped).contains(told), "{}", explain(scoped));
     }

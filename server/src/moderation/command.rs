@@ -10,6 +10,7 @@ use std::{
 
 use danmu::room::RoomId;
 
+use super::UNSIGNED;
 use crate::{
     RunError,
     args::Args,
@@ -99,6 +100,9 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
     store.ban(&args.whom, args.room.as_ref(), now_ms, until_ms).await?;
     say(format_args!("{} is banned from {}, {}", args.whom, place(args.room.as_ref()), until(until_ms, now_ms)));
+    for room in config.unsigned_rooms().filter(|room| args.room.as_ref().is_none_or(|only| only == *room)) {
+        say(format_args!("room {room}: {UNSIGNED}"));
+    }
     Ok(())
 }
 

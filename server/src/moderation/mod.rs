@@ -22,10 +22,15 @@ use std::{
     time::Duration,
 };
 
-use danmu::{gate::Bans, record::Moderation as Order, room::RoomId, viewer::ViewerId};
+use danmu::{
+    gate::Bans,
+    record::Moderation as Order,
+    room::{Room, RoomId, Unsigned},
+    viewer::ViewerId,
+};
 use danmu_app::{
     api::ApiError,
-    services::{DecisionFuture, Moderating},
+    services::{Decider, DecisionFuture, Moderating},
 };
 use tokio::sync::mpsc;
 
@@ -41,6 +46,9 @@ use crate::{
     store::{Ban, Store, StoreError, Switch, Whom},
 };
 
+/// What is said where a ban has no teeth.
+const UNSIGNED: &str =
+    "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
 /// How often the store is looked at.
 const EVERY: Duration = Duration::from_millis(200);
 /// How much of what the stream tells may wait to be kept.
@@ -143,18 +151,22 @@ impl Moderation {
 }
 
 impl Moderating for Moderation {
-    fn ban(&self, by: ViewerId, room: RoomId, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture {
+    fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture {
         let (moderation, now_ms) = (self.clone(), now_ms());
+        let (Decider { viewer: by, .. }, unsigned, room) = (by, room.unsigned, room.id.clone());
         let until_ms = seconds.map(|seconds| now_ms.saturating_add(i64::from(seconds) * 1_000));
         Box::pin(async move {
             tracing::info!(%by, %room, %viewer, ?seconds, "a moderator bans");
+            if unsigned == Unsigned::Allow {
+                tracing::warn!(%room, "{UNSIGNED}");
+            }
             let banned = moderation.0.store.ban(&Whom::Viewer(viewer), Some(&room), now_ms, until_ms).await;
             banned.map_err(|error| unwritten(&error))
         })
     }
 
-    fn unban(&self, by: ViewerId, room: RoomId, viewer: ViewerId) -> DecisionFuture {
-        let moderation = self.clone();
+    fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture {
+        let (moderation, by, room) = (self.clone(), by.viewer, room.id.clone());
         Box::pin(async move {
             tracing::info!(%by, %room, %viewer, "a moderator ends a ban");
             let ended = moderation.0.store.unban(&Whom::Viewer(viewer), Some(&room), now_ms()).await;

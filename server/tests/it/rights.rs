@@ -66,8 +66,26 @@ fn a_role_of_one_room_is_worth_nothing_in_another() -> Test {
     for what in ["ban", "unban"] {
         let refused = anna.decides(what, "other", "somebody")?;
         assert_eq!((refused.status, refused.body.contains("NotModerator")), (403, true), "{}", refused.body);
-        assert_eq!(anna.decides(what, "demo", "somebody")?.status, 200);
+        let decided = anna.decides(what, "demo", "somebody")?;
+        assert_eq!(decided.status, 200, "{}", decided.body);
         assert_eq!(anna.decides(what, "nowhere", "somebody")?.status, 404);
     }
+    Ok(())
+}
+
+#[test]
+fn whoever_bans_where_a_ban_has_no_teeth_is_told_so() -> Test {
+    let program = Program::start_with(ROOMS, &[])?;
+    let roles = [("demo", Role::Moderator), ("other", Role::Moderator)];
+    let keeper = Person::with(&program, "keeper", &roles)?;
+    for (room, unsigned) in [("demo", "allow"), ("other", "deny")] {
+        let answer: Value = serde_json::from_str(&keeper.decides("ban", room, "somebody")?.body)?;
+        assert_eq!(answer["unsigned"], unsigned, "{room}");
+    }
+    let says_so = |order: &[&str]| program.order(order).map(|said| said.contains("may go on without a name"));
+    assert!(says_so(&["ban", "somebody", "--room", "demo"])?);
+    assert!(says_so(&["ban", "somebody"])?);
+    assert!(!says_so(&["ban", "somebody", "--room", "other"])?);
+    assert!(says_so(&["--check"])?);
     Ok(())
 }
