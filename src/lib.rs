@@ -6,6 +6,7 @@
 mod base64;
 pub mod cognito;
 pub mod density;
+pub mod direct;
 pub mod feed;
 pub mod gate;
 pub mod kinesis;

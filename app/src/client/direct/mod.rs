@@ -7,13 +7,14 @@
 mod read;
 mod verify;
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
+    direct::Direct,
     feed::{self, Item, Told},
-    gate::{Gate, Incoming},
-    kinesis::{Client, Clock, Event, Host, Keeper, Position, Reader, Record, Scope, Stats},
-    room::{Paces, Room, RoomId, Unsigned},
+    gate::Gate,
+    kinesis::{Client, Clock, Event, Host, Keeper, Reader, Record, Scope, State, Stats},
+    room::{Paces, Room, Unsigned},
     session::Purpose,
 };
 use futures::future::{AbortHandle, abortable};
@@ -22,10 +23,10 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
 pub use self::read::{News, Read};
-use self::verify::{Proven, Verifier};
+use self::verify::Verifier;
 use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
 
-/// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
+/// How far back a page shows that has just been opened, in milliseconds: what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
 
 /// A room that is read. It reads only while somebody waits for what comes [`next`](Self::next), and ends with this value.
@@ -48,7 +49,7 @@ impl Reading {
             unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
             paces: Paces(paces),
         });
-        let stream = room.map(|room| Stream::new(&room, place, now_ms as i64));
+        let stream = room.map(|room| Stream::new(room, place, now_ms as i64));
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
     }
 
@@ -76,53 +77,35 @@ impl Drop for Reading {
     }
 }
 
-/// A reader of the room's shards, with the right to read them.
+/// A room with the right to read it.
 struct Stream {
-    room: RoomId,
-    gate: Gate,
+    room: Room,
     /// Where to begin; without, where the page was opened.
-    from: Option<Position>,
+    place: Option<feed::Position>,
     /// When the stream was created, as the place says that it began at.
     created_ms: i64,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
-    reader: Option<Reader<Browser, ServerVend>>,
+    reading: Option<(Reader<Browser, ServerVend>, Direct)>,
     verifier: Verifier,
     /// When to ask for a session again, by the local clock.
     again: Option<i64>,
 }
 
 impl Stream {
-    fn new(room: &Room, place: &str, now_ms: i64) -> Self {
+    fn new(room: Room, place: &str, now_ms: i64) -> Self {
         let (clock, vend) = (Clock::new(Browser), ServerVend::new(room.id.clone()));
         clock.learn(now_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
         let place = place.parse::<feed::Position>().ok();
         let created_ms = place.as_ref().map_or(0, feed::Position::created_ms);
-        let from = place.map(|place| {
-            let mut shards = BTreeMap::new();
-            // After no record at all: all that arrived since.
-            if place.sequence_number() != "0" {
-                shards.insert(place.shard_id().to_owned(), place.sequence_number().to_owned());
-            }
-            Position { since_ms: place.arrival_ms(), shards }
-        });
-        Self {
-            room: room.id.clone(),
-            gate: Gate::new(room, UNICODE),
-            from,
-            created_ms,
-            vend,
-            verifier: Verifier::new(keeper.clone()),
-            keeper,
-            reader: None,
-            again: None,
-        }
+        let verifier = Verifier::new(keeper.clone());
+        Self { room, place, created_ms, vend, keeper, reading: None, verifier, again: None }
     }
 
     async fn next(&mut self) -> Read {
         let news = self.read().await;
-        let stats = self.reader.as_ref().map(Reader::stats).unwrap_or_default();
+        let stats = self.reading.as_ref().map(|(reader, _)| reader.stats()).unwrap_or_default();
         let Stats { reads, throttled, .. } = stats;
         Read { news, now_ms: self.keeper.clock().now_ms(), reads, throttled }
     }
@@ -132,8 +115,8 @@ impl Stream {
         if let Some(again) = self.again.take() {
             host.sleep(Duration::from_millis((again - host.now_ms()).max(0).unsigned_abs())).await;
         }
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
+        let (reader, direct) = match &mut self.reading {
+            Some(reading) => reading,
             None => {
                 let session = match self.keeper.session().await {
                     Ok(session) => session,
@@ -145,38 +128,32 @@ impl Stream {
                         return if self.again.is_some() { News::Refused(problem) } else { News::Denied(problem) };
                     }
                 };
-                // The first session tells the server's time too: the viewer's clock may be wrong.
-                let from = self.from.clone().unwrap_or_else(|| Position::at(session.vended_at - LOOK_BACK_MS));
-                let client = Client::new(self.keeper.clone(), &origin());
-                self.reader.insert(Reader::new(client, Scope::PartitionKey(self.room.to_string()), from))
+                let gate = Gate::new(&self.room, UNICODE);
+                let direct = match &self.place {
+                    Some(place) => Direct::after(gate, place.clone()),
+                    // The first session tells the server's time too: the viewer's clock may be wrong.
+                    None => Direct::since(gate, session.vended_at - LOOK_BACK_MS),
+                };
+                let (client, scope) = (Client::new(self.keeper.clone(), &origin()), self.room.id.to_string());
+                let reader = Reader::new(client, Scope::PartitionKey(scope), direct.begin());
+                self.reading.insert((reader, direct))
             }
         };
         match reader.next().await {
+            // What stands before the place is no news to anybody.
+            Event::State(State::Behind { ms }) if direct.warms_up(self.keeper.clock().now_ms() - ms) => News::Nothing,
             Event::State(state) => News::of(state, &self.vend),
             Event::Records(records) => {
                 let proven = self.verifier.verify(&records).await;
-                let danmu = self.judge(&records, &proven);
+                let judged = records.iter().zip(&proven);
+                let shown = judged.filter_map(|(record, evidence)| direct.judge(record, evidence.as_ref()));
+                let danmu: Vec<_> = shown.map(Item::new).collect();
                 match records.last().and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
                     Some(place) => News::Told(Told { danmu, ..Told::default() }, place.to_string()),
                     None => News::Nothing,
                 }
             }
         }
-    }
-
-    /// Judges what was read and verified: gives what may be shown.
-    fn judge(&mut self, records: &[Record], proven: &Proven) -> Vec<Item> {
-        let admitted = records.iter().zip(proven).filter_map(|(record, evidence)| {
-            let incoming = Incoming {
-                data: &record.data,
-                partition_key: &record.partition_key,
-                sequence_number: &record.sequence_number,
-                arrival_ms: record.arrival_ms,
-                evidence: evidence.as_ref(),
-            };
-            self.gate.admit(incoming).ok()
-        });
-        admitted.map(Item::new).collect()
     }
 
     /// The feed's place right after a record.
