@@ -16,6 +16,12 @@ impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
+    /// The server itself, in the tickets of what it decides. Nobody else is ever called so.
+    #[must_use]
+    pub fn server() -> Self {
+        Self("=server".into())
+    }
+
     /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
     #[must_use]
     pub fn guest(random: u128) -> Self {
