@@ -1,7 +1,8 @@
 //! Who may not speak, and when: by arrival times, so that whoever knows the same decisions judges a record alike, whenever it
 //! does, and in whichever order it came to know them.
 //!
-//! The decisions on one subject stand in the order in which they arrived; at each time the last one before it counts. A
+//! The decisions on one subject stand in the order in which they arrived; at each time the last one before it counts, but that
+//! what somebody decided holds against all who stand below. A
 //! decision has an id, so that taking it in once more changes nothing. What is decided for a room stands on the room's shard,
 //! and counts from its arrival on. What is decided for every room stands on a shard of its own, and counts for what arrives
 //! [`EVERYWHERE_AFTER_MS`] after it: readers whose shards are not further apart than that judge alike.
@@ -15,7 +16,7 @@ use std::{
 use crate::{
     record::{Decided, Decision, Guests, Moderation, Network, RecordId, Subject},
     room::RoomId,
-    viewer::ViewerId,
+    viewer::{Rank, Role, ViewerId},
 };
 
 /// How long after its arrival, in milliseconds, a decision for every room counts. Longer than a reader that polls needs to
@@ -44,12 +45,18 @@ struct Entry {
     at_ms: i64,
     id: RecordId,
     until_ms: i64,
+    by: Rank,
 }
 
 impl Entry {
     fn told(&self, on: &Subject, room: Option<&RoomId>) -> Decided {
         let until = Some(self.until_ms).filter(|until| *until < i64::MAX);
-        Decided { id: self.id, room: room.cloned(), decision: Decision { on: on.clone(), until }, at: self.at_ms }
+        Decided {
+            id: self.id,
+            room: room.cloned(),
+            decision: Decision { on: on.clone(), until, by: self.by },
+            at: self.at_ms,
+        }
     }
 }
 
@@ -66,7 +73,7 @@ impl Decisions {
     pub fn apply(&self, id: RecordId, decision: &Decision, arrival_ms: i64) -> bool {
         let mut known = self.write();
         known.forget(arrival_ms);
-        let entry = Entry { at_ms: arrival_ms, id, until_ms: decision.until_ms() };
+        let entry = Entry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
             // No later word makes sessions good again.
@@ -104,11 +111,14 @@ impl Decisions {
         new
     }
 
-    /// Until when the last decision on a subject holds (Unix milliseconds, the greatest number for good); `None` where there is
-    /// none.
+    /// Until when the decision on a subject that counts holds (Unix milliseconds, the greatest number for good), and how high who
+    /// decided it stands; `None` where there is none.
     #[must_use]
-    pub fn until(&self, subject: &Subject) -> Option<i64> {
-        self.read().timelines.get(subject).and_then(|timeline| timeline.last()).map(|last| last.until_ms)
+    pub fn until(&self, subject: &Subject) -> Option<(i64, Rank)> {
+        let known = self.read();
+        let timeline = known.timelines.get(subject)?;
+        let counts = &timeline[counting(timeline, i64::MAX)?];
+        Some((counts.until_ms, counts.by))
     }
 
     /// All that is known, to be handed along: whoever [applies](Self::apply) it judges as this one does.
@@ -121,12 +131,12 @@ impl Decisions {
         known.timelines.iter().flat_map(of).collect()
     }
 
-    /// The last decision on each subject, whether it is in force or not.
+    /// The decision on each subject that counts, whether it is in force or not.
     #[must_use]
     pub fn last(&self, room: Option<&RoomId>) -> Vec<Decided> {
         let known = self.read();
-        let last = known.timelines.iter().filter_map(|(on, timeline)| Some(timeline.last()?.told(on, room)));
-        last.collect()
+        let counts = |(on, timeline): (_, &Vec<Entry>)| Some(timeline[counting(timeline, i64::MAX)?].told(on, room));
+        known.timelines.iter().filter_map(counts).collect()
     }
 
     /// Whether a decision on a subject is among them.
@@ -165,13 +175,23 @@ impl Decisions {
     }
 }
 
+/// Where the decision stands that counts of those that arrived by then: the last one, but that nobody who stands below takes back
+/// or changes what holds.
+fn counting(timeline: &[Entry], by_ms: i64) -> Option<usize> {
+    let arrived = 0..timeline.partition_point(|entry| entry.at_ms <= by_ms);
+    arrived.reduce(|counts, next| {
+        let (before, after) = (&timeline[counts], &timeline[next]);
+        if before.by > after.by && after.at_ms < before.until_ms { counts } else { next }
+    })
+}
+
 impl Known {
-    /// Whether the last decision that arrived by `by_ms` holds for what arrives at `at_ms`.
-    fn covers(&self, subject: &Subject, by_ms: i64, at_ms: i64) -> bool {
+    /// Whether the decision that counts of those that arrived by `by_ms` holds for one of that role, and what arrives at `at_ms`.
+    fn covers(&self, subject: &Subject, role: Role, by_ms: i64, at_ms: i64) -> bool {
         // Most have never been banned.
         self.timelines.get(subject).is_some_and(|timeline| {
-            let last = timeline.partition_point(|entry| entry.at_ms <= by_ms).checked_sub(1);
-            last.is_some_and(|last| at_ms < timeline[last].until_ms)
+            let counts = counting(timeline, by_ms).map(|at| &timeline[at]);
+            counts.is_some_and(|counts| at_ms < counts.until_ms && counts.by.is_above(role))
         })
     }
 
@@ -187,9 +207,10 @@ impl Known {
             if *on == Subject::Sessions {
                 return true;
             }
-            let superseded = timeline.partition_point(|entry| entry.at_ms < over_ms).saturating_sub(1);
+            let superseded = counting(timeline, over_ms - 1).unwrap_or(0);
             timeline.drain(..superseded);
-            timeline.last().is_some_and(|last| last.at_ms.max(last.until_ms) >= over_ms)
+            let counts = counting(timeline, i64::MAX).map(|at| timeline[at].until_ms);
+            counts.max(timeline.last().map(|last| last.at_ms)).is_some_and(|ms| ms >= over_ms)
         });
         self.guests.retain(|_, stays| {
             stays.retain(|stay| stay.until_ms >= over_ms);
@@ -224,12 +245,12 @@ impl Bans {
         moderation.of_room().is_some_and(|decision| self.room.apply(id, &decision, arrival_ms))
     }
 
-    /// Whether what the viewer says is not shown if it arrives then.
+    /// Whether what the viewer, of that role in the room, says is not shown if it arrives then.
     #[must_use]
-    pub fn cover(&self, viewer: &ViewerId, arrival_ms: i64) -> bool {
+    pub fn cover(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {
         let (room, everywhere, by_ms) = (self.room.read(), self.everywhere.read(), arrival_ms - EVERYWHERE_AFTER_MS);
         let covers = |subject: &Subject| {
-            room.covers(subject, arrival_ms, arrival_ms) || everywhere.covers(subject, by_ms, arrival_ms)
+            room.covers(subject, role, arrival_ms, arrival_ms) || everywhere.covers(subject, role, by_ms, arrival_ms)
         };
         covers(&Subject::Viewer(viewer.clone()))
             || everywhere.guests.get(viewer).into_iter().flatten().any(|stay| {

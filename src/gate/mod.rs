@@ -16,11 +16,12 @@ pub use self::bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS};
 use self::{pace::Buckets, seen::Seen};
 use crate::{
     record::{
-        self, Color, Content, Decided, Mode, Order, RecordError, RecordId, SERVICE_KEY, Subject, TextError, Unicode,
+        self, Color, Content, Decided, Decision, Mode, Order, RecordError, RecordId, SERVICE_KEY, Subject, TextError,
+        Unicode,
     },
     room::{Paces, Room, RoomId, Unsigned},
     ticket::LEEWAY_MS,
-    viewer::{Name, Role, ViewerId},
+    viewer::{Name, Rank, Role, ViewerId},
 };
 
 /// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of two spans left it, and
@@ -309,19 +310,18 @@ impl Gate {
         };
         if let (Some(evidence), Some(sent_ms)) = (evidence, sent_ms) {
             self.check_ticket(evidence, sent_ms, arrival_ms)?;
-            // Whose room it is cannot be put out of it.
-            if !evidence.is_important() && self.bans.cover(&evidence.viewer, arrival_ms) {
+            // Nobody bans the server, which would be heard no more.
+            if !evidence.is_server() && self.bans.cover(&evidence.viewer, evidence.role, arrival_ms) {
                 return Err(Reason::Banned);
             }
         }
         let viewer = evidence.map(|evidence| &evidence.viewer);
         if let Some(moderation) = moderation {
-            if !evidence.is_some_and(|evidence| evidence.role.may_moderate()) {
-                return Err(Reason::NotModerator);
-            }
-            // A network says nothing to a viewer, who does not see where others come from.
+            let rank = evidence.and_then(|evidence| Rank::of(evidence.role)).ok_or(Reason::NotModerator)?;
+            // A network says nothing to a viewer, who does not see where others come from; nor who else has decided.
             let by_server = evidence.is_some_and(|evidence| evidence.is_server());
             let decision = moderation.of_room().filter(|it| by_server || matches!(it.on, Subject::Viewer(_)));
+            let decision = decision.map(|it| if by_server { it } else { Decision { by: rank, ..it } });
             let (Some(decision), DanmuKey::Record(id)) = (decision, &key) else { return Err(Reason::NotModerator) };
             if !self.seen.insert(viewer, &key, arrival_ms) {
                 return Err(Reason::Duplicate);

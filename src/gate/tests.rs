@@ -247,7 +247,7 @@ fn decided(n: u128, moderation: Moderation, at: i64) -> Vec<u8> {
 }
 
 fn ban(viewer: &str, until: Option<i64>) -> Moderation {
-    Moderation::Ban { viewer: viewer.parse().expect("an id"), until }
+    Moderation::Ban { viewer: viewer.parse().expect("an id"), until, by: Rank::Moderator }
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
     assert_eq!(put(again, Some(&keeper), 9_500), Some(Reason::Duplicate), "an order is not given twice");
     assert_eq!(put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000), told(8, &ban("ann", None), 10_000));
     assert_eq!(put(signed(9, 11_000), Some(&ann), 11_000), Some(Reason::Banned));
-    let unban = Moderation::Unban { viewer: ann.viewer.clone() };
+    let unban = Moderation::Unban { viewer: ann.viewer.clone(), by: Rank::Moderator };
     assert_eq!(put(decided(10, unban.clone(), 12_000), Some(&keeper), 12_000), told(10, &unban, 12_000));
     assert_eq!(put(signed(11, 13_000), Some(&ann), 13_000), None);
     let counts = Counts { admitted: 5, banned: 3, moderation: 3, duplicate: 1, ..Counts::default() };
@@ -307,12 +307,37 @@ fn only_who_may_moderate_says_who_may_speak_and_nobody_silences_the_streamer() {
 }
 
 #[test]
+fn a_moderator_silences_no_other_one_and_only_the_server_says_that_somebody_higher_decided() {
+    let mut gate = gate(Unsigned::Allow);
+    let [keeper, other] = ["keeper", "other"].map(|id| evidence(id, Role::Moderator));
+    let (host, server) = (evidence("host", Role::Streamer), evidence(ViewerId::server().as_str(), Role::Streamer));
+    let mut put = |data: Vec<u8>, evidence: &Arc<Evidence>| {
+        gate.admit(Incoming { evidence: Some(evidence), ..incoming(&data, "1") }).err()
+    };
+    let ban = |viewer: &str, by| Moderation::Ban { viewer: viewer.parse().expect("an id"), until: None, by };
+    for (n, by) in [(1, Rank::Moderator), (2, Rank::Streamer), (3, Rank::Operator)] {
+        assert!(matches!(put(decided(n, ban("other", by), NOW_MS), &keeper), Some(Reason::Moderation(_))));
+        assert!(matches!(put(decided(n, ban("host", by), NOW_MS), &keeper), Some(Reason::Moderation(_))));
+    }
+    assert_eq!(put(signed(4, NOW_MS), &other), None, "a moderator is silenced by another");
+    assert_eq!(put(signed(5, NOW_MS), &host), None, "the streamer is silenced by a moderator");
+    for (n, by, silenced) in [(6, Rank::Moderator, None), (8, Rank::Operator, Some(Reason::Banned))] {
+        assert!(matches!(put(decided(n, ban("host", by), NOW_MS), &server), Some(Reason::Moderation(_))));
+        assert_eq!(put(signed(n + 1, NOW_MS), &host), silenced, "{by:?}");
+    }
+    assert!(matches!(put(decided(10, ban("=server", Rank::Operator), NOW_MS), &server), Some(Reason::Moderation(_))));
+    let lifted = Moderation::Unban { viewer: host.viewer.clone(), by: Rank::Operator };
+    assert!(matches!(put(decided(11, lifted, NOW_MS), &server), Some(Reason::Moderation(_))), "the server bans itself");
+    assert_eq!(put(signed(12, NOW_MS), &host), None);
+}
+
+#[test]
 fn only_the_server_decides_about_networks_and_for_every_room() {
     let mut gate = gate(Unsigned::Allow);
     let server = evidence(ViewerId::server().as_str(), Role::Streamer);
     let host = evidence("host", Role::Streamer);
     let network = Network::try_from("192.0.2.0/24".to_owned()).expect("a network");
-    let decide = |on| Moderation::Decide(Decision { on, until: None });
+    let decide = |on| Moderation::Decide(Decision { on, until: None, by: Rank::Streamer });
     let of_network = decide(Subject::Network(network));
     let mut put = |data: Vec<u8>, evidence: &Arc<Evidence>| {
         gate.admit(Incoming { evidence: Some(evidence), ..incoming(&data, "1") }).err()

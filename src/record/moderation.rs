@@ -10,8 +10,11 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{RecordError, RecordId, VERSION};
-use crate::{room::RoomId, viewer::ViewerId};
+use super::{RecordError, RecordId, VERSION, is_default};
+use crate::{
+    room::RoomId,
+    viewer::{Rank, ViewerId},
+};
 
 /// The partition key of what is decided for every room. No room can have such an id.
 pub const SERVICE_KEY: &str = "=service";
@@ -28,11 +31,17 @@ pub enum Moderation {
         /// Until it arrives then, in Unix milliseconds; for good where there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<i64>,
+        /// How high who decided it stands; only the server says so of others.
+        #[serde(default, skip_serializing_if = "is_default")]
+        by: Rank,
     },
     /// What the viewer says is shown again.
     Unban {
         /// Whose.
         viewer: ViewerId,
+        /// As above.
+        #[serde(default, skip_serializing_if = "is_default")]
+        by: Rank,
     },
     /// The same of anything else; only where the server signed it.
     Decide(Decision),
@@ -64,6 +73,9 @@ pub struct Decision {
     /// Until when it holds, in Unix milliseconds; for good where there is none. 0 ends what was decided before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
+    /// How high who decided it stands: it concerns viewers who stand below, and while it holds nobody below decides otherwise.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by: Rank,
 }
 
 /// A decision that stands on the stream.
@@ -137,8 +149,8 @@ impl fmt::Display for Network {
 impl Decision {
     /// Ends what was decided about something.
     #[must_use]
-    pub const fn end(on: Subject) -> Self {
-        Self { on, until: Some(0) }
+    pub const fn end(on: Subject, by: Rank) -> Self {
+        Self { on, until: Some(0), by }
     }
 
     /// Until when it holds, as a number: Unix milliseconds, the greatest number for good.
@@ -153,8 +165,10 @@ impl Moderation {
     #[must_use]
     pub fn decision(&self) -> Option<Decision> {
         match self {
-            Self::Ban { viewer, until } => Some(Decision { on: Subject::Viewer(viewer.clone()), until: *until }),
-            Self::Unban { viewer } => Some(Decision::end(Subject::Viewer(viewer.clone()))),
+            Self::Ban { viewer, until, by } => {
+                Some(Decision { on: Subject::Viewer(viewer.clone()), until: *until, by: *by })
+            }
+            Self::Unban { viewer, by } => Some(Decision::end(Subject::Viewer(viewer.clone()), *by)),
             Self::Decide(decision) => Some(decision.clone()),
             Self::Guests(_) | Self::Snapshot(_) => None,
         }
@@ -171,8 +185,8 @@ impl Moderation {
 impl From<Decision> for Moderation {
     fn from(decision: Decision) -> Self {
         match decision {
-            Decision { on: Subject::Viewer(viewer), until: Some(0) } => Self::Unban { viewer },
-            Decision { on: Subject::Viewer(viewer), until } => Self::Ban { viewer, until },
+            Decision { on: Subject::Viewer(viewer), until: Some(0), by } => Self::Unban { viewer, by },
+            Decision { on: Subject::Viewer(viewer), until, by } => Self::Ban { viewer, until, by },
             other => Self::Decide(other),
         }
     }

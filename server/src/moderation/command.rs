@@ -12,6 +12,7 @@ use std::{
 use danmu::{
     record::{Decision, Subject},
     room::RoomId,
+    viewer::Rank,
 };
 
 use super::UNSIGNED;
@@ -102,7 +103,7 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     }
     let now_ms = now_ms();
     let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
-    let decision = Decision { on: Subject::from(&args.whom), until: until_ms };
+    let decision = Decision { on: Subject::from(&args.whom), until: until_ms, by: Rank::Operator };
     store.decide(args.room.as_ref(), &decision, now_ms).await?;
     say(format_args!("{} is banned from {}, {}", args.whom, place(args.room.as_ref()), until(until_ms, now_ms)));
     for room in config.unsigned_rooms().filter(|room| args.room.as_ref().is_none_or(|only| only == *room)) {
@@ -117,7 +118,7 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
 /// As of [`ban`]; also when there is none.
 pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
-    if !store.end(args.room.as_ref(), &Subject::from(&args.whom), now_ms()).await? {
+    if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, now_ms()).await? {
         return Err(RunError::NoBan(format!("{} from {}", args.whom, place(args.room.as_ref()))));
     }
     say(format_args!("{} may speak again", args.whom));
@@ -134,7 +135,12 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
     let mut rows = store.decisions_since(0).await?;
     rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));
     for row in rows {
-        last.insert((row.decision.on.clone(), row.room.clone()), row);
+        let key = (row.decision.on.clone(), row.room.clone());
+        let counts = match last.remove(&key) {
+            Some(before) => Row::counts_before(before, row),
+            None => row,
+        };
+        last.insert(key, counts);
     }
     let mut in_force: Vec<_> = last.into_values().filter(|row| row.decision.until_ms() > now_ms).collect();
     in_force.sort_by_key(|row| row.change);
@@ -152,7 +158,12 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
         let since = span(Duration::from_millis((now_ms - arrival_ms.unwrap_or(*decided_ms)).unsigned_abs()));
         let heard = if *told { "" } else { ", no server has heard of it yet" };
         let (place, until) = (place(room.as_ref()), until(decision.until, now_ms));
-        say(format_args!("{whom}  {place}, for {since} already, {until}{heard}"));
+        let by = match decision.by {
+            Rank::Moderator => ", by a moderator",
+            Rank::Streamer => ", by the streamer",
+            Rank::Operator => "",
+        };
+        say(format_args!("{whom}  {place}{by}, for {since} already, {until}{heard}"));
     }
     if frozen {
         say(format_args!("vending is frozen: nobody gets a session (danmu-server thaw)"));
@@ -167,9 +178,9 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
 pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
     let (store, _) = args.open().await?;
     if frozen {
-        store.decide(None, &Decision { on: Subject::Vending, until: None }, now_ms()).await?;
+        store.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, now_ms()).await?;
     } else {
-        store.end(None, &Subject::Vending, now_ms()).await?;
+        store.end(None, &Subject::Vending, Rank::Operator, now_ms()).await?;
     }
     say(format_args!("{}", if frozen { "nobody gets a session any more" } else { "sessions are vended" }));
     Ok(())
@@ -182,7 +193,9 @@ pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
 pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
     let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
-    store.decide(None, &Decision { on: Subject::Sessions, until: Some(before_ms) }, now_ms()).await?;
+    store
+        .decide(None, &Decision { on: Subject::Sessions, until: Some(before_ms), by: Rank::Operator }, now_ms())
+        .await?;
     say(format_args!(
         "sessions that are older than {} are revoked",
         args.older_than.map_or("this moment".to_owned(), span)

@@ -13,11 +13,14 @@ use danmu::{
     gate::{Bans, Decisions},
     record::{Decided, Guests, RecordId, Subject},
     room::RoomId,
-    viewer::ViewerId,
+    viewer::{Rank, Role, ViewerId},
 };
 use ipnet::IpNet;
 
-use crate::store::{Row, named};
+use crate::{
+    clock::now_ms,
+    store::{Row, named},
+};
 
 /// A scope and a subject.
 type Key = (Option<RoomId>, Subject);
@@ -26,8 +29,9 @@ type Key = (Option<RoomId>, Subject);
 pub(super) struct Ledger {
     everywhere: Decisions,
     rooms: RwLock<HashMap<RoomId, Decisions>>,
-    /// What was decided and was not read on the stream yet, and until when it holds; the latest behind.
-    owed: RwLock<HashMap<Key, Vec<(RecordId, i64)>>>,
+    /// What was decided and was not read on the stream yet, until when it holds, and how high who decided it stands; the latest
+    /// behind.
+    owed: RwLock<HashMap<Key, Vec<(RecordId, i64, Rank)>>>,
     /// All networks that something was decided about.
     networks: RwLock<HashSet<IpNet>>,
 }
@@ -73,7 +77,7 @@ impl Ledger {
         let mut owed = self.owed.write().unwrap_or_else(PoisonError::into_inner);
         let Some(waiting) = owed.get_mut(&key) else { return new };
         let count = waiting.len();
-        waiting.retain(|(other, _)| other != id);
+        waiting.retain(|(other, ..)| other != id);
         let waited = waiting.len() < count;
         if waiting.is_empty() {
             owed.remove(&key);
@@ -97,11 +101,11 @@ impl Ledger {
             self.note_network(&decision.on);
             // It may have been read off the stream a moment ago.
             if !self.of(room.as_ref()).knows(id, &decision.on) {
-                let until_ms = decision.until_ms();
+                let (until_ms, by) = (decision.until_ms(), decision.by);
                 let mut owed = self.owed.write().unwrap_or_else(PoisonError::into_inner);
                 let waiting = owed.entry((room, decision.on)).or_default();
-                if waiting.iter().all(|(other, _)| *other != id) {
-                    waiting.push((id, until_ms));
+                if waiting.iter().all(|(other, ..)| *other != id) {
+                    waiting.push((id, until_ms, by));
                 }
             }
         }
@@ -112,19 +116,29 @@ impl Ledger {
 
     /// Until when what counts of a scope and subject holds, Unix milliseconds; 0 where nothing was decided.
     pub(super) fn until(&self, room: Option<&RoomId>, on: &Subject) -> i64 {
-        let told = self.of(room).until(on).unwrap_or(0);
-        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
-        let waiting = if owed.is_empty() { None } else { owed.get(&(room.cloned(), on.clone())) };
-        match waiting.and_then(|waiting| waiting.last()) {
-            Some((_, until_ms)) if *on == Subject::Sessions => told.max(*until_ms),
-            Some((_, until_ms)) => *until_ms,
-            None => told,
-        }
+        self.counting(room, on).0
     }
 
-    /// Whether a viewer who asks from there is banned from a room. Networks are banned for guests alone.
-    pub(super) fn bars(&self, viewer: &ViewerId, addr: IpAddr, room: &RoomId, now_ms: i64) -> bool {
-        let holds = |on: &Subject| self.until(None, on) > now_ms || self.until(Some(room), on) > now_ms;
+    /// The same, and how high who decided it stands.
+    pub(super) fn counting(&self, room: Option<&RoomId>, on: &Subject) -> (i64, Rank) {
+        let told = self.of(room).until(on).unwrap_or((0, Rank::Moderator));
+        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
+        let waiting = if owed.is_empty() { None } else { owed.get(&(room.cloned(), on.clone())) };
+        let waiting = waiting.into_iter().flatten().map(|(_, until_ms, by)| (*until_ms, *by));
+        if *on == Subject::Sessions {
+            return waiting.fold(told, |told, owed| told.max(owed));
+        }
+        // It will be told now, as far as anybody knows.
+        let now_ms = now_ms();
+        waiting.fold(told, |counts, owed| if counts.1 > owed.1 && now_ms < counts.0 { counts } else { owed })
+    }
+
+    /// Whether a viewer of that role in a room who asks from there is banned from it. Networks are banned for guests alone.
+    pub(super) fn bars(&self, viewer: &ViewerId, addr: IpAddr, room: &RoomId, role: Role, now_ms: i64) -> bool {
+        let holds = |on: &Subject| {
+            let counting = [None, Some(room)].map(|room| self.counting(room, on));
+            counting.into_iter().any(|(until_ms, by)| until_ms > now_ms && by.is_above(role))
+        };
         if holds(&Subject::Viewer(viewer.clone())) {
             return true;
         }
@@ -166,7 +180,7 @@ impl Ledger {
         let told = told.filter_map(|it| Some((network(&it.decision.on)?, it.id)));
         let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
         let owed = owed.iter().filter_map(|((_, on), waiting)| Some((network(on)?, waiting.last()?)));
-        let owed = owed.filter(|(_, (_, until_ms))| *until_ms > now_ms).map(|(network, (id, _))| (network, *id));
+        let owed = owed.filter(|(_, (_, until_ms, _))| *until_ms > now_ms).map(|(network, (id, ..))| (network, *id));
         told.chain(owed).collect()
     }
 
@@ -179,7 +193,7 @@ impl Ledger {
             }
         }
         for ((room, on), waiting) in &*self.owed.read().unwrap_or_else(PoisonError::into_inner) {
-            if let (None, Subject::Viewer(viewer), Some((_, until_ms))) = (room, on, waiting.last()) {
+            if let (None, Subject::Viewer(viewer), Some((_, until_ms, _))) = (room, on, waiting.last()) {
                 latest.insert(viewer.clone(), (now_ms, *until_ms));
             }
         }

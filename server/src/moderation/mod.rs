@@ -19,10 +19,10 @@ mod networks;
 mod order;
 mod role;
 mod snapshot;
+mod staff;
 mod work;
 
 use std::{
-    net::IpAddr,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -40,7 +40,7 @@ use danmu::{
 };
 use danmu_app::{
     api::ApiError,
-    services::{Decider, DecisionFuture, Moderating},
+    services::{Caller, Decider, DecisionFuture, Moderating},
 };
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
@@ -56,7 +56,7 @@ pub use self::{
     role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
-use self::{ledger::Ledger, networks::Guests as Visitors};
+use self::{ledger::Ledger, networks::Guests as Visitors, staff::Staff};
 use crate::{
     clock::now_ms,
     identity::Verifier,
@@ -87,6 +87,7 @@ struct Inner {
     /// What the stream tells, to be kept.
     heard: mpsc::Sender<Heard>,
     visitors: Visitors,
+    staff: Staff,
     pace: DefaultKeyedRateLimiter<ViewerId>,
     /// There is something new to carry out, decided or heard.
     changed: watch::Sender<u64>,
@@ -141,6 +142,7 @@ impl Moderation {
             begun: watch::Sender::new(Begun::Yes),
             heard,
             visitors: Visitors::default(),
+            staff: Staff::default(),
             pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
             changed: watch::Sender::new(0),
             decided: Notify::new(),
@@ -151,12 +153,13 @@ impl Moderation {
         Ok((moderation, work))
     }
 
-    /// Whether a viewer who asks from there may have a session for a room. Networks are banned for guests alone.
+    /// Whether a viewer may have a session for a room. Networks are banned for guests alone, and nobody is by who does not stand
+    /// above.
     ///
     /// # Errors
     /// [`ApiError::Banned`]; [`ApiError::VendingDown`] for everybody while vending is frozen, and until what was decided before
     /// is known.
-    pub fn admits(&self, viewer: &ViewerId, addr: IpAddr, room: &RoomId) -> Result<(), ApiError> {
+    pub fn admits(&self, caller: &Caller, room: &RoomId) -> Result<(), ApiError> {
         let (ledger, now_ms) = (&self.0.ledger, now_ms());
         if matches!(*self.0.begun.borrow(), Begun::Not | Begun::Never) {
             return Err(ApiError::VendingDown);
@@ -165,15 +168,18 @@ impl Moderation {
         if frozen {
             return Err(ApiError::VendingDown);
         }
-        let banned = ledger.bars(viewer, addr.to_canonical(), room, now_ms);
+        let Caller { viewer, addr, rights, .. } = caller;
+        let banned = ledger.bars(viewer, addr.to_canonical(), room, rights.role_in(room), now_ms);
         if banned { Err(ApiError::Banned) } else { Ok(()) }
     }
 
-    /// A viewer has a session from there, until `until_ms`.
-    pub fn vended(&self, viewer: &ViewerId, addr: IpAddr, until_ms: i64) {
+    /// A viewer has a session for a room, until `until_ms`.
+    pub fn vended(&self, caller: &Caller, room: &RoomId, until_ms: i64) {
+        let Caller { viewer, addr, rights, .. } = caller;
         if viewer.is_guest() {
             self.0.visitors.saw(viewer, addr.to_canonical(), until_ms, now_ms());
         }
+        self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
     }
 
     /// What the gate of a room judges by: as it stands, and as it will.
@@ -253,14 +259,21 @@ impl Moderation {
     }
 
     /// Writes down what a moderator decides for a room.
-    async fn decide(&self, by: &ViewerId, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
-        self.0.pace.check_key(by).map_err(|not_yet| {
+    async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
+        self.0.pace.check_key(&by.viewer).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(DefaultClock::default().now());
             ApiError::TooMany { retry_after_s: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1) }
         })?;
         let (store, now_ms) = (&self.0.store, now_ms());
+        let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
+        let outranked = until_ms > now_ms && decided_by > by.rank;
+        let equal =
+            matches!(&decision.on, Subject::Viewer(viewer) if self.0.staff.stands(viewer, room, by.rank, now_ms));
+        if outranked || equal {
+            return Err(ApiError::NotAbove);
+        }
         let written = if decision.until == Some(0) {
-            store.end(Some(room), &decision.on, now_ms).await.map(drop)
+            store.end(Some(room), &decision.on, by.rank, now_ms).await.map(drop)
         } else {
             store.decide(Some(room), &decision, now_ms).await.map(drop)
         };
@@ -274,22 +287,22 @@ impl Moderation {
 
 impl Moderating for Moderation {
     fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture {
-        let (moderation, by, unsigned, room) = (self.clone(), by.viewer, room.unsigned, room.id.clone());
+        let (moderation, unsigned, room) = (self.clone(), room.unsigned, room.id.clone());
         let until = seconds.map(|seconds| now_ms().saturating_add(i64::from(seconds) * 1_000));
         Box::pin(async move {
-            tracing::info!(%by, %room, %viewer, ?seconds, "a moderator bans");
+            tracing::info!(by = %by.viewer, %room, %viewer, ?seconds, "a moderator bans");
             if unsigned == Unsigned::Allow {
                 tracing::warn!(%room, "{UNSIGNED}");
             }
-            moderation.decide(&by, &room, Decision { on: Subject::Viewer(viewer), until }).await
+            moderation.decide(&by, &room, Decision { on: Subject::Viewer(viewer), until, by: by.rank }).await
         })
     }
 
     fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture {
-        let (moderation, by, room) = (self.clone(), by.viewer, room.id.clone());
+        let (moderation, room) = (self.clone(), room.id.clone());
         Box::pin(async move {
-            tracing::info!(%by, %room, %viewer, "a moderator ends a ban");
-            moderation.decide(&by, &room, Decision::end(Subject::Viewer(viewer))).await
+            tracing::info!(by = %by.viewer, %room, %viewer, "a moderator ends a ban");
+            moderation.decide(&by, &room, Decision::end(Subject::Viewer(viewer), by.rank)).await
         })
     }
 }

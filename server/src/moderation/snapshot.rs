@@ -74,14 +74,14 @@ pub(super) fn new_id() -> RecordId {
 mod tests {
     use danmu::{
         record::{Decision, Subject},
-        viewer::ViewerId,
+        viewer::{Rank, ViewerId},
     };
 
     use super::*;
 
     fn decided(n: u128, at: i64) -> Decided {
         let on = Subject::Viewer(ViewerId::guest(n));
-        Decided { id: RecordId::new(at, n), room: None, decision: Decision { on, until: None }, at }
+        Decided { id: RecordId::new(at, n), room: None, decision: Decision { on, until: None, by: Rank::Operator }, at }
     }
 
     #[test]

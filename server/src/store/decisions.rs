@@ -9,6 +9,7 @@ use danmu::{
     gate::KEPT_MS,
     record::{Decided, Decision, Network, RecordId, Subject},
     room::RoomId,
+    viewer::Rank,
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
 
@@ -19,7 +20,7 @@ const CLAIM_MS: i64 = 5_000;
 /// How many rows one statement takes in: a parameter for each of their columns, of 32,766.
 const ROWS: usize = 500;
 /// The columns of a row, in the order in which they are read.
-const COLUMNS: &str = "id, room, kind, subject, until_ms, decided_ms, told_ms, arrival_ms, change";
+const COLUMNS: &str = "id, room, kind, subject, until_ms, rank, decided_ms, told_ms, arrival_ms, change";
 
 /// A decision as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,28 +57,28 @@ impl Store {
         let change = next_change(&mut writing).await?;
         let (kind, subject) = columns_of(&decision.on);
         let sql = "INSERT INTO decisions \
-                   (id, room, kind, subject, until_ms, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
-                   VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, $7)";
+                   (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, NULL, $8)";
         let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
-        row.bind(now_ms).bind(change).execute(&mut *writing).await?;
+        row.bind(number(decision.by)).bind(now_ms).bind(change).execute(&mut *writing).await?;
         writing.commit().await?;
         Ok(id)
     }
 
-    /// Ends what is in force of a scope and subject; whether there was anything.
+    /// Ends what is in force of a scope and subject, for one who stands so high; whether there was anything.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end(&self, room: Option<&RoomId>, on: &Subject, now_ms: i64) -> Result<bool, StoreError> {
+    pub async fn end(&self, room: Option<&RoomId>, on: &Subject, by: Rank, now_ms: i64) -> Result<bool, StoreError> {
         let last = self.last(room, on).await?;
         if last.is_none_or(|row| row.decision.until_ms() <= now_ms) {
             return Ok(false);
         }
-        self.decide(room, &Decision::end(on.clone()), now_ms).await?;
+        self.decide(room, &Decision::end(on.clone(), by), now_ms).await?;
         Ok(true)
     }
 
-    /// The decision of a scope and subject that counts.
+    /// The decision of a scope and subject that counts: the last one, but that nobody who stands below takes back what holds.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -85,10 +86,11 @@ impl Store {
         let (kind, subject) = columns_of(on);
         let sql = format!(
             "SELECT {COLUMNS} FROM decisions WHERE kind = $1 AND subject = $2 AND room = $3 \
-             ORDER BY CASE WHEN arrival_ms IS NULL THEN 1 ELSE 0 END DESC, arrival_ms DESC, change DESC LIMIT 1"
+             ORDER BY CASE WHEN arrival_ms IS NULL THEN 1 ELSE 0 END, arrival_ms, change"
         );
-        let row = query(sqlx::AssertSqlSafe(sql)).bind(kind).bind(subject).bind(key(room));
-        Ok(row.fetch_optional(&self.pool).await?.as_ref().map(read).transpose()?)
+        let rows = query(sqlx::AssertSqlSafe(sql)).bind(kind).bind(subject).bind(key(room));
+        let rows: Vec<_> = rows.fetch_all(&self.pool).await?.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(rows.into_iter().reduce(Row::counts_before))
     }
 
     /// The rows that changed after that number, as they changed.
@@ -161,12 +163,13 @@ impl Store {
         for rows in decided.chunks(ROWS) {
             let mut sql = QueryBuilder::<Sqlite>::new(
                 "INSERT INTO decisions \
-                 (id, room, kind, subject, until_ms, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
+                 (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
             );
             sql.push_values(rows, |mut row, decided| {
                 let (kind, subject) = columns_of(&decided.decision.on);
                 row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
                 row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
+                row.push_bind(number(decided.decision.by));
                 row.push_bind(decided.at)
                     .push_bind(0_i64)
                     .push_bind(decided.at)
@@ -209,7 +212,7 @@ impl Store {
         let over_ms = now_ms - KEPT_MS;
         let superseded = "DELETE FROM decisions WHERE arrival_ms < $1 AND kind <> 'sessions' AND EXISTS ( \
                           SELECT 1 FROM decisions AS later WHERE later.kind = decisions.kind \
-                          AND later.subject = decisions.subject AND later.room = decisions.room \
+                          AND later.subject = decisions.subject AND later.room = decisions.room AND later.rank >= decisions.rank \
                           AND later.arrival_ms > decisions.arrival_ms AND later.arrival_ms < $1)";
         query(superseded).bind(over_ms).execute(&self.pool).await?;
         let over = "DELETE FROM decisions WHERE arrival_ms < $1 AND until_ms < $1 AND kind <> 'sessions'";
@@ -247,6 +250,33 @@ fn new_id(now_ms: i64) -> Result<RecordId, StoreError> {
     Ok(RecordId::new(now_ms, u128::from_be_bytes(random)))
 }
 
+impl Row {
+    /// Which of two counts, of which `later` is the later one.
+    #[must_use]
+    pub fn counts_before(self, later: Self) -> Self {
+        let at_ms = later.arrival_ms.unwrap_or(later.decided_ms);
+        if self.decision.by > later.decision.by && at_ms < self.decision.until_ms() { self } else { later }
+    }
+}
+
+/// How a rank stands in the table.
+const fn number(rank: Rank) -> i64 {
+    match rank {
+        Rank::Moderator => 0,
+        Rank::Streamer => 1,
+        Rank::Operator => 2,
+    }
+}
+
+/// Of a newer server's, who knows more of them, the highest.
+const fn rank(number: i64) -> Rank {
+    match number {
+        ..1 => Rank::Moderator,
+        1 => Rank::Streamer,
+        2.. => Rank::Operator,
+    }
+}
+
 /// How a room stands in the table.
 fn key(room: Option<&RoomId>) -> &str {
     room.map_or("", RoomId::as_str)
@@ -277,7 +307,7 @@ fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     Ok(Row {
         id: row.try_get::<&str, _>("id")?.parse().map_err(|error| decode(Box::new(error)))?,
         room,
-        decision: Decision { on, until: row.try_get("until_ms")? },
+        decision: Decision { on, until: row.try_get("until_ms")?, by: rank(row.try_get("rank")?) },
         decided_ms: row.try_get("decided_ms")?,
         told: row.try_get::<Option<i64>, _>("told_ms")?.is_some(),
         arrival_ms: row.try_get("arrival_ms")?,

@@ -2,7 +2,7 @@ use danmu::{
     gate::KEPT_MS,
     record::{Decided, Decision, Guests, Network, Subject},
     room::RoomId,
-    viewer::ViewerId,
+    viewer::{Rank, ViewerId},
 };
 
 use super::*;
@@ -20,7 +20,7 @@ fn on(text: &str) -> Subject {
 }
 
 fn ban(text: &str, until: Option<i64>) -> Decision {
-    Decision { on: on(text), until }
+    Decision { on: on(text), until, by: Rank::Streamer }
 }
 
 fn demo() -> RoomId {
@@ -37,7 +37,7 @@ async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> 
     let other = Store::open(dir.path()).await?;
     store.decide(None, &ban("ann", Some(90)), 10).await?;
     other.decide(Some(&demo()), &ban("192.0.2.7/24", None), 20).await?;
-    other.decide(None, &Decision { on: Subject::Vending, until: None }, 30).await?;
+    other.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, 30).await?;
     assert_eq!(store.change().await?, 3);
     drop((store, other));
     let store = Store::open(dir.path()).await?;
@@ -46,7 +46,7 @@ async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> 
     let expected = [
         (None, ban("ann", Some(90)), false),
         (Some(demo()), ban("192.0.2.0/24", None), false),
-        (None, Decision { on: Subject::Vending, until: None }, false),
+        (None, Decision { on: Subject::Vending, until: None, by: Rank::Operator }, false),
     ];
     assert_eq!(told, expected);
     assert_eq!(store.decisions_since(2).await?, rows[2..]);
@@ -58,11 +58,36 @@ async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
     let (_dir, store) = store().await?;
     store.decide(None, &ban("ann", None), 10).await?;
     store.decide(Some(&demo()), &ban("ann", None), 20).await?;
-    assert!(store.end(Some(&demo()), &on("ann"), 30).await?);
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Streamer, 30).await?);
     assert_eq!(last(&store, None, "ann").await?, Some(None), "the ban from every room goes on");
     assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
-    assert!(!store.end(Some(&demo()), &on("ann"), 31).await?, "there is none any more");
-    assert!(!store.end(None, &on("bob"), 31).await?);
+    assert!(!store.end(Some(&demo()), &on("ann"), Rank::Streamer, 31).await?, "there is none any more");
+    assert!(!store.end(None, &on("bob"), Rank::Streamer, 31).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
+    let (_dir, store) = store().await?;
+    let by = |rank, until| Decision { by: rank, ..ban("ann", until) };
+    store.decide(Some(&demo()), &by(Rank::Streamer, Some(90)), 10).await?;
+    store.decide(Some(&demo()), &by(Rank::Moderator, Some(0)), 20).await?;
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(90)));
+    store.decide(Some(&demo()), &by(Rank::Moderator, None), 90).await?;
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(None), "it was over");
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Operator, 100).await?);
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
+    // And it is there after it was kept for long.
+    store.decide(None, &by(Rank::Operator, None), 110).await?;
+    let rows: Vec<_> = store.decisions_since(0).await?.into_iter().enumerate().collect();
+    let arrived =
+        |(at, row): (usize, Row)| Decided { id: row.id, room: row.room, decision: row.decision, at: 1_000 + at as i64 };
+    store.keep(&rows.into_iter().map(arrived).collect::<Vec<_>>()).await?;
+    let unban =
+        Decided { id: danmu::record::RecordId::new(1, 9), room: None, decision: ban("ann", Some(0)), at: 2_000 };
+    store.keep(&[unban]).await?;
+    store.forget(3_000 + KEPT_MS).await?;
+    assert_eq!(last(&store, None, "ann").await?, Some(None));
     Ok(())
 }
 

@@ -201,7 +201,7 @@ impl TokenVending {
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
         let Inner { bus, limits, turns, sessions, too_often, moderation, pool, .. } = &*self.0;
-        moderation.admits(&caller.viewer, caller.addr, room)?;
+        moderation.admits(caller, room)?;
         limits.check(caller).map_err(|retry_after_s| {
             too_often.fetch_add(1, Relaxed);
             ApiError::TooMany { retry_after_s }
@@ -220,8 +220,8 @@ impl TokenVending {
             (given.access_key_id, given.secret_access_key, given.session_token, expiration)
         };
         // Once more: what was decided meanwhile did not know of this session.
-        moderation.vended(&caller.viewer, caller.addr, expiration);
-        moderation.admits(&caller.viewer, caller.addr, room)?;
+        moderation.vended(caller, room, expiration);
+        moderation.admits(caller, room)?;
         sessions.fetch_add(1, Relaxed);
         Ok(Session {
             access_key_id,

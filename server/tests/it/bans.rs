@@ -21,6 +21,7 @@ use danmu::{
     room::RoomId,
     session::Session,
     ticket::{Proof, PublicKey, Signature},
+    viewer::Rank,
 };
 use danmu_server::store::Store;
 use ed25519_dalek::{Signer, SigningKey};
@@ -210,7 +211,7 @@ async fn a_ban_that_the_stream_does_not_tell_of_any_more_is_known_to_a_gate_from
     let banned = Viewer::new(&program, 1)?;
     // As it stands in the store long after it was told.
     let store = Store::open(&program.directory().join("data")).await?;
-    let decision = Decision { on: Subject::Viewer(banned.id.parse()?), until: None };
+    let decision = Decision { on: Subject::Viewer(banned.id.parse()?), until: None, by: Rank::Operator };
     let decided = Decided { id: RecordId::new(1, 1), room: Some(RoomId::demo()), decision, at: now_ms() };
     store.keep(&[decided]).await?;
     let program = program.crash(&[])?;
