@@ -317,7 +317,7 @@ fn a_moderator_silences_no_other_one_and_only_the_server_says_that_somebody_high
     let ban = |viewer: &str, by| Moderation::Ban { viewer: viewer.parse().expect("an id"), until: None, by };
     for (n, by) in [(1, Rank::Moderator), (2, Rank::Streamer), (3, Rank::Operator)] {
         assert!(matches!(put(decided(n, ban("other", by), NOW_MS), &keeper), Some(Reason::Moderation(_))));
-        assert!(matches!(put(decided(n, ban("host", by), NOW_MS), &keeper), Some(Reason::Moderation(_))));
+        assert!(matches!(put(decided(20 + n, ban("host", by), NOW_MS), &keeper), Some(Reason::Moderation(_))));
     }
     assert_eq!(put(signed(4, NOW_MS), &other), None, "a moderator is silenced by another");
     assert_eq!(put(signed(5, NOW_MS), &host), None, "the streamer is silenced by a moderator");
@@ -327,7 +327,7 @@ fn a_moderator_silences_no_other_one_and_only_the_server_says_that_somebody_high
     }
     assert!(matches!(put(decided(10, ban("=server", Rank::Operator), NOW_MS), &server), Some(Reason::Moderation(_))));
     let lifted = Moderation::Unban { viewer: host.viewer.clone(), by: Rank::Operator };
-    assert!(matches!(put(decided(11, lifted, NOW_MS), &server), Some(Reason::Moderation(_))), "the server bans itself");
+    assert!(matches!(put(decided(11, lifted, NOW_MS), &server), Some(Reason::Moderation(_))), "it banned itself");
     assert_eq!(put(signed(12, NOW_MS), &host), None);
 }
 

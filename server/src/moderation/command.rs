@@ -177,12 +177,15 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
 /// The settings or the store cannot be read or written.
 pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
     let (store, _) = args.open().await?;
-    if frozen {
+    let said = if frozen {
         store.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, now_ms()).await?;
+        "nobody gets a session any more"
+    } else if store.end(None, &Subject::Vending, Rank::Operator, now_ms()).await? {
+        "sessions are vended"
     } else {
-        store.end(None, &Subject::Vending, Rank::Operator, now_ms()).await?;
-    }
-    say(format_args!("{}", if frozen { "nobody gets a session any more" } else { "sessions are vended" }));
+        "vending is not frozen"
+    };
+    say(format_args!("{said}"));
     Ok(())
 }
 

@@ -30,6 +30,8 @@ const REVOKED: &str = "danmu-revoked";
 /// The most characters of the list, of 10,240 that a role's inline policies may have together
 /// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)): the rest is for what sessions may do.
 const MOST_CHARS: usize = 8_192;
+/// When it is looked whether another server wrote at the same time, milliseconds.
+const AGAIN_MS: i64 = 3_000;
 /// How much longer than its session a viewer stands there, milliseconds: clocks differ.
 const SLACK_MS: i64 = 60_000;
 
@@ -69,7 +71,8 @@ impl RolePolicies {
         Self { roles, known_by, session_ms: i64::from(session_s) * 1_000 }
     }
 
-    /// Brings the roles to what is decided; when that changes by itself, Unix milliseconds.
+    /// Brings the roles to what is decided; when to look again, Unix milliseconds: when that changes by itself, or soon where a
+    /// policy was written, which another server may have done at the same time.
     ///
     /// # Errors
     /// The first [`IamError`], when all roles have had their turn; to be tried again.
@@ -96,14 +99,17 @@ impl RolePolicies {
         let wanted = Wanted { denied, over, revoked, revoked_known: iso(revoked_ms) };
         let mut failed = None;
         for role in &self.roles {
-            if let Err(error) = self.bring_one(role, &wanted).await {
-                failed = failed.or(Some(error));
+            match self.bring_one(role, &wanted).await {
+                Ok(true) => due_ms = due_ms.min(now_ms + AGAIN_MS),
+                Ok(false) => {}
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(due_ms), Err)
     }
 
-    async fn bring_one(&self, role: &Role, wanted: &Wanted) -> Result<(), IamError> {
+    async fn bring_one(&self, role: &Role, wanted: &Wanted) -> Result<bool, IamError> {
+        let mut written = false;
         let key = self.known_by.key();
         let there = match role.get(BANNED).await {
             // Whoever never bans needs no right to.
@@ -111,13 +117,14 @@ impl RolePolicies {
                 if code == "AccessDenied" && wanted.denied.is_empty() && wanted.revoked.is_none() =>
             {
                 tracing::debug!(message, "this server may not change the role of viewers' sessions (deploy/policies)");
-                return Ok(());
+                return Ok(false);
             }
             other => other?,
         };
         let known = there.as_deref().map(|document| denied_by(document, key)).unwrap_or_default();
         let denied = fitting(key, &wanted.denied, known.difference(&wanted.over.iter().cloned().collect()));
         if denied != known {
+            written = true;
             if denied.is_empty() {
                 role.remove(BANNED).await?;
             } else {
@@ -131,12 +138,13 @@ impl RolePolicies {
             (there, Some(revoked)) if there.as_ref().is_none_or(|there| there < revoked) => {
                 role.put(REVOKED, &Policy::denying_older(revoked).compact()).await?;
                 tracing::info!(before = revoked, "the role of viewers' sessions denies old ones");
+                written = true;
             }
             // Nobody has such a session any more.
             (Some(there), None) if *there <= wanted.revoked_known => role.remove(REVOKED).await?,
             _ => {}
         }
-        Ok(())
+        Ok(written)
     }
 
     /// The names of a viewer's sessions.

@@ -1,4 +1,6 @@
-//! What a role is worth in which room, at the real program: by tickets, and by what its bearer may decide.
+//! What a role is worth in which room, at the real program: by tickets, and by what its bearer may decide about whom.
+
+use std::time::{Duration, Instant};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{rights::Rights, session::Session, ticket::PublicKey, viewer::Role};
@@ -71,6 +73,61 @@ fn a_role_of_one_room_is_worth_nothing_in_another() -> Test {
         assert_eq!(anna.decides(what, "nowhere", "somebody")?.status, 404);
     }
     Ok(())
+}
+
+/// Waits until the viewer gets a session for `demo`, or none.
+fn until_vended(person: &Person<'_>, vended: bool) -> Test {
+    let since = Instant::now();
+    while (person.session("demo")?.status == 200) != vended {
+        assert!(since.elapsed() < Duration::from_secs(60), "it never came to it");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Two moderators of `demo`, and its streamer.
+fn people(program: &Program) -> Result<[Person<'_>; 3], Failure> {
+    let roles = [("keeper", Role::Moderator), ("other", Role::Moderator), ("host", Role::Streamer)];
+    let [keeper, other, host] = roles.map(|(name, role)| Person::with(program, name, &[("demo", role)]));
+    Ok([keeper?, other?, host?])
+}
+
+#[test]
+fn a_moderator_bans_nobody_who_stands_as_high_and_an_operator_bans_anybody() -> Test {
+    let limits = [("DANMU_VENDING__VIEWER_PER_MINUTE", "100000"), ("DANMU_VENDING__VIEWER_BURST", "10000")];
+    let program = Program::start_with(ROOMS, &limits)?;
+    program.get_ready()?;
+    let [keeper, other, host] = people(&program)?;
+    assert_eq!((other.role("demo")?, host.role("demo")?), (Role::Moderator, Role::Streamer));
+    for whom in ["other", "host"] {
+        let refused = keeper.decides("ban", "demo", whom)?;
+        assert_eq!((refused.status, refused.body.contains("NotAbove")), (403, true), "{}", refused.body);
+    }
+    // The streamer bans a moderator, and lets it off; no other moderator does.
+    assert_eq!(host.decides("ban", "demo", "other")?.status, 200);
+    until_vended(&other, false)?;
+    assert!(program.order(&["bans"])?.contains("other  room demo, by the streamer"));
+    assert_eq!(keeper.decides("unban", "demo", "other")?.status, 403);
+    assert_eq!(keeper.decides("ban", "demo", "other")?.status, 403);
+    assert_eq!(host.decides("unban", "demo", "other")?.status, 200);
+    until_vended(&other, true)?;
+
+    // One that has just started knows nobody by name, and what it writes down has no effect.
+    let program = program.crash(&limits)?;
+    program.get_ready()?;
+    let [keeper, other, host] = people(&program)?;
+    assert_eq!(keeper.decides("ban", "demo", "host")?.status, 200);
+    assert_eq!(keeper.decides("ban", "demo", "other")?.status, 200);
+    assert_eq!(keeper.decides("ban", "demo", "somebody")?.status, 200);
+    until_vended(&Person::with(&program, "somebody", &[])?, false)?;
+    assert_eq!(host.session("demo")?.status, 200, "the streamer is locked out");
+    assert_eq!(other.session("demo")?.status, 200, "a moderator is locked out by another");
+
+    program.order(&["ban", "host", "--room", "demo"])?;
+    until_vended(&host, false)?;
+    assert_eq!(keeper.decides("unban", "demo", "host")?.status, 403);
+    program.order(&["unban", "host", "--room", "demo"])?;
+    until_vended(&host, true)
 }
 
 #[test]

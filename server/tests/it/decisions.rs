@@ -1,0 +1,519 @@
+//! Decisions on AWS: two programs, each with a data directory of its own, on one stream and one double of IAM. Whatever fails
+//! meanwhile, gates, vending and policies end as the last decisions say, in the stream's order; and nothing is lifted that nobody
+//! lifted.
+//!
+//! `DANMU_CHAOS_SEED` repeats the plan of a run (not its races). Two hundred plans are ignored; `cargo xtask test --soak` runs them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_kinesis::{Client, primitives::Blob};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use danmu::{
+    gate::EVERYWHERE_AFTER_MS,
+    record::{self, Content, Decision, Guests, Moderation, RecordId, SERVICE_KEY, Subject},
+    room::RoomId,
+    session::Session,
+};
+use danmu_stream::Endpoint;
+use sqlx::Connection;
+use tempfile::TempDir;
+use tokio::{task::JoinHandle, time::sleep};
+
+use crate::{
+    chance::Chance,
+    iam::Iam,
+    program::Program,
+    proxy::Proxy,
+    scene::{Author, key, now_ms, public},
+    shards::shards,
+    truth::{arrival_ms, records},
+    world::{Failure, STREAM, Test},
+    writers::client,
+};
+
+const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\n[[rooms]]\nid = 'other'\nvideo = ''\n";
+const SCOPES: [Option<&str>; 3] = [None, Some("demo"), Some("other")];
+/// Ends what hangs, and nothing else: a policy is put right within a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How many viewers something is decided about.
+const VIEWERS: u8 = 4;
+
+/// AWS: the stream, and what there is of IAM.
+struct Aws {
+    endpoint: Endpoint,
+    addr: SocketAddr,
+    iam: Iam,
+    root: Client,
+    dir: TempDir,
+}
+
+impl Aws {
+    async fn start(shards: u32, max_bytes: u64, chance: Chance) -> Result<Self, Failure> {
+        let dir = tempfile::tempdir()?;
+        let mut options = danmu_stream::Options::new(dir.path().join("stream"));
+        options.max_bytes = max_bytes;
+        let endpoint = Endpoint::open(options).await?;
+        endpoint.ensure_stream(STREAM, shards).await?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let router = endpoint.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let key = endpoint.root_key();
+        let root = client(&format!("http://{addr}"), &key.access_key_id, &key.secret_access_key);
+        Ok(Self { endpoint, addr, iam: Iam::start(chance).await?, root, dir })
+    }
+
+    /// What a program on it is told; it reaches the stream by that address.
+    fn variables(&self, stream: SocketAddr) -> Vec<(String, String)> {
+        let key = self.endpoint.root_key();
+        let keys = self.dir.path().join("ticket-keys.json").display().to_string();
+        let all = [
+            ("DANMU_BUS", "aws"),
+            ("DANMU_VENDING__ROLE_ARN", "arn:aws:iam::000000000000:role/danmu-viewer"),
+            ("DANMU_IDENTITY__KEYS", &keys),
+            ("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8"),
+            ("DANMU_VENDING__VIEWER_PER_MINUTE", "1000"),
+            ("DANMU_VENDING__VIEWER_BURST", "1000"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", &key.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
+            ("AWS_ENDPOINT_URL_STS", &format!("http://{}", self.addr)),
+            ("AWS_ENDPOINT_URL_KINESIS", &format!("http://{stream}")),
+            ("AWS_ENDPOINT_URL_IAM", &self.iam.url),
+        ];
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    }
+
+    /// What the stream tells, by an account of its own: the first record of each id, in the order of each shard.
+    async fn told(&self) -> Result<Told, Failure> {
+        let mut told = Told::default();
+        for shard in shards(&self.root).await? {
+            for record in records(&self.root, &shard).await? {
+                if !record::is_order(record.data.as_ref()) {
+                    continue;
+                }
+                let (data, key) = (record.data.as_ref(), record.partition_key.as_deref().unwrap_or_default());
+                let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                let (id, room, moderation) = if key == SERVICE_KEY {
+                    let order = record::decode_order(line)?;
+                    (order.id, None, order.moderation)
+                } else {
+                    let Content::Danmu(danmu) = record::decode(data)?.content else { continue };
+                    let Some(moderation) = danmu.moderation else { continue };
+                    (danmu.id, Some(danmu.room), moderation)
+                };
+                match moderation {
+                    Moderation::Snapshot(_) => told.snapshots += 1,
+                    Moderation::Guests(guests) => told.guests.push(guests),
+                    other => {
+                        let decision = other.decision().ok_or("no decision")?;
+                        if told.ids.insert(id) {
+                            told.take(room, decision, arrival_ms(&record)?);
+                        } else {
+                            told.again += 1;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(told)
+    }
+}
+
+/// What is decided, as the stream has it.
+#[derive(Default)]
+struct Told {
+    ids: HashSet<RecordId>,
+    /// Records that were put twice.
+    again: usize,
+    snapshots: usize,
+    guests: Vec<Guests>,
+    /// Until when the last decision of each scope and subject holds.
+    last: HashMap<(Option<RoomId>, Subject), i64>,
+    revoked_before_ms: i64,
+    /// When the last one arrived.
+    arrival_ms: i64,
+}
+
+impl Told {
+    fn take(&mut self, room: Option<RoomId>, decision: Decision, arrival_ms: i64) {
+        self.arrival_ms = self.arrival_ms.max(arrival_ms);
+        if decision.on == Subject::Sessions {
+            self.revoked_before_ms = self.revoked_before_ms.max(decision.until_ms());
+        } else {
+            self.last.insert((room, decision.on.clone()), decision.until_ms());
+        }
+    }
+
+    fn holds(&self, room: Option<&str>, on: &Subject) -> bool {
+        let room = room.map(|room| room.parse().expect("an id"));
+        self.last.get(&(room, on.clone())).is_some_and(|until_ms| *until_ms > now_ms())
+    }
+
+    fn is_banned(&self, viewer: &str, room: &str) -> bool {
+        let on = Subject::Viewer(viewer.parse().expect("an id"));
+        self.holds(None, &on) || self.holds(Some(room), &on)
+    }
+}
+
+/// One of the programs, and how it is started.
+struct Replica {
+    program: Option<Program>,
+    variables: Vec<(String, String)>,
+    stream: Proxy,
+}
+
+impl Replica {
+    async fn start(aws: &Aws) -> Result<Self, Failure> {
+        let stream = Proxy::start(aws.addr).await?;
+        let variables = aws.variables(stream.addr);
+        let mut replica = Self { program: None, variables, stream };
+        replica.program = Some(Program::start_with(ROOMS, &replica.pairs())?);
+        Ok(replica)
+    }
+
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    fn program(&self) -> &Program {
+        self.program.as_ref().expect("it runs")
+    }
+
+    fn again(&mut self, gracefully: bool) -> Test {
+        let program = self.program.take().ok_or("it does not run")?;
+        let pairs = self.pairs();
+        let program = if gracefully { program.restart(&pairs)? } else { program.crash(&pairs)? };
+        self.program = Some(program);
+        Ok(())
+    }
+
+    /// Nobody can write its store for so long.
+    async fn hold_store(&self, time: Duration) -> Result<JoinHandle<Test>, Failure> {
+        let path = self.program().directory().join("data/danmu.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
+        let mut store = sqlx::SqliteConnection::connect_with(&options).await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut store).await?;
+        Ok(tokio::spawn(async move {
+            sleep(time).await;
+            sqlx::query("ROLLBACK").execute(&mut store).await?;
+            Ok(store.close().await?)
+        }))
+    }
+}
+
+/// A viewer: its id and cookie, and what it signs by, in each room.
+struct Viewer {
+    id: String,
+    cookie: String,
+    authors: HashMap<String, Author>,
+}
+
+impl Viewer {
+    fn new(program: &Program, seed: u8, from: &str) -> Result<Self, Failure> {
+        let (mut id, mut cookie, mut authors) = (String::new(), String::new(), HashMap::new());
+        for room in ["demo", "other"] {
+            let more = format!("&key={}", public(&key(seed)));
+            let head = [format!("X-Forwarded-For: {from}"), cookie.clone()];
+            let head: Vec<_> = head.iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
+            let answer = program.session_with(room, "produce", &more, &head)?;
+            if let Some(new) = answer.cookie("danmu_guest") {
+                cookie = format!("Cookie: danmu_guest={new}");
+            }
+            let session: Session = serde_json::from_str(&answer.body).map_err(|_| answer.body.clone())?;
+            let ticket = session.ticket.ok_or("no ticket")?;
+            let claims = BASE64_URL_SAFE_NO_PAD.decode(ticket.split('.').nth(1).ok_or("no claims")?)?;
+            let claims: serde_json::Value = serde_json::from_slice(&claims)?;
+            id = claims["sub"].as_str().ok_or("no subject")?.to_owned();
+            authors.insert(room.to_owned(), Author { key: key(seed), ticket });
+        }
+        Ok(Self { id, cookie, authors })
+    }
+}
+
+/// Whether the gates of programs refuse what a viewer says in a room now as that of one who is banned.
+async fn refused(aws: &Aws, programs: &[&Program], viewer: &Viewer, room: &str) -> Result<Vec<bool>, Failure> {
+    let banned = "danmu_refused_total{reason=\"banned\"}";
+    let admitted = format!("danmu_admitted_total{{room=\"{room}\"}}");
+    let figures = |program: &Program| Ok::<_, Failure>((program.figure(banned)?, program.figure(&admitted)?));
+    let before = programs.iter().map(|program| figures(program)).collect::<Result<Vec<_>, _>>()?;
+    let data = Blob::new(viewer.authors[room].say(room, "is this shown?")?);
+    aws.root.put_record().stream_name(STREAM).partition_key(room).data(data).send().await?;
+    let mut verdicts = Vec::new();
+    for (program, before) in programs.iter().zip(before) {
+        let since = Instant::now();
+        verdicts.push(loop {
+            let now = figures(program)?;
+            if now != before {
+                break now.0 > before.0;
+            }
+            if since.elapsed() > PATIENCE {
+                return Err("a program judges nothing any more".into());
+            }
+            sleep(Duration::from_millis(20)).await;
+        });
+    }
+    Ok(verdicts)
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool, Failure>) -> Test {
+    let since = Instant::now();
+    while !holds().await? {
+        if since.elapsed() > PATIENCE {
+            return Err(format!("it never came to it that {what}").into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// What is decided, or goes wrong.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ban,
+    Unban,
+    Freeze,
+    Thaw,
+    Revoke,
+    Kill,
+    Restart,
+    HoldStore,
+    CutStream,
+    ClearPolicies,
+}
+
+const STEPS: [Step; 16] = [
+    Step::Ban,
+    Step::Ban,
+    Step::Ban,
+    Step::Ban,
+    Step::Unban,
+    Step::Unban,
+    Step::Unban,
+    Step::Unban,
+    Step::Freeze,
+    Step::Thaw,
+    Step::Revoke,
+    Step::Kill,
+    Step::Restart,
+    Step::HoldStore,
+    Step::CutStream,
+    Step::ClearPolicies,
+];
+
+async fn all_end_as_the_last_decisions_say(seed: u64, steps: usize) -> Test {
+    println!("decisions by DANMU_CHAOS_SEED={seed}");
+    let mut chance = Chance(seed);
+    let aws = Aws::start(1 + chance.below(3) as u32, u64::MAX, Chance(seed)).await?;
+    let mut replicas = [Replica::start(&aws).await?, Replica::start(&aws).await?];
+    for replica in &replicas {
+        replica.program().get_ready()?;
+    }
+    let viewers = (0..VIEWERS).map(|seed| Viewer::new(replicas[usize::from(seed % 2)].program(), seed, "203.0.113.9"));
+    let viewers = viewers.collect::<Result<Vec<_>, _>>()?;
+    let bystander = Viewer::new(replicas[0].program(), 100, "203.0.113.9")?;
+    aws.iam.fail(3);
+
+    let (mut decided, mut holding) = (0, Vec::new());
+    for _ in 0..steps {
+        let (step, at) = (STEPS[chance.below(STEPS.len())], chance.below(2));
+        let (whom, scope) = (chance.below(viewers.len() + 1), SCOPES[chance.below(SCOPES.len())]);
+        let whom = viewers.get(whom).map_or("198.51.100.0/24", |viewer| &viewer.id);
+        let lasting = [None, Some("1h"), Some("1s")][chance.below(3)];
+        let program = replicas[at].program();
+        let room = scope.map_or(Vec::new(), |room| vec!["--room", room]);
+        let orders = match step {
+            Step::Ban => {
+                Some([&["ban", whom][..], &room, &lasting.map_or(vec![], |time| vec!["--for", time])].concat())
+            }
+            Step::Unban => Some([&["unban", whom][..], &room].concat()),
+            Step::Freeze => Some(vec!["freeze"]),
+            Step::Thaw => Some(vec!["thaw"]),
+            Step::Revoke => Some([&["revoke"][..], [&["--older-than", "1h"][..], &[]][chance.below(2)]].concat()),
+            _ => None,
+        };
+        if let Some(orders) = orders {
+            // One that could not be written down is none.
+            let done = program.order(&orders);
+            println!("  {at}: {orders:?}{}", if done.is_ok() { "" } else { ", not decided" });
+            decided += usize::from(done.is_ok_and(|said| !said.contains("is not frozen")));
+            continue;
+        }
+        println!("  {at}: {step:?}");
+        match step {
+            Step::Kill => replicas[at].again(false)?,
+            Step::Restart => replicas[at].again(true)?,
+            Step::HoldStore => {
+                holding.push(replicas[at].hold_store(Duration::from_millis(chance.below(7_000) as u64)).await?);
+            }
+            Step::CutStream => replicas[at].stream.cut(),
+            _ => aws.iam.clear(),
+        }
+        sleep(Duration::from_millis(chance.below(400) as u64)).await;
+    }
+    for holding in holding {
+        holding.await??;
+    }
+    aws.iam.fail(0);
+    let programs = [replicas[0].program(), replicas[1].program()];
+    programs.iter().try_for_each(|program| program.get_ready())?;
+
+    let mut told = Told::default();
+    let all = until("all that was decided is told", async || {
+        told = aws.told().await?;
+        Ok(told.ids.len() >= decided)
+    });
+    all.await.map_err(|error| format!("{error}; seed {seed}"))?;
+    assert_eq!(told.ids.len(), decided, "more is told than was decided, seed {seed}");
+    println!("  {} decisions were told, {} of them again", told.ids.len(), told.again);
+
+    // From its place on, which is behind its arrival, the last of them counts.
+    let counts_in_ms = told.arrival_ms + EVERYWHERE_AFTER_MS - now_ms();
+    sleep(Duration::from_millis(counts_in_ms.max(0).unsigned_abs())).await;
+    for viewer in &viewers {
+        for room in ["demo", "other"] {
+            let expected = told.is_banned(&viewer.id, room);
+            let gates = refused(&aws, &programs, viewer, room).await?;
+            assert_eq!(gates, [expected; 2], "whether gates refuse {} in {room}, seed {seed}", viewer.id);
+        }
+    }
+    let status =
+        |program: &Program, room: &str, head: &[&str]| program.session(room, "produce", head).map(|it| it.status);
+    if told.holds(None, &Subject::Vending) {
+        for program in programs {
+            assert_eq!(status(program, "demo", &[&bystander.cookie])?, 503, "vending goes on, seed {seed}");
+        }
+        programs[0].order(&["thaw"])?;
+    }
+    for program in programs {
+        until("vending goes on", async || Ok(status(program, "demo", &[&bystander.cookie])? == 200)).await?;
+        for room in ["demo", "other"] {
+            for viewer in &viewers {
+                let expected = if told.is_banned(&viewer.id, room) { 403 } else { 200 };
+                assert_eq!(status(program, room, &[&viewer.cookie])?, expected, "{} in {room}, seed {seed}", viewer.id);
+            }
+            let network = Subject::Network("198.51.100.0/24".to_owned().try_into()?);
+            let banned = told.holds(None, &network) || told.holds(Some(room), &network);
+            let expected = if banned { 403 } else { 200 };
+            assert_eq!(status(program, room, &["X-Forwarded-For: 198.51.100.7"])?, expected, "{room}, seed {seed}");
+        }
+    }
+    // Guests who came from a network that was banned meanwhile may be denied besides; those here came from elsewhere.
+    let of_viewers = |viewer: &&Viewer| told.holds(None, &Subject::Viewer(viewer.id.parse().expect("an id")));
+    let mut denied: Vec<_> = viewers.iter().filter(of_viewers).map(|viewer| viewer.id.clone()).collect();
+    denied.sort_unstable();
+    let known: HashSet<_> = viewers.iter().map(|viewer| viewer.id.clone()).collect();
+    let mut found = Vec::new();
+    let agreed = until("the role denies whom it must", async || {
+        found = aws.iam.denied().into_iter().filter(|name| known.contains(name)).collect();
+        let revoked_s = told.revoked_before_ms.saturating_add(999).div_euclid(1_000);
+        let young = now_ms() - told.revoked_before_ms < 900_000;
+        let revoked =
+            aws.iam.revoked().map(|text| chrono::DateTime::parse_from_rfc3339(&text).map(|it| it.timestamp()));
+        Ok(found == denied && (!young || revoked.transpose()? == Some(revoked_s)))
+    });
+    agreed.await.map_err(|error| format!("{error}: {denied:?}, and not {found:?}; seed {seed}").into())
+}
+
+fn drawn_seed() -> Result<u64, Failure> {
+    Ok(match std::env::var("DANMU_CHAOS_SEED") {
+        Ok(seed) => seed.parse()?,
+        Err(_) => u64::from(getrandom::u32()?),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_all_replicas_end_as_the_last_decisions_say() -> Test {
+    let seed = drawn_seed()?;
+    for n in 0..2 {
+        all_end_as_the_last_decisions_say(seed.wrapping_add(n), 30).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes two hours: cargo xtask test --soak"]
+async fn soak_two_hundred_plans_of_decisions() -> Test {
+    let seed = drawn_seed()?;
+    let count = std::env::var("DANMU_CHAOS_PLANS").ok().map_or(Ok(200), |count| count.parse())?;
+    for n in 0..count {
+        all_end_as_the_last_decisions_say(seed.wrapping_add(n), 30).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_begins_empty_knows_what_is_in_force_though_the_stream_has_trimmed_the_orders() -> Test {
+    let aws = Aws::start(2, 1 << 20, Chance(1)).await?;
+    let mut first = Replica::start(&aws).await?;
+    first.program().get_ready()?;
+    let banned = Viewer::new(first.program(), 1, "203.0.113.9")?;
+    let local = Viewer::new(first.program(), 2, "203.0.113.9")?;
+    let guest = Viewer::new(first.program(), 3, "198.51.100.7")?;
+    let free = Viewer::new(first.program(), 4, "203.0.113.9")?;
+    for orders in [
+        &["ban", &*banned.id][..],
+        &["ban", &local.id, "--room", "demo"],
+        &["ban", "198.51.100.0/24"],
+        &["ban", &free.id],
+        &["unban", &free.id],
+    ] {
+        first.program().order(orders)?;
+    }
+    until("all of it is told", async || {
+        let told = aws.told().await?;
+        Ok(told.ids.len() == 5 && !told.guests.is_empty())
+    })
+    .await?;
+    until("the role denies both", async || Ok(aws.iam.denied().len() == 2)).await?;
+
+    // The orders go, and what one that starts anew tells of them stays.
+    fill(&aws, 1_600).await?;
+    aws.endpoint.trim().await?;
+    assert_eq!(aws.told().await?.ids.len(), 0, "an order is still there");
+    first.again(true)?;
+    first.program().get_ready()?;
+    until("it is told what is in force", async || Ok(aws.told().await?.snapshots > 0)).await?;
+
+    let second = Replica::start(&aws).await?;
+    // From its first answer on, ready or not: what it does not know it does not vend by.
+    let status = |room: &str, head: &[&str]| second.program().session(room, "produce", head).map(|it| it.status);
+    let mut answered = 503;
+    until("it vends", async || {
+        answered = status("demo", &[&banned.cookie])?;
+        Ok(answered != 503)
+    })
+    .await?;
+    assert_eq!(answered, 403, "a banned viewer got a session");
+    second.program().get_ready()?;
+    assert_eq!([status("demo", &[&local.cookie])?, status("other", &[&local.cookie])?], [403, 200]);
+    assert_eq!([status("demo", &["X-Forwarded-For: 198.51.100.9"])?, status("demo", &[&free.cookie])?], [403, 200]);
+    let both = [first.program(), second.program()];
+    for (viewer, room, expected) in [
+        (&banned, "other", true),
+        (&local, "demo", true),
+        (&local, "other", false),
+        (&guest, "demo", true),
+        (&free, "demo", false),
+    ] {
+        assert_eq!(refused(&aws, &both, viewer, room).await?, [expected; 2], "{} in {room}", viewer.id);
+    }
+    assert_eq!(aws.iam.denied().len(), 2, "the second one emptied the role's policies");
+    // And it may lift what it did not impose.
+    second.program().order(&["unban", &banned.id])?;
+    until("the role denies one alone", async || Ok(aws.iam.denied() == [guest.id.clone()])).await?;
+    until("all gates let it through", async || Ok(refused(&aws, &both, &banned, "demo").await? == [false; 2])).await
+}
+
+/// Puts so many kilobytes of what is nobody's on each shard.
+async fn fill(aws: &Aws, kilobytes: usize) -> Test {
+    for n in 0..kilobytes / 40 {
+        let put = aws.root.put_record().stream_name(STREAM).partition_key(format!("junk {n}"));
+        put.data(Blob::new(vec![b'x'; 40 << 10])).send().await?;
+    }
+    Ok(())
+}
