@@ -350,3 +350,6 @@ async fn put(means: &Means, records: Vec<Signed>) -> (Vec<bool>, Option<String>)
     taken.resize(records.len(), false);
     (taken, failed)
 }
+
+#[cfg(test)]
+mod tests;

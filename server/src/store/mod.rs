@@ -103,6 +103,13 @@ impl Store {
         Ok(Self { pool })
     }
 
+    /// Runs a statement, to break things with.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The number of the last change. It only grows.
     ///
     /// # Errors

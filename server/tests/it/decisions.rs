@@ -10,18 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_kinesis::{Client, primitives::Blob};
+use aws_sdk_kinesis::{Client, config::Credentials, primitives::Blob};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     gate::EVERYWHERE_AFTER_MS,
     record::{self, Content, Decision, Guests, Moderation, RecordId, SERVICE_KEY, Subject},
-    room::RoomId,
+    room::{Room, RoomId},
     session::Session,
+    viewer::ViewerId,
 };
+use danmu_server::{bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, store::Store};
 use danmu_stream::Endpoint;
 use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Chance,
@@ -169,7 +172,11 @@ struct Replica {
 
 impl Replica {
     async fn start(aws: &Aws) -> Result<Self, Failure> {
-        let stream = Proxy::start(aws.addr).await?;
+        Self::start_over(Proxy::start(aws.addr).await?, aws)
+    }
+
+    /// One that reaches the stream over that line.
+    fn start_over(stream: Proxy, aws: &Aws) -> Result<Self, Failure> {
         let variables = aws.variables(stream.addr);
         let mut replica = Self { program: None, variables, stream };
         replica.program = Some(Program::start_with(ROOMS, &replica.pairs())?);
@@ -192,15 +199,27 @@ impl Replica {
         Ok(())
     }
 
-    /// Nobody can write its store for so long.
-    async fn hold_store(&self, time: Duration) -> Result<JoinHandle<Test>, Failure> {
+    /// Its store fails for so long: nobody can write it, or nothing that is decided or heard is taken, or the note is not that
+    /// something was told.
+    async fn break_store(&self, how: usize, time: Duration) -> Result<JoinHandle<Test>, Failure> {
+        const NO_ROWS: &str = "CREATE TRIGGER no_rows BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'as drawn'); END";
+        const NO_NOTE: &str =
+            "CREATE TRIGGER no_note BEFORE UPDATE OF told_ms ON decisions BEGIN SELECT RAISE(ABORT, 'as drawn'); END";
+        let (breaks, mends) = match how {
+            0 => ("BEGIN IMMEDIATE", "ROLLBACK"),
+            1 => (NO_ROWS, "DROP TRIGGER no_rows"),
+            _ => (NO_NOTE, "DROP TRIGGER no_note"),
+        };
         let path = self.program().directory().join("data/danmu.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(20));
         let mut store = sqlx::SqliteConnection::connect_with(&options).await?;
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut store).await?;
+        if sqlx::query(breaks).execute(&mut store).await.is_err() {
+            // It is broken so already.
+            return Ok(tokio::spawn(async { Ok(()) }));
+        }
         Ok(tokio::spawn(async move {
             sleep(time).await;
-            sqlx::query("ROLLBACK").execute(&mut store).await?;
+            sqlx::query(mends).execute(&mut store).await?;
             Ok(store.close().await?)
         }))
     }
@@ -281,7 +300,7 @@ enum Step {
     Revoke,
     Kill,
     Restart,
-    HoldStore,
+    BreakStore,
     CutStream,
     ClearPolicies,
 }
@@ -300,7 +319,7 @@ const STEPS: [Step; 16] = [
     Step::Revoke,
     Step::Kill,
     Step::Restart,
-    Step::HoldStore,
+    Step::BreakStore,
     Step::CutStream,
     Step::ClearPolicies,
 ];
@@ -309,7 +328,9 @@ async fn all_end_as_the_last_decisions_say(seed: u64, steps: usize) -> Test {
     println!("decisions by DANMU_CHAOS_SEED={seed}");
     let mut chance = Chance(seed);
     let aws = Aws::start(1 + chance.below(3) as u32, u64::MAX, Chance(seed)).await?;
-    let mut replicas = [Replica::start(&aws).await?, Replica::start(&aws).await?];
+    // The lines of one break by themselves, in the middle of anything: what was put may not have been answered.
+    let breaking = Proxy::breaking(aws.addr, 1_000..50_000, chance.clone()).await?;
+    let mut replicas = [Replica::start(&aws).await?, Replica::start_over(breaking, &aws)?];
     for replica in &replicas {
         replica.program().get_ready()?;
     }
@@ -318,7 +339,7 @@ async fn all_end_as_the_last_decisions_say(seed: u64, steps: usize) -> Test {
     let bystander = Viewer::new(replicas[0].program(), 100, "203.0.113.9")?;
     aws.iam.fail(3);
 
-    let (mut decided, mut holding) = (0, Vec::new());
+    let (mut decided, mut broken) = (0, Vec::new());
     for _ in 0..steps {
         let (step, at) = (STEPS[chance.below(STEPS.len())], chance.below(2));
         let (whom, scope) = (chance.below(viewers.len() + 1), SCOPES[chance.below(SCOPES.len())]);
@@ -347,16 +368,17 @@ async fn all_end_as_the_last_decisions_say(seed: u64, steps: usize) -> Test {
         match step {
             Step::Kill => replicas[at].again(false)?,
             Step::Restart => replicas[at].again(true)?,
-            Step::HoldStore => {
-                holding.push(replicas[at].hold_store(Duration::from_millis(chance.below(7_000) as u64)).await?);
+            Step::BreakStore => {
+                let (how, time) = (chance.below(3), Duration::from_millis(chance.below(8_000) as u64));
+                broken.push(replicas[at].break_store(how, time).await?);
             }
             Step::CutStream => replicas[at].stream.cut(),
             _ => aws.iam.clear(),
         }
         sleep(Duration::from_millis(chance.below(400) as u64)).await;
     }
-    for holding in holding {
-        holding.await??;
+    for broken in broken {
+        broken.await??;
     }
     aws.iam.fail(0);
     let programs = [replicas[0].program(), replicas[1].program()];
@@ -507,6 +529,82 @@ async fn one_that_begins_empty_knows_what_is_in_force_though_the_stream_has_trim
     second.program().order(&["unban", &banned.id])?;
     until("the role denies one alone", async || Ok(aws.iam.denied() == [guest.id.clone()])).await?;
     until("all gates let it through", async || Ok(refused(&aws, &both, &banned, "demo").await? == [false; 2])).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gates_are_told_though_iam_does_not_answer() -> Test {
+    let aws = Aws::start(1, u64::MAX, Chance(1)).await?;
+    let replica = Replica::start(&aws).await?;
+    replica.program().get_ready()?;
+    let viewer = Viewer::new(replica.program(), 1, "203.0.113.9")?;
+    aws.iam.hold(true);
+    replica.program().order(&["ban", &viewer.id])?;
+    until("the stream is told", async || Ok(aws.told().await?.ids.len() == 1)).await?;
+    assert_eq!(aws.iam.given_up(), 0, "IAM was waited for first");
+    until("the gate refuses it", async || Ok(refused(&aws, &[replica.program()], &viewer, "demo").await? == [true])).await?;
+    aws.iam.hold(false);
+    until("the role denies it", async || Ok(aws.iam.denied() == [viewer.id.clone()])).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_another_room_talks() -> Test {
+    let aws = Aws::start(1, u64::MAX, Chance(1)).await?;
+    let dir = tempfile::tempdir()?;
+    let store = Store::open(dir.path()).await?;
+    let (moderation, work) = danmu_server::moderation::Moderation::open(store.clone()).await?;
+    let identity = Identity::open(&dir.path().join("keys.json"))?;
+    let key = aws.endpoint.root_key();
+    let root = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root");
+    let bus = Bus::embedded(aws.addr, root, "000000000000", "us-east-1", STREAM);
+    let (stop, config) = (CancellationToken::new(), Config::default());
+    let rooms: Vec<Room> = ["demo", "other"]
+        .into_iter()
+        .map(|id| Room { id: id.parse().expect("an id"), ..config.rooms[0].clone().into() })
+        .collect();
+    let pages = ([127, 0, 0, 1], 0).into();
+    let (relay, relaying) =
+        Relay::start(&config, &rooms, &bus, identity.verifier(), moderation.clone(), pages, stop.clone());
+    relay.caught_up().wait_for(|caught_up| *caught_up).await?;
+    let signer = danmu_server::moderation::Signer::new(identity.clone())?;
+    let means = Means { bus, signer, endpoint: Some(aws.endpoint.clone()), roles: None };
+    let working = tokio::spawn(work.run(means, stop.clone()));
+
+    let guests: Vec<_> = (0..10_000).map(ViewerId::guest).collect();
+    let now = now_ms();
+    for (n, guest) in guests.iter().enumerate() {
+        let [_, _, high, low] = (n as u32).to_be_bytes();
+        moderation.vended(guest, [10, 9, high, low].into(), now + 900_000);
+    }
+    let network = Subject::Network("10.9.0.0/16".to_owned().try_into()?);
+    let before = store.change().await?;
+    store.decide(Some(&RoomId::demo()), &Decision { on: network, until: None }, now).await?;
+    let (demo, other) = (moderation.bans(&RoomId::demo()), moderation.bans(&"other".parse()?));
+    // Another room talks meanwhile, and what it says is told.
+    let mut said = 0;
+    until("all guests are banned", async || {
+        aws.root.put_record().stream_name(STREAM).partition_key("other").data(Blob::new("on and on")).send().await?;
+        said += 1;
+        Ok(guests.iter().all(|guest| demo.cover(guest, now_ms() + EVERYWHERE_AFTER_MS)))
+    })
+    .await?;
+    let admitted = format!("danmu_admitted_total{{room=\"other\"}} {said}\n");
+    until("the other room is told", async || Ok(relay.metrics().contains(&admitted))).await?;
+    assert!(guests.iter().all(|guest| !other.cover(guest, now_ms() + EVERYWHERE_AFTER_MS)));
+    let told = aws.told().await?;
+    assert_eq!((told.ids.len(), told.guests.len()), (1, 56), "a record for the network, and 180 guests in each of the others");
+    // Decided, found, told; and read, as many at a time as had come.
+    let changes = store.change().await? - before;
+    assert!(changes <= 3 + 57, "{changes} writes");
+    // They are banned from one room, and keep their credentials.
+    assert_eq!(aws.endpoint.denied().sources.len(), 0);
+    let everywhere = Decision { on: Subject::Network("10.9.0.0/16".to_owned().try_into()?), until: None };
+    store.decide(None, &everywhere, now).await?;
+    until("all are denied", async || Ok(aws.endpoint.denied().sources.len() == 10_000)).await?;
+    assert_eq!(aws.told().await?.guests.len(), 56, "the stream knows them");
+    stop.cancel();
+    working.await?;
+    relaying.await?;
+    Ok(())
 }
 
 /// Puts so many kilobytes of what is nobody's on each shard.

@@ -4,12 +4,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use axum::{Router, extract::State, routing::post};
 use http::StatusCode;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::{chance::Chance, world::Failure};
 
@@ -17,6 +21,19 @@ use crate::{chance::Chance, world::Failure};
 pub struct Iam {
     pub url: String,
     inner: Arc<Mutex<Inner>>,
+    held: watch::Sender<bool>,
+    given_up: Arc<AtomicUsize>,
+}
+
+/// A call that waits for its answer.
+struct Waiting(Option<Arc<AtomicUsize>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(given_up) = &self.0 {
+            given_up.fetch_add(1, SeqCst);
+        }
+    }
 }
 
 struct Inner {
@@ -31,7 +48,8 @@ impl Iam {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/", listener.local_addr()?);
         let inner = Inner { policies: HashMap::new(), chance, fails: 0 };
-        let iam = Self { url, inner: Arc::new(Mutex::new(inner)) };
+        let (inner, held) = (Arc::new(Mutex::new(inner)), watch::Sender::new(false));
+        let iam = Self { url, inner, held, given_up: Arc::default() };
         let router = Router::new().route("/", post(answer)).with_state(iam.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(iam)
@@ -40,6 +58,16 @@ impl Iam {
     /// One call in so many fails from now on; 0: none does.
     pub fn fail(&self, one_in: usize) {
         self.inner().fails = one_in;
+    }
+
+    /// No call is answered, as long as that is so.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// How many calls nobody waited for any more.
+    pub fn given_up(&self) -> usize {
+        self.given_up.load(SeqCst)
     }
 
     /// Somebody empties the role's policies.
@@ -75,6 +103,9 @@ impl Iam {
 async fn answer(State(iam): State<Iam>, body: String) -> (StatusCode, String) {
     let form: HashMap<String, String> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let member = |name: &str| form.get(name).cloned().unwrap_or_default();
+    let mut waiting = Waiting(Some(Arc::clone(&iam.given_up)));
+    let _ = iam.held.subscribe().wait_for(|held| !held).await;
+    waiting.0 = None;
     let mut inner = iam.inner();
     let fails = inner.fails;
     let error = |status, code: &str| (status, format!("<Error><Code>{code}</Code><Message>as drawn</Message></Error>"));
