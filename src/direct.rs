@@ -1,7 +1,8 @@
 //! Judging for one who reads a room off the stream without a relay: as a relay does that has run for long.
 //!
 //! A gate that begins knows neither the ids that were seen before nor who has said how much. So reading begins
-//! [`WARM_UP_MS`] before the place from which danmu are shown; what stands before the place is judged, and not shown.
+//! [`WARM_UP_MS`] before the place from which danmu are shown; what stands before the place is judged, and not shown. Who was
+//! banned before that is handed along with the session to read ([`Gate::take_handed`]).
 //! Promises: from the place on, what a gate shows that has read all there is, and nothing from before it. No I/O, no clock.
 
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use crate::{
     feed,
     gate::{Admitted, Evidence, Gate, Incoming, REMEMBERED_MS},
-    kinesis::{Position, Record, machine::is_before},
+    kinesis::{Position, Record, Scope, machine::is_before},
+    record::SERVICE_KEY,
+    room::RoomId,
 };
 
 /// How long before the place reading begins, in milliseconds: what a gate remembers, and some more, since arrival times of one
@@ -45,6 +48,12 @@ impl Direct {
         Self { gate, start: Start::After(place, false) }
     }
 
+    /// What is to be read of a room: its records, and what is decided for every room.
+    #[must_use]
+    pub fn scope(room: &RoomId) -> Scope {
+        Scope::PartitionKeys(vec![room.to_string(), SERVICE_KEY.to_owned()])
+    }
+
     /// From where the room is to be read.
     #[must_use]
     pub fn begin(&self) -> Position {
@@ -59,7 +68,6 @@ impl Direct {
 
     /// Judges a record, in the order of its shard, by what was verified of it; gives what is to be shown.
     pub fn judge(&mut self, record: &Record, evidence: Option<&Arc<Evidence>>) -> Option<Admitted> {
-        let shown = self.start.is_before(record);
         let incoming = Incoming {
             data: &record.data,
             partition_key: &record.partition_key,
@@ -67,6 +75,12 @@ impl Direct {
             arrival_ms: record.arrival_ms,
             evidence,
         };
+        if record.partition_key == SERVICE_KEY {
+            // Whatever is wrong with it, it says nothing then.
+            let _ = self.gate.take_order(incoming);
+            return None;
+        }
+        let shown = self.start.is_before(record);
         self.gate.admit(incoming).ok().filter(|_| shown)
     }
 }
@@ -103,9 +117,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        record::{Danmu, RecordId, Unicode},
-        room::{Pace, Room, RoomId, Unsigned},
-        viewer::Role,
+        record::{Danmu, Moderation, Order, RecordId, Unicode},
+        room::{Pace, Room, Unsigned},
+        viewer::{Rank, Role, ViewerId},
     };
 
     const UNICODE: Unicode = Unicode { graphemes: |text| text.chars().count(), nfc: str::to_owned };
@@ -169,6 +183,22 @@ mod tests {
         let mut judge = |id, number, ms| direct.judge(&record(id, number, false, ms), None).is_some();
         assert!(!judge(1, 6, 99_999));
         assert!(judge(2, 7, 100_000));
+    }
+
+    #[test]
+    fn what_is_decided_for_every_room_is_heard_and_is_no_danmu() {
+        let server = Evidence::clone(&evidence(ViewerId::server().as_str()));
+        let server = Arc::new(Evidence { role: Role::Streamer, ..server });
+        let viewer: ViewerId = "ann".parse().expect("an id");
+        let told = Moderation::Ban { viewer, until: None, by: Rank::Operator };
+        let mut data = Order::new(RecordId::new(1, 1), told, 100_000).encode();
+        data.extend_from_slice(b"\nticket.signature");
+        let partition_key = SERVICE_KEY.into();
+        let order = Record { data, partition_key, ..record(1, 1, true, 100_000) };
+        let mut direct = Direct::since(gate(), 0);
+        assert_eq!(direct.judge(&order, Some(&server)), None);
+        let mut says = |id, ms| direct.judge(&record(id, 1, true, ms), Some(&evidence("ann"))).is_some();
+        assert!(says(2, 100_000) && !says(3, 101_000));
     }
 
     proptest! {

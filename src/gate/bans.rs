@@ -234,6 +234,12 @@ impl Bans {
         Self { room, everywhere }
     }
 
+    /// What is decided for every room.
+    #[must_use]
+    pub const fn everywhere(&self) -> &Decisions {
+        &self.everywhere
+    }
+
     /// What is decided for the room alone.
     #[must_use]
     pub const fn of_room(&self) -> &Decisions {

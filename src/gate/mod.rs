@@ -5,6 +5,7 @@
 //! records in the same order judges alike. What it refuses is counted by reason, never shown.
 
 mod bans;
+mod handed;
 mod pace;
 mod seen;
 
@@ -12,7 +13,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use self::bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS};
+pub use self::{
+    bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS},
+    handed::Handed,
+};
 use self::{pace::Buckets, seen::Seen};
 use crate::{
     record::{

@@ -59,13 +59,15 @@ pub use self::{
 use self::{ledger::Ledger, networks::Guests as Visitors, staff::Staff};
 use crate::{
     clock::now_ms,
-    identity::Verifier,
+    identity::{Identity, Verifier},
     store::{Store, StoreError},
 };
 
 /// What is said where a ban has no teeth.
 const UNSIGNED: &str =
     "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
+/// No ticket holds longer, milliseconds: a session lasts twelve hours at the most, and clocks differ.
+const LONGEST_MS: i64 = 13 * 3_600_000;
 /// How often the store is looked at.
 const EVERY: Duration = Duration::from_millis(200);
 /// How much of what the stream tells may wait to be kept, records; with more of them reading waits.
@@ -186,6 +188,32 @@ impl Moderation {
     #[must_use]
     pub fn bans(&self, room: &RoomId) -> Bans {
         self.0.ledger.bans(room)
+    }
+
+    /// What the gate of one who reads a room itself must know: what the stream told, in texts that the server signs. Whoever was
+    /// banned longer ago than any ticket holds has none.
+    ///
+    /// # Errors
+    /// [`ApiError::VendingDown`] where the system gives no random bytes.
+    pub fn handed(&self, room: &RoomId, identity: &Identity) -> Result<Vec<String>, ApiError> {
+        let (now_ms, (mut decided, guests)) = (now_ms(), self.0.ledger.told());
+        decided.retain(|Decided { room: of, decision, at, .. }| {
+            of.as_ref().is_none_or(|of| of == room)
+                && match decision.on {
+                    Subject::Viewer(_) => *at > now_ms - LONGEST_MS,
+                    Subject::Network(_) => true,
+                    Subject::Vending | Subject::Sessions => false,
+                }
+        });
+        if decided.is_empty() {
+            return Ok(Vec::new());
+        }
+        let signer = Signer::new(identity.clone()).map_err(|error| {
+            tracing::error!(%error, "who is banned cannot be signed");
+            ApiError::VendingDown
+        })?;
+        let told = snapshot::records(decided, &guests).into_iter();
+        Ok(told.map(|told| signer.handed(room, told, now_ms)).collect())
     }
 
     /// Waits until all is known that was decided before this server began, or until it is to end.

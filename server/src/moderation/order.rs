@@ -1,6 +1,7 @@
 //! A decision as it goes onto the stream: signed by the server, as a danmu is by its viewer.
 
 use danmu::{
+    gate::Handed,
     record::{Danmu, Moderation, Order, RecordId, SERVICE_KEY},
     room::RoomId,
     ticket::{Claims, Proof, PublicKey, Signature},
@@ -49,6 +50,13 @@ impl Signer {
                 data: self.sign(Order::new(id, told, now_ms).encode(), RoomId::demo(), now_ms),
             },
         }
+    }
+
+    /// What is handed along to the gate of one who reads a room.
+    pub(super) fn handed(&self, room: &RoomId, told: Moderation, now_ms: i64) -> String {
+        let line = Handed::new(room.clone(), told, now_ms).encode();
+        // JSON and base64.
+        String::from_utf8(self.sign(line, room.clone(), now_ms)).unwrap_or_default()
     }
 
     fn sign(&self, line: Vec<u8>, room: RoomId, now_ms: i64) -> Vec<u8> {

@@ -174,7 +174,8 @@ impl TokenVending {
             }
             Purpose::Consume if self.0.direct => {
                 let session = self.assume(&room, Grant::Consume, &caller).await?;
-                Ok(Session { ticket_keys: self.0.identity.public_keys(), ..session })
+                let bans = self.0.moderation.handed(&room, &self.0.identity)?;
+                Ok(Session { ticket_keys: self.0.identity.public_keys(), bans, ..session })
             }
             Purpose::Consume => Err(ApiError::DirectOff),
         }
@@ -235,6 +236,7 @@ impl TokenVending {
             partition_key: room.as_str().into(),
             ticket: None,
             ticket_keys: Vec::new(),
+            bans: Vec::new(),
         })
     }
 

@@ -15,10 +15,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     gate::EVERYWHERE_AFTER_MS,
     record::{self, Content, Decision, Guests, Moderation, RecordId, SERVICE_KEY, Subject},
+    rights::Rights,
     room::{Room, RoomId},
     session::Session,
-    viewer::ViewerId,
+    viewer::{Rank, Role, ViewerId},
 };
+use danmu_app::services::Caller;
 use danmu_server::{bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, store::Store};
 use danmu_stream::Endpoint;
 use sqlx::Connection;
@@ -202,7 +204,8 @@ impl Replica {
     /// Its store fails for so long: nobody can write it, or nothing that is decided or heard is taken, or the note is not that
     /// something was told.
     async fn break_store(&self, how: usize, time: Duration) -> Result<JoinHandle<Test>, Failure> {
-        const NO_ROWS: &str = "CREATE TRIGGER no_rows BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'as drawn'); END";
+        const NO_ROWS: &str =
+            "CREATE TRIGGER no_rows BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'as drawn'); END";
         const NO_NOTE: &str =
             "CREATE TRIGGER no_note BEFORE UPDATE OF told_ms ON decisions BEGIN SELECT RAISE(ABORT, 'as drawn'); END";
         let (breaks, mends) = match how {
@@ -541,7 +544,8 @@ async fn gates_are_told_though_iam_does_not_answer() -> Test {
     replica.program().order(&["ban", &viewer.id])?;
     until("the stream is told", async || Ok(aws.told().await?.ids.len() == 1)).await?;
     assert_eq!(aws.iam.given_up(), 0, "IAM was waited for first");
-    until("the gate refuses it", async || Ok(refused(&aws, &[replica.program()], &viewer, "demo").await? == [true])).await?;
+    until("the gate refuses it", async || Ok(refused(&aws, &[replica.program()], &viewer, "demo").await? == [true]))
+        .await?;
     aws.iam.hold(false);
     until("the role denies it", async || Ok(aws.iam.denied() == [viewer.id.clone()])).await
 }
@@ -573,31 +577,38 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let now = now_ms();
     for (n, guest) in guests.iter().enumerate() {
         let [_, _, high, low] = (n as u32).to_be_bytes();
-        moderation.vended(guest, [10, 9, high, low].into(), now + 900_000);
+        let (addr, viewer, rights) = ([10, 9, high, low].into(), guest.clone(), Rights::default());
+        let caller = Caller { addr, viewer, name: None, rights, login: None };
+        moderation.vended(&caller, &RoomId::demo(), now + 900_000);
     }
     let network = Subject::Network("10.9.0.0/16".to_owned().try_into()?);
     let before = store.change().await?;
-    store.decide(Some(&RoomId::demo()), &Decision { on: network, until: None }, now).await?;
+    store.decide(Some(&RoomId::demo()), &Decision { on: network, until: None, by: Rank::Operator }, now).await?;
     let (demo, other) = (moderation.bans(&RoomId::demo()), moderation.bans(&"other".parse()?));
     // Another room talks meanwhile, and what it says is told.
     let mut said = 0;
     until("all guests are banned", async || {
         aws.root.put_record().stream_name(STREAM).partition_key("other").data(Blob::new("on and on")).send().await?;
         said += 1;
-        Ok(guests.iter().all(|guest| demo.cover(guest, now_ms() + EVERYWHERE_AFTER_MS)))
+        Ok(guests.iter().all(|guest| demo.cover(guest, Role::Viewer, now_ms() + EVERYWHERE_AFTER_MS)))
     })
     .await?;
     let admitted = format!("danmu_admitted_total{{room=\"other\"}} {said}\n");
     until("the other room is told", async || Ok(relay.metrics().contains(&admitted))).await?;
-    assert!(guests.iter().all(|guest| !other.cover(guest, now_ms() + EVERYWHERE_AFTER_MS)));
+    assert!(guests.iter().all(|guest| !other.cover(guest, Role::Viewer, now_ms() + EVERYWHERE_AFTER_MS)));
     let told = aws.told().await?;
-    assert_eq!((told.ids.len(), told.guests.len()), (1, 56), "a record for the network, and 180 guests in each of the others");
+    assert_eq!(
+        (told.ids.len(), told.guests.len()),
+        (1, 56),
+        "a record for the network, and 180 guests in each of the others"
+    );
     // Decided, found, told; and read, as many at a time as had come.
     let changes = store.change().await? - before;
     assert!(changes <= 3 + 57, "{changes} writes");
     // They are banned from one room, and keep their credentials.
     assert_eq!(aws.endpoint.denied().sources.len(), 0);
-    let everywhere = Decision { on: Subject::Network("10.9.0.0/16".to_owned().try_into()?), until: None };
+    let everywhere =
+        Decision { on: Subject::Network("10.9.0.0/16".to_owned().try_into()?), until: None, by: Rank::Operator };
     store.decide(None, &everywhere, now).await?;
     until("all are denied", async || Ok(aws.endpoint.denied().sources.len() == 10_000)).await?;
     assert_eq!(aws.told().await?.guests.len(), 56, "the stream knows them");

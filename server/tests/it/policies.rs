@@ -90,6 +90,7 @@ impl Aws {
             partition_key: "demo".to_owned(),
             ticket: None,
             ticket_keys: Vec::new(),
+            bans: Vec::new(),
         };
         Client::new(Keeper::new(Clock::new(Native::new()), Given(session), purpose), "")
     }

@@ -1,9 +1,20 @@
 //! What a role is worth in which room, at the real program: by tickets, and by what its bearer may decide about whom.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use danmu::{rights::Rights, session::Session, ticket::PublicKey, viewer::Role};
+use danmu::{
+    gate::{Evidence, Gate, Incoming, Reason},
+    record::{Danmu, RecordId, Unicode},
+    rights::Rights,
+    room::{Paces, Room, RoomId, Unsigned},
+    session::Session,
+    ticket::PublicKey,
+    viewer::Role,
+};
 use danmu_server::identity::{Identity, Member};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
@@ -15,6 +26,8 @@ use crate::{
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\nunsigned = 'allow'\n[[rooms]]\nid = 'other'\nvideo = ''\n";
+
+const UNICODE: Unicode = Unicode { graphemes: |text| text.chars().count(), nfc: str::to_owned };
 
 fn now_s() -> i64 {
     danmu_stream::Clock::now_ms(&danmu_stream::SystemClock) / 1_000
@@ -128,6 +141,48 @@ fn a_moderator_bans_nobody_who_stands_as_high_and_an_operator_bans_anybody() -> 
     assert_eq!(keeper.decides("unban", "demo", "host")?.status, 403);
     program.order(&["unban", "host", "--room", "demo"])?;
     until_vended(&host, true)
+}
+
+#[test]
+fn a_session_to_read_hands_along_who_is_banned_and_a_gate_that_takes_it_refuses_them() -> Test {
+    let program = Program::start_with(ROOMS, &[])?;
+    program.get_ready()?;
+    let read = |room: &str| -> Result<Session, Failure> {
+        Ok(serde_json::from_str(&program.session(room, "consume", &[])?.body)?)
+    };
+    assert!(read("demo")?.bans.is_empty(), "nobody is banned");
+    program.order(&["ban", "ann", "--room", "demo"])?;
+    program.order(&["ban", "bob"])?;
+    let since = Instant::now();
+    while !read("demo")?.bans.concat().contains("ann") || !read("other")?.bans.concat().contains("bob") {
+        assert!(since.elapsed() < Duration::from_secs(60), "a session to read says nothing of bans");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    until_vended(&Person::with(&program, "ann", &[])?, false)?;
+    until_vended(&Person::with(&program, "bob", &[])?, false)?;
+
+    // A reader whose part of the stream tells of no ban.
+    let verifier = Identity::load(&program.directory().join("data/ticket-keys.json"))?.verifier();
+    let banned = |room: &str, viewer: &str| -> Result<bool, Failure> {
+        let id: RoomId = room.parse()?;
+        let (video, paces) = (String::new(), Paces::default());
+        let room = Room { id: id.clone(), title: String::new(), video, poster: None, unsigned: Unsigned::Deny, paces };
+        let mut gate = Gate::new(&room, UNICODE);
+        for text in read(id.as_str())?.bans {
+            gate.take_handed(text.as_bytes(), verifier.verify(text.as_bytes()).as_deref())?;
+        }
+        let at = now_s() * 1_000 + 5_000;
+        let data = [Danmu::new(RecordId::new(at, 1), id.clone(), "hi", at).encode(), b"\nticket.signature".to_vec()];
+        let (viewer, role, expires_ms) = (viewer.parse()?, Role::Member, i64::MAX);
+        let ticket = Arc::new(Evidence { viewer, name: None, role, room: id.clone(), issued_ms: 0, expires_ms });
+        let (partition_key, sequence_number, evidence) = (id.as_str(), "1", Some(&ticket));
+        let data = data.concat();
+        let said = gate.admit(Incoming { data: &data, partition_key, sequence_number, arrival_ms: at, evidence });
+        Ok(said.is_err_and(|reason| reason == Reason::Banned))
+    };
+    assert!(banned("demo", "ann")? && banned("demo", "bob")?, "who was banned long ago is shown");
+    assert!(banned("other", "bob")? && !banned("other", "ann")? && !banned("demo", "cleo")?);
+    Ok(())
 }
 
 #[test]

@@ -13,7 +13,8 @@ use danmu::{
     direct::Direct,
     feed::{self, Item, Told},
     gate::Gate,
-    kinesis::{Client, Clock, Event, Host, Keeper, Reader, Record, Scope, State, Stats},
+    kinesis::{Client, Clock, Event, Host, Keeper, Reader, Record, State, Stats},
+    record::SERVICE_KEY,
     room::{Paces, Room, Unsigned},
     session::Purpose,
 };
@@ -25,9 +26,13 @@ use wasm_bindgen_futures::future_to_promise;
 pub use self::read::{News, Read};
 use self::verify::Verifier;
 use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
+use crate::problem::Problem;
 
 /// How far back a page shows that has just been opened, in milliseconds: what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
+
+/// How soon a session is asked for again, in milliseconds, whose bans the server did not sign.
+const UNTRUE_MS: i64 = 10_000;
 
 /// A room that is read. It reads only while somebody waits for what comes [`next`](Self::next), and ends with this value.
 pub struct Reading {
@@ -75,6 +80,12 @@ impl Drop for Reading {
             call.abort();
         }
     }
+}
+
+/// What came with a session, as the verifier takes it.
+fn handed(text: &str, arrival_ms: i64) -> Record {
+    let (partition_key, data) = (SERVICE_KEY.to_owned(), text.as_bytes().to_vec());
+    Record { data, partition_key, sequence_number: String::new(), arrival_ms, shard_id: String::new() }
 }
 
 /// A room with the right to read it.
@@ -129,13 +140,22 @@ impl Stream {
                     }
                 };
                 let gate = Gate::new(&self.room, UNICODE);
+                let handed = session.bans.iter().map(|text| handed(text, session.vended_at)).collect::<Vec<_>>();
+                let proven = self.verifier.verify(&handed).await;
+                let mut taken = handed.iter().zip(&proven).map(|(it, by)| gate.take_handed(&it.data, by.as_deref()));
+                if let Some(reason) = taken.find_map(Result::err) {
+                    // Without it, those would be shown who are banned.
+                    self.keeper.drop_session(&session);
+                    self.again = Some(host.now_ms() + UNTRUE_MS);
+                    return News::Refused(Problem::Stream(reason.to_string()));
+                }
                 let direct = match &self.place {
                     Some(place) => Direct::after(gate, place.clone()),
                     // The first session tells the server's time too: the viewer's clock may be wrong.
                     None => Direct::since(gate, session.vended_at - LOOK_BACK_MS),
                 };
-                let (client, scope) = (Client::new(self.keeper.clone(), &origin()), self.room.id.to_string());
-                let reader = Reader::new(client, Scope::PartitionKey(scope), direct.begin());
+                let client = Client::new(self.keeper.clone(), &origin());
+                let reader = Reader::new(client, Direct::scope(&self.room.id), direct.begin());
                 self.reading.insert((reader, direct))
             }
         };
@@ -148,7 +168,8 @@ impl Stream {
                 let judged = records.iter().zip(&proven);
                 let shown = judged.filter_map(|(record, evidence)| direct.judge(record, evidence.as_ref()));
                 let danmu: Vec<_> = shown.map(Item::new).collect();
-                match records.last().and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
+                let last = records.iter().rfind(|record| record.partition_key == self.room.id.as_str());
+                match last.and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
                     Some(place) => News::Told(Told { danmu, ..Told::default() }, place.to_string()),
                     None => News::Nothing,
                 }

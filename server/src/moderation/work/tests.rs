@@ -1,8 +1,13 @@
 use danmu::{
     record::{Decided, Decision, Subject},
-    room::RoomId,
+    rights::Rights,
+    room::{Paces, Room, RoomId, Unsigned},
+    viewer::{Rank, Role},
 };
-use danmu_app::{api::ApiError, services::Moderating};
+use danmu_app::{
+    api::ApiError,
+    services::{Caller, Decider, Moderating},
+};
 
 use super::*;
 use crate::{identity::Identity, moderation::QUEUE, store::Store};
@@ -13,8 +18,18 @@ type Test = Result<(), Box<dyn std::error::Error>>;
 const OUTER: Duration = Duration::from_secs(60);
 
 fn decided(n: u128) -> Decided {
-    let decision = Decision { on: Subject::Viewer(ViewerId::guest(n)), until: None };
+    let decision = Decision { on: Subject::Viewer(ViewerId::guest(n)), until: None, by: Rank::Moderator };
     Decided { id: RecordId::new(1, n), room: None, decision, at: 1 }
+}
+
+fn room() -> Room {
+    let (id, title, video, paces) = (RoomId::demo(), String::new(), String::new(), Paces::default());
+    Room { id, title, video, poster: None, unsigned: Unsigned::Deny, paces }
+}
+
+/// A moderator of that name.
+fn keeper(name: &str) -> Decider {
+    Decider { viewer: name.parse().expect("an id"), rank: Rank::Moderator }
 }
 
 /// A stream that nobody reaches.
@@ -66,19 +81,21 @@ async fn what_is_decided_here_bars_at_once_and_is_owed_until_the_stream_takes_it
     let stop = CancellationToken::new();
     let working = tokio::spawn(work.run(means(dir.path())?, stop.clone()));
     let (ann, room): (ViewerId, _) = ("ann".parse()?, RoomId::demo());
-    moderation.ban("host".parse()?, room.clone(), ann.clone(), None).await?;
+    let (addr, rights) = ([127, 0, 0, 1].into(), Rights::default());
+    let caller = Caller { addr, viewer: ann.clone(), name: None, rights, login: None };
+    moderation.ban(keeper("host"), &self::room(), ann.clone(), None).await?;
     let barred = async {
-        while moderation.admits(&ann, [127, 0, 0, 1].into(), &room) != Err(ApiError::Banned) {
+        while moderation.admits(&caller, &room) != Err(ApiError::Banned) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(OUTER, barred).await?;
-    assert!(!moderation.bans(&room).cover(&ann, now_ms()), "it has no place among the danmu yet");
+    assert!(!moderation.bans(&room).cover(&ann, Role::Viewer, now_ms()), "it has no place among the danmu yet");
     stop.cancel();
     working.await?;
     // The next server has it from the store.
     let (moderation, _work) = Moderation::open(store.clone()).await?;
-    assert_eq!(moderation.admits(&ann, [127, 0, 0, 1].into(), &room), Err(ApiError::Banned));
+    assert_eq!(moderation.admits(&caller, &room), Err(ApiError::Banned));
     assert!(!store.decisions_since(0).await?[0].told);
     Ok(())
 }
@@ -87,10 +104,7 @@ async fn what_is_decided_here_bars_at_once_and_is_owed_until_the_stream_takes_it
 async fn a_moderator_decides_at_a_pace_and_others_at_theirs() -> Test {
     let dir = tempfile::tempdir()?;
     let (moderation, _work) = Moderation::open(Store::open(dir.path()).await?).await?;
-    let ban = |by: &str, n| {
-        let by = by.parse().expect("an id");
-        moderation.ban(by, RoomId::demo(), ViewerId::guest(n), None)
-    };
+    let ban = |by: &str, n| moderation.ban(keeper(by), &room(), ViewerId::guest(n), None);
     let mut answers = Vec::new();
     for n in 0..200 {
         answers.push(ban("eager", n).await);
