@@ -80,6 +80,7 @@ impl Decisions {
             return false;
         }
         timeline.insert(timeline.partition_point(|known| known.at_ms <= arrival_ms), entry);
+        superseded(timeline, arrival_ms - KEPT_MS);
         true
     }
 
@@ -187,8 +188,7 @@ impl Known {
             if *on == Subject::Sessions {
                 return true;
             }
-            let superseded = timeline.partition_point(|entry| entry.at_ms < over_ms).saturating_sub(1);
-            timeline.drain(..superseded);
+            superseded(timeline, over_ms);
             timeline.last().is_some_and(|last| last.at_ms.max(last.until_ms) >= over_ms)
         });
         self.guests.retain(|_, stays| {
@@ -197,6 +197,12 @@ impl Known {
         });
         self.look_at = 64.max(2 * (self.timelines.len() + self.guests.len()));
     }
+}
+
+/// Forgets what later decisions took the place of before then.
+fn superseded(timeline: &mut Vec<Entry>, over_ms: i64) {
+    let count = timeline.partition_point(|entry| entry.at_ms < over_ms).saturating_sub(1);
+    timeline.drain(..count);
 }
 
 /// The bans of a room: those of that room, and those of every room. A handle, as [`Decisions`] are.

@@ -272,10 +272,7 @@ fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
     assert_eq!(put(signed(7, 9_000), Some(&ann), 9_000), None);
     let again = decided(2, ban("ann", Some(9_000)), 2_000);
     assert_eq!(put(again, Some(&keeper), 9_500), Some(Reason::Duplicate), "an order is not given twice");
-    assert_eq!(
-        put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000),
-        told(8, &ban("ann", None), 10_000)
-    );
+    assert_eq!(put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000), told(8, &ban("ann", None), 10_000));
     assert_eq!(put(signed(9, 11_000), Some(&ann), 11_000), Some(Reason::Banned));
     let unban = Moderation::Unban { viewer: ann.viewer.clone() };
     assert_eq!(put(decided(10, unban.clone(), 12_000), Some(&keeper), 12_000), told(10, &unban, 12_000));

@@ -53,10 +53,9 @@ impl Moderation {
     ) -> impl Future<Output = ()> + Send + 'static {
         self.0.begun.send_replace(if reach == Reach::Recent { Begun::Almost } else { Begun::Not });
         let (moderation, bus) = (self.clone(), bus.clone());
-        let gate = |room: &Room| {
-            (room.id.as_str().to_owned(), Gate::new(room, UNICODE).with_bans(self.bans(&room.id)))
-        };
-        let mut past = Past { gates: rooms.iter().map(gate).collect(), moderation: self.clone(), verifier, snapshot: false };
+        let gate = |room: &Room| (room.id.as_str().to_owned(), Gate::new(room, UNICODE).with_bans(self.bans(&room.id)));
+        let mut past =
+            Past { gates: rooms.iter().map(gate).collect(), moderation: self.clone(), verifier, snapshot: false };
         async move {
             let begun = tokio::select! {
                 () = past.read_all(&bus, reach) => Begun::Yes,

@@ -48,7 +48,6 @@ use governor::{
 };
 use tokio::sync::{Notify, mpsc, watch};
 
-use self::{ledger::Ledger, networks::Guests as Visitors};
 pub use self::{
     catch_up::Reach,
     iam::{IamError, Role},
@@ -57,6 +56,7 @@ pub use self::{
     role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
+use self::{ledger::Ledger, networks::Guests as Visitors};
 use crate::{
     clock::now_ms,
     identity::Verifier,

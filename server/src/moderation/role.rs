@@ -181,11 +181,7 @@ fn revoked_by(document: &str) -> Option<String> {
 }
 
 /// Those who fit, the ones who were banned last, and then those of whom nothing is known here.
-fn fitting<'a>(
-    key: &str,
-    wanted: &'a [(i64, String)],
-    unknown: impl Iterator<Item = &'a String>,
-) -> BTreeSet<String> {
+fn fitting<'a>(key: &str, wanted: &'a [(i64, String)], unknown: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     let mut wanted: Vec<_> = wanted.iter().map(|(since_ms, name)| (*since_ms, name)).collect();
     wanted.sort_unstable_by(|one, other| other.cmp(one));
     let mut left = MOST_CHARS - Policy::denying(key, &[]).compact().len();

@@ -151,6 +151,16 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
+    /// Owes to the stream again what it took before then (Unix milliseconds) and nobody has read there.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn owe_again(&self, before_ms: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE decisions SET told_ms = NULL WHERE arrival_ms IS NULL AND told_ms < $1";
+        query(sql).bind(before_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Keeps decisions that the stream tells, all or none. Those that are known have the place at which they were first read.
     ///
     /// # Errors
@@ -167,7 +177,11 @@ impl Store {
                 let (kind, subject) = columns_of(&decided.decision.on);
                 row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
                 row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
-                row.push_bind(decided.at).push_bind(0_i64).push_bind(decided.at).push_bind(decided.at).push_bind(changes.next());
+                row.push_bind(decided.at)
+                    .push_bind(0_i64)
+                    .push_bind(decided.at)
+                    .push_bind(decided.at)
+                    .push_bind(changes.next());
             });
             sql.push(
                 " ON CONFLICT (id) DO UPDATE SET arrival_ms = excluded.arrival_ms, change = excluded.change, \
@@ -263,9 +277,7 @@ fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     let subject: &str = row.try_get("subject")?;
     let on = match row.try_get::<&str, _>("kind")? {
         "viewer" => Subject::Viewer(subject.parse().map_err(|error| decode(Box::new(error)))?),
-        "network" => {
-            Subject::Network(Network::try_from(subject.to_owned()).map_err(|error| decode(Box::new(error)))?)
-        }
+        "network" => Subject::Network(Network::try_from(subject.to_owned()).map_err(|error| decode(Box::new(error)))?),
         "vending" => Subject::Vending,
         "sessions" => Subject::Sessions,
         other => return Err(decode(format!("a decision of kind {other:?}").into())),

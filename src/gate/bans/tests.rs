@@ -38,7 +38,11 @@ fn a_ban_holds_from_its_arrival_to_its_end_and_not_before() {
     assert!(banned(&[(20, Some(0))]).is_empty());
     assert_eq!(banned(&[(20, None), (40, Some(60))]), [20, 30, 40, 50], "the later word counts");
     assert_eq!(banned(&[(0, None), (10, Some(0)), (90, None)]), [0, 90, 100]);
-    assert_eq!(banned(&[(20, Some(0)), (20, None)]), [20, 30, 40, 50, 60, 70, 80, 90, 100], "of one time the one behind");
+    assert_eq!(
+        banned(&[(20, Some(0)), (20, None)]),
+        [20, 30, 40, 50, 60, 70, 80, 90, 100],
+        "of one time the one behind"
+    );
     let bans = Bans::default();
     bans.room.apply(id(1), &ban(None), 0);
     assert!(!bans.cover(&"bob".parse().expect("an id"), 50));
@@ -81,7 +85,8 @@ fn whichever_of_two_shards_is_read_first_a_record_is_judged_alike() {
 #[test]
 fn guests_of_a_network_are_banned_with_it_and_as_long_as_their_sessions_last() {
     let everywhere = Decisions::default();
-    let (demo, other) = (Bans::new(Decisions::default(), everywhere.clone()), Bans::new(Decisions::default(), everywhere.clone()));
+    let (demo, other) =
+        (Bans::new(Decisions::default(), everywhere.clone()), Bans::new(Decisions::default(), everywhere.clone()));
     let on = Subject::Network(network());
     demo.room.apply(id(1), &Decision { on: on.clone(), until: None }, 0);
     assert!(!demo.cover(&ann(), 5_000), "nobody knows that ann is of it");

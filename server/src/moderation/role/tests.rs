@@ -97,7 +97,11 @@ fn id(viewer: &str) -> ViewerId {
 /// These are banned, since when and until when; of those it is known that they were.
 fn denials(wanted: &[(&str, i64, Option<i64>)], over: &[&str], revoked_before_ms: i64) -> Denials {
     let banned = |(viewer, since, until): &(&str, i64, Option<i64>)| (id(viewer), (*since, until.unwrap_or(i64::MAX)));
-    Denials { wanted: wanted.iter().map(banned).collect(), over: over.iter().map(|it| id(it)).collect(), revoked_before_ms }
+    Denials {
+        wanted: wanted.iter().map(banned).collect(),
+        over: over.iter().map(|it| id(it)).collect(),
+        revoked_before_ms,
+    }
 }
 
 #[tokio::test]
