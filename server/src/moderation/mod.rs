@@ -64,7 +64,7 @@ use crate::{
 };
 
 /// How often the store is looked at.
-const EVERY: Duration = Duration::from_millis(200);
+const EVERY: Duration = Duration::from_millis(100);
 /// How much of what the stream tells may wait to be kept, records; with more of them reading waits.
 const QUEUE: usize = 256;
 /// How many decisions a moderator makes at once, and a minute in the long run: no room needs more, and each is a write.

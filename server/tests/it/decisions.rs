@@ -198,7 +198,7 @@ async fn whatever_fails_all_replicas_end_as_the_last_decisions_say() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes two hours: cargo xtask test --soak"]
+#[ignore = "takes an hour: cargo xtask test --soak"]
 async fn soak_two_hundred_plans_of_decisions() -> Test {
     let seed = drawn_seed()?;
     let count = std::env::var("DANMU_CHAOS_PLANS").ok().map_or(Ok(200), |count| count.parse())?;
