@@ -87,6 +87,7 @@ impl Decisions {
             return false;
         }
         timeline.insert(timeline.partition_point(|known| known.at_ms <= arrival_ms), entry);
+        superseded(timeline, arrival_ms - KEPT_MS);
         true
     }
 
@@ -207,8 +208,7 @@ impl Known {
             if *on == Subject::Sessions {
                 return true;
             }
-            let superseded = counting(timeline, over_ms - 1).unwrap_or(0);
-            timeline.drain(..superseded);
+            superseded(timeline, over_ms);
             let counts = counting(timeline, i64::MAX).map(|at| timeline[at].until_ms);
             counts.max(timeline.last().map(|last| last.at_ms)).is_some_and(|ms| ms >= over_ms)
         });
@@ -218,6 +218,12 @@ impl Known {
         });
         self.look_at = 64.max(2 * (self.timelines.len() + self.guests.len()));
     }
+}
+
+/// Forgets what later decisions took the place of before then.
+fn superseded(timeline: &mut Vec<Entry>, over_ms: i64) {
+    let count = counting(timeline, over_ms - 1).unwrap_or(0);
+    timeline.drain(..count);
 }
 
 /// The bans of a room: those of that room, and those of every room. A handle, as [`Decisions`] are.

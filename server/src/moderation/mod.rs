@@ -69,7 +69,7 @@ const UNSIGNED: &str =
 /// No ticket holds longer, milliseconds: a session lasts twelve hours at the most, and clocks differ.
 const LONGEST_MS: i64 = 13 * 3_600_000;
 /// How often the store is looked at.
-const EVERY: Duration = Duration::from_millis(200);
+const EVERY: Duration = Duration::from_millis(100);
 /// How much of what the stream tells may wait to be kept, records; with more of them reading waits.
 const QUEUE: usize = 256;
 /// How many decisions a moderator makes at once, and a minute in the long run: no room needs more, and each is a write.

@@ -29,9 +29,10 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Whether it is to be told now, when the last snapshot arrived then (Unix milliseconds).
-    pub(super) fn is_due(&mut self, last_ms: i64, decided: &[Decided], now_ms: i64) -> bool {
-        let newest = || decided.iter().map(|decided| decided.at).max().unwrap_or(0);
+    /// Whether it is to be told now, when the last snapshot arrived then (Unix milliseconds). What is decided is looked at by one
+    /// that has just started.
+    pub(super) fn is_due(&mut self, last_ms: i64, decided: impl FnOnce() -> Vec<Decided>, now_ms: i64) -> bool {
+        let newest = || decided().iter().map(|decided| decided.at).max().unwrap_or(0);
         let due = if self.told_ms == 0 {
             last_ms == 0 || newest() >= last_ms
         } else {
@@ -102,13 +103,13 @@ mod tests {
 
     #[test]
     fn one_that_starts_tells_what_the_last_one_did_not_and_others_wait_for_their_turn() {
-        let known = [decided(1, 500)];
-        assert!(Turn::default().is_due(0, &[], 1_000), "nobody has told any");
-        assert!(Turn::default().is_due(400, &known, 1_000));
+        let known = || vec![decided(1, 500)];
+        assert!(Turn::default().is_due(0, Vec::new, 1_000), "nobody has told any");
+        assert!(Turn::default().is_due(400, known, 1_000));
         let mut turn = Turn::default();
-        assert!(!turn.is_due(600, &known, 1_000) && !turn.is_due(600, &known, 1_000 + EVERY_MS - 1));
-        assert!(!turn.is_due(EVERY_MS, &known, EVERY_MS + SPREAD_MS + 2_000), "another one told it");
-        assert!(turn.is_due(EVERY_MS, &known, 2 * EVERY_MS + SPREAD_MS));
-        assert!(!turn.is_due(EVERY_MS, &known, 2 * EVERY_MS + SPREAD_MS + 200), "once");
+        assert!(!turn.is_due(600, known, 1_000) && !turn.is_due(600, known, 1_000 + EVERY_MS - 1));
+        assert!(!turn.is_due(EVERY_MS, known, EVERY_MS + SPREAD_MS + 2_000), "another one told it");
+        assert!(turn.is_due(EVERY_MS, known, 2 * EVERY_MS + SPREAD_MS));
+        assert!(!turn.is_due(EVERY_MS, known, 2 * EVERY_MS + SPREAD_MS + 200), "once");
     }
 }

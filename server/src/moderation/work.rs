@@ -56,6 +56,8 @@ pub struct Work {
     change: i64,
     /// The bans of networks whose guests were looked for.
     networks: HashSet<(IpNet, RecordId)>,
+    /// As of which change of the ledger.
+    found_at: Option<u64>,
     /// What the endpoint was told: whom to deny, and up to which change of the ledger.
     denied: HashSet<String>,
     denied_at: Option<u64>,
@@ -99,6 +101,7 @@ impl Work {
             unkept: Vec::new(),
             change,
             networks: HashSet::new(),
+            found_at: None,
             denied: HashSet::new(),
             denied_at: None,
             revoked_before_ms: 0,
@@ -142,8 +145,8 @@ impl Work {
         };
         report("keeping what the stream tells", self.keep().await);
         report("looking at what is decided", self.follow().await);
-        // The stream before everything else: by it all gates know.
-        if now_ms >= self.tell_ms {
+        // The stream before everything else: by it all gates know. What this server may have told before it ended is read first.
+        if now_ms >= self.tell_ms && *self.moderation.0.begun.borrow() == Begun::Yes {
             let told = self.tell(means, now_ms).await;
             if told.is_err() {
                 self.tell_ms = now_ms + AGAIN_MS;
@@ -234,6 +237,10 @@ impl Work {
     /// A record does not say where it comes from. So who has a session from a network that is banned now is named, for as long as
     /// that session lasts: another one is not to be had there.
     async fn find_guests(&mut self, now_ms: i64) -> Result<(), Undone> {
+        let change = *self.moderation.0.changed.borrow();
+        if self.found_at == Some(change) {
+            return Ok(());
+        }
         let banned: HashSet<_> = self.moderation.0.ledger.banned_networks(now_ms).into_iter().collect();
         let new: Vec<_> = banned.difference(&self.networks).map(|(network, _)| *network).collect();
         let mut found = Vec::new();
@@ -253,7 +260,7 @@ impl Work {
         if !found.is_empty() {
             self.moderation.0.store.keep_guests(&found).await?;
         }
-        self.networks = banned;
+        (self.networks, self.found_at) = (banned, Some(change));
         Ok(())
     }
 
@@ -295,6 +302,8 @@ impl Work {
         if now_ms - self.forget_ms > FORGET_MS {
             inner.store.forget(now_ms).await?;
             inner.store.forget_identities(now_ms).await?;
+            // The clock may have been too wrong for anybody to believe it, or the stream was made anew.
+            inner.store.owe_again(now_ms - FORGET_MS).await?;
             inner.pace.retain_recent();
             self.forget_ms = now_ms;
         }
@@ -307,10 +316,10 @@ impl Work {
         if *inner.begun.borrow() != Begun::Yes || !inner.reads_newest.load(Relaxed) {
             return Ok(());
         }
-        let (decided, guests) = inner.ledger.told();
-        if !self.snapshot.is_due(inner.snapshot_ms.load(Relaxed), &decided, now_ms) {
+        if !self.snapshot.is_due(inner.snapshot_ms.load(Relaxed), || inner.ledger.told().0, now_ms) {
             return Ok(());
         }
+        let (decided, guests) = inner.ledger.told();
         let records = snapshot::records(decided, &guests);
         let count = records.len();
         let records = records.into_iter().map(|told| means.signer.record(snapshot::new_id(), None, told, now_ms));

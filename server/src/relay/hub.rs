@@ -159,8 +159,8 @@ impl Hub {
         loop {
             let due = self.rooms.values().map(|room| room.due(self.tick)).min();
             tokio::select! {
-                // What cannot be kept is not read either.
-                reading = readings.recv(), if self.unkept.is_empty() => match reading {
+                // What cannot be kept is not read either; but the end is the end.
+                reading = readings.recv(), if self.unkept.is_empty() || readings.is_closed() => match reading {
                     Some(reading) => self.take(reading),
                     None => return,
                 },

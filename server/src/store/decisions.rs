@@ -153,6 +153,16 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
+    /// Owes to the stream again what it took before then (Unix milliseconds) and nobody has read there.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn owe_again(&self, before_ms: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE decisions SET told_ms = NULL WHERE arrival_ms IS NULL AND told_ms < $1";
+        query(sql).bind(before_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Keeps decisions that the stream tells, all or none. Those that are known have the place at which they were first read.
     ///
     /// # Errors

@@ -74,12 +74,13 @@ pub fn in_records(guests: &Guests) -> impl Iterator<Item = Guests> + use<'_> {
 /// Of one network, told at one time: sessions that end within a minute of each other are one thing to tell.
 fn grouped(rows: &[SqliteRow]) -> Result<Vec<Guests>, StoreError> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
-    let mut groups: BTreeMap<(String, Option<i64>, i64), (i64, Vec<ViewerId>)> = BTreeMap::new();
+    let mut groups = BTreeMap::<_, (i64, Vec<ViewerId>)>::new();
     for row in rows {
         let (until, from): (i64, Option<i64>) = (row.try_get("until_ms")?, row.try_get("told_ms")?);
         let viewer: &str = row.try_get("viewer")?;
         let viewer = viewer.parse().map_err(|error| decode(Box::new(error)))?;
-        let group = groups.entry((row.try_get("network")?, from, until.div_euclid(60_000))).or_default();
+        let network: String = row.try_get("network")?;
+        let group = groups.entry((network, from, until.div_euclid(60_000))).or_default();
         group.0 = group.0.max(until);
         group.1.push(viewer);
     }

@@ -24,6 +24,7 @@ mod proxy;
 mod relay;
 mod relay_density;
 mod relay_refill;
+mod replicas;
 mod rights;
 mod scene;
 mod shards;
