@@ -227,13 +227,12 @@ mod tests {
                 judged.collect::<Vec<_>>()
             };
             let (last, _) = &records[at.index(records.len())];
-            let (mut direct, follows): (_, Box<dyn Fn(&Record) -> bool>) = if by_time {
-                let since_ms = last.arrival_ms;
-                (Direct::since(gate(), since_ms), Box::new(move |record| record.arrival_ms >= since_ms))
-            } else {
-                let place = place(&last.shard_id, &last.sequence_number, last.arrival_ms);
-                let number = last.sequence_number.clone();
-                (Direct::after(gate(), place), Box::new(move |record| is_before(&number, &record.sequence_number)))
+            let place = place(&last.shard_id, &last.sequence_number, last.arrival_ms);
+            let mut direct =
+                if by_time { Direct::since(gate(), last.arrival_ms) } else { Direct::after(gate(), place) };
+            let follows = |record: &Record| match by_time {
+                true => record.arrival_ms >= last.arrival_ms,
+                false => is_before(&last.sequence_number, &record.sequence_number),
             };
             let mut expected = Vec::new();
             for (record, evidence) in &records {

@@ -24,14 +24,15 @@ use crate::{
 
 /// A scope and a subject.
 type Key = (Option<RoomId>, Subject);
+/// A decision, until when it holds (Unix milliseconds), and how high who decided it stands.
+type Owed = (RecordId, i64, Rank);
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     everywhere: Decisions,
     rooms: RwLock<HashMap<RoomId, Decisions>>,
-    /// What was decided and was not read on the stream yet, until when it holds, and how high who decided it stands; the latest
-    /// behind.
-    owed: RwLock<HashMap<Key, Vec<(RecordId, i64, Rank)>>>,
+    /// What was decided and was not read on the stream yet; the latest behind.
+    owed: RwLock<HashMap<Key, Vec<Owed>>>,
     /// All networks that something was decided about.
     networks: RwLock<HashSet<IpNet>>,
 }
