@@ -6,10 +6,12 @@
 mod base64;
 pub mod cognito;
 pub mod density;
+pub mod direct;
 pub mod feed;
 pub mod gate;
 pub mod kinesis;
 pub mod record;
+pub mod rights;
 pub mod room;
 pub mod session;
 pub mod stage;

@@ -33,6 +33,10 @@ pub struct Session {
     /// The keys that tickets of other viewers are verified by. None where nobody reads by this session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ticket_keys: Vec<TicketKey>,
+    /// Who may not speak in the room, as it was decided until now ([`crate::gate::Handed`]). None where nobody reads by this
+    /// session, or nothing was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bans: Vec<String>,
 }
 
 /// A key of the server that tickets are verified by.

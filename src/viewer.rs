@@ -16,6 +16,12 @@ impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
+    /// The server itself, in the tickets of what it decides. Nobody else is ever called so.
+    #[must_use]
+    pub fn server() -> Self {
+        Self("=server".into())
+    }
+
     /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
     #[must_use]
     pub fn guest(random: u128) -> Self {
@@ -106,8 +112,8 @@ impl From<Name> for String {
     }
 }
 
-/// What a viewer may do in a room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a viewer may do in a room. Each stands above those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Anybody: a guest.
@@ -129,6 +135,37 @@ impl Role {
     }
 }
 
+/// How high somebody stands who decides about viewers: it concerns those who stand below, and nobody below takes it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// A moderator of the room.
+    Moderator,
+    /// Its streamer; also where nothing is said of who decided.
+    #[default]
+    Streamer,
+    /// Who runs the server.
+    Operator,
+}
+
+impl Rank {
+    /// That of a role; none where it decides nothing.
+    #[must_use]
+    pub const fn of(role: Role) -> Option<Self> {
+        match role {
+            Role::Viewer | Role::Member => None,
+            Role::Moderator => Some(Self::Moderator),
+            Role::Streamer => Some(Self::Streamer),
+        }
+    }
+
+    /// Whether one of that role stands below.
+    #[must_use]
+    pub fn is_above(self, role: Role) -> bool {
+        Self::of(role).is_none_or(|rank| rank < self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +176,15 @@ mod tests {
         for other in ["g", "ann", "G00000000000000000000000000000abc", "g00000000000000000000000000000ABC"] {
             assert!(!other.parse::<ViewerId>().expect("an id").is_guest(), "{other}");
         }
+    }
+
+    #[test]
+    fn nobody_stands_above_an_equal() {
+        let roles = [Role::Viewer, Role::Member, Role::Moderator, Role::Streamer];
+        for (rank, below) in [(Rank::Moderator, 2), (Rank::Streamer, 3), (Rank::Operator, 4)] {
+            assert_eq!(roles.map(|role| rank.is_above(role)), [0, 1, 2, 3].map(|at| at < below), "{rank:?}");
+        }
+        assert_eq!(roles.map(Rank::of), [None, None, Some(Rank::Moderator), Some(Rank::Streamer)]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
-use danmu::session::{Purpose, Session};
+use danmu::{
+    room::Unsigned,
+    session::{Purpose, Session},
+};
 use leptos::{
     prelude::*,
     server_fn::{
@@ -37,9 +40,12 @@ pub enum ApiError {
     /// Only who is signed in may do that. Status 401.
     #[error("sign in to speak here")]
     SignIn,
-    /// Only moderators and streamers may do that. Status 403.
-    #[error("only moderators and streamers may do that")]
+    /// Only moderators and streamers of the room may do that. Status 403.
+    #[error("only moderators and streamers of the room may do that")]
     NotModerator,
+    /// Whom it concerns, or who decided before, does not stand below who decides. Status 403.
+    #[error("that is for somebody who stands higher in this room")]
+    NotAbove,
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
     BadViewer(String),
@@ -75,16 +81,25 @@ pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) ->
     ssr::answer(ssr::session(room, purpose, key).await)
 }
 
-/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers.
+/// A ban is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banned {
+    /// What the room does with danmu that carry no ticket. Where they are shown, who is banned may go on without a name.
+    pub unsigned: Unsigned,
+}
+
+/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers of that room, and viewers
+/// who stand below them there.
 #[server(endpoint = "ban")]
-pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<(), ApiError> {
-    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await)
+pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<Banned, ApiError> {
+    let decided = ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await;
+    ssr::answer(decided.map(|room| Banned { unsigned: room.unsigned }))
 }
 
 /// Ends such a ban. For the same.
 #[server(endpoint = "unban")]
 pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
-    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await)
+    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await.map(drop))
 }
 
 #[cfg(feature = "ssr")]
@@ -98,7 +113,7 @@ mod ssr {
         room::{Room, RoomId},
         session::{Purpose, Session},
         ticket::PublicKey,
-        viewer::ViewerId,
+        viewer::{Rank, ViewerId},
     };
     use http::{HeaderValue, StatusCode, header};
     use leptos::prelude::use_context;
@@ -107,7 +122,7 @@ mod ssr {
     use super::ApiError;
     use crate::{
         live::Entry,
-        services::{Caller, DecisionFuture, Moderating, Services},
+        services::{Caller, Decider, DecisionFuture, Moderating, Services},
     };
 
     fn services() -> Result<Services, ApiError> {
@@ -135,19 +150,17 @@ mod ssr {
         services()?.vending.vend(room.id, purpose, key, caller()?).await
     }
 
-    /// Has a decision made, if the caller may decide.
+    /// Has a decision made about a room, if the caller may decide there.
     pub(super) async fn decide(
         room_id: String,
         viewer: String,
-        how: impl FnOnce(&dyn Moderating, ViewerId, RoomId, ViewerId) -> DecisionFuture,
-    ) -> Result<(), ApiError> {
-        let caller = caller()?;
-        if !caller.role.may_moderate() {
-            return Err(ApiError::NotModerator);
-        }
-        let (room, _) = room(room_id)?;
+        how: impl FnOnce(&dyn Moderating, Decider, &Room, ViewerId) -> DecisionFuture,
+    ) -> Result<Room, ApiError> {
+        let (caller, (room, _)) = (caller()?, room(room_id)?);
+        let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(ApiError::NotModerator)?;
         let whom = viewer.parse().map_err(|_| ApiError::BadViewer(viewer))?;
-        how(&*services()?.moderating, caller.viewer, room.id, whom).await
+        how(&*services()?.moderating, Decider { viewer: caller.viewer, rank }, &room, whom).await?;
+        Ok(room)
     }
 
     fn caller() -> Result<Caller, ApiError> {
@@ -160,7 +173,9 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::Banned | ApiError::NotModerator => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned | ApiError::NotModerator | ApiError::NotAbove => {
+                StatusCode::FORBIDDEN
+            }
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::BadViewer(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,

@@ -83,7 +83,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
         // No page of ours decides who may speak, yet.
-        ApiError::NotModerator | ApiError::BadViewer(_) | ApiError::Store => {
+        ApiError::NotModerator | ApiError::NotAbove | ApiError::BadViewer(_) | ApiError::Store => {
             fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())])
         }
     }

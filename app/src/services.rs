@@ -6,10 +6,11 @@ use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 use danmu::{
     cognito::identity_pool::Login,
     feed::Ways,
+    rights::Rights,
     room::{Room, RoomId},
     session::{Purpose, Session},
     ticket::PublicKey,
-    viewer::{Name, Role, ViewerId},
+    viewer::{Name, Rank, ViewerId},
 };
 
 use crate::{account::Offer, api::ApiError};
@@ -43,8 +44,8 @@ pub struct Caller {
     pub viewer: ViewerId,
     /// The name of who signed in.
     pub name: Option<Name>,
-    /// What they may do.
-    pub role: Role,
+    /// What they may do in which rooms.
+    pub rights: Rights,
     /// What an identity pool knows them by, where credentials come from one.
     pub login: Option<Login>,
 }
@@ -62,15 +63,24 @@ pub trait Rooms: Send + Sync {
 /// What a [`Moderating`] answers with.
 pub type DecisionFuture = Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send>>;
 
+/// Who decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decider {
+    /// Which viewer, for the log.
+    pub viewer: ViewerId,
+    /// How high it stands in the room that it decides about.
+    pub rank: Rank,
+}
+
 /// Decides who may not speak. Whoever calls it has seen to it that the caller may.
 pub trait Moderating: Send + Sync {
-    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then. `by` is who decides, for
-    /// the log.
+    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then.
     ///
-    /// Fails with [`ApiError::Store`] where it could not be written down: then nothing is decided.
-    fn ban(&self, by: ViewerId, room: RoomId, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
+    /// Fails with [`ApiError::NotAbove`] for a viewer who is known to stand as high, or where somebody who stands higher has
+    /// decided; with [`ApiError::Store`] where it could not be written down. Then nothing is decided.
+    fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
     /// Ends that, if there is such a ban. Fails alike.
-    fn unban(&self, by: ViewerId, room: RoomId, viewer: ViewerId) -> DecisionFuture;
+    fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
 }
 
 /// What a [`Vending`] answers with.

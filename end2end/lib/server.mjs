@@ -1,11 +1,12 @@
 // A Danmu server of one's own: the release binary, on free ports, with a data directory that goes when it ends.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const READY_MS = 20_000;
 
@@ -38,24 +39,22 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   let [child, ended, output] = [null, null, ''];
 
+  const env = {
+    ...process.env,
+    DANMU_HTTP__ADDR: `${host}:${new URL(origin).port}`,
+    DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
+    DANMU_STREAM__DATA: path.join(data, 'stream'),
+    // Every page of every test comes from one address.
+    DANMU_VENDING__PER_MINUTE: '100000',
+    DANMU_VENDING__BURST: '10000',
+    DANMU_VENDING__VIEWER_PER_MINUTE: '100000',
+    DANMU_VENDING__VIEWER_BURST: '10000',
+    ...settings,
+  };
+
   /** Starts the program and waits until it answers. */
   async function start() {
-    child = spawn(binary, [], {
-      cwd: data,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        DANMU_HTTP__ADDR: `${host}:${new URL(origin).port}`,
-        DANMU_STREAM__ADDR: endpoint.slice('http://'.length),
-        DANMU_STREAM__DATA: path.join(data, 'stream'),
-        // Every page of every test comes from one address.
-        DANMU_VENDING__PER_MINUTE: '100000',
-        DANMU_VENDING__BURST: '10000',
-        DANMU_VENDING__VIEWER_PER_MINUTE: '100000',
-        DANMU_VENDING__VIEWER_BURST: '10000',
-        ...settings,
-      },
-    });
+    child = spawn(binary, [], { cwd: data, stdio: ['ignore', 'pipe', 'pipe'], env });
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
     ended = once(child, 'exit');
@@ -78,6 +77,9 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
     await start();
   }
 
+  /** Runs one of its commands beside it, as an operator does; what that says. */
+  const order = async (...command) => (await promisify(execFile)(binary, command, { cwd: data, env })).stdout;
+
   async function stop(signal = 'SIGTERM') {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     const forced = setTimeout(() => child.kill('SIGKILL'), 12_000);
@@ -87,7 +89,8 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
   }
 
   await start();
-  return { origin, endpoint, keys: path.join(data, 'stream', 'ticket-keys.json'), stop, crash, output: () => output };
+  const keys = path.join(data, 'stream', 'ticket-keys.json');
+  return { origin, endpoint, keys, order, stop, crash, output: () => output };
 }
 
 async function answers(url) {

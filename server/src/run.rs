@@ -29,7 +29,7 @@ use crate::{
     crowd::{self, CrowdError},
     http::{AppState, Door, Health, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
-    moderation::{KnownBy, Means, Moderation, RolePolicies, Signer, command},
+    moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
     policies,
     relay::Relay,
@@ -166,6 +166,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let relays = config.role != Role::Bus;
     let store = Store::open(&config.stream.data).await?;
     let (moderation, work) = Moderation::open(store.clone()).await?;
+    if relays {
+        // Whoever reads the embedded stream shares its directory, and the store that is in it.
+        let reach = if config.bus == BusKind::Aws { Reach::Snapshot } else { Reach::Recent };
+        tokio::spawn(moderation.catch_up(&bus, &rooms, identity.verifier(), reach, reading.clone()));
+    }
     let relay = relays.then(|| {
         let (verifier, moderation) = (identity.verifier(), moderation.clone());
         Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
@@ -173,7 +178,6 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let (relay, relaying) = relay.unzip();
     let means = Means {
         bus: bus.clone(),
-        rooms: rooms.iter().map(|room| room.id.clone()).collect(),
         signer: Signer::new(identity.clone())?,
         endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
         roles: role_policies(&config, &bus, &store),

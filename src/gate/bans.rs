@@ -1,152 +1,275 @@
-//! Who may not speak, and when: by arrival times, so that whoever knows the same bans judges a record alike, whenever it does.
+//! Who may not speak, and when: by arrival times, so that whoever knows the same decisions judges a record alike, whenever it
+//! does, and in whichever order it came to know them.
 //!
-//! A ban is over when its time is, or when it is taken back; it is remembered for [`KEPT_MS`] after that, for those who read
-//! old records again.
+//! The decisions on one subject stand in the order in which they arrived; at each time the last one before it counts, but that
+//! what somebody decided holds against all who stand below. A
+//! decision has an id, so that taking it in once more changes nothing. What is decided for a room stands on the room's shard,
+//! and counts from its arrival on. What is decided for every room stands on a shard of its own, and counts for what arrives
+//! [`EVERYWHERE_AFTER_MS`] after it: readers whose shards are not further apart than that judge alike.
+//! What is over is remembered for [`KEPT_MS`], for those who read old records again.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
-use crate::{record::Moderation, viewer::ViewerId};
+use crate::{
+    record::{Decided, Decision, Guests, Moderation, Network, RecordId, Subject},
+    room::RoomId,
+    viewer::{Rank, Role, ViewerId},
+};
 
-/// How long a ban that is over is remembered, in milliseconds: longer than any record is read again.
-const KEPT_MS: i64 = 3 * 3_600 * 1_000;
+/// How long after its arrival, in milliseconds, a decision for every room counts. Longer than a reader that polls needs to
+/// have read all shards once.
+pub const EVERYWHERE_AFTER_MS: i64 = 500;
 
-/// The bans of a room.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bans(HashMap<ViewerId, Vec<Span>>);
+/// How long what is over is remembered, in milliseconds: longer than any record is read again, or a decision put again.
+pub const KEPT_MS: i64 = 3 * 3_600 * 1_000;
 
-/// From an arrival time to before another, in Unix milliseconds. Of one viewer's the later ones stand behind, and none reaches
-/// into the next.
+/// What is decided for one scope: a room, or every room. A handle; its clones are the same decisions.
+#[derive(Clone, Debug, Default)]
+pub struct Decisions(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    timelines: HashMap<Subject, Vec<Entry>>,
+    /// Guests who had sessions from banned networks.
+    guests: HashMap<ViewerId, Vec<Stay>>,
+    /// With so many subjects and guests, what is over is looked for.
+    look_at: usize,
+}
+
+/// A decision on a subject; of one arrival time the later ones stand behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    from_ms: i64,
+struct Entry {
+    at_ms: i64,
+    id: RecordId,
+    until_ms: i64,
+    by: Rank,
+}
+
+impl Entry {
+    fn told(&self, on: &Subject, room: Option<&RoomId>) -> Decided {
+        let until = Some(self.until_ms).filter(|until| *until < i64::MAX);
+        Decided {
+            id: self.id,
+            room: room.cloned(),
+            decision: Decision { on: on.clone(), until, by: self.by },
+            at: self.at_ms,
+        }
+    }
+}
+
+/// A guest had a session from a network, which ends then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stay {
+    network: Network,
+    told_ms: i64,
     until_ms: i64,
 }
 
-impl Bans {
-    /// Takes in what a record said that arrived then (Unix milliseconds). Whatever is taken in again, in its order, changes
-    /// nothing any more.
-    pub fn apply(&mut self, moderation: &Moderation, arrival_ms: i64) {
-        match moderation {
-            Moderation::Ban { viewer, until } => self.ban(viewer, arrival_ms, *until),
-            Moderation::Unban { viewer } => self.unban(viewer, arrival_ms),
+impl Decisions {
+    /// Takes in a decision that arrived then (Unix milliseconds); whether it was new.
+    pub fn apply(&self, id: RecordId, decision: &Decision, arrival_ms: i64) -> bool {
+        let mut known = self.write();
+        known.forget(arrival_ms);
+        let entry = Entry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
+        let timeline = known.timelines.entry(decision.on.clone()).or_default();
+        if decision.on == Subject::Sessions {
+            // No later word makes sessions good again.
+            let new = timeline.first().is_none_or(|first| first.until_ms < entry.until_ms);
+            if new {
+                *timeline = vec![entry];
+            }
+            return new;
         }
+        if timeline.iter().any(|known| known.id == id) {
+            return false;
+        }
+        timeline.insert(timeline.partition_point(|known| known.at_ms <= arrival_ms), entry);
+        superseded(timeline, arrival_ms - KEPT_MS);
+        true
     }
 
-    /// Bans what arrives from then until then, or for good. A ban that is in force goes on, to the new end.
-    pub fn ban(&mut self, viewer: &ViewerId, from_ms: i64, until_ms: Option<i64>) {
-        self.forget(from_ms);
-        let until_ms = until_ms.unwrap_or(i64::MAX);
-        let spans = self.0.entry(viewer.clone()).or_default();
-        let next = spans.iter().position(|span| span.from_ms > from_ms).unwrap_or(spans.len());
-        let until_ms = spans.get(next).map_or(until_ms, |later| until_ms.min(later.from_ms)).max(from_ms);
-        match next.checked_sub(1).and_then(|before| spans.get_mut(before)) {
-            Some(before) if before.until_ms >= from_ms => before.until_ms = until_ms,
-            _ => spans.insert(next, Span { from_ms, until_ms }),
+    /// Takes in whom a ban of a network concerns, told by a record that arrived then (Unix milliseconds); whether any of it was
+    /// new.
+    pub fn learn_guests(&self, guests: &Guests, arrival_ms: i64) -> bool {
+        let mut new = false;
+        let mut known = self.write();
+        known.forget(arrival_ms);
+        let told_ms = guests.from.unwrap_or(arrival_ms);
+        for viewer in &guests.viewers {
+            let stays = known.guests.entry(viewer.clone()).or_default();
+            if let Some(stay) = stays.iter_mut().find(|stay| stay.network == guests.network) {
+                new |= stay.until_ms < guests.until;
+                stay.told_ms = stay.told_ms.min(told_ms);
+                stay.until_ms = stay.until_ms.max(guests.until);
+            } else {
+                new = true;
+                stays.push(Stay { network: guests.network.clone(), told_ms, until_ms: guests.until });
+            }
         }
+        new
     }
 
-    /// Ends the ban that is in force then.
-    pub fn unban(&mut self, viewer: &ViewerId, at_ms: i64) {
-        if let Some(spans) = self.0.get_mut(viewer) {
-            spans.iter_mut().filter(|span| span.covers(at_ms)).for_each(|span| span.until_ms = at_ms);
-        }
-    }
-
-    /// Whether what the viewer says is not shown if it arrives then.
+    /// Until when the decision on a subject that counts holds (Unix milliseconds, the greatest number for good), and how high who
+    /// decided it stands; `None` where there is none.
     #[must_use]
-    pub fn cover(&self, viewer: &ViewerId, arrival_ms: i64) -> bool {
-        // Most have never been banned.
-        self.0.get(viewer).is_some_and(|spans| spans.iter().any(|span| span.covers(arrival_ms)))
+    pub fn until(&self, subject: &Subject) -> Option<(i64, Rank)> {
+        let known = self.read();
+        let timeline = known.timelines.get(subject)?;
+        let counts = &timeline[counting(timeline, i64::MAX)?];
+        Some((counts.until_ms, counts.by))
     }
 
-    fn forget(&mut self, now_ms: i64) {
-        self.0.retain(|_, spans| {
-            spans.retain(|span| span.until_ms.saturating_add(KEPT_MS) > now_ms);
-            !spans.is_empty()
-        });
+    /// All that is known, to be handed along: whoever [applies](Self::apply) it judges as this one does.
+    #[must_use]
+    pub fn told(&self, room: Option<&RoomId>) -> Vec<Decided> {
+        let known = self.read();
+        let of = |(on, timeline): (&Subject, &Vec<Entry>)| {
+            timeline.iter().map(|entry| entry.told(on, room)).collect::<Vec<_>>()
+        };
+        known.timelines.iter().flat_map(of).collect()
+    }
+
+    /// The decision on each subject that counts, whether it is in force or not.
+    #[must_use]
+    pub fn last(&self, room: Option<&RoomId>) -> Vec<Decided> {
+        let known = self.read();
+        let counts = |(on, timeline): (_, &Vec<Entry>)| Some(timeline[counting(timeline, i64::MAX)?].told(on, room));
+        known.timelines.iter().filter_map(counts).collect()
+    }
+
+    /// Whether a decision on a subject is among them.
+    #[must_use]
+    pub fn knows(&self, id: RecordId, on: &Subject) -> bool {
+        self.read().timelines.get(on).is_some_and(|timeline| timeline.iter().any(|entry| entry.id == id))
+    }
+
+    /// The networks that a guest had sessions from which last longer than that, Unix milliseconds.
+    #[must_use]
+    pub fn networks_of(&self, guest: &ViewerId, now_ms: i64) -> Vec<Network> {
+        let known = self.read();
+        let stays = known.guests.get(guest).into_iter().flatten().filter(|stay| stay.until_ms > now_ms);
+        stays.map(|stay| stay.network.clone()).collect()
+    }
+
+    /// The guests of networks, those together that were told together.
+    #[must_use]
+    pub fn guests(&self) -> Vec<Guests> {
+        let mut groups: HashMap<(Network, i64, i64), Vec<ViewerId>> = HashMap::new();
+        for (viewer, stays) in &self.read().guests {
+            for Stay { network, told_ms, until_ms } in stays {
+                groups.entry((network.clone(), *told_ms, *until_ms)).or_default().push(viewer.clone());
+            }
+        }
+        let group = |((network, from, until), viewers)| Guests { network, viewers, until, from: Some(from) };
+        groups.into_iter().map(group).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Span {
-    fn covers(&self, ms: i64) -> bool {
-        (self.from_ms..self.until_ms).contains(&ms)
+/// Where the decision stands that counts of those that arrived by then: the last one, but that nobody who stands below takes back
+/// or changes what holds.
+fn counting(timeline: &[Entry], by_ms: i64) -> Option<usize> {
+    let arrived = 0..timeline.partition_point(|entry| entry.at_ms <= by_ms);
+    arrived.reduce(|counts, next| {
+        let (before, after) = (&timeline[counts], &timeline[next]);
+        if before.by > after.by && after.at_ms < before.until_ms { counts } else { next }
+    })
+}
+
+impl Known {
+    /// Whether the decision that counts of those that arrived by `by_ms` holds for one of that role, and what arrives at `at_ms`.
+    fn covers(&self, subject: &Subject, role: Role, by_ms: i64, at_ms: i64) -> bool {
+        // Most have never been banned.
+        self.timelines.get(subject).is_some_and(|timeline| {
+            let counts = counting(timeline, by_ms).map(|at| &timeline[at]);
+            counts.is_some_and(|counts| at_ms < counts.until_ms && counts.by.is_above(role))
+        })
+    }
+
+    /// Forgets what is over for long. It looks each time that there is twice as much as the last time was left, so that a
+    /// decision costs the same however many there are.
+    fn forget(&mut self, now_ms: i64) {
+        if self.timelines.len() + self.guests.len() < self.look_at {
+            return;
+        }
+        let over_ms = now_ms - KEPT_MS;
+        self.timelines.retain(|on, timeline| {
+            // A session may live for longer, and there is one such entry.
+            if *on == Subject::Sessions {
+                return true;
+            }
+            superseded(timeline, over_ms);
+            let counts = counting(timeline, i64::MAX).map(|at| timeline[at].until_ms);
+            counts.max(timeline.last().map(|last| last.at_ms)).is_some_and(|ms| ms >= over_ms)
+        });
+        self.guests.retain(|_, stays| {
+            stays.retain(|stay| stay.until_ms >= over_ms);
+            !stays.is_empty()
+        });
+        self.look_at = 64.max(2 * (self.timelines.len() + self.guests.len()));
+    }
+}
+
+/// Forgets what later decisions took the place of before then.
+fn superseded(timeline: &mut Vec<Entry>, over_ms: i64) {
+    let count = counting(timeline, over_ms - 1).unwrap_or(0);
+    timeline.drain(..count);
+}
+
+/// The bans of a room: those of that room, and those of every room. A handle, as [`Decisions`] are.
+#[derive(Clone, Debug, Default)]
+pub struct Bans {
+    room: Decisions,
+    everywhere: Decisions,
+}
+
+impl Bans {
+    /// By what is decided for the room, and for every room.
+    #[must_use]
+    pub const fn new(room: Decisions, everywhere: Decisions) -> Self {
+        Self { room, everywhere }
+    }
+
+    /// What is decided for every room.
+    #[must_use]
+    pub const fn everywhere(&self) -> &Decisions {
+        &self.everywhere
+    }
+
+    /// What is decided for the room alone.
+    #[must_use]
+    pub const fn of_room(&self) -> &Decisions {
+        &self.room
+    }
+
+    /// Takes in what a record of the room decides that arrived then (Unix milliseconds); whether that was new.
+    pub fn apply(&self, id: RecordId, moderation: &Moderation, arrival_ms: i64) -> bool {
+        moderation.of_room().is_some_and(|decision| self.room.apply(id, &decision, arrival_ms))
+    }
+
+    /// Whether what the viewer, of that role in the room, says is not shown if it arrives then.
+    #[must_use]
+    pub fn cover(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {
+        let (room, everywhere, by_ms) = (self.room.read(), self.everywhere.read(), arrival_ms - EVERYWHERE_AFTER_MS);
+        let covers = |subject: &Subject| {
+            room.covers(subject, role, arrival_ms, arrival_ms) || everywhere.covers(subject, role, by_ms, arrival_ms)
+        };
+        covers(&Subject::Viewer(viewer.clone()))
+            || everywhere.guests.get(viewer).into_iter().flatten().any(|stay| {
+                stay.told_ms <= by_ms && arrival_ms < stay.until_ms && covers(&Subject::Network(stay.network.clone()))
+            })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn viewer() -> ViewerId {
-        "ann".parse().expect("an id")
-    }
-
-    fn ban(until: Option<i64>) -> Moderation {
-        Moderation::Ban { viewer: viewer(), until }
-    }
-
-    fn unban() -> Moderation {
-        Moderation::Unban { viewer: viewer() }
-    }
-
-    /// The times between 0 and 100, in steps of 10, at which the viewer is banned.
-    fn banned(orders: &[(i64, Moderation)]) -> Vec<i64> {
-        let mut bans = Bans::default();
-        orders.iter().for_each(|(at, order)| bans.apply(order, *at));
-        (0..=100).step_by(10).filter(|at| bans.cover(&viewer(), *at)).collect()
-    }
-
-    #[test]
-    fn a_ban_holds_from_its_arrival_to_its_end_and_not_before() {
-        assert_eq!(banned(&[(20, ban(Some(50)))]), [20, 30, 40]);
-        assert_eq!(banned(&[(80, ban(None))]), [80, 90, 100]);
-        assert_eq!(banned(&[(20, ban(None)), (40, unban())]), [20, 30]);
-        assert!(banned(&[(20, unban())]).is_empty());
-        assert_eq!(banned(&[(20, ban(None)), (40, ban(Some(60)))]), [20, 30, 40, 50], "the later word counts");
-        assert_eq!(banned(&[(0, ban(None)), (10, unban()), (90, ban(None))]), [0, 90, 100]);
-        let other = "bob".parse().expect("an id");
-        let mut bans = Bans::default();
-        bans.apply(&ban(None), 0);
-        assert!(!bans.cover(&other, 50));
-    }
-
-    #[test]
-    fn bans_that_are_over_for_long_are_forgotten() {
-        let mut bans = Bans::default();
-        bans.apply(&ban(Some(10)), 0);
-        bans.ban(&"bob".parse().expect("an id"), 9 + KEPT_MS, None);
-        assert_eq!(bans.0.len(), 2);
-        bans.ban(&"cleo".parse().expect("an id"), 10 + KEPT_MS, None);
-        assert_eq!(bans.0.len(), 2);
-        assert!(!bans.cover(&viewer(), 5));
-    }
-
-    proptest! {
-        /// Who reads old records again begins with the bans of now, and meets the orders once more.
-        #[test]
-        fn what_is_taken_in_again_changes_no_verdict(
-            orders in prop::collection::vec((1_i64..20, prop_oneof![
-                Just(None), (0_i64..100).prop_map(|until| Some(Some(until))), Just(Some(None))
-            ]), 1..12),
-        ) {
-            let (mut at, mut first) = (0, Bans::default());
-            let orders: Vec<_> = orders.into_iter().map(|(step, order)| {
-                at += step;
-                (at, order.map_or_else(unban, |until| ban(until.map(|until| at + until))))
-            }).collect();
-            let mut verdicts = Vec::new();
-            for (at, order) in &orders {
-                first.apply(order, *at);
-                verdicts.push(first.cover(&viewer(), *at));
-            }
-            let mut again = first.clone();
-            for ((at, order), verdict) in orders.iter().zip(verdicts) {
-                again.apply(order, *at);
-                prop_assert_eq!(again.cover(&viewer(), *at), verdict);
-            }
-            prop_assert_eq!(again, first);
-        }
-    }
-}
+mod tests;

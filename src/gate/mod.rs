@@ -5,6 +5,7 @@
 //! records in the same order judges alike. What it refuses is counted by reason, never shown.
 
 mod bans;
+mod handed;
 mod pace;
 mod seen;
 
@@ -12,13 +13,19 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use self::bans::Bans;
+pub use self::{
+    bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS},
+    handed::Handed,
+};
 use self::{pace::Buckets, seen::Seen};
 use crate::{
-    record::{self, Color, Content, Mode, Moderation, RecordError, RecordId, TextError, Unicode},
+    record::{
+        self, Color, Content, Decided, Decision, Mode, Order, RecordError, RecordId, SERVICE_KEY, Subject, TextError,
+        Unicode,
+    },
     room::{Paces, Room, RoomId, Unsigned},
     ticket::LEEWAY_MS,
-    viewer::{Name, Role, ViewerId},
+    viewer::{Name, Rank, Role, ViewerId},
 };
 
 /// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of two spans left it, and
@@ -73,6 +80,25 @@ impl Evidence {
     #[must_use]
     pub fn is_important(&self) -> bool {
         self.role == Role::Streamer
+    }
+
+    /// Whether it is the server's, which alone decides for every room.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.role == Role::Streamer && self.viewer == ViewerId::server()
+    }
+
+    /// Whether its ticket holds for what was sent and arrives then, in Unix milliseconds.
+    fn check_times(&self, sent_ms: i64, arrival_ms: i64) -> Result<(), Reason> {
+        let begins_ms = self.issued_ms.saturating_sub(LEEWAY_MS);
+        if !(begins_ms..=self.expires_ms).contains(&arrival_ms) {
+            return Err(Reason::Expired);
+        }
+        let late_ms = arrival_ms.saturating_sub(sent_ms);
+        if !(-SENT_AFTER_MS..=SENT_BEFORE_MS).contains(&late_ms) {
+            return Err(Reason::Stale(late_ms));
+        }
+        Ok(())
     }
 }
 
@@ -145,7 +171,7 @@ pub enum Reason {
     NotModerator,
     /// It says who may speak, and from its arrival on that is so: nothing is wrong with it, and nothing is there to show.
     #[error("it moderates")]
-    Moderation(Moderation),
+    Moderation(Decided),
     /// A record of that id was seen before.
     #[error("it was seen before")]
     Duplicate,
@@ -288,21 +314,25 @@ impl Gate {
         };
         if let (Some(evidence), Some(sent_ms)) = (evidence, sent_ms) {
             self.check_ticket(evidence, sent_ms, arrival_ms)?;
-            // Whose room it is cannot be put out of it.
-            if !evidence.is_important() && self.bans.cover(&evidence.viewer, arrival_ms) {
+            // Nobody bans the server, which would be heard no more.
+            if !evidence.is_server() && self.bans.cover(&evidence.viewer, evidence.role, arrival_ms) {
                 return Err(Reason::Banned);
             }
         }
         let viewer = evidence.map(|evidence| &evidence.viewer);
         if let Some(moderation) = moderation {
-            if !evidence.is_some_and(|evidence| evidence.role.may_moderate()) {
-                return Err(Reason::NotModerator);
-            }
+            let rank = evidence.and_then(|evidence| Rank::of(evidence.role)).ok_or(Reason::NotModerator)?;
+            // A network says nothing to a viewer, who does not see where others come from; nor who else has decided.
+            let by_server = evidence.is_some_and(|evidence| evidence.is_server());
+            let decision = moderation.of_room().filter(|it| by_server || matches!(it.on, Subject::Viewer(_)));
+            let decision = decision.map(|it| if by_server { it } else { Decision { by: rank, ..it } });
+            let (Some(decision), DanmuKey::Record(id)) = (decision, &key) else { return Err(Reason::NotModerator) };
             if !self.seen.insert(viewer, &key, arrival_ms) {
                 return Err(Reason::Duplicate);
             }
-            self.bans.apply(&moderation, arrival_ms);
-            return Err(Reason::Moderation(moderation));
+            self.bans.of_room().apply(*id, &decision, arrival_ms);
+            let room = Some(self.room.clone());
+            return Err(Reason::Moderation(Decided { id: *id, room, decision, at: arrival_ms }));
         }
         // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
@@ -325,16 +355,27 @@ impl Gate {
         if evidence.room != self.room {
             return Err(Reason::OtherRoom);
         }
-        let begins_ms = evidence.issued_ms.saturating_sub(LEEWAY_MS);
-        if !(begins_ms..=evidence.expires_ms).contains(&arrival_ms) {
-            return Err(Reason::Expired);
-        }
-        let late_ms = arrival_ms.saturating_sub(sent_ms);
-        if !(-SENT_AFTER_MS..=SENT_BEFORE_MS).contains(&late_ms) {
-            return Err(Reason::Stale(late_ms));
-        }
-        Ok(())
+        evidence.check_times(sent_ms, arrival_ms)
     }
+}
+
+/// Judges a record under [`SERVICE_KEY`], where the server alone decides, for every room. What it says is for the caller to take
+/// in: by [`Decisions`], which know it by its id.
+///
+/// # Errors
+/// Why it counts for nothing.
+pub fn admit_order(incoming: Incoming<'_>) -> Result<Order, Reason> {
+    if incoming.partition_key != SERVICE_KEY {
+        return Err(Reason::OtherRoom);
+    }
+    let (line, _) = record::signed(incoming.data).ok_or(Reason::NotModerator)?;
+    let evidence = incoming.evidence.ok_or(Reason::Forged)?;
+    if !evidence.is_server() {
+        return Err(Reason::NotModerator);
+    }
+    let order = record::decode_order(line)?;
+    evidence.check_times(order.at, incoming.arrival_ms)?;
+    Ok(order)
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
+mod handed;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::{record::Danmu, room::Pace};
+use crate::{
+    record::{Danmu, Decision, Moderation, Network},
+    room::Pace,
+};
 
 const UNICODE: Unicode = Unicode { nfc: str::to_owned, graphemes: |text| text.chars().count() };
 /// When what is said here was sent and arrives, unless it is said otherwise.
@@ -244,7 +249,7 @@ fn decided(n: u128, moderation: Moderation, at: i64) -> Vec<u8> {
 }
 
 fn ban(viewer: &str, until: Option<i64>) -> Moderation {
-    Moderation::Ban { viewer: viewer.parse().expect("an id"), until }
+    Moderation::Ban { viewer: viewer.parse().expect("an id"), until, by: Rank::Moderator }
 }
 
 #[test]
@@ -256,8 +261,12 @@ fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
         gate.admit(Incoming { evidence, arrival_ms, ..incoming(&data, "1") }).err()
     };
     assert_eq!(put(signed(1, 1_000), Some(&ann), 1_000), None);
+    let told = |n, order: &Moderation, at| {
+        let decision = order.decision().expect("a decision");
+        Some(Reason::Moderation(Decided { id: RecordId::new(1, n), room: Some(RoomId::demo()), decision, at }))
+    };
     let order = ban("ann", Some(9_000));
-    assert_eq!(put(decided(2, order.clone(), 2_000), Some(&keeper), 2_000), Some(Reason::Moderation(order)));
+    assert_eq!(put(decided(2, order.clone(), 2_000), Some(&keeper), 2_000), told(2, &order, 2_000));
     assert_eq!(put(signed(3, 2_000), Some(&ann), 2_000), Some(Reason::Banned));
     assert_eq!(put(signed(4, 8_999), Some(&ann), 8_999), Some(Reason::Banned));
     assert_eq!(put(signed(5, 8_999), Some(&bob), 8_999), None, "nobody else is");
@@ -265,13 +274,10 @@ fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
     assert_eq!(put(signed(7, 9_000), Some(&ann), 9_000), None);
     let again = decided(2, ban("ann", Some(9_000)), 2_000);
     assert_eq!(put(again, Some(&keeper), 9_500), Some(Reason::Duplicate), "an order is not given twice");
-    assert_eq!(
-        put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000),
-        Some(Reason::Moderation(ban("ann", None)))
-    );
+    assert_eq!(put(decided(8, ban("ann", None), 10_000), Some(&keeper), 10_000), told(8, &ban("ann", None), 10_000));
     assert_eq!(put(signed(9, 11_000), Some(&ann), 11_000), Some(Reason::Banned));
-    let unban = Moderation::Unban { viewer: ann.viewer.clone() };
-    assert_eq!(put(decided(10, unban.clone(), 12_000), Some(&keeper), 12_000), Some(Reason::Moderation(unban)));
+    let unban = Moderation::Unban { viewer: ann.viewer.clone(), by: Rank::Moderator };
+    assert_eq!(put(decided(10, unban.clone(), 12_000), Some(&keeper), 12_000), told(10, &unban, 12_000));
     assert_eq!(put(signed(11, 13_000), Some(&ann), 13_000), None);
     let counts = Counts { admitted: 5, banned: 3, moderation: 3, duplicate: 1, ..Counts::default() };
     assert_eq!(gate.counts(), counts);
@@ -290,7 +296,7 @@ fn only_who_may_moderate_says_who_may_speak_and_nobody_silences_the_streamer() {
     assert_eq!(put(unsigned, None), Some(Reason::NotModerator));
     let stale = decided(4, ban("bob", None), NOW_MS - SENT_BEFORE_MS - 1);
     assert_eq!(put(stale, Some(&host)), Some(Reason::Stale(SENT_BEFORE_MS + 1)));
-    assert!(gate.bans() == &Bans::default());
+    assert!(gate.bans().of_room().told(None).is_empty());
 
     let mut put = |data: Vec<u8>, evidence: &Arc<Evidence>| {
         gate.admit(Incoming { evidence: Some(evidence), ..incoming(&data, "1") }).err()
@@ -300,6 +306,39 @@ fn only_who_may_moderate_says_who_may_speak_and_nobody_silences_the_streamer() {
     assert_eq!(put(signed(6, NOW_MS), &host), None);
     assert!(matches!(put(decided(7, ban("keeper", None), NOW_MS), &host), Some(Reason::Moderation(_))));
     assert_eq!(put(decided(8, ban("ann", None), NOW_MS), &keeper), Some(Reason::Banned));
+}
+
+#[test]
+fn only_the_server_decides_about_networks_and_for_every_room() {
+    let mut gate = gate(Unsigned::Allow);
+    let server = evidence(ViewerId::server().as_str(), Role::Streamer);
+    let host = evidence("host", Role::Streamer);
+    let network = Network::try_from("192.0.2.0/24".to_owned()).expect("a network");
+    let decide = |on| Moderation::Decide(Decision { on, until: None, by: Rank::Streamer });
+    let of_network = decide(Subject::Network(network));
+    let mut put = |data: Vec<u8>, evidence: &Arc<Evidence>| {
+        gate.admit(Incoming { evidence: Some(evidence), ..incoming(&data, "1") }).err()
+    };
+    assert_eq!(put(decided(1, of_network.clone(), NOW_MS), &host), Some(Reason::NotModerator));
+    assert!(matches!(put(decided(2, of_network, NOW_MS), &server), Some(Reason::Moderation(_))));
+    for not_of_a_room in [decide(Subject::Vending), decide(Subject::Sessions), Moderation::Snapshot(Vec::new())] {
+        assert_eq!(put(decided(3, not_of_a_room, NOW_MS), &server), Some(Reason::NotModerator));
+    }
+
+    let order = Order::new(RecordId::new(1, 4), decide(Subject::Vending), NOW_MS);
+    let signed = |line: Vec<u8>| [&line, &b"\nticket.signature"[..]].concat();
+    let judge = |data: &[u8], evidence: Option<&Arc<Evidence>>, arrival_ms| {
+        admit_order(Incoming { data, partition_key: SERVICE_KEY, sequence_number: "1", arrival_ms, evidence })
+    };
+    let data = signed(order.encode());
+    assert_eq!(judge(&data, Some(&server), NOW_MS), Ok(order.clone()));
+    assert_eq!(judge(&data, Some(&host), NOW_MS), Err(Reason::NotModerator));
+    assert_eq!(judge(&data, None, NOW_MS), Err(Reason::Forged));
+    assert_eq!(judge(&order.encode(), Some(&server), NOW_MS), Err(Reason::NotModerator));
+    let late = NOW_MS + SENT_BEFORE_MS + 1;
+    assert_eq!(judge(&data, Some(&server), late), Err(Reason::Stale(SENT_BEFORE_MS + 1)));
+    // What the server said for a room, put again under the key of every room.
+    assert!(matches!(judge(&decided(5, ban("ann", None), NOW_MS), Some(&server), NOW_MS), Err(Reason::Record(_))));
 }
 
 proptest! {

@@ -16,7 +16,10 @@ use thiserror::Error;
 pub(crate) use self::text::check_short;
 pub use self::{
     id::{RecordId, RecordIdError},
-    moderation::Moderation,
+    moderation::{
+        Decided, Decision, Guests, Moderation, Network, NetworkError, Order, SERVICE_KEY, Scope, Subject, decode_order,
+        is_order,
+    },
     text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text},
 };
 use crate::room::RoomId;

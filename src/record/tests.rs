@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::viewer::Rank;
 
 fn room() -> RoomId {
     "demo".parse().expect("an id")
@@ -24,9 +25,12 @@ fn what_a_moderator_decides_is_readable_too() {
     let id = RecordId::new(1_700_000_000_000, 7);
     let line = |order| Danmu::moderation(id, room(), order, 1_700_000_000_000).encode();
     for (order, text) in [
-        (Moderation::Ban { viewer: viewer.clone(), until: Some(9) }, r#"{"ban":{"viewer":"g4f2a","until":9}}"#),
-        (Moderation::Ban { viewer: viewer.clone(), until: None }, r#"{"ban":{"viewer":"g4f2a"}}"#),
-        (Moderation::Unban { viewer }, r#"{"unban":{"viewer":"g4f2a"}}"#),
+        (
+            Moderation::Ban { viewer: viewer.clone(), until: Some(9), by: Rank::Moderator },
+            r#"{"ban":{"viewer":"g4f2a","until":9,"by":"moderator"}}"#,
+        ),
+        (Moderation::Ban { viewer: viewer.clone(), until: None, by: Rank::Streamer }, r#"{"ban":{"viewer":"g4f2a"}}"#),
+        (Moderation::Unban { viewer, by: Rank::Operator }, r#"{"unban":{"viewer":"g4f2a","by":"operator"}}"#),
     ] {
         let data = line(order.clone());
         let written = format!(

@@ -27,11 +27,15 @@ proptest! {
         faults in 0_u64..35,
         names_children in any::<bool>(),
         refuse in any::<bool>(),
-        key in proptest::option::of(0_u64..6),
+        keys in proptest::option::of(prop::collection::vec((0_u64..6).prop_map(|key| format!("key {key}")), 1..3)),
         // Some records and some resharding lie before the start.
         start in 0_i64..10_000,
     ) {
-        let scope = key.map_or(Scope::All, |key| Scope::PartitionKey(format!("key {key}")));
+        let scope = match keys.as_deref() {
+            None => Scope::All,
+            Some([key]) => Scope::PartitionKey(key.clone()),
+            Some(keys) => Scope::PartitionKeys(keys.to_vec()),
+        };
         let since = EPOCH_MS + start;
         script.retain(|(_, act)| !(lasting && matches!(act, Act::MakeAnew(_))));
         let lasting = !script.iter().any(|(_, act)| matches!(act, Act::MakeAnew(_)));
@@ -47,7 +51,7 @@ proptest! {
         }
 
         let wanted = |record: &WireRecord| {
-            record.arrival_ms >= since && key.is_none_or(|key| record.partition_key == format!("key {key}"))
+            record.arrival_ms >= since && keys.as_ref().is_none_or(|keys| keys.contains(&record.partition_key))
         };
         let mut expected: Vec<&str> = model.shards.iter().flat_map(|shard| &shard.records)
             .filter(|record| wanted(record)).map(|record| record.sequence_number.as_str()).collect();

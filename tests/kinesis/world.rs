@@ -117,6 +117,7 @@ pub fn session(vended_at: i64, life_ms: i64) -> Session {
         partition_key: "demo".into(),
         ticket: None,
         ticket_keys: Vec::new(),
+        bans: Vec::new(),
     }
 }
 

@@ -66,6 +66,7 @@ impl Vend for ServerVend {
                     | ApiError::Banned
                     | ApiError::SignIn
                     | ApiError::NotModerator
+                    | ApiError::NotAbove
                     | ApiError::BadViewer(_)
                     | ApiError::Other(_) => None,
                 };

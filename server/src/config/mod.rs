@@ -8,6 +8,7 @@ use std::{
 };
 
 use config::{ConfigError, Environment, File, FileFormat};
+use danmu::room::{RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -461,6 +462,10 @@ impl Config {
             if self.identity.issuers[..at].iter().any(|other| other.issuer == issuer.issuer) {
                 return wrong("identity.issuers.issuer", &issuer.issuer, "it is listed twice");
             }
+            let listed = |id: &RoomId| self.rooms.iter().any(|room| room.id == *id);
+            if let Some(room) = issuer.rooms.keys().find(|id| !listed(id)) {
+                return wrong("identity.issuers.rooms", room, "no room has this id");
+            }
         }
         for (at, room) in self.rooms.iter().enumerate() {
             if self.rooms[..at].iter().any(|other| other.id == room.id) {
@@ -499,6 +504,11 @@ impl Config {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
+    /// The rooms that show danmu without a ticket: a ban has no teeth there.
+    pub fn unsigned_rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.rooms.iter().filter(|room| room.unsigned == Unsigned::Allow).map(|room| &room.id)
+    }
+
     /// Where the keys of tickets are.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
@@ -528,6 +538,13 @@ impl Config {
         };
         let rooms = self.rooms.iter().map(|room| room.id.as_str()).collect::<Vec<_>>().join(", ");
         let issuers = self.identity.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect::<Vec<_>>().join(", ");
+        let rights = self.identity.issuers.iter().map(|issuer| format!("\nrights     {}", issuer.explain_rights()));
+        let rights: String = rights.collect();
+        let unsigned = self.unsigned_rooms().map(RoomId::as_str).collect::<Vec<_>>().join(", ");
+        let unsigned = match unsigned.as_str() {
+            "" => "refused in every room".to_owned(),
+            rooms => format!("shown in {rooms}: whoever is banned there may go on without a name"),
+        };
         let density = match self.relay.density {
             0 => "all danmu".to_owned(),
             density => format!("up to {density} danmu a second and room"),
@@ -538,8 +555,8 @@ impl Config {
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
-             {}\nrooms      {}",
+             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             {}\nrooms      {}\nunsigned   {unsigned}",
             self.http.addr,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
@@ -616,6 +633,16 @@ mod tests {
                  'https://x.example'\naudience = 'b'",
                 "twice",
             ),
+            (
+                "[[identity.issuers]]\nissuer = 'https://x.example'\naudience = 'a'\n[identity.issuers.rooms.nowhere]\n\
+                 streamers = ['a']",
+                "identity.issuers.rooms = nowhere",
+            ),
+            (
+                "[[identity.issuers]]\nissuer = 'https://x.example'\naudience = 'a'\n[identity.issuers.rooms.demo]\n\
+                 streamer = ['a']",
+                "streamer",
+            ),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
@@ -647,6 +674,20 @@ mod tests {
             assert!(error.contains(name), "{error}");
         }
         assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
+    }
+
+    #[test]
+    fn it_is_explained_who_has_which_rights_in_which_rooms() {
+        let explain = |groups: &str| {
+            let issuer = "[[identity.issuers]]\nissuer = 'https://x.example'\naudience = 'a'\n";
+            load(&[issuer, groups].concat()).expect("settings").explain()
+        };
+        let told = "rights     x.example: in every room: streamer are streamers, moderator are moderators\n";
+        assert!(explain("").contains(told), "{}", explain(""));
+        let scoped = "[identity.issuers.rooms.demo]\nstreamers = ['hosts', 'team']";
+        assert!(explain("").ends_with("\nunsigned   shown in demo: whoever is banned there may go on without a name"));
+        let told = "rights     x.example: in room demo: hosts, team are streamers\n";
+        assert!(explain(scoped).contains(told), "{}", explain(scoped));
     }
 
     #[test]

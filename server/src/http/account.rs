@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{AppState, guest};
 use crate::{
-    identity::{MEMBER_COOKIE, Member},
+    identity::{MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
     oidc::{Person, TokenError},
 };
 
@@ -23,9 +23,6 @@ type Cookie = (&'static str, &'static str);
 /// refused.
 const MEMBER: Cookie = (MEMBER_COOKIE, "Path=/; SameSite=Lax");
 const TOKEN: Cookie = (guest::TOKEN_COOKIE, "Path=/api; SameSite=Strict");
-/// Browsers keep no cookie of more than 4,096 bytes, its name and attributes included
-/// ([RFC 6265bis, 5.6](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.6)).
-const MAX_COOKIE_BYTES: usize = 3_900;
 
 /// What a page of ours sends.
 #[derive(Deserialize)]
@@ -42,12 +39,16 @@ pub async fn sign_in(State(state): State<AppState>, headers: HeaderMap, Form(sen
         Ok(person) => person,
         Err(error) => return refuse(&error),
     };
-    let Person { viewer, name, role, expires_s } = person;
+    let Person { viewer, name, rights, expires_s } = person;
     let shown = SignedIn { name: name.as_ref().map(|name| name.as_str().to_owned()), until_ms: expires_s * 1_000 };
-    let member = Member { viewer, name, role, expires_s };
+    let member = Member { viewer, name, rights, expires_s };
+    let cookie = state.identity.member_cookie(&member);
+    if cookie.len() > MAX_COOKIE_BYTES {
+        return refuse(&TokenError::Rights(member.rights.rooms()));
+    }
     let left_s = (expires_s - crate::clock::now_ms().div_euclid(1_000)).max(0);
     let mut response = Json(shown).into_response();
-    set_cookie(&mut response, MEMBER, &state.identity.member_cookie(&member), left_s, &headers);
+    set_cookie(&mut response, MEMBER, &cookie, left_s, &headers);
     if state.config.vending.identity_pool.is_some() {
         if sent.id_token.len() > MAX_COOKIE_BYTES {
             return refuse(&TokenError::TooLong { bytes: sent.id_token.len(), max: MAX_COOKIE_BYTES });

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu::viewer::{Role, ViewerId};
+use danmu::{rights::Rights, viewer::ViewerId};
 use danmu_app::services::Caller;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -28,9 +28,9 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
         // Only where a test calls the router without a connection.
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
-    if let Some(Member { viewer, name, role, .. }) = member(&state.identity, request.headers()) {
+    if let Some(Member { viewer, name, rights, .. }) = member(&state.identity, request.headers()) {
         let login = cookies(request.headers(), TOKEN_COOKIE).find_map(|token| state.issuers.login(token));
-        request.extensions_mut().insert(Caller { addr, viewer, name, role, login });
+        request.extensions_mut().insert(Caller { addr, viewer, name, rights, login });
         return next.run(request).await;
     }
     let (viewer, cookie) = match known(&state.identity, request.headers()) {
@@ -43,7 +43,7 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
             }
         },
     };
-    request.extensions_mut().insert(Caller { addr, viewer, name: None, role: Role::Viewer, login: None });
+    request.extensions_mut().insert(Caller { addr, viewer, name: None, rights: Rights::default(), login: None });
     let mut response = next.run(request).await;
     if let Some(cookie) = cookie.filter(|_| response.status().is_success())
         && let Ok(cookie) = HeaderValue::try_from(cookie)

@@ -4,7 +4,10 @@
 //! the same on every server that shares the key file, and who is signed out at the issuer is a guest again when the cookie ends.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use danmu::viewer::{Name, Role, ViewerId};
+use danmu::{
+    rights::Rights,
+    viewer::{Name, ViewerId},
+};
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +26,15 @@ pub struct Member {
     /// The name that the issuer says.
     pub name: Option<Name>,
     /// What they may do.
-    pub role: Role,
+    #[serde(flatten)]
+    pub rights: Rights,
     /// When it ends, in Unix seconds.
     pub expires_s: i64,
 }
+
+/// Browsers keep no cookie of more than 4,096 bytes, its name and attributes included
+/// ([RFC 6265bis, 5.6](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.6)).
+pub const MAX_COOKIE_BYTES: usize = 3_900;
 
 /// The cookie's value.
 pub(super) fn write(secret: &[u8; 32], member: &Member) -> String {
@@ -50,11 +58,18 @@ pub(super) fn read(secret: &[u8; 32], cookie: &str, now_s: i64) -> Option<Member
 mod tests {
     use proptest::prelude::*;
 
+    use danmu::viewer::Role;
+
     use super::*;
 
     fn member(role: Role) -> Member {
         let name = Name::try_from("小艾".to_owned()).expect("a name");
-        Member { viewer: "m1".parse().expect("an id"), name: Some(name), role, expires_s: 1_000 }
+        Member {
+            viewer: "m1".parse().expect("an id"),
+            name: Some(name),
+            rights: Rights::everywhere(role),
+            expires_s: 1_000,
+        }
     }
 
     #[test]

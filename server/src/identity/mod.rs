@@ -25,7 +25,7 @@ use ed25519_dalek::Signer;
 pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
-    member::{MEMBER_COOKIE, Member},
+    member::{MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
     verifier::{Sound, Verified, Verifier},
 };
 use crate::clock::now_ms;

@@ -1,21 +1,27 @@
 //! `danmu-server ban`, `unban`, `bans`, `freeze`, `thaw` and `revoke`: decisions of an operator, made in the store. Whoever may
-//! write the data directory may decide. Running servers that share the directory carry them out within a second, others when
-//! they are started.
+//! write the data directory may decide. Running servers that share the directory tell the stream within a second, and by it
+//! all others; where none runs, the first one that is started does.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::PathBuf,
     time::Duration,
 };
 
-use danmu::room::RoomId;
+use danmu::{
+    record::{Decision, Subject},
+    room::RoomId,
+    viewer::Rank,
+};
 
+use super::UNSIGNED;
 use crate::{
     RunError,
     args::Args,
     clock::now_ms,
     config::Config,
-    store::{Ban, Store, Switch, Whom},
+    store::{Row, Store, Whom},
 };
 
 /// Where the store is.
@@ -97,8 +103,12 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     }
     let now_ms = now_ms();
     let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
-    store.ban(&args.whom, args.room.as_ref(), now_ms, until_ms).await?;
+    let decision = Decision { on: Subject::from(&args.whom), until: until_ms, by: Rank::Operator };
+    store.decide(args.room.as_ref(), &decision, now_ms).await?;
     say(format_args!("{} is banned from {}, {}", args.whom, place(args.room.as_ref()), until(until_ms, now_ms)));
+    for room in config.unsigned_rooms().filter(|room| args.room.as_ref().is_none_or(|only| only == *room)) {
+        say(format_args!("room {room}: {UNSIGNED}"));
+    }
     Ok(())
 }
 
@@ -108,7 +118,7 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
 /// As of [`ban`]; also when there is none.
 pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
-    if !store.unban(&args.whom, args.room.as_ref(), now_ms()).await? {
+    if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, now_ms()).await? {
         return Err(RunError::NoBan(format!("{} from {}", args.whom, place(args.room.as_ref()))));
     }
     say(format_args!("{} may speak again", args.whom));
@@ -121,17 +131,41 @@ pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
 /// The settings or the store cannot be read.
 pub async fn list(args: StoreArgs) -> Result<(), RunError> {
     let ((store, _), now_ms) = (args.open().await?, now_ms());
-    let bans = store.bans().await?;
-    let mut in_force = bans.iter().filter(|ban| ban.holds(now_ms)).peekable();
-    if in_force.peek().is_none() {
+    let mut last = HashMap::new();
+    let mut rows = store.decisions_since(0).await?;
+    rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));
+    for row in rows {
+        let key = (row.decision.on.clone(), row.room.clone());
+        let counts = match last.remove(&key) {
+            Some(before) => Row::counts_before(before, row),
+            None => row,
+        };
+        last.insert(key, counts);
+    }
+    let mut in_force: Vec<_> = last.into_values().filter(|row| row.decision.until_ms() > now_ms).collect();
+    in_force.sort_by_key(|row| row.change);
+    let frozen = in_force.iter().any(|row| row.decision.on == Subject::Vending);
+    let names = |row: &Row| match &row.decision.on {
+        Subject::Viewer(viewer) => Some(viewer.to_string()),
+        Subject::Network(network) => Some(network.to_string()),
+        Subject::Vending | Subject::Sessions => None,
+    };
+    let mut bans = in_force.iter().filter_map(|row| Some((names(row)?, row))).peekable();
+    if bans.peek().is_none() {
         say(format_args!("nobody is banned"));
     }
-    for Ban { whom, room, from_ms, until_ms, told, .. } in in_force {
-        let since = span(Duration::from_millis((now_ms - from_ms).unsigned_abs()));
-        let heard = if *told || matches!(whom, Whom::Network(_)) { "" } else { ", no server has heard of it yet" };
-        say(format_args!("{whom}  {}, for {since} already, {}{heard}", place(room.as_ref()), until(*until_ms, now_ms)));
+    for (whom, Row { room, decision, decided_ms, arrival_ms, told, .. }) in bans {
+        let since = span(Duration::from_millis((now_ms - arrival_ms.unwrap_or(*decided_ms)).unsigned_abs()));
+        let heard = if *told { "" } else { ", no server has heard of it yet" };
+        let (place, until) = (place(room.as_ref()), until(decision.until, now_ms));
+        let by = match decision.by {
+            Rank::Moderator => ", by a moderator",
+            Rank::Streamer => ", by the streamer",
+            Rank::Operator => "",
+        };
+        say(format_args!("{whom}  {place}{by}, for {since} already, {until}{heard}"));
     }
-    if store.switch(Switch::VendingFrozen).await? != 0 {
+    if frozen {
         say(format_args!("vending is frozen: nobody gets a session (danmu-server thaw)"));
     }
     Ok(())
@@ -143,8 +177,15 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
 /// The settings or the store cannot be read or written.
 pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
     let (store, _) = args.open().await?;
-    store.set_switch(Switch::VendingFrozen, frozen.into()).await?;
-    say(format_args!("{}", if frozen { "nobody gets a session any more" } else { "sessions are vended" }));
+    let said = if frozen {
+        store.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, now_ms()).await?;
+        "nobody gets a session any more"
+    } else if store.end(None, &Subject::Vending, Rank::Operator, now_ms()).await? {
+        "sessions are vended"
+    } else {
+        "vending is not frozen"
+    };
+    say(format_args!("{said}"));
     Ok(())
 }
 
@@ -155,7 +196,9 @@ pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
 pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
     let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
-    store.set_switch(Switch::RevokedBefore, before_ms).await?;
+    store
+        .decide(None, &Decision { on: Subject::Sessions, until: Some(before_ms), by: Rank::Operator }, now_ms())
+        .await?;
     say(format_args!(
         "sessions that are older than {} are revoked",
         args.older_than.map_or("this moment".to_owned(), span)

@@ -1,9 +1,9 @@
-//! Inline policies of the role of viewers' sessions, by the two calls of IAM that put one there and take it away.
+//! Inline policies of the role of viewers' sessions, by the three calls of IAM that read one, put one there and take it away.
 //!
-//! Made by hand: `aws-sdk-iam` is 220,000 lines, ten times the SDK of STS, for two calls. The signature is
+//! Made by hand: `aws-sdk-iam` is 220,000 lines, ten times the SDK of STS, for three calls. The signature is
 //! [`danmu::kinesis::sigv4`]'s, the protocol is
-//! [AWS Query](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html). Needs `iam:PutRolePolicy` and
-//! `iam:DeleteRolePolicy` on the role and nothing else (`deploy/policies`).
+//! [AWS Query](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html). Needs `iam:GetRolePolicy`,
+//! `iam:PutRolePolicy` and `iam:DeleteRolePolicy` on the role and nothing else (`deploy/policies`).
 
 use std::time::Duration;
 
@@ -81,12 +81,30 @@ impl Role {
         Self { credentials, url, region, name }
     }
 
+    /// The document of an inline policy of the role, if it has one of that name
+    /// ([GetRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html) answers it percent-encoded).
+    ///
+    /// # Errors
+    /// [`IamError`].
+    pub async fn get(&self, policy: &str) -> Result<Option<String>, IamError> {
+        match self.call("GetRolePolicy", &[("PolicyName", policy)]).await {
+            Ok(answer) => {
+                let encoded = element(&answer, "PolicyDocument").unwrap_or_default().replace('+', "%2B");
+                let form = ["document=", &encoded].concat();
+                let document = form_urlencoded::parse(form.as_bytes()).next();
+                Ok(document.map(|(_, document)| document.into_owned()))
+            }
+            Err(IamError::Refused { code, .. }) if code == "NoSuchEntity" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Puts an inline policy on the role, in the place of the one of that name.
     ///
     /// # Errors
     /// [`IamError`].
     pub async fn put(&self, policy: &str, document: &str) -> Result<(), IamError> {
-        self.call("PutRolePolicy", &[("PolicyName", policy), ("PolicyDocument", document)]).await
+        self.call("PutRolePolicy", &[("PolicyName", policy), ("PolicyDocument", document)]).await.map(drop)
     }
 
     /// Takes an inline policy away, if it is there.
@@ -96,11 +114,11 @@ impl Role {
     pub async fn remove(&self, policy: &str) -> Result<(), IamError> {
         match self.call("DeleteRolePolicy", &[("PolicyName", policy)]).await {
             Err(IamError::Refused { code, .. }) if code == "NoSuchEntity" => Ok(()),
-            other => other,
+            other => other.map(drop),
         }
     }
 
-    async fn call(&self, action: &str, members: &[(&str, &str)]) -> Result<(), IamError> {
+    async fn call(&self, action: &str, members: &[(&str, &str)]) -> Result<String, IamError> {
         let standing = [("Action", action), ("Version", VERSION), ("RoleName", &self.name)];
         let form =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(standing).extend_pairs(members).finish();
@@ -110,7 +128,7 @@ impl Role {
         }
     }
 
-    async fn send(&self, body: String) -> Result<(), IamError> {
+    async fn send(&self, body: String) -> Result<String, IamError> {
         let network = |error: &dyn std::error::Error| IamError::Network(chain(error));
         let given = self.credentials.provide_credentials().await;
         let given = given.map_err(|error| IamError::Credentials(chain(&error)))?;
@@ -132,15 +150,17 @@ impl Role {
         // A call now and then: no connection is worth keeping.
         let answer = Https::new().map_err(IamError::Network)?.send(request, MAX_ANSWER, PATIENCE).await;
         let answer = answer.map_err(IamError::Network)?;
-        if answer.status().is_success() {
-            return Ok(());
-        }
         let (status, text) = (answer.status(), String::from_utf8_lossy(answer.body()).into_owned());
-        let element = |name: &str| {
-            let rest = text.split_once(&format!("<{name}>"))?.1;
-            rest.split_once("</").map(|(text, _)| text.to_owned())
-        };
-        let code = element("Code").unwrap_or_else(|| status.to_string());
-        Err(IamError::Refused { code, message: element("Message").unwrap_or_default() })
+        if status.is_success() {
+            return Ok(text);
+        }
+        let code = element(&text, "Code").unwrap_or_else(|| status.to_string());
+        Err(IamError::Refused { code, message: element(&text, "Message").unwrap_or_default() })
     }
+}
+
+/// The text of the first element of that name.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let rest = xml.split_once(&format!("<{name}>"))?.1;
+    rest.split_once("</").map(|(text, _)| text.to_owned())
 }

@@ -1,7 +1,8 @@
-//! An order as it goes onto the stream: signed by the server, as a danmu is by its viewer.
+//! A decision as it goes onto the stream: signed by the server, as a danmu is by its viewer.
 
 use danmu::{
-    record::{Danmu, Moderation, RecordId},
+    gate::Handed,
+    record::{Danmu, Moderation, Order, RecordId, SERVICE_KEY},
     room::RoomId,
     ticket::{Claims, Proof, PublicKey, Signature},
     viewer::{Role, ViewerId},
@@ -10,8 +11,6 @@ use ed25519_dalek::{Signer as _, SigningKey};
 
 use crate::identity::Identity;
 
-/// Who the server is, in tickets. No viewer is called so.
-const SERVER: &str = "=server";
 /// How long the ticket of an order holds, seconds: longer than a record may be on its way.
 const TICKET_S: i64 = 300;
 
@@ -19,7 +18,12 @@ const TICKET_S: i64 = 300;
 pub struct Signer {
     identity: Identity,
     key: SigningKey,
-    server: ViewerId,
+}
+
+/// A record, and the partition key that it is put under.
+pub(super) struct Signed {
+    pub key: String,
+    pub data: Vec<u8>,
 }
 
 impl Signer {
@@ -30,31 +34,43 @@ impl Signer {
     pub fn new(identity: Identity) -> Result<Self, getrandom::Error> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
-        let server = SERVER.parse().map_err(|_| getrandom::Error::UNEXPECTED)?;
-        Ok(Self { identity, key: SigningKey::from_bytes(&seed), server })
+        Ok(Self { identity, key: SigningKey::from_bytes(&seed) })
     }
 
-    /// The record of an order for a room, made now (Unix milliseconds).
-    #[must_use]
-    pub fn record(&self, room: &RoomId, order: Moderation, now_ms: i64) -> Vec<u8> {
+    /// The record that tells this now (Unix milliseconds): for a room, or for every one.
+    pub(super) fn record(&self, id: RecordId, room: Option<&RoomId>, told: Moderation, now_ms: i64) -> Signed {
+        match room {
+            Some(room) => Signed {
+                key: room.as_str().to_owned(),
+                data: self.sign(Danmu::moderation(id, room.clone(), told, now_ms).encode(), room.clone(), now_ms),
+            },
+            // Its scope stands in the order; a ticket names a room, and no other room has use for this one.
+            None => Signed {
+                key: SERVICE_KEY.to_owned(),
+                data: self.sign(Order::new(id, told, now_ms).encode(), RoomId::demo(), now_ms),
+            },
+        }
+    }
+
+    /// What is handed along to the gate of one who reads a room.
+    pub(super) fn handed(&self, room: &RoomId, told: Moderation, now_ms: i64) -> String {
+        let line = Handed::new(room.clone(), told, now_ms).encode();
+        // JSON and base64.
+        String::from_utf8(self.sign(line, room.clone(), now_ms)).unwrap_or_default()
+    }
+
+    fn sign(&self, line: Vec<u8>, room: RoomId, now_ms: i64) -> Vec<u8> {
         let now_s = now_ms.div_euclid(1_000);
         let ticket = self.identity.issue(Claims {
-            viewer: self.server.clone(),
+            viewer: ViewerId::server(),
             name: None,
             // Nobody bans the server.
             role: Role::Streamer,
-            room: room.clone(),
+            room,
             issued_s: now_s,
             expires_s: now_s + TICKET_S,
             key: PublicKey::new(self.key.verifying_key().to_bytes()),
         });
-        let mut random = [0; 16];
-        // Without it, orders of one millisecond would be one.
-        if getrandom::fill(&mut random).is_err() {
-            tracing::error!("no random bytes for the id of an order");
-        }
-        let id = RecordId::new(now_ms, u128::from_be_bytes(random));
-        let line = Danmu::moderation(id, room.clone(), order, now_ms).encode();
         let signature = Signature::new(self.key.sign(&line).to_bytes());
         Proof { ticket: &ticket, signature }.attach(line)
     }

@@ -1,48 +1,79 @@
-//! Carries out what is decided.
+//! Carries out what is decided: keeps what the stream tells, tells it what is owed, and has the embedded endpoint deny credentials.
+//!
+//! Each step is tried again when it fails, and none waits for another's success: what is seen, what is kept and what is told are
+//! three things.
 
-use std::{collections::HashSet, sync::PoisonError, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::atomic::Ordering::Relaxed,
+    time::Duration,
+};
 
-use aws_sdk_kinesis::{error::DisplayErrorContext, primitives::Blob};
-use danmu::{record::Moderation as Order, room::RoomId, viewer::ViewerId};
-use danmu_stream::Endpoint;
+use aws_sdk_kinesis::{error::DisplayErrorContext, primitives::Blob, types::PutRecordsRequestEntry};
+use danmu::{
+    record::{Guests, Moderation as Told, RecordId},
+    viewer::ViewerId,
+};
+use danmu_stream::{Endpoint, RevokeError};
+use ipnet::IpNet;
+use thiserror::Error;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{EVERY, Heard, Known, Moderation, RolePolicies, order::Signer};
+use super::{
+    Begun, EVERY, Heard, Moderation, RolePolicies, aws,
+    order::{Signed, Signer},
+    snapshot,
+};
 use crate::{
     bus::Bus,
     clock::now_ms,
-    store::{Ban, StoreError, Whom},
+    store::{Row, StoreError, named},
     vending::session_name,
 };
 
-/// How long the stream may take to take an order.
+/// How long the stream may take to take orders.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// When IAM is asked again that failed.
-const IAM_AGAIN_MS: i64 = 5_000;
-/// How often bans that have been over for long are forgotten.
+/// When it is told again that did not take them, milliseconds.
+const AGAIN_MS: i64 = 1_000;
+/// How many decisions are told by one call, of 500 records that it may have
+/// ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)).
+const TOGETHER: usize = 200;
+/// How often what has been over for long is forgotten.
 const FORGET_MS: i64 = 600_000;
+/// How often it is written down until when all was heard, milliseconds.
+const MARK_MS: i64 = 30_000;
+/// How much of the past is read again at a start though it was heard, milliseconds: clocks differ, and shards are apart.
+const MARGIN_MS: i64 = 120_000;
 
 /// What carries out the decisions of a store.
 pub struct Work {
     moderation: Moderation,
     inbox: mpsc::Receiver<Heard>,
-    /// The source identities that the endpoint was told to deny.
+    /// What was heard and is not kept yet.
+    unkept: Vec<Heard>,
+    /// The store's last change that was taken in.
+    change: i64,
+    /// The bans of networks whose guests were looked for.
+    networks: HashSet<(IpNet, RecordId)>,
+    /// As of which change of the ledger.
+    found_at: Option<u64>,
+    /// What the endpoint was told: whom to deny, and up to which change of the ledger.
     denied: HashSet<String>,
+    denied_at: Option<u64>,
     revoked_before_ms: i64,
-    /// The last decision whose networks were looked at.
-    networks_done: i64,
     /// When who is denied changes by itself, Unix milliseconds.
     due_ms: i64,
-    forgot_ms: i64,
+    tell_ms: i64,
+    mark_ms: i64,
+    forget_ms: i64,
+    snapshot: snapshot::Turn,
 }
 
 /// By what it is done.
 pub struct Means {
     /// The stream, which is told.
     pub bus: Bus,
-    /// The rooms that a ban from all of them is told of.
-    pub rooms: Vec<RoomId>,
     /// Signs what is told.
     pub signer: Signer,
     /// The embedded stream, where it is of this process: denies credentials.
@@ -51,16 +82,34 @@ pub struct Means {
     pub roles: Option<RolePolicies>,
 }
 
+/// Why a step was not done.
+#[derive(Debug, Error)]
+enum Undone {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the stream could not be told: {0}")]
+    Stream(String),
+    #[error(transparent)]
+    Endpoint(#[from] RevokeError),
+}
+
 impl Work {
-    pub(super) fn new(moderation: Moderation, inbox: mpsc::Receiver<Heard>) -> Self {
+    pub(super) fn new(moderation: Moderation, inbox: mpsc::Receiver<Heard>, change: i64) -> Self {
         Self {
             moderation,
             inbox,
+            unkept: Vec::new(),
+            change,
+            networks: HashSet::new(),
+            found_at: None,
             denied: HashSet::new(),
+            denied_at: None,
             revoked_before_ms: 0,
-            networks_done: 0,
             due_ms: i64::MIN,
-            forgot_ms: 0,
+            tell_ms: 0,
+            mark_ms: 0,
+            forget_ms: 0,
+            snapshot: snapshot::Turn::default(),
         }
     }
 
@@ -69,194 +118,247 @@ impl Work {
         if let Some(endpoint) = &means.endpoint {
             self.denied.extend(endpoint.denied().sources.into_iter().map(|(source, _)| source));
         }
+        let denying =
+            means.roles.take().map(|roles| tokio::spawn(aws::deny(self.moderation.clone(), roles, stop.clone())));
         while !stop.is_cancelled() {
-            if let Err(error) = self.step(&mut means).await {
-                tracing::error!(%error, "who is banned is not known to be up to date");
-            }
+            self.step(&means).await;
+            // What cannot be kept is not taken off the queue either, and in the end not off the stream.
+            let keeps = self.unkept.is_empty();
             tokio::select! {
                 () = stop.cancelled() => {}
-                heard = self.inbox.recv() => if let Some(heard) = heard {
-                    self.keep(heard).await;
-                },
+                count = self.inbox.recv_many(&mut self.unkept, super::QUEUE), if keeps => if count == 0 { return },
+                () = self.moderation.0.decided.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
             }
         }
+        if let Some(denying) = denying {
+            let _ = denying.await;
+        }
     }
 
-    async fn step(&mut self, means: &mut Means) -> Result<(), StoreError> {
-        let (store, now_ms) = (&self.moderation.0.store, now_ms());
-        let changed = store.change().await? != self.moderation.known().change;
-        if changed {
-            let known = Known::read(store).await?;
-            *self.moderation.0.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+    async fn step(&mut self, means: &Means) {
+        let now_ms = now_ms();
+        let report = |what: &str, done: Result<(), Undone>| {
+            if let Err(error) = done {
+                tracing::error!(%error, "{what} is tried again");
+            }
+        };
+        report("keeping what the stream tells", self.keep().await);
+        report("looking at what is decided", self.follow().await);
+        // The stream before everything else: by it all gates know. What this server may have told before it ended is read first.
+        if now_ms >= self.tell_ms && *self.moderation.0.begun.borrow() == Begun::Yes {
+            let told = self.tell(means, now_ms).await;
+            if told.is_err() {
+                self.tell_ms = now_ms + AGAIN_MS;
+            }
+            report("telling what is decided", told);
         }
-        if changed {
-            self.ban_guests_of_networks(now_ms).await?;
-        }
-        if changed || now_ms >= self.due_ms {
-            self.deny(means, now_ms).await;
-            if let Some(roles) = &mut means.roles {
-                self.deny_on_aws(roles, now_ms).await;
+        report("denying credentials", self.deny(means, now_ms).await);
+        report("looking after the store", self.look_after(now_ms).await);
+        report("telling what is in force", self.tell_again(means, now_ms).await);
+    }
+
+    /// Keeps what was heard, all of it or nothing.
+    async fn keep(&mut self) -> Result<(), Undone> {
+        let (mut decided, mut guests) = (Vec::new(), Vec::new());
+        for heard in &self.unkept {
+            match heard {
+                Heard::Decision(one) => decided.push(one.clone()),
+                Heard::Again(many) => decided.extend(many.iter().cloned()),
+                Heard::Guests(some) => guests.push(some.clone()),
+                Heard::Nothing => {}
             }
         }
-        self.tell(means, now_ms).await?;
-        if now_ms - self.forgot_ms > FORGET_MS {
-            self.forgot_ms = now_ms;
-            self.moderation.0.store.forget_bans(now_ms).await?;
-            self.moderation.0.store.forget_identities(now_ms).await?;
+        let store = &self.moderation.0.store;
+        if !decided.is_empty() {
+            store.keep(&decided).await?;
         }
+        if !guests.is_empty() {
+            store.keep_guests(&guests).await?;
+        }
+        self.unkept.clear();
         Ok(())
     }
 
-    /// A record does not say where it comes from. So who has a session from a network that is banned now is banned by name, for
-    /// as long as that session lasts: another one is not to be had there.
-    async fn ban_guests_of_networks(&mut self, now_ms: i64) -> Result<(), StoreError> {
-        let found = {
-            let known = self.moderation.known();
-            let holds = known.networks().filter(|(ban, _)| ban.holds(now_ms) && ban.change > self.networks_done);
-            let guests = |(ban, network): (&Ban, &_)| {
-                let (room, until_ms) = (ban.room.clone(), ban.until_ms.unwrap_or(i64::MAX));
-                let guests = self.moderation.0.guests.of(network, now_ms);
-                guests.into_iter().map(move |(viewer, ends_ms)| (viewer, room.clone(), ends_ms.min(until_ms)))
+    /// Takes in what changed in the store: by this server, by others that share it, and by an operator's commands.
+    async fn follow(&mut self) -> Result<(), Undone> {
+        let store = &self.moderation.0.store;
+        let change = store.change().await?;
+        if change == self.change {
+            return Ok(());
+        }
+        let (rows, guests) = (store.decisions_since(self.change).await?, store.guests_since(self.change).await?);
+        self.moderation.0.ledger.take(rows, &guests);
+        self.moderation.change();
+        self.change = change;
+        Ok(())
+    }
+
+    /// Tells the stream what it is owed.
+    async fn tell(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+        let store = &self.moderation.0.store;
+        loop {
+            let rows = store.claim(TOGETHER, now_ms).await?;
+            if rows.is_empty() {
+                break;
+            }
+            let record = |row: &Row| {
+                means.signer.record(row.id, row.room.as_ref(), Told::from(row.decision.clone()), crate::clock::now_ms())
             };
-            // One who is banned for longer is not let off earlier.
-            let longer = |viewer: &ViewerId, room: &Option<RoomId>, until_ms: i64| {
-                let bans = known.viewers.get(viewer).into_iter().flatten().filter_map(|at| known.bans.get(*at));
-                bans.into_iter().any(|ban| ban.room == *room && ban.until_ms.is_none_or(|until| until >= until_ms))
+            let taken = put(means, rows.iter().map(record).collect()).await;
+            let of = |wanted: bool| {
+                rows.iter().zip(&taken.0).filter(move |(_, taken)| **taken == wanted).map(|(row, _)| row.id)
             };
-            let found: Vec<_> =
-                holds.flat_map(guests).filter(|(who, room, until)| !longer(who, room, *until)).collect();
-            self.networks_done = known.change;
-            found
-        };
-        for (viewer, room, until_ms) in found {
-            tracing::info!(%viewer, "banned with its network, until its session ends");
-            self.moderation.0.store.ban(&Whom::Viewer(viewer), room.as_ref(), now_ms, Some(until_ms)).await?;
+            if of(true).next().is_some() {
+                store.told(of(true), now_ms).await?;
+                tracing::info!(decisions = of(true).count(), "the stream was told");
+            }
+            if let Some(error) = taken.1 {
+                store.release(of(false)).await?;
+                return Err(Undone::Stream(error));
+            }
+        }
+        self.find_guests(now_ms).await?;
+        loop {
+            let owed = self.moderation.0.store.owed_guests().await?;
+            if owed.is_empty() {
+                return Ok(());
+            }
+            let record =
+                |guests: &Guests| means.signer.record(snapshot::new_id(), None, Told::Guests(guests.clone()), now_ms);
+            if let Some(error) = put(means, owed.iter().map(record).collect()).await.1 {
+                return Err(Undone::Stream(error));
+            }
+            let told: Vec<_> = owed.into_iter().map(|guests| Guests { from: Some(now_ms), ..guests }).collect();
+            self.moderation.0.store.keep_guests(&told).await?;
+        }
+    }
+
+    /// A record does not say where it comes from. So who has a session from a network that is banned now is named, for as long as
+    /// that session lasts: another one is not to be had there.
+    async fn find_guests(&mut self, now_ms: i64) -> Result<(), Undone> {
+        let change = *self.moderation.0.changed.borrow();
+        if self.found_at == Some(change) {
+            return Ok(());
+        }
+        let banned: HashSet<_> = self.moderation.0.ledger.banned_networks(now_ms).into_iter().collect();
+        let new: Vec<_> = banned.difference(&self.networks).map(|(network, _)| *network).collect();
+        let mut found = Vec::new();
+        for network in new {
+            let guests = self.moderation.0.visitors.of(&network, now_ms);
+            tracing::info!(%network, guests = guests.len(), "banned with their network, until their sessions end");
+            // To the minute: those whose sessions end together are one thing to tell.
+            let mut together: BTreeMap<i64, (i64, Vec<ViewerId>)> = BTreeMap::new();
+            for (viewer, ends_ms) in guests {
+                let group = together.entry(ends_ms.div_euclid(60_000)).or_default();
+                group.0 = group.0.max(ends_ms);
+                group.1.push(viewer);
+            }
+            let group = |(until, viewers)| Guests { network: named(&network), viewers, until, from: None };
+            found.extend(together.into_values().map(group));
+        }
+        if !found.is_empty() {
+            self.moderation.0.store.keep_guests(&found).await?;
+        }
+        (self.networks, self.found_at) = (banned, Some(change));
+        Ok(())
+    }
+
+    /// Has the embedded endpoint deny who is banned from every room. Of those it denies, only they are let off of whom it is known
+    /// here that their ban is over.
+    async fn deny(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+        let Some(endpoint) = &means.endpoint else { return Ok(()) };
+        let change = *self.moderation.0.changed.borrow();
+        if self.denied_at == Some(change) && now_ms < self.due_ms {
+            return Ok(());
+        }
+        let denials = self.moderation.0.ledger.denials(now_ms);
+        let wanted: HashSet<_> = denials.wanted.keys().map(session_name).collect();
+        let new: Vec<_> = wanted.difference(&self.denied).map(String::as_str).collect();
+        if !new.is_empty() {
+            endpoint.deny_sources(&new).await?;
+        }
+        self.denied.extend(wanted);
+        let over: Vec<_> = denials.over.iter().map(session_name).filter(|name| self.denied.contains(name)).collect();
+        if !over.is_empty() {
+            endpoint.allow_sources(&over.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            over.iter().for_each(|name| _ = self.denied.remove(name));
+        }
+        if denials.revoked_before_ms > self.revoked_before_ms {
+            endpoint.revoke_older_than(denials.revoked_before_ms).await?;
+            self.revoked_before_ms = denials.revoked_before_ms;
+        }
+        (self.denied_at, self.due_ms) = (Some(change), denials.due_ms());
+        Ok(())
+    }
+
+    async fn look_after(&mut self, now_ms: i64) -> Result<(), Undone> {
+        let inner = &self.moderation.0;
+        let all_kept = self.inbox.is_empty() && self.unkept.is_empty() && inner.reads_newest.load(Relaxed);
+        if now_ms - self.mark_ms > MARK_MS && all_kept && *inner.begun.borrow() == Begun::Yes {
+            inner.store.set_heard(now_ms - MARGIN_MS).await?;
+            self.mark_ms = now_ms;
+        }
+        if now_ms - self.forget_ms > FORGET_MS {
+            inner.store.forget(now_ms).await?;
+            inner.store.forget_identities(now_ms).await?;
+            // The clock may have been too wrong for anybody to believe it, or the stream was made anew.
+            inner.store.owe_again(now_ms - FORGET_MS).await?;
+            inner.pace.retain_recent();
+            self.forget_ms = now_ms;
         }
         Ok(())
     }
 
-    async fn keep(&self, heard: Heard) {
-        let (Heard { room, order, arrival_ms }, store) = (heard, &self.moderation.0.store);
-        let kept = match &order {
-            Order::Ban { viewer, until } => store.heard_ban(viewer, &room, arrival_ms, *until).await,
-            Order::Unban { viewer } => store.heard_unban(viewer, &room, arrival_ms).await,
-        };
-        match kept {
-            Ok(true) => tracing::info!(%room, ?order, "told by the stream"),
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, %room, ?order, "what the stream tells could not be kept"),
+    /// Tells what is in force once more, when it is time.
+    async fn tell_again(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+        let inner = &self.moderation.0;
+        if *inner.begun.borrow() != Begun::Yes || !inner.reads_newest.load(Relaxed) {
+            return Ok(());
         }
-    }
-
-    /// Has the embedded endpoint deny who is banned from every room, and nobody else. (A session is for a stream; whoever is
-    /// banned from one room may speak in others.)
-    async fn deny(&mut self, means: &Means, now_ms: i64) {
-        let (wanted, due_ms, revoked_before_ms) = {
-            let known = self.moderation.known();
-            let everywhere = known.bans.iter().filter(|ban| ban.room.is_none() && ban.holds(now_ms));
-            let wanted: HashSet<_> = everywhere.clone().filter_map(source_identity).collect();
-            let due_ms = everywhere.filter_map(|ban| ban.until_ms).min().unwrap_or(i64::MAX);
-            (wanted, due_ms, known.revoked_before_ms)
-        };
-        self.due_ms = due_ms;
-        let Some(endpoint) = &means.endpoint else { return };
-        let mut denied = self.denied.clone();
-        for source in wanted.difference(&self.denied) {
-            match endpoint.deny_source(source).await {
-                Ok(()) => _ = denied.insert(source.clone()),
-                Err(error) => {
-                    tracing::error!(%error, source, "the credentials of a banned viewer are not denied");
-                    self.due_ms = now_ms;
-                }
-            }
+        if !self.snapshot.is_due(inner.snapshot_ms.load(Relaxed), || inner.ledger.told().0, now_ms) {
+            return Ok(());
         }
-        for source in self.denied.difference(&wanted) {
-            match endpoint.allow_source(source).await {
-                Ok(_) => _ = denied.remove(source),
-                Err(error) => {
-                    tracing::error!(%error, source, "the credentials of a viewer are still denied");
-                    self.due_ms = now_ms;
-                }
-            }
+        let (decided, guests) = inner.ledger.told();
+        let records = snapshot::records(decided, &guests);
+        let count = records.len();
+        let records = records.into_iter().map(|told| means.signer.record(snapshot::new_id(), None, told, now_ms));
+        let taken = put(means, records.collect()).await;
+        if let Some(error) = taken.1 {
+            return Err(Undone::Stream(error));
         }
-        self.denied = denied;
-        if revoked_before_ms > self.revoked_before_ms {
-            match endpoint.revoke_older_than(revoked_before_ms).await {
-                Ok(()) => self.revoked_before_ms = revoked_before_ms,
-                Err(error) => {
-                    tracing::error!(%error, "old sessions are not revoked");
-                    self.due_ms = now_ms;
-                }
-            }
-        }
-    }
-
-    /// Has the roles of viewers' sessions deny them. What fails is tried again after a while: IAM is slow, and limited.
-    async fn deny_on_aws(&mut self, roles: &mut RolePolicies, now_ms: i64) {
-        let (bans, revoked_before_ms) = {
-            let known = self.moderation.known();
-            (known.bans.clone(), known.revoked_before_ms)
-        };
-        let due_ms = roles.bring(&bans, revoked_before_ms, now_ms).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the credentials of banned viewers are not denied as they should be");
-            now_ms + IAM_AGAIN_MS
-        });
-        self.due_ms = self.due_ms.min(due_ms);
-    }
-
-    /// Tells the stream of what it has not been told of yet.
-    async fn tell(&self, means: &Means, now_ms: i64) -> Result<(), StoreError> {
-        let untold: Vec<Ban> = {
-            let known = self.moderation.known();
-            known.bans.iter().filter(|ban| !ban.told && matches!(ban.whom, Whom::Viewer(_))).cloned().collect()
-        };
-        let mut told = Vec::new();
-        for ban in untold {
-            if self.moderation.0.store.claim(&ban, now_ms).await? && put(means, &ban, now_ms).await {
-                self.moderation.0.store.told(&ban, now_ms).await?;
-                told.push(ban.change);
-            }
-        }
-        if !told.is_empty() {
-            let mut known = self.moderation.0.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.bans.iter_mut().filter(|ban| told.contains(&ban.change)).for_each(|ban| ban.told = true);
-        }
+        tracing::debug!(records = count, "the stream was told what is in force");
         Ok(())
     }
 }
 
-/// Puts a decision onto the stream, for each room that it concerns; whether all of it is there.
-async fn put(means: &Means, ban: &Ban, now_ms: i64) -> bool {
-    let Whom::Viewer(viewer) = ban.whom.clone() else { return true };
-    let order = if ban.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-        Order::Unban { viewer }
-    } else {
-        Order::Ban { viewer, until: ban.until_ms }
-    };
-    let rooms = ban.room.as_ref().map_or(&means.rooms[..], std::slice::from_ref);
-    let mut all = true;
-    for room in rooms {
-        let data = Blob::new(means.signer.record(room, order.clone(), now_ms));
-        let put = means.bus.kinesis.put_record().stream_name(&means.bus.stream).partition_key(room.as_str());
-        let failed = match timeout(PATIENCE, put.data(data).send()).await {
-            Ok(Ok(_)) => continue,
-            Ok(Err(error)) => DisplayErrorContext(&error).to_string(),
-            Err(_) => "no answer in time".to_owned(),
+/// Puts records onto the stream; of each whether the stream took it, and why it did not take all.
+async fn put(means: &Means, records: Vec<Signed>) -> (Vec<bool>, Option<String>) {
+    let (mut taken, mut failed) = (Vec::with_capacity(records.len()), None);
+    for some in records.chunks(TOGETHER) {
+        let entry = |record: &Signed| {
+            let entry = PutRecordsRequestEntry::builder().data(Blob::new(record.data.clone()));
+            entry.partition_key(&record.key).build().unwrap_or_else(|_| unreachable!("both members are set"))
         };
-        tracing::error!(%room, ?order, error = failed, "the stream could not be told; it is tried again");
-        all = false;
+        let call = means.bus.kinesis.put_records().stream_name(&means.bus.stream);
+        let call = call.set_records(Some(some.iter().map(entry).collect()));
+        match timeout(PATIENCE, call.send()).await {
+            Ok(Ok(answer)) => {
+                let refused = answer.records.iter().find_map(|record| record.error_code.clone());
+                failed = failed.or(refused);
+                taken.extend(answer.records.iter().map(|record| record.error_code.is_none()));
+            }
+            Ok(Err(error)) => failed = Some(DisplayErrorContext(&error).to_string()),
+            Err(_) => failed = Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        }
+        // None overtakes another.
+        if failed.is_some() {
+            break;
+        }
     }
-    if all {
-        tracing::info!(?order, rooms = rooms.len(), "the stream was told");
-    }
-    all
+    taken.resize(records.len(), false);
+    (taken, failed)
 }
 
-/// By what name the sessions of a banned viewer are known to STS.
-fn source_identity(ban: &Ban) -> Option<String> {
-    match &ban.whom {
-        Whom::Viewer(viewer) => Some(session_name(viewer)),
-        Whom::Network(_) => None,
-    }
-}
+#[cfg(test)]
+mod tests;

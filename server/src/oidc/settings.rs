@@ -1,7 +1,11 @@
 //! An issuer, as the operator writes it down.
 
+use std::collections::BTreeMap;
+
 use danmu::{
     cognito::{UserPool, hosted::Provider},
+    rights::Rights,
+    room::RoomId,
     viewer::Role,
 };
 use danmu_app::account::Offer;
@@ -22,12 +26,13 @@ pub struct IssuerSettings {
     /// The claim that lists somebody's groups. Default `cognito:groups`.
     #[serde(default = "groups_claim")]
     pub groups_claim: String,
-    /// Who is in one of these is a streamer here. Default `["streamer"]`.
-    #[serde(default = "streamers")]
-    pub streamers: Vec<String>,
-    /// Who is in one of these is a moderator here. Default `["moderator"]`.
-    #[serde(default = "moderators")]
-    pub moderators: Vec<String>,
+    /// Who is in one of these is a streamer in every room. Default `["streamer"]`; nobody, where `rooms` names any.
+    pub streamers: Option<Vec<String>>,
+    /// Who is in one of these is a moderator in every room. Default `["moderator"]`; nobody, where `rooms` names any.
+    pub moderators: Option<Vec<String>>,
+    /// Groups that mean something in one room alone, by its id.
+    #[serde(default)]
+    pub rooms: BTreeMap<RoomId, Groups>,
     /// Whether people sign in to the user pool by name and password on our own page. Default yes, where it is one.
     #[serde(default = "yes")]
     pub password: bool,
@@ -41,16 +46,18 @@ pub struct IssuerSettings {
     pub logout: Option<String>,
 }
 
+/// Which groups are what.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Groups {
+    /// Who is in one of these is a streamer.
+    pub streamers: Vec<String>,
+    /// Who is in one of these is a moderator.
+    pub moderators: Vec<String>,
+}
+
 fn groups_claim() -> String {
     "cognito:groups".into()
-}
-
-fn streamers() -> Vec<String> {
-    vec!["streamer".into()]
-}
-
-fn moderators() -> Vec<String> {
-    vec!["moderator".into()]
 }
 
 fn yes() -> bool {
@@ -134,9 +141,36 @@ impl IssuerSettings {
         self.title.as_deref().unwrap_or_else(host)
     }
 
-    /// What somebody in these groups is here.
+    /// What somebody in these groups may do here.
     #[must_use]
-    pub fn role(&self, groups: &[String]) -> Role {
+    pub fn rights(&self, groups: &[String]) -> Rights {
+        let everywhere = Rights::everywhere(self.everywhere().role(groups));
+        self.rooms.iter().fold(everywhere, |rights, (room, list)| rights.and_in(room.clone(), list.role(groups)))
+    }
+
+    /// Which groups mean something in every room. Once rights are given room by room, none does by default.
+    fn everywhere(&self) -> Groups {
+        let or = |list: &Option<Vec<String>>, default: &str| {
+            let default = || if self.rooms.is_empty() { vec![default.to_owned()] } else { Vec::new() };
+            list.clone().unwrap_or_else(default)
+        };
+        Groups { streamers: or(&self.streamers, "streamer"), moderators: or(&self.moderators, "moderator") }
+    }
+
+    /// Who has which rights in which rooms, for a person to read.
+    #[must_use]
+    pub fn explain_rights(&self) -> String {
+        let rooms = self.rooms.iter().map(|(room, groups)| (format!("in room {room}"), groups.explain()));
+        let everywhere = [("in every room".to_owned(), self.everywhere().explain())];
+        let places = everywhere.into_iter().chain(rooms).filter(|(_, groups)| !groups.is_empty());
+        let places: Vec<_> = places.map(|(place, groups)| format!("{place}: {groups}")).collect();
+        let places = if places.is_empty() { "none but a member's".to_owned() } else { places.join("; ") };
+        format!("{}: {places}", self.title())
+    }
+}
+
+impl Groups {
+    fn role(&self, groups: &[String]) -> Role {
         let is_in = |list: &[String]| groups.iter().any(|group| list.contains(group));
         if is_in(&self.streamers) {
             Role::Streamer
@@ -145,6 +179,12 @@ impl IssuerSettings {
         } else {
             Role::Member
         }
+    }
+
+    fn explain(&self) -> String {
+        let lists = [("streamers", &self.streamers), ("moderators", &self.moderators)];
+        let lists = lists.into_iter().filter(|(_, groups)| !groups.is_empty());
+        lists.map(|(what, groups)| format!("{} are {what}", groups.join(", "))).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,6 +1,9 @@
 //! What an ID token says of somebody, and whom it makes of them here.
 
-use danmu::viewer::{Name, Role, ViewerId};
+use danmu::{
+    rights::Rights,
+    viewer::{Name, ViewerId},
+};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -15,7 +18,7 @@ pub struct Person {
     /// The name that they go by, where the issuer says one that can be shown.
     pub name: Option<Name>,
     /// What they may do: at least a member's.
-    pub role: Role,
+    pub rights: Rights,
     /// When the token ends, in Unix seconds.
     pub expires_s: i64,
 }
@@ -53,7 +56,7 @@ impl Claims {
             let says_nothing = name == self.sub || name.contains('@');
             (!says_nothing).then(|| Name::try_from(name.trim().to_owned()).ok()).flatten()
         });
-        Person { viewer: viewer(&self.iss, &self.sub), name, role: settings.role(&groups), expires_s: self.exp }
+        Person { viewer: viewer(&self.iss, &self.sub), name, rights: settings.rights(&groups), expires_s: self.exp }
     }
 }
 

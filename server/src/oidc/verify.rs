@@ -63,6 +63,12 @@ pub enum TokenError {
     /// Lets its bearer act, and says nothing of who it is.
     #[error("this is an access token; the ID token is wanted")]
     NotAnIdToken,
+    /// Rights in so many rooms that no cookie holds them.
+    #[error(
+        "rights in {0} rooms, one by one, are more than a cookie holds; have the operator give them by a group that means \
+         something in every room"
+    )]
+    Rights(usize),
     /// The issuer's keys cannot be had. The reason is in the log.
     #[error("the issuer of the token cannot be reached; try again in {} s", REST.as_secs())]
     Unreachable,

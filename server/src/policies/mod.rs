@@ -31,11 +31,15 @@ const SUBSCRIBE: &[&str] = &["kinesis:SubscribeToShard"];
 const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 
 /// What denies banned viewers on AWS; on the role of their sessions.
-const MODERATE: &[&str] = &["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
+const MODERATE: &[&str] = &["iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy"];
 
 /// The key of a condition on who a session was vended for
 /// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
 pub const SOURCE_IDENTITY: &str = "aws:SourceIdentity";
+
+/// The key of a condition on when a session was issued
+/// ([aws:TokenIssueTime](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tokenissuetime)).
+pub const ISSUE_TIME: &str = "aws:TokenIssueTime";
 
 /// A policy, or a template of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -131,7 +135,7 @@ impl Policy {
     /// ([Revoking sessions](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html)).
     #[must_use]
     pub fn denying_older(than: &str) -> Self {
-        let condition = serde_json::json!({ "DateLessThan": { "aws:TokenIssueTime": than } });
+        let condition = serde_json::json!({ "DateLessThan": { ISSUE_TIME: than } });
         Self::of([deny("Revoked", condition)])
     }
 

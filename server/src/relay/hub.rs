@@ -4,7 +4,7 @@
 //! Never waits for a viewer.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use danmu::{
     feed,
     gate::{Bans, Reason},
     kinesis::{Record, State},
+    record::SERVICE_KEY,
     room::{Room, RoomId},
 };
 use tokio::{
@@ -30,7 +31,10 @@ use super::{
     ring::{Ring, Window},
     room::{HEARTBEAT, RoomHub, state_event},
 };
-use crate::{identity::Verifier, moderation::Moderation};
+use crate::{
+    identity::Verifier,
+    moderation::{Heard, Moderation},
+};
 
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
@@ -62,8 +66,8 @@ pub struct Feed {
     pub batches: Batches,
     /// What cannot be read again; locked while something is.
     pub hopeless: tokio::sync::Mutex<Hopeless>,
-    /// Who may not speak, as its gate knows it.
-    bans: Mutex<Bans>,
+    /// Who may not speak: what all gates of the room judge by.
+    pub bans: Bans,
 }
 
 /// Makes frames of what is read, until the reader ends.
@@ -71,6 +75,8 @@ pub struct Hub {
     board: Arc<Board>,
     /// Is told what moderators decide.
     moderation: Moderation,
+    /// What of that is to be kept, and found no place yet.
+    unkept: VecDeque<Heard>,
     rooms: HashMap<String, RoomHub>,
     tick: Duration,
     created_ms: i64,
@@ -78,9 +84,15 @@ pub struct Hub {
 }
 
 impl Board {
-    /// A feed for each room, still empty.
-    pub fn new(rooms: &[Room], window: Window, reader: ReaderStats, verifier: Arc<Verifier>) -> Self {
-        let feed = |room: &Room| (room.id.clone(), Arc::new(Feed::new(window)));
+    /// A feed for each room, still empty; `bans` is who may not speak there.
+    pub fn new(
+        rooms: &[Room],
+        window: Window,
+        reader: ReaderStats,
+        verifier: Arc<Verifier>,
+        bans: impl Fn(&RoomId) -> Bans,
+    ) -> Self {
+        let feed = |room: &Room| (room.id.clone(), Arc::new(Feed::new(window, bans(&room.id))));
         Self {
             rooms: rooms.iter().map(feed).collect(),
             reading: Mutex::default(),
@@ -122,7 +134,7 @@ impl Board {
 
 impl Hub {
     /// A hub for the rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds). Each is shown up to
-    /// `density` danmu a second; 0: all. Of who may not speak it knows what `moderation` knows now.
+    /// `density` danmu a second; 0: all. What moderators decide is for `moderation` to keep.
     pub fn new(
         board: Arc<Board>,
         rooms: &[Room],
@@ -133,22 +145,30 @@ impl Hub {
     ) -> Self {
         let room_hub = |room: &Room| {
             let feed = Arc::clone(board.feed(&room.id)?);
-            feed.set_bans(moderation.bans(&room.id));
             Some((room.id.as_str().to_owned(), RoomHub::new(room, feed, density)))
         };
         let rooms = rooms.iter().filter_map(room_hub).collect();
-        Self { board, moderation, rooms, tick, created_ms: 0, since_ms }
+        Self { board, moderation, unkept: VecDeque::new(), rooms, tick, created_ms: 0, since_ms }
     }
 
     /// Works until the reader ends.
     pub async fn run(mut self, mut readings: mpsc::Receiver<Reading>) {
+        // What is in the window was said after it was decided who may not.
+        self.moderation.begun().await;
+        let keeper = self.moderation.keeper();
         loop {
             let due = self.rooms.values().map(|room| room.due(self.tick)).min();
             tokio::select! {
-                reading = readings.recv() => match reading {
+                // What cannot be kept is not read either; but the end is the end.
+                reading = readings.recv(), if self.unkept.is_empty() || readings.is_closed() => match reading {
                     Some(reading) => self.take(reading),
                     None => return,
                 },
+                Ok(place) = keeper.reserve(), if !self.unkept.is_empty() => {
+                    if let Some(heard) = self.unkept.pop_front() {
+                        place.send(heard);
+                    }
+                }
                 () = sleep_until(due.unwrap_or_else(|| Instant::now() + HEARTBEAT).into()) => {}
             }
             let (now, reading) = (Instant::now(), self.board.reading());
@@ -177,12 +197,18 @@ impl Hub {
             }
             Reading::Records(records) => records.iter().for_each(|record| self.judge(record)),
             Reading::State(state) => self.tell_state(&state),
-            Reading::CaughtUp => drop(self.board.caught_up.send_replace(true)),
+            Reading::CaughtUp => {
+                self.board.caught_up.send_replace(true);
+                self.moderation.reads_newest(true);
+            }
         }
     }
 
     fn judge(&mut self, record: &Record) {
         let metrics = &self.board.metrics;
+        if record.partition_key == SERVICE_KEY {
+            return self.judge_order(record);
+        }
         let Some(room) = self.rooms.get_mut(&record.partition_key) else {
             return metrics.refused(&Refused::NoSuchRoom, record);
         };
@@ -193,16 +219,32 @@ impl Hub {
                 metrics.chosen(room.id(), fate);
             }
             Err(refused) => {
-                if let Refused::Gate(Reason::Moderation(order)) = &refused {
-                    room.moderated();
-                    self.moderation.hear(room.id(), order, record.arrival_ms);
+                if let Refused::Gate(Reason::Moderation(decided)) = &refused {
+                    self.unkept.push_back(self.moderation.decided(decided.clone()));
                 }
                 metrics.refused(&refused, record);
             }
         }
     }
 
+    /// Takes in what is decided for every room.
+    fn judge_order(&mut self, record: &Record) {
+        let metrics = &self.board.metrics;
+        match self.moderation.judge(&self.board.verifier, record) {
+            Ok(Heard::Nothing) => {}
+            Ok(heard) => {
+                if let Heard::Decision(decided) = &heard {
+                    metrics.refused(&Reason::Moderation(decided.clone()).into(), record);
+                }
+                self.unkept.push_back(heard);
+            }
+            Err(reason) => metrics.refused(&reason.into(), record),
+        }
+    }
+
     fn tell_state(&self, state: &State) {
+        let newest = matches!(state, State::Live | State::Throttled { .. }) && *self.board.caught_up.borrow();
+        self.moderation.reads_newest(newest);
         let new = match state {
             State::Live | State::Throttled { .. } => (feed::Reading::Live, 0),
             State::Behind { ms } => (feed::Reading::Behind, *ms),
@@ -219,24 +261,14 @@ impl Hub {
 
 impl Feed {
     /// A feed of which nothing is known yet.
-    pub fn new(window: Window) -> Self {
+    pub fn new(window: Window, bans: Bans) -> Self {
         Self {
             ring: Ring::new(window),
             lineage: Mutex::default(),
             batches: Batches::default(),
             hopeless: tokio::sync::Mutex::default(),
-            bans: Mutex::default(),
+            bans,
         }
-    }
-
-    /// Who may not speak, for another gate of this room.
-    pub fn bans(&self) -> Bans {
-        self.bans.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes in who may not speak.
-    pub fn set_bans(&self, bans: Bans) {
-        *self.bans.lock().unwrap_or_else(PoisonError::into_inner) = bans;
     }
 
     /// Looks at, or changes, what is known of the room's shards.

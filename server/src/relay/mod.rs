@@ -71,7 +71,7 @@ impl Relay {
         let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
-        let board = Arc::new(Board::new(rooms, window, stats, Arc::clone(&verifier)));
+        let board = Arc::new(Board::new(rooms, window, stats, Arc::clone(&verifier), |room| moderation.bans(room)));
         let age = Duration::from_secs(settings.refill_s);
         let refill = Arc::new(Refill::new(bus, age, window.bytes, settings.density, verifier));
         let tick = Duration::from_millis(settings.tick_ms);

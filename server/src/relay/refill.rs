@@ -88,7 +88,7 @@ impl Refill {
         // The gate must know what it knew.
         let reading = reader::again(&self.bus.kinesis, &self.bus.stream, key, since_ms - REMEMBERED_MS, &tell);
         let gathering = async {
-            let gate = Gate::new(room, UNICODE).with_bans(feed.bans());
+            let gate = Gate::new(room, UNICODE).with_bans(feed.bans.clone());
             let chooser = Chooser::new(self.density);
             let (verifier, danmu) = (&*self.verifier, Vec::new());
             let mut gathered = Gathered { feed, end: &end, since_ms, verifier, gate, chooser, danmu, bytes: 0 };

@@ -63,7 +63,7 @@ impl RoomHub {
     pub fn new(room: &Room, feed: Arc<Feed>, density: u32) -> Self {
         Self {
             id: room.id.clone(),
-            gate: Gate::new(room, UNICODE).with_bans(feed.bans()),
+            gate: Gate::new(room, UNICODE).with_bans(feed.bans.clone()),
             feed,
             chooser: Chooser::new(density),
             begun: false,
@@ -105,11 +105,6 @@ impl RoomHub {
     /// Why it is told to nobody.
     pub fn judge(&mut self, verifier: &Verifier, record: &Record) -> Result<(Place, Admitted), Refused> {
         judge(&self.feed, verifier, &mut self.gate, record)
-    }
-
-    /// The gate took in what a moderator decided: whoever reads old records again must know it, too.
-    pub fn moderated(&self) {
-        self.feed.set_bans(self.gate.bans().clone());
     }
 
     /// Gathers what passed the gate, if it is to be shown.
@@ -245,6 +240,7 @@ pub fn frame_end(pending: &[(Place, Item)]) -> usize {
 mod tests {
     use danmu::{
         feed::Position,
+        gate::Bans,
         kinesis::shard_map::{HashKeyRange, SequenceNumberRange},
         room::{Paces, Unsigned},
     };
@@ -280,7 +276,7 @@ mod tests {
     /// The feed of a room in which people say few different things, 60 a second for three seconds, with a frame after each
     /// of the cuts.
     fn relayed(texts: &[u8], cuts: &[usize]) -> Arc<Feed> {
-        let feed = Arc::new(Feed::new(WINDOW));
+        let feed = Arc::new(Feed::new(WINDOW, Bans::default()));
         let room = Room {
             id: RoomId::demo(),
             title: String::new(),

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use danmu::room::{Paces, Room, RoomId, Unsigned};
+use danmu::{
+    gate::Bans,
+    room::{Paces, Room, RoomId, Unsigned},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -46,8 +49,9 @@ impl Stage {
             paces: Paces::default(),
         };
         let window = Window { age: Duration::from_secs(60), bytes: 8 << 20 };
-        let board =
-            Arc::new(Board::new(&[room], window, ReaderStats::default(), Arc::new(Verifier::new(Vec::new(), 1))));
+        let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+        let board = Board::new(&[room], window, ReaderStats::default(), verifier, |_| Bans::default());
+        let board = Arc::new(board);
         let feed = Arc::clone(board.feed(&RoomId::demo()).expect("the room"));
         feed.learn(|known| *known = lineage());
         feed.ring.begin(lineage().beginning(0).expect("a place"), 0);

@@ -1,12 +1,14 @@
-//! What must outlive the stream: who is banned, and what an operator has switched. SQLite, in a file of the data directory.
+//! What must outlive the stream: what is decided about who may speak. SQLite, in a file of the data directory.
 //!
-//! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each decision takes
+//! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change takes
 //! the next number of one counter in its own transaction, so that whoever looks at the counter knows whether there is anything
 //! new. Promises: what was answered is on disk. The queries are plain SQL that PostgreSQL takes, too.
 //! Never decides anything, never talks to the stream.
 
-mod bans;
+mod decisions;
+mod guests;
 mod identities;
+mod whom;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,12 +20,16 @@ use sqlx::{
     SqlSafeStr, SqlitePool, SqliteTransaction,
     error::BoxDynError,
     migrate::{Migration, MigrationSource, MigrationType, Migrator},
-    query, query_scalar,
+    query_scalar,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use thiserror::Error;
 
-pub use self::bans::{Ban, Whom, WhomError};
+pub use self::{
+    decisions::Row,
+    guests::in_records,
+    whom::{Whom, WhomError, named},
+};
 
 /// The file, in the data directory.
 const FILE: &str = "danmu.db";
@@ -33,33 +39,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 2;
 
 /// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
+    (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
 ];
 
 /// The store. A handle.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
-}
-
-/// What an operator switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switch {
-    /// Whether nobody is given a session: 0 or 1.
-    VendingFrozen,
-    /// Sessions issued before then are revoked, Unix milliseconds.
-    RevokedBefore,
-}
-
-impl Switch {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::VendingFrozen => "vending_frozen",
-            Self::RevokedBefore => "revoked_before",
-        }
-    }
 }
 
 /// Why the store could not do what it was asked.
@@ -107,47 +96,39 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(2 * PATIENCE);
+        let pool = pool.connect_with(options).await.map_err(failed)?;
         let migrator = Migrator::new(Ours).await.map_err(|error| failed(error.into()))?;
         migrator.run(&pool).await.map_err(|error| failed(error.into()))?;
         Ok(Self { pool })
     }
 
-    /// The number of the last decision. It only grows.
+    /// Runs a statement, to break things with.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The number of the last change. It only grows.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn change(&self) -> Result<i64, StoreError> {
         Ok(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool).await?)
     }
-
-    /// How a switch stands; 0 where nobody has touched it.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn switch(&self, switch: Switch) -> Result<i64, StoreError> {
-        let value = query_scalar("SELECT value FROM switches WHERE name = $1").bind(switch.name());
-        Ok(value.fetch_optional(&self.pool).await?.unwrap_or(0))
-    }
-
-    /// Switches.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn set_switch(&self, switch: Switch, value: i64) -> Result<(), StoreError> {
-        let mut decision = self.pool.begin().await?;
-        next_change(&mut decision).await?;
-        let sql = "INSERT INTO switches (name, value) VALUES ($1, $2) \
-                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        query(sql).bind(switch.name()).bind(value).execute(&mut *decision).await?;
-        Ok(decision.commit().await?)
-    }
 }
 
-/// The number of the decision that is made now. First of all that it does: so only one is made at a time.
-async fn next_change(decision: &mut SqliteTransaction<'_>) -> Result<i64, sqlx::Error> {
-    let sql = "UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value";
-    query_scalar(sql).fetch_one(&mut **decision).await
+/// The number of the change that is made now. First of all that it does: so only one is made at a time.
+async fn next_change(writing: &mut SqliteTransaction<'_>) -> Result<i64, sqlx::Error> {
+    next_changes(writing, 1).await
+}
+
+/// The same of so many changes: the first of their numbers.
+async fn next_changes(writing: &mut SqliteTransaction<'_>, count: usize) -> Result<i64, sqlx::Error> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let sql = "UPDATE counters SET value = value + $1 WHERE name = 'change' RETURNING value - $1 + 1";
+    query_scalar(sql).bind(count).fetch_one(&mut **writing).await
 }
 
 /// Nobody else needs to know who is banned.

@@ -1,4 +1,9 @@
-use danmu::{room::RoomId, viewer::ViewerId};
+use danmu::{
+    gate::KEPT_MS,
+    record::{Decided, Decision, Guests, Network, Subject},
+    room::RoomId,
+    viewer::{Rank, ViewerId},
+};
 
 use super::*;
 
@@ -10,51 +15,99 @@ async fn store() -> Result<(tempfile::TempDir, Store), Box<dyn std::error::Error
     Ok((dir, store))
 }
 
-fn whom(text: &str) -> Whom {
-    text.parse().expect("somebody")
+fn on(text: &str) -> Subject {
+    Subject::from(&text.parse::<Whom>().expect("somebody"))
 }
 
-async fn spans(store: &Store) -> Result<Vec<(String, i64, Option<i64>, bool)>, StoreError> {
-    let bans = store.bans().await?;
-    Ok(bans.into_iter().map(|ban| (ban.whom.to_string(), ban.from_ms, ban.until_ms, ban.told)).collect())
+fn ban(text: &str, until: Option<i64>) -> Decision {
+    Decision { on: on(text), until, by: Rank::Streamer }
+}
+
+fn demo() -> RoomId {
+    RoomId::demo()
+}
+
+async fn last(store: &Store, room: Option<&RoomId>, text: &str) -> Result<Option<Option<i64>>, StoreError> {
+    Ok(store.last(room, &on(text)).await?.map(|row| row.decision.until))
 }
 
 #[tokio::test]
 async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> Test {
     let (dir, store) = store().await?;
     let other = Store::open(dir.path()).await?;
-    store.ban(&whom("ann"), None, 10, Some(90)).await?;
-    other.ban(&whom("192.0.2.7/24"), Some(&"demo".parse()?), 20, None).await?;
-    other.set_switch(Switch::VendingFrozen, 1).await?;
+    store.decide(None, &ban("ann", Some(90)), 10).await?;
+    other.decide(Some(&demo()), &ban("192.0.2.7/24", None), 20).await?;
+    other.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, 30).await?;
     assert_eq!(store.change().await?, 3);
     drop((store, other));
     let store = Store::open(dir.path()).await?;
-    let expected = [("ann".to_owned(), 10, Some(90), false), ("192.0.2.0/24".to_owned(), 20, None, false)];
-    assert_eq!(spans(&store).await?, expected);
-    assert_eq!(store.bans().await?[1].room, Some("demo".parse()?));
-    assert_eq!(store.switch(Switch::VendingFrozen).await?, 1);
-    assert_eq!((store.switch(Switch::RevokedBefore).await?, store.change().await?), (0, 3));
+    let rows = store.decisions_since(0).await?;
+    let told: Vec<_> = rows.iter().map(|row| (row.room.clone(), row.decision.clone(), row.told)).collect();
+    let expected = [
+        (None, ban("ann", Some(90)), false),
+        (Some(demo()), ban("192.0.2.0/24", None), false),
+        (None, Decision { on: Subject::Vending, until: None, by: Rank::Operator }, false),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(store.decisions_since(2).await?, rows[2..]);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_later_decision_takes_the_place_of_the_earlier_one() -> Test {
+async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
     let (_dir, store) = store().await?;
-    let ann = whom("ann");
-    store.ban(&ann, None, 10, Some(50)).await?;
-    store.ban(&ann, None, 30, None).await?;
-    assert_eq!(spans(&store).await?, [("ann".to_owned(), 10, None, false)], "it goes on");
-    assert!(store.unban(&ann, None, 60).await? && !store.unban(&ann, None, 61).await?);
-    assert!(!store.unban(&ann, Some(&"demo".parse()?), 61).await?, "in that room there was none");
-    store.ban(&ann, None, 70, Some(80)).await?;
-    assert_eq!(spans(&store).await?, [("ann".to_owned(), 70, Some(80), false)], "it begins anew");
-    let ban = &store.bans().await?[0];
-    assert!(ban.holds(70) && ban.holds(79) && !ban.holds(80));
-    assert!(ban.holds(69), "whoever decided it has a clock that is ahead");
-    store.forget_bans(80 + 3 * 3_600_000).await?;
-    assert_eq!(store.bans().await?.len(), 1);
-    store.forget_bans(81 + 3 * 3_600_000).await?;
-    assert_eq!(store.bans().await?.len(), 0);
+    store.decide(None, &ban("ann", None), 10).await?;
+    store.decide(Some(&demo()), &ban("ann", None), 20).await?;
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Streamer, 30).await?);
+    assert_eq!(last(&store, None, "ann").await?, Some(None), "the ban from every room goes on");
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
+    assert!(!store.end(Some(&demo()), &on("ann"), Rank::Streamer, 31).await?, "there is none any more");
+    assert!(!store.end(None, &on("bob"), Rank::Streamer, 31).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
+    let (_dir, store) = store().await?;
+    let by = |rank, until| Decision { by: rank, ..ban("ann", until) };
+    store.decide(Some(&demo()), &by(Rank::Streamer, Some(90)), 10).await?;
+    store.decide(Some(&demo()), &by(Rank::Moderator, Some(0)), 20).await?;
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(90)));
+    store.decide(Some(&demo()), &by(Rank::Moderator, None), 90).await?;
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(None), "it was over");
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Operator, 100).await?);
+    assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
+    // And it is there after it was kept for long.
+    store.decide(None, &by(Rank::Operator, None), 110).await?;
+    let rows: Vec<_> = store.decisions_since(0).await?.into_iter().enumerate().collect();
+    let arrived =
+        |(at, row): (usize, Row)| Decided { id: row.id, room: row.room, decision: row.decision, at: 1_000 + at as i64 };
+    store.keep(&rows.into_iter().map(arrived).collect::<Vec<_>>()).await?;
+    let unban =
+        Decided { id: danmu::record::RecordId::new(1, 9), room: None, decision: ban("ann", Some(0)), at: 2_000 };
+    store.keep(&[unban]).await?;
+    store.forget(3_000 + KEPT_MS).await?;
+    assert_eq!(last(&store, None, "ann").await?, Some(None));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Test {
+    let (_dir, store) = store().await?;
+    let id = store.decide(None, &ban("ann", None), 1_000).await?;
+    let own = Decided { id, room: None, decision: ban("ann", None), at: 500 };
+    store.keep(std::slice::from_ref(&own)).await?;
+    // Another server's clock is an hour behind.
+    let unban = Decided { id: danmu::record::RecordId::new(1, 1), room: None, decision: ban("ann", Some(0)), at: 600 };
+    store.keep(std::slice::from_ref(&unban)).await?;
+    assert_eq!(last(&store, None, "ann").await?, Some(Some(0)));
+    // Read twice, the second time as it was put twice.
+    let change = store.change().await?;
+    store.keep(&[Decided { at: 700, ..own }, unban]).await?;
+    assert_eq!(last(&store, None, "ann").await?, Some(Some(0)));
+    assert_eq!(store.decisions_since(change).await?, [], "it changes nothing");
+    store.decide(None, &ban("ann", Some(90)), 5).await?;
+    assert_eq!(last(&store, None, "ann").await?, Some(Some(90)), "what is yet to arrive comes after it");
     Ok(())
 }
 
@@ -62,37 +115,108 @@ async fn a_later_decision_takes_the_place_of_the_earlier_one() -> Test {
 async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_died() -> Test {
     let (dir, store) = store().await?;
     let other = Store::open(dir.path()).await?;
-    store.ban(&whom("ann"), None, 10, None).await?;
-    let ban = store.bans().await?.remove(0);
-    assert!(store.claim(&ban, 1_000_000).await? && !other.claim(&ban, 1_000_100).await?);
-    assert!(other.claim(&ban, 1_006_000).await?, "the first one took too long");
-    other.told(&ban, 1_006_001).await?;
-    assert!(!store.claim(&ban, 2_000_000).await?);
-    assert!(store.bans().await?[0].told);
-    store.unban(&ban.whom, None, 2_000_000).await?;
-    assert!(!store.claim(&ban, 3_000_000).await?, "there is a later decision");
-    let end = store.bans().await?.remove(0);
-    assert!(!end.told && store.claim(&end, 3_000_000).await?);
+    let first = store.decide(None, &ban("ann", None), 10).await?;
+    let later = store.decide(None, &ban("ann", Some(0)), 20).await?;
+    let elsewhere = store.decide(Some(&demo()), &ban("ann", None), 30).await?;
+    let ids = |rows: Vec<Row>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.claim(10, 1_000_000).await?), [first, elsewhere], "none overtakes another of its scope");
+    assert_eq!(ids(other.claim(10, 1_000_100).await?), []);
+    assert_eq!(ids(other.claim(10, 1_006_000).await?), [first, elsewhere], "the first one took too long");
+    other.told([first].into_iter(), 1_006_001).await?;
+    other.release([elsewhere].into_iter()).await?;
+    assert_eq!(ids(store.claim(10, 1_006_002).await?), [later, elsewhere]);
+    store.told([later, elsewhere].into_iter(), 1_006_003).await?;
+    assert_eq!(ids(store.claim(10, 2_000_000).await?), []);
+    store.keep(&[Decided { id: first, room: None, decision: ban("ann", None), at: 1_006_001 }]).await?;
+    store.owe_again(1_006_003).await?;
+    assert_eq!(ids(store.claim(10, 2_000_000).await?), [], "it may yet be read");
+    store.owe_again(1_006_004).await?;
+    assert_eq!(ids(store.claim(10, 2_000_000).await?), [later, elsewhere], "nobody has read them");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_the_stream_tells_is_kept_unless_more_is_known() -> Test {
+async fn what_was_heard_before_it_is_known_to_be_told_is_owed_no_more() -> Test {
     let (_dir, store) = store().await?;
-    let (ann, demo): (_, RoomId) = ("ann".parse()?, "demo".parse()?);
-    assert!(store.heard_ban(&ann, &demo, 100, Some(900)).await?);
-    assert_eq!(spans(&store).await?, [("ann".to_owned(), 100, Some(900), true)]);
-    assert!(!store.heard_ban(&ann, &demo, 110, Some(900)).await?, "nothing new");
-    assert!(store.heard_unban(&ann, &demo, 200).await?);
-    assert_eq!(spans(&store).await?, [("ann".to_owned(), 100, Some(200), true)], "its end");
-    // Decided here, for every room, and told by the stream a moment later.
-    store.ban(&whom("bob"), None, 300, None).await?;
-    let bob = "bob".parse()?;
-    assert!(!store.heard_ban(&bob, &demo, 310, None).await?);
-    store.unban(&whom("bob"), None, 320).await?;
-    assert!(!store.heard_ban(&bob, &demo, 310, None).await?, "an old word does not undo a new one");
-    assert!(!store.heard_unban(&bob, &demo, 330).await?, "and an end is one end");
-    assert_eq!(store.bans().await?.len(), 2);
+    let id = store.decide(None, &ban("ann", None), 10).await?;
+    // The server died between the put and the note of it, and reads its own record at the next start.
+    store.keep(&[Decided { id, room: None, decision: ban("ann", None), at: 12 }]).await?;
+    assert_eq!(store.claim(10, 1_000_000).await?, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn permanent_bans_that_were_lifted_are_forgotten_and_those_in_force_are_not() -> Test {
+    let (_dir, store) = store().await?;
+    let id = |n| danmu::record::RecordId::new(1, n);
+    let decided = |n, text, until, at| Decided { id: id(n), room: None, decision: ban(text, until), at };
+    let rows = [
+        decided(1, "ann", None, 0),
+        decided(2, "ann", Some(0), 10),
+        decided(3, "bob", None, 0),
+        decided(4, "cleo", Some(20), 0),
+    ];
+    store.keep(&rows).await?;
+    store.forget(10 + KEPT_MS).await?;
+    assert_eq!(store.decisions_since(0).await?.len(), 4);
+    store.forget(21 + KEPT_MS).await?;
+    let left: Vec<_> = store.decisions_since(0).await?.into_iter().map(|row| row.id).collect();
+    assert_eq!(left, [id(3)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_thousand_guests_of_a_network_are_one_transaction_and_few_records() -> Test {
+    let (_dir, store) = store().await?;
+    let network = Network::try_from("192.0.2.0/24".to_owned())?;
+    let viewers: Vec<_> = (0..10_000).map(ViewerId::guest).collect();
+    let change = store.change().await?;
+    store.keep_guests(&[Guests { network: network.clone(), viewers, until: 900_000, from: None }]).await?;
+    assert_eq!(store.change().await?, change + 1);
+    let owed = store.owed_guests().await?;
+    assert_eq!((owed.len(), owed.iter().map(|guests| guests.viewers.len()).sum::<usize>()), (56, 10_000));
+    assert_eq!(store.guests_since(0).await?, [], "no gate has been told");
+    let told: Vec<_> = owed.into_iter().map(|guests| Guests { from: Some(5), ..guests }).collect();
+    store.keep_guests(&told).await?;
+    assert_eq!(store.owed_guests().await?, []);
+    let known = store.guests_since(0).await?;
+    assert_eq!((known.len(), known[0].viewers.len(), known[0].from), (1, 10_000, Some(5)));
+    // A later session of one of them.
+    let again = Guests { network, viewers: vec![ViewerId::guest(1)], until: 990_000, from: None };
+    store.keep_guests(&[again]).await?;
+    assert_eq!(store.owed_guests().await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_an_earlier_server_wrote_is_taken_over() -> Test {
+    let dir = tempfile::tempdir()?;
+    let options = SqliteConnectOptions::new().filename(dir.path().join(FILE)).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().connect_with(options).await?;
+    let old = Ours.resolve().await.map_err(|error| error.to_string())?.into_iter().take(2).collect::<Vec<_>>();
+    Migrator::with_migrations(old).run(&pool).await?;
+    let sql = "INSERT INTO bans VALUES ('viewer', 'ann', '', 10, NULL, 10, 1, 0, 11), \
+               ('viewer', 'bob', 'demo', 20, 90, 20, 2, 0, NULL), ('network', '192.0.2.0/24', '', 30, NULL, 30, 3, 0, NULL)";
+    sqlx::query(sql).execute(&pool).await?;
+    sqlx::query("INSERT INTO switches VALUES ('vending_frozen', 1), ('revoked_before', 40)").execute(&pool).await?;
+    sqlx::query("UPDATE counters SET value = 5 WHERE name = 'change'").execute(&pool).await?;
+    pool.close().await;
+    let store = Store::open(dir.path()).await?;
+    let (demo, row) = (demo(), |room, text| {
+        let store = store.clone();
+        async move {
+            store.last(room, &on(text)).await.map(|row| row.map(|row| (row.decision.until, row.arrival_ms, row.told)))
+        }
+    });
+    assert_eq!(row(None, "ann").await?, Some((None, Some(10), true)));
+    assert_eq!(row(Some(&demo), "bob").await?, Some((Some(90), None, false)));
+    assert_eq!(row(None, "192.0.2.0/24").await?, Some((None, None, false)), "no other server has heard of it");
+    let until = |on| {
+        let store = store.clone();
+        async move { store.last(None, &on).await.map(|row| row.map(|row| row.decision.until)) }
+    };
+    assert_eq!((until(Subject::Vending).await?, until(Subject::Sessions).await?), (Some(None), Some(Some(40))));
+    assert!(store.heard().await?.is_some());
     Ok(())
 }
 

@@ -120,7 +120,7 @@ mod tests {
     use std::sync::{Arc, Mutex, PoisonError};
 
     use axum::{Json, Router, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
-    use danmu::{cognito::identity_pool::Login, viewer::Role};
+    use danmu::{cognito::identity_pool::Login, rights::Rights, viewer::Role};
     use http::StatusCode;
     use serde_json::{Value, json};
     use tempfile::TempDir;
@@ -194,12 +194,17 @@ mod tests {
 
     fn guest() -> Caller {
         let (addr, viewer) = ([127, 0, 0, 1].into(), ViewerId::guest(7));
-        Caller { addr, viewer, name: None, role: Role::Viewer, login: None }
+        Caller { addr, viewer, name: None, rights: Rights::default(), login: None }
     }
 
     fn member() -> Caller {
         let login = Login { provider: "cognito-idp.us-east-1.amazonaws.com/p".into(), id_token: "i.d.t".into() };
-        Caller { viewer: "m1".parse().expect("an id"), role: Role::Member, login: Some(login), ..guest() }
+        Caller {
+            viewer: "m1".parse().expect("an id"),
+            rights: Rights::everywhere(Role::Member),
+            login: Some(login),
+            ..guest()
+        }
     }
 
     #[tokio::test]

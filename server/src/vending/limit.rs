@@ -106,7 +106,7 @@ fn network(addr: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use danmu::viewer::Role;
+    use danmu::rights::Rights;
 
     use super::*;
 
@@ -115,7 +115,7 @@ mod tests {
 
     fn caller(addr: &str, viewer: u128) -> Caller {
         let addr = addr.parse().expect("an address");
-        Caller { addr, viewer: ViewerId::guest(viewer), name: None, role: Role::Viewer, login: None }
+        Caller { addr, viewer: ViewerId::guest(viewer), name: None, rights: Rights::default(), login: None }
     }
 
     #[test]
@@ -156,7 +156,8 @@ mod tests {
         let limits = Limits::new(Rate { per_minute: often, burst: often }, Rate { per_minute: often, burst: often });
         for n in 0..10 * u128::try_from(FORGET_AFTER).expect("a number") {
             let addr = IpAddr::V6(Ipv6Addr::from(n << 64));
-            let caller = Caller { addr, viewer: ViewerId::guest(n), name: None, role: Role::Viewer, login: None };
+            let caller =
+                Caller { addr, viewer: ViewerId::guest(n), name: None, rights: Rights::default(), login: None };
             assert_eq!(limits.check(&caller), Ok(()));
         }
         // Each has its request again after 60 µs: few are of late.

@@ -174,7 +174,8 @@ impl TokenVending {
             }
             Purpose::Consume if self.0.direct => {
                 let session = self.assume(&room, Grant::Consume, &caller).await?;
-                Ok(Session { ticket_keys: self.0.identity.public_keys(), ..session })
+                let bans = self.0.moderation.handed(&room, &self.0.identity)?;
+                Ok(Session { ticket_keys: self.0.identity.public_keys(), bans, ..session })
             }
             Purpose::Consume => Err(ApiError::DirectOff),
         }
@@ -192,7 +193,8 @@ impl TokenVending {
 
     /// A ticket that holds as long as the session.
     fn ticket(&self, room: RoomId, caller: Caller, key: PublicKey, session: &Session) -> String {
-        let Caller { viewer, name, role, .. } = caller;
+        let Caller { viewer, name, rights, .. } = caller;
+        let role = rights.role_in(&room);
         let seconds = |ms: i64| ms.div_euclid(1_000);
         let (issued_s, expires_s) = (seconds(session.vended_at), seconds(session.expiration));
         self.0.identity.issue(Claims { viewer, name, role, room, issued_s, expires_s, key })
@@ -200,7 +202,7 @@ impl TokenVending {
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
         let Inner { bus, limits, turns, sessions, too_often, moderation, pool, .. } = &*self.0;
-        moderation.admits(&caller.viewer, caller.addr, room)?;
+        moderation.admits(caller, room)?;
         limits.check(caller).map_err(|retry_after_s| {
             too_often.fetch_add(1, Relaxed);
             ApiError::TooMany { retry_after_s }
@@ -219,8 +221,8 @@ impl TokenVending {
             (given.access_key_id, given.secret_access_key, given.session_token, expiration)
         };
         // Once more: what was decided meanwhile did not know of this session.
-        moderation.vended(&caller.viewer, caller.addr, expiration);
-        moderation.admits(&caller.viewer, caller.addr, room)?;
+        moderation.vended(caller, room, expiration);
+        moderation.admits(caller, room)?;
         sessions.fetch_add(1, Relaxed);
         Ok(Session {
             access_key_id,
@@ -234,6 +236,7 @@ impl TokenVending {
             partition_key: room.as_str().into(),
             ticket: None,
             ticket_keys: Vec::new(),
+            bans: Vec::new(),
         })
     }
 

@@ -53,7 +53,16 @@ impl Endpoint {
     /// [`RevokeError::Invalid`] for what cannot be a source identity (`[\w+=,.@-]{2,64}`), [`RevokeError::Log`] when the log
     /// cannot be written.
     pub async fn deny_source(&self, source_identity: &str) -> Result<(), RevokeError> {
-        self.deny(source(source_identity)?).await
+        self.deny_sources(&[source_identity]).await
+    }
+
+    /// The same of many, by one write.
+    ///
+    /// # Errors
+    /// As of [`Endpoint::deny_source`]; of what is invalid none is denied.
+    pub async fn deny_sources(&self, source_identities: &[&str]) -> Result<(), RevokeError> {
+        let all = source_identities.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
+        self.deny(all).await
     }
 
     /// Takes [`Endpoint::deny_source`] back: sessions that have not expired may go on. Says whether there was something to
@@ -62,7 +71,16 @@ impl Endpoint {
     /// # Errors
     /// As of [`Endpoint::deny_source`]; it is denied still then.
     pub async fn allow_source(&self, source_identity: &str) -> Result<bool, RevokeError> {
-        self.allow(source(source_identity)?).await
+        Ok(self.allow_sources(&[source_identity]).await? > 0)
+    }
+
+    /// The same of many, by one write; of how many there was something to take back.
+    ///
+    /// # Errors
+    /// As of [`Endpoint::allow_source`].
+    pub async fn allow_sources(&self, source_identities: &[&str]) -> Result<usize, RevokeError> {
+        let all = source_identities.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
+        self.allow(all).await
     }
 
     /// Denies the one session with this access key id (`ASIA…`), otherwise as [`Endpoint::deny_source`].
@@ -70,7 +88,7 @@ impl Endpoint {
     /// # Errors
     /// As of [`Endpoint::deny_source`].
     pub async fn deny_key(&self, access_key_id: &str) -> Result<(), RevokeError> {
-        self.deny(key(access_key_id)?).await
+        self.deny(vec![key(access_key_id)?]).await
     }
 
     /// Takes [`Endpoint::deny_key`] back, otherwise as [`Endpoint::allow_source`].
@@ -78,7 +96,7 @@ impl Endpoint {
     /// # Errors
     /// As of [`Endpoint::allow_source`].
     pub async fn allow_key(&self, access_key_id: &str) -> Result<bool, RevokeError> {
-        self.allow(key(access_key_id)?).await
+        Ok(self.allow(vec![key(access_key_id)?]).await? > 0)
     }
 
     /// Denies every session that was issued before a time, milliseconds since the Unix epoch, whosever it is; now at the
@@ -89,7 +107,7 @@ impl Endpoint {
     /// [`RevokeError::Log`] when the log cannot be written.
     pub async fn revoke_older_than(&self, at_ms: i64) -> Result<(), RevokeError> {
         let entry = self.inner.denials.deny_older(at_ms.min(self.inner.clock.now_ms()));
-        self.keep(entry).await
+        self.keep(vec![entry]).await
     }
 
     /// What is denied now.
@@ -108,22 +126,23 @@ impl Endpoint {
         denied
     }
 
-    async fn deny(&self, whom: Whom) -> Result<(), RevokeError> {
-        tracing::info!(?whom, "sessions are denied");
+    async fn deny(&self, all: Vec<Whom>) -> Result<(), RevokeError> {
+        tracing::info!(?all, "sessions are denied");
         // At once, and on disk before anybody relies on it.
-        let entry = self.inner.denials.deny(whom, self.inner.clock.now_ms());
-        self.keep(entry).await
+        let now_ms = self.inner.clock.now_ms();
+        let entries = all.into_iter().map(|whom| self.inner.denials.deny(whom, now_ms)).collect();
+        self.keep(entries).await
     }
 
-    async fn keep(&self, entry: Entry) -> Result<(), RevokeError> {
-        on_disk(&self.inner, move |endpoint| endpoint.store.keep_denial(&entry)).await
+    async fn keep(&self, entries: Vec<Entry>) -> Result<(), RevokeError> {
+        on_disk(&self.inner, move |endpoint| endpoint.store.keep_denials(&entries)).await
     }
 
-    async fn allow(&self, whom: Whom) -> Result<bool, RevokeError> {
-        let gone = whom.clone();
-        on_disk(&self.inner, move |endpoint| endpoint.store.drop_denials(&[gone])).await?;
-        tracing::info!(?whom, "sessions are not denied any more");
-        Ok(self.inner.denials.allow(&whom))
+    async fn allow(&self, all: Vec<Whom>) -> Result<usize, RevokeError> {
+        let gone = all.clone();
+        on_disk(&self.inner, move |endpoint| endpoint.store.drop_denials(&gone)).await?;
+        tracing::info!(?all, "sessions are not denied any more");
+        Ok(all.iter().filter(|whom| self.inner.denials.allow(whom)).count())
     }
 }
 

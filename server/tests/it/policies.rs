@@ -6,9 +6,10 @@ use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 use aws_credential_types::Credentials;
 use danmu::{
     kinesis::{Client, Clock, Event, Keeper, Options, Position, Producer, Reader, Scope, Vend, VendError},
+    rights::Rights,
     room::RoomId,
     session::{Purpose, Session},
-    viewer::{Role, ViewerId},
+    viewer::ViewerId,
 };
 use danmu_app::services::Caller;
 use danmu_server::{
@@ -89,6 +90,7 @@ impl Aws {
             partition_key: "demo".to_owned(),
             ticket: None,
             ticket_keys: Vec::new(),
+            bans: Vec::new(),
         };
         Client::new(Keeper::new(Clock::new(Native::new()), Given(session), purpose), "")
     }
@@ -174,7 +176,7 @@ async fn vends(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
     let limits = Limits::new(often, often);
     let vending = TokenVending::new(aws.bus(credentials), limits, identity, moderation, 900, true);
     let (addr, viewer) = ([127, 0, 0, 1].into(), ViewerId::guest(7));
-    let caller = Caller { addr, viewer, name: None, role: Role::Viewer, login: None };
+    let caller = Caller { addr, viewer, name: None, rights: Rights::default(), login: None };
     let produce = vending.session(RoomId::demo(), Purpose::Produce, None, caller.clone()).await;
     let consume = vending.session(RoomId::demo(), Purpose::Consume, None, caller).await;
     Ok(produce.is_ok() && consume.is_ok())

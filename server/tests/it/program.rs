@@ -43,6 +43,13 @@ impl Program {
         Self::start_in(elsewhere, variables)
     }
 
+    /// Tells it to end, and starts it again over what it left, on other ports.
+    pub fn restart(mut self, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        let elsewhere = std::mem::replace(&mut self.dir, tempfile::tempdir()?);
+        self.terminate()?;
+        Self::start_in(elsewhere, variables)
+    }
+
     fn start_in(dir: TempDir, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_kinesis::{Client, primitives::DateTime, types::ShardIteratorType};
+use aws_sdk_kinesis::{
+    Client,
+    primitives::DateTime,
+    types::{Record, ShardIteratorType},
+};
 use danmu::gate::{Counts, Gate, Incoming};
 use danmu_server::{config::Config, unicode::UNICODE};
 use sha2::{Digest, Sha256};
@@ -28,6 +32,34 @@ pub struct Truth {
     pub topology: String,
 }
 
+/// All records of a shard that there are.
+pub async fn records(client: &Client, shard: &Shard) -> Result<Vec<Record>, Failure> {
+    let (mut records, mut next) = (Vec::new(), Some(horizon(client, shard).await?));
+    let since = Instant::now();
+    while let Some(iterator) = next {
+        let answer = match client.get_records().shard_iterator(&iterator).send().await {
+            Ok(answer) => answer,
+            Err(error) if since.elapsed() > PATIENCE => return Err(error.into()),
+            // Readers that are there still take their share.
+            Err(_) => {
+                sleep(Duration::from_millis(200)).await;
+                next = Some(iterator);
+                continue;
+            }
+        };
+        let at_the_end = answer.records.is_empty() && answer.millis_behind_latest == Some(0);
+        records.extend(answer.records);
+        next = answer.next_shard_iterator.filter(|_| !at_the_end);
+    }
+    Ok(records)
+}
+
+/// When a record arrived, Unix milliseconds.
+pub fn arrival_ms(record: &Record) -> Result<i64, Failure> {
+    let arrival_ms = record.approximate_arrival_timestamp.map(DateTime::to_millis);
+    Ok(arrival_ms.transpose()?.unwrap_or_default())
+}
+
 /// What a viewer had of it.
 pub struct Had {
     pub danmu: usize,
@@ -45,35 +77,19 @@ impl Truth {
         let (mut danmu, mut topology) = (Vec::new(), String::new());
         // A child's id is higher than its parents': so the shards on which the room lived come in the order of its life.
         for shard in shards(client).await? {
-            let (mut records, mut told) = (0, danmu.len());
-            let mut next = Some(horizon(client, &shard).await?);
-            let since = Instant::now();
-            while let Some(iterator) = next {
-                let answer = match client.get_records().shard_iterator(&iterator).send().await {
-                    Ok(answer) => answer,
-                    Err(error) if since.elapsed() > PATIENCE => return Err(error.into()),
-                    // Readers that are there still take their share.
-                    Err(_) => {
-                        sleep(Duration::from_millis(200)).await;
-                        next = Some(iterator);
-                        continue;
-                    }
-                };
-                for record in &answer.records {
-                    let arrival_ms = record.approximate_arrival_timestamp.map(DateTime::to_millis);
-                    let verdict = gate.admit(Incoming {
-                        data: record.data.as_ref(),
-                        partition_key: record.partition_key.as_deref().unwrap_or_default(),
-                        sequence_number: &record.sequence_number,
-                        arrival_ms: arrival_ms.transpose()?.unwrap_or_default(),
-                        evidence: None,
-                    });
-                    danmu.extend(verdict.map(|admitted| admitted.key.to_string()));
-                }
-                records += answer.records.len();
-                let at_the_end = answer.records.is_empty() && answer.millis_behind_latest == Some(0);
-                next = answer.next_shard_iterator.filter(|_| !at_the_end);
+            let mut told = danmu.len();
+            let records = records(client, &shard).await?;
+            for record in &records {
+                let verdict = gate.admit(Incoming {
+                    data: record.data.as_ref(),
+                    partition_key: record.partition_key.as_deref().unwrap_or_default(),
+                    sequence_number: &record.sequence_number,
+                    arrival_ms: arrival_ms(record)?,
+                    evidence: None,
+                });
+                danmu.extend(verdict.map(|admitted| admitted.key.to_string()));
             }
+            let records = records.len();
             told = danmu.len() - told;
             writeln!(topology, "  {shard:<75} {records:>6} records {told:>6} danmu")?;
         }

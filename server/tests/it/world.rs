@@ -263,6 +263,7 @@ impl Vend for Sts {
                 partition_key: "demo".to_owned(),
                 ticket: None,
                 ticket_keys: Vec::new(),
+                bans: Vec::new(),
             })
         };
         session().ok_or_else(|| refused(xml.clone()))

@@ -4,21 +4,33 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinesis::error::Error;
+use crate::kinesis::{error::Error, shard_map::hash_key};
 
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The shards that hold or held this key, and of their records only those under it.
     PartitionKey(String),
+    /// The same of each of these keys. Records of different shards keep no order among each other.
+    PartitionKeys(Vec<String>),
     /// Every shard, every record.
     All,
 }
 
 impl Scope {
+    /// The hash keys whose shards are read; `None` for all there are.
+    pub(super) fn hash_keys(&self) -> Option<Vec<u128>> {
+        match self {
+            Self::PartitionKey(key) => Some(vec![hash_key(key)]),
+            Self::PartitionKeys(keys) => Some(keys.iter().map(|key| hash_key(key)).collect()),
+            Self::All => None,
+        }
+    }
+
     pub(super) fn wants(&self, partition_key: &str) -> bool {
         match self {
             Self::PartitionKey(key) => key == partition_key,
+            Self::PartitionKeys(keys) => keys.iter().any(|key| key == partition_key),
             Self::All => true,
         }
     }

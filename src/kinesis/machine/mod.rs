@@ -21,13 +21,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 pub use call::{Answer, Call, Step};
 pub use event::{Event, Position, Record, Scope, State, Stats};
 use pace::Pace;
-use shard::{Line, Phase, is_before};
+pub use shard::is_before;
+use shard::{Line, Phase};
 
 use super::{
     api::{From, GetRecordsReply, ListShardsReply},
     backoff::full_jitter,
     error::{Error, Kind},
-    shard_map::hash_key,
 };
 
 /// A reply that took this long waited for its turn.
@@ -46,7 +46,7 @@ const RARELY_MS: i64 = 10_000;
 #[derive(Debug)]
 pub struct Machine {
     scope: Scope,
-    key: Option<u128>,
+    keys: Option<Vec<u128>>,
     since_ms: i64,
     /// Whether replies come when there is something, so that no pace needs to be kept.
     pushed: bool,
@@ -78,13 +78,9 @@ struct Listing {
 impl Machine {
     /// Reads the shards in scope from `position` on.
     pub fn new(scope: Scope, position: Position) -> Self {
-        let key = match &scope {
-            Scope::PartitionKey(key) => Some(hash_key(key)),
-            Scope::All => None,
-        };
         Self {
+            keys: scope.hash_keys(),
             scope,
-            key,
             since_ms: position.since_ms,
             pushed: false,
             resume: position.shards,
@@ -246,7 +242,7 @@ impl Machine {
         for shard in reply.shards {
             listing.found.insert(shard.shard_id.clone());
             let parents = shard.parents().map(str::to_owned).collect();
-            let new = Line::new(parents, shard.hash_key_range, self.key, listing.begun);
+            let new = Line::new(parents, shard.hash_key_range, self.keys.as_deref(), listing.begun);
             let start = shard.sequence_number_range.starting_sequence_number;
             match self.shards.entry(shard.shard_id) {
                 Entry::Vacant(place) => place.insert(new).start = start,
@@ -371,7 +367,7 @@ impl Machine {
         // Whether these children have parents that nobody has told of yet, only a listing begun from now on can say.
         let settled_by = self.listing.begun + 1;
         for child in reply.child_shards.unwrap_or_default() {
-            let line = Line::new(child.parent_shards, child.hash_key_range, self.key, settled_by);
+            let line = Line::new(child.parent_shards, child.hash_key_range, self.keys.as_deref(), settled_by);
             self.shards.entry(child.shard_id).or_insert(line);
         }
         self.look_for_children(now);

@@ -42,9 +42,9 @@ pub(super) enum Phase {
 }
 
 impl Line {
-    pub(super) fn new(parents: Vec<String>, range: HashKeyRange, key: Option<u128>, settled_by: u64) -> Self {
+    pub(super) fn new(parents: Vec<String>, range: HashKeyRange, keys: Option<&[u128]>, settled_by: u64) -> Self {
         Self {
-            in_scope: key.is_none_or(|key| range.contains(key)),
+            in_scope: keys.is_none_or(|keys| keys.iter().any(|key| range.contains(*key))),
             parents,
             settled_by,
             phase: Phase::Waiting,
@@ -77,6 +77,7 @@ impl Line {
 }
 
 /// The order of sequence numbers, which are decimals without leading zeros.
-pub(super) fn is_before(number: &str, other: &str) -> bool {
+#[must_use]
+pub fn is_before(number: &str, other: &str) -> bool {
     (number.len(), number) < (other.len(), other)
 }

@@ -7,13 +7,15 @@
 mod read;
 mod verify;
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
+    direct::Direct,
     feed::{self, Item, Told},
-    gate::{Gate, Incoming},
-    kinesis::{Client, Clock, Event, Host, Keeper, Position, Reader, Record, Scope, Stats},
-    room::{Paces, Room, RoomId, Unsigned},
+    gate::Gate,
+    kinesis::{Client, Clock, Event, Host, Keeper, Reader, Record, State, Stats},
+    record::SERVICE_KEY,
+    room::{Paces, Room, Unsigned},
     session::Purpose,
 };
 use futures::future::{AbortHandle, abortable};
@@ -22,11 +24,15 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
 pub use self::read::{News, Read};
-use self::verify::{Proven, Verifier};
+use self::verify::Verifier;
 use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
+use crate::problem::Problem;
 
-/// How far back a page that has just been opened begins to read, in milliseconds: what was said while it loaded.
+/// How far back a page shows that has just been opened, in milliseconds: what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
+
+/// How soon a session is asked for again, in milliseconds, whose bans the server did not sign.
+const UNTRUE_MS: i64 = 10_000;
 
 /// A room that is read. It reads only while somebody waits for what comes [`next`](Self::next), and ends with this value.
 pub struct Reading {
@@ -48,7 +54,7 @@ impl Reading {
             unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
             paces: Paces(paces),
         });
-        let stream = room.map(|room| Stream::new(&room, place, now_ms as i64));
+        let stream = room.map(|room| Stream::new(room, place, now_ms as i64));
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
     }
 
@@ -76,53 +82,41 @@ impl Drop for Reading {
     }
 }
 
-/// A reader of the room's shards, with the right to read them.
+/// What came with a session, as the verifier takes it.
+fn handed(text: &str, arrival_ms: i64) -> Record {
+    let (partition_key, data) = (SERVICE_KEY.to_owned(), text.as_bytes().to_vec());
+    Record { data, partition_key, sequence_number: String::new(), arrival_ms, shard_id: String::new() }
+}
+
+/// A room with the right to read it.
 struct Stream {
-    room: RoomId,
-    gate: Gate,
+    room: Room,
     /// Where to begin; without, where the page was opened.
-    from: Option<Position>,
+    place: Option<feed::Position>,
     /// When the stream was created, as the place says that it began at.
     created_ms: i64,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
-    reader: Option<Reader<Browser, ServerVend>>,
+    reading: Option<(Reader<Browser, ServerVend>, Direct)>,
     verifier: Verifier,
     /// When to ask for a session again, by the local clock.
     again: Option<i64>,
 }
 
 impl Stream {
-    fn new(room: &Room, place: &str, now_ms: i64) -> Self {
+    fn new(room: Room, place: &str, now_ms: i64) -> Self {
         let (clock, vend) = (Clock::new(Browser), ServerVend::new(room.id.clone()));
         clock.learn(now_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
         let place = place.parse::<feed::Position>().ok();
         let created_ms = place.as_ref().map_or(0, feed::Position::created_ms);
-        let from = place.map(|place| {
-            let mut shards = BTreeMap::new();
-            // After no record at all: all that arrived since.
-            if place.sequence_number() != "0" {
-                shards.insert(place.shard_id().to_owned(), place.sequence_number().to_owned());
-            }
-            Position { since_ms: place.arrival_ms(), shards }
-        });
-        Self {
-            room: room.id.clone(),
-            gate: Gate::new(room, UNICODE),
-            from,
-            created_ms,
-            vend,
-            verifier: Verifier::new(keeper.clone()),
-            keeper,
-            reader: None,
-            again: None,
-        }
+        let verifier = Verifier::new(keeper.clone());
+        Self { room, place, created_ms, vend, keeper, reading: None, verifier, again: None }
     }
 
     async fn next(&mut self) -> Read {
         let news = self.read().await;
-        let stats = self.reader.as_ref().map(Reader::stats).unwrap_or_default();
+        let stats = self.reading.as_ref().map(|(reader, _)| reader.stats()).unwrap_or_default();
         let Stats { reads, throttled, .. } = stats;
         Read { news, now_ms: self.keeper.clock().now_ms(), reads, throttled }
     }
@@ -132,8 +126,8 @@ impl Stream {
         if let Some(again) = self.again.take() {
             host.sleep(Duration::from_millis((again - host.now_ms()).max(0).unsigned_abs())).await;
         }
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
+        let (reader, direct) = match &mut self.reading {
+            Some(reading) => reading,
             None => {
                 let session = match self.keeper.session().await {
                     Ok(session) => session,
@@ -145,38 +139,42 @@ impl Stream {
                         return if self.again.is_some() { News::Refused(problem) } else { News::Denied(problem) };
                     }
                 };
-                // The first session tells the server's time too: the viewer's clock may be wrong.
-                let from = self.from.clone().unwrap_or_else(|| Position::at(session.vended_at - LOOK_BACK_MS));
+                let gate = Gate::new(&self.room, UNICODE);
+                let handed = session.bans.iter().map(|text| handed(text, session.vended_at)).collect::<Vec<_>>();
+                let proven = self.verifier.verify(&handed).await;
+                let mut taken = handed.iter().zip(&proven).map(|(it, by)| gate.take_handed(&it.data, by.as_deref()));
+                if let Some(reason) = taken.find_map(Result::err) {
+                    // Without it, those would be shown who are banned.
+                    self.keeper.drop_session(&session);
+                    self.again = Some(host.now_ms() + UNTRUE_MS);
+                    return News::Refused(Problem::Stream(reason.to_string()));
+                }
+                let direct = match &self.place {
+                    Some(place) => Direct::after(gate, place.clone()),
+                    // The first session tells the server's time too: the viewer's clock may be wrong.
+                    None => Direct::since(gate, session.vended_at - LOOK_BACK_MS),
+                };
                 let client = Client::new(self.keeper.clone(), &origin());
-                self.reader.insert(Reader::new(client, Scope::PartitionKey(self.room.to_string()), from))
+                let reader = Reader::new(client, Direct::scope(&self.room.id), direct.begin());
+                self.reading.insert((reader, direct))
             }
         };
         match reader.next().await {
+            // What stands before the place is no news to anybody.
+            Event::State(State::Behind { ms }) if direct.warms_up(self.keeper.clock().now_ms() - ms) => News::Nothing,
             Event::State(state) => News::of(state, &self.vend),
             Event::Records(records) => {
                 let proven = self.verifier.verify(&records).await;
-                let danmu = self.judge(&records, &proven);
-                match records.last().and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
+                let judged = records.iter().zip(&proven);
+                let shown = judged.filter_map(|(record, evidence)| direct.judge(record, evidence.as_ref()));
+                let danmu: Vec<_> = shown.map(Item::new).collect();
+                let last = records.iter().rfind(|record| record.partition_key == self.room.id.as_str());
+                match last.and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
                     Some(place) => News::Told(Told { danmu, ..Told::default() }, place.to_string()),
                     None => News::Nothing,
                 }
             }
         }
-    }
-
-    /// Judges what was read and verified: gives what may be shown.
-    fn judge(&mut self, records: &[Record], proven: &Proven) -> Vec<Item> {
-        let admitted = records.iter().zip(proven).filter_map(|(record, evidence)| {
-            let incoming = Incoming {
-                data: &record.data,
-                partition_key: &record.partition_key,
-                sequence_number: &record.sequence_number,
-                arrival_ms: record.arrival_ms,
-                evidence: evidence.as_ref(),
-            };
-            self.gate.admit(incoming).ok()
-        });
-        admitted.map(Item::new).collect()
     }
 
     /// The feed's place right after a record.

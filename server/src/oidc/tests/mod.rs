@@ -5,14 +5,14 @@ mod keys;
 
 use std::time::Duration;
 
-use danmu::viewer::Role;
+use danmu::{room::RoomId, viewer::Role};
 use serde_json::{Value, json};
 
 use self::{
     issuer::{Answer, TestIssuer},
     keys::{EcKey, RsaKey, hs256, token},
 };
-use super::{TokenError, jwks::REST, verify::Issuers};
+use super::{TokenError, jwks::REST, settings::Groups, verify::Issuers};
 
 const CLIENT: &str = "client";
 
@@ -45,7 +45,7 @@ async fn a_token_of_either_algorithm_says_who_somebody_is() {
     let by_ec = issuers.verify(&issuer.ec.token("ec", &claims(&issuer)), None).await.expect("the same person");
     assert_eq!(by_rsa.viewer, by_ec.viewer);
     assert_eq!(by_rsa.name.as_ref().map(|name| name.as_str()), Some("amy"));
-    assert_eq!((by_rsa.viewer.as_str().len(), by_rsa.role), (33, Role::Member));
+    assert_eq!((by_rsa.viewer.as_str().len(), by_rsa.rights.role_in(&RoomId::demo())), (33, Role::Member));
     let other = with(claims(&issuer), json!({"sub": "another"}));
     let other = issuers.verify(&issuer.ec.token("ec", &other), None).await.expect("another person");
     assert_ne!(other.viewer, by_ec.viewer);
@@ -57,7 +57,7 @@ async fn groups_mean_what_the_operator_says() {
     let issuer = TestIssuer::start().await;
     let mut settings = issuer.settings();
     settings.groups_claim = "roles".into();
-    settings.streamers = vec!["hosts".into()];
+    settings.streamers = Some(vec!["hosts".into()]);
     let issuers = Issuers::new(vec![settings]);
     for (groups, role) in [
         (json!(["fans", "hosts", "moderator"]), Role::Streamer),
@@ -68,7 +68,34 @@ async fn groups_mean_what_the_operator_says() {
         (Value::Null, Role::Member),
     ] {
         let token = issuer.ec.token("ec", &with(claims(&issuer), json!({"roles": groups})));
-        assert_eq!(issuers.verify(&token, None).await.expect("a person").role, role, "{groups}");
+        let rights = issuers.verify(&token, None).await.expect("a person").rights;
+        assert_eq!(rights.role_in(&RoomId::demo()), role, "{groups}");
+    }
+}
+
+#[tokio::test]
+async fn a_rooms_groups_mean_nothing_in_another_room_and_then_the_default_ones_mean_nothing_at_all() {
+    let issuer = TestIssuer::start().await;
+    let rooms = ["anna", "bob"].map(|id| id.parse::<RoomId>().expect("an id"));
+    let mut settings = issuer.settings();
+    let groups = |streamer: &str| Groups { streamers: vec![streamer.into()], moderators: vec!["crew".into()] };
+    settings.rooms = [(rooms[0].clone(), groups("a")), (rooms[1].clone(), groups("b"))].into();
+    let scoped = Issuers::new(vec![settings.clone()]);
+    settings.moderators = Some(vec!["operators".into()]);
+    let operated = Issuers::new(vec![settings]);
+    let (member, moderator, streamer) = (Role::Member, Role::Moderator, Role::Streamer);
+    for (groups, in_rooms, with_operators) in [
+        (json!(["a"]), [streamer, member], [streamer, member]),
+        (json!(["b", "crew"]), [moderator, streamer], [moderator, streamer]),
+        (json!(["streamer", "moderator"]), [member; 2], [member; 2]),
+        (json!(["operators"]), [member; 2], [moderator; 2]),
+        (json!(["operators", "a"]), [streamer, member], [streamer, moderator]),
+    ] {
+        let token = issuer.ec.token("ec", &with(claims(&issuer), json!({"cognito:groups": groups})));
+        for (issuers, expected) in [(&scoped, in_rooms), (&operated, with_operators)] {
+            let rights = issuers.verify(&token, None).await.expect("a person").rights;
+            assert_eq!([0, 1].map(|room| rights.role_in(&rooms[room])), expected, "{groups}");
+        }
     }
 }
 

@@ -139,6 +139,12 @@ pub async fn again(
     Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
 }
 
+/// The same of all shards, until it has told that it has caught up, and beyond that.
+pub async fn all_again(kinesis: &aws_sdk_kinesis::Client, stream: &str, since_ms: i64, tell: &mpsc::Sender<Reading>) {
+    let from = (Scope::All, Position::at(since_ms));
+    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
+}
+
 async fn read(
     kinesis: &aws_sdk_kinesis::Client,
     stream: &str,

@@ -19,11 +19,13 @@ impl Store {
         Ok(entries)
     }
 
-    /// Keeps a denial; answers when it is on disk. Blocks.
-    pub(crate) fn keep_denial(&self, (whom, ms): &Entry) -> Result<(), StoreError> {
+    /// Keeps denials; answers when they are on disk. Blocks.
+    pub(crate) fn keep_denials(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let Keyspaces { db, state, .. } = &self.keyspaces;
         let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
-        batch.insert(state, key(whom), ms.to_be_bytes());
+        for (whom, ms) in entries {
+            batch.insert(state, key(whom), ms.to_be_bytes());
+        }
         batch.commit().map_err(StoreError::engine)
     }
 
@@ -75,9 +77,9 @@ mod tests {
         {
             let store = open()?;
             for entry in &all {
-                store.keep_denial(entry)?;
+                store.keep_denials(std::slice::from_ref(entry))?;
             }
-            store.keep_denial(&(ann.clone(), 7))?;
+            store.keep_denials(&[(ann.clone(), 7)])?;
         }
         assert_eq!(open()?.denials()?, all);
         open()?.drop_denials(&[ann, Whom::Older])?;

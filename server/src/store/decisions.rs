@@ -1,0 +1,326 @@
+//! Decisions, as rows: what is decided here and is owed to the stream (an outbox), and what the stream tells.
+//!
+//! A row is known by the id of its decision, so that taking it in twice changes nothing. It is written by whoever decides, then
+//! told to the stream by one of the servers that share the store, and has its place in the order once it was read there.
+
+use std::collections::HashSet;
+
+use danmu::{
+    gate::KEPT_MS,
+    record::{Decided, Decision, Network, RecordId, Subject},
+    room::RoomId,
+    viewer::Rank,
+};
+use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
+
+use super::{Store, StoreError, next_change, next_changes};
+
+/// How long a server may take to tell the stream of a decision before another one does, milliseconds.
+const CLAIM_MS: i64 = 5_000;
+/// How many rows one statement takes in: a parameter for each of their columns, of 32,766.
+const ROWS: usize = 500;
+/// The columns of a row, in the order in which they are read.
+const COLUMNS: &str = "id, room, kind, subject, until_ms, rank, decided_ms, told_ms, arrival_ms, change";
+
+/// A decision as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub id: RecordId,
+    /// For which room; for every one where there is none.
+    pub room: Option<RoomId>,
+    /// What is decided.
+    pub decision: Decision,
+    /// When, by the clock of who decided, Unix milliseconds.
+    pub decided_ms: i64,
+    /// Whether the stream has taken it.
+    pub told: bool,
+    /// When it arrived at the stream, Unix milliseconds, where it was read there.
+    pub arrival_ms: Option<i64>,
+    /// The number of its last change.
+    pub change: i64,
+}
+
+impl Store {
+    /// Writes down a decision, which is then owed to the stream; its id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn decide(
+        &self,
+        room: Option<&RoomId>,
+        decision: &Decision,
+        now_ms: i64,
+    ) -> Result<RecordId, StoreError> {
+        let id = new_id(now_ms)?;
+        let mut writing = self.pool.begin().await?;
+        let change = next_change(&mut writing).await?;
+        let (kind, subject) = columns_of(&decision.on);
+        let sql = "INSERT INTO decisions \
+                   (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, NULL, $8)";
+        let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
+        row.bind(number(decision.by)).bind(now_ms).bind(change).execute(&mut *writing).await?;
+        writing.commit().await?;
+        Ok(id)
+    }
+
+    /// Ends what is in force of a scope and subject, for one who stands so high; whether there was anything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end(&self, room: Option<&RoomId>, on: &Subject, by: Rank, now_ms: i64) -> Result<bool, StoreError> {
+        let last = self.last(room, on).await?;
+        if last.is_none_or(|row| row.decision.until_ms() <= now_ms) {
+            return Ok(false);
+        }
+        self.decide(room, &Decision::end(on.clone(), by), now_ms).await?;
+        Ok(true)
+    }
+
+    /// The decision of a scope and subject that counts: the last one, but that nobody who stands below takes back what holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn last(&self, room: Option<&RoomId>, on: &Subject) -> Result<Option<Row>, StoreError> {
+        let (kind, subject) = columns_of(on);
+        let sql = format!(
+            "SELECT {COLUMNS} FROM decisions WHERE kind = $1 AND subject = $2 AND room = $3 \
+             ORDER BY CASE WHEN arrival_ms IS NULL THEN 1 ELSE 0 END, arrival_ms, change"
+        );
+        let rows = query(sqlx::AssertSqlSafe(sql)).bind(kind).bind(subject).bind(key(room));
+        let rows: Vec<_> = rows.fetch_all(&self.pool).await?.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(rows.into_iter().reduce(Row::counts_before))
+    }
+
+    /// The rows that changed after that number, as they changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`], also for a row that cannot be read: what is decided must not be guessed at.
+    pub async fn decisions_since(&self, change: i64) -> Result<Vec<Row>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM decisions WHERE change > $1 ORDER BY change, decided_ms");
+        let rows = query(sqlx::AssertSqlSafe(sql)).bind(change).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// What is owed to the stream and nobody else is telling it, up to so many, for this server to tell: of one scope and subject
+    /// the earliest, so that none overtakes another.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn claim(&self, most: usize, now_ms: i64) -> Result<Vec<Row>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, claimed_ms FROM decisions WHERE told_ms IS NULL ORDER BY change, decided_ms LIMIT $1"
+        );
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        // Nothing is owed most of the time, and a read waits for no writer.
+        let owed = query(sqlx::AssertSqlSafe(sql.clone())).bind(limit).fetch_optional(&self.pool).await?;
+        if owed.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut writing = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let owed = query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *writing).await?;
+        let (mut seen, mut claimed) = (HashSet::new(), Vec::new());
+        for row in &owed {
+            let claimed_ms: i64 = row.try_get("claimed_ms")?;
+            let row = read(row)?;
+            if seen.insert((row.room.clone(), row.decision.on.clone())) && claimed_ms <= now_ms - CLAIM_MS {
+                claimed.push(row);
+            }
+        }
+        set(&mut writing, "claimed_ms", now_ms, claimed.iter().map(|row| row.id)).await?;
+        writing.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Gives up a claim: the stream did not take them.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`]; then the claim ends by itself.
+    pub async fn release(&self, ids: impl Iterator<Item = RecordId>) -> Result<(), StoreError> {
+        let mut writing = self.pool.begin().await?;
+        set(&mut writing, "claimed_ms", 0, ids).await?;
+        Ok(writing.commit().await?)
+    }
+
+    /// The stream has taken them.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`]; then they are told again, which changes nothing.
+    pub async fn told(&self, ids: impl Iterator<Item = RecordId>, now_ms: i64) -> Result<(), StoreError> {
+        let mut writing = self.pool.begin().await?;
+        set(&mut writing, "told_ms", now_ms, ids).await?;
+        Ok(writing.commit().await?)
+    }
+
+    /// Owes to the stream again what it took before then (Unix milliseconds) and nobody has read there.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn owe_again(&self, before_ms: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE decisions SET told_ms = NULL WHERE arrival_ms IS NULL AND told_ms < $1";
+        query(sql).bind(before_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Keeps decisions that the stream tells, all or none. Those that are known have the place at which they were first read.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn keep(&self, decided: &[Decided]) -> Result<(), StoreError> {
+        let mut writing = self.pool.begin().await?;
+        let mut changes = next_changes(&mut writing, decided.len()).await?..;
+        for rows in decided.chunks(ROWS) {
+            let mut sql = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO decisions \
+                 (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
+            );
+            sql.push_values(rows, |mut row, decided| {
+                let (kind, subject) = columns_of(&decided.decision.on);
+                row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
+                row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
+                row.push_bind(number(decided.decision.by));
+                row.push_bind(decided.at)
+                    .push_bind(0_i64)
+                    .push_bind(decided.at)
+                    .push_bind(decided.at)
+                    .push_bind(changes.next());
+            });
+            sql.push(
+                " ON CONFLICT (id) DO UPDATE SET arrival_ms = excluded.arrival_ms, change = excluded.change, \
+                 told_ms = COALESCE(decisions.told_ms, excluded.told_ms) WHERE decisions.arrival_ms IS NULL",
+            );
+            sql.build().execute(&mut *writing).await?;
+        }
+        Ok(writing.commit().await?)
+    }
+
+    /// Until when it was kept what the stream tells, Unix milliseconds; `None` where nothing was ever.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn heard(&self) -> Result<Option<i64>, StoreError> {
+        Ok(query_scalar("SELECT value FROM counters WHERE name = 'heard'").fetch_optional(&self.pool).await?)
+    }
+
+    /// All is kept that the stream told until then, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn set_heard(&self, until_ms: i64) -> Result<(), StoreError> {
+        let sql = "INSERT INTO counters (name, value) VALUES ('heard', $1) \
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value";
+        query(sql).bind(until_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Forgets what has been over for long, and what later decisions have long taken the place of.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn forget(&self, now_ms: i64) -> Result<(), StoreError> {
+        let over_ms = now_ms - KEPT_MS;
+        let superseded = "DELETE FROM decisions WHERE arrival_ms < $1 AND kind <> 'sessions' AND EXISTS ( \
+                          SELECT 1 FROM decisions AS later WHERE later.kind = decisions.kind \
+                          AND later.subject = decisions.subject AND later.room = decisions.room AND later.rank >= decisions.rank \
+                          AND later.arrival_ms > decisions.arrival_ms AND later.arrival_ms < $1)";
+        query(superseded).bind(over_ms).execute(&self.pool).await?;
+        let over = "DELETE FROM decisions WHERE arrival_ms < $1 AND until_ms < $1 AND kind <> 'sessions'";
+        query(over).bind(over_ms).execute(&self.pool).await?;
+        query("DELETE FROM guests WHERE until_ms < $1").bind(over_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// Sets a column of rows that have not been told.
+async fn set(
+    writing: &mut sqlx::SqliteTransaction<'_>,
+    column: &'static str,
+    value: i64,
+    ids: impl Iterator<Item = RecordId>,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
+    for ids in ids.chunks(ROWS) {
+        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE decisions SET ");
+        sql.push(column).push(" = ").push_bind(value).push(" WHERE told_ms IS NULL AND id IN (");
+        let mut list = sql.separated(", ");
+        for id in ids {
+            list.push_bind(id.clone());
+        }
+        sql.push(")");
+        sql.build().execute(&mut **writing).await?;
+    }
+    Ok(())
+}
+
+/// An id that nobody else has.
+fn new_id(now_ms: i64) -> Result<RecordId, StoreError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+    Ok(RecordId::new(now_ms, u128::from_be_bytes(random)))
+}
+
+impl Row {
+    /// Which of two counts, of which `later` is the later one.
+    #[must_use]
+    pub fn counts_before(self, later: Self) -> Self {
+        let at_ms = later.arrival_ms.unwrap_or(later.decided_ms);
+        if self.decision.by > later.decision.by && at_ms < self.decision.until_ms() { self } else { later }
+    }
+}
+
+/// How a rank stands in the table.
+const fn number(rank: Rank) -> i64 {
+    match rank {
+        Rank::Moderator => 0,
+        Rank::Streamer => 1,
+        Rank::Operator => 2,
+    }
+}
+
+/// Of a newer server's, who knows more of them, the highest.
+const fn rank(number: i64) -> Rank {
+    match number {
+        ..1 => Rank::Moderator,
+        1 => Rank::Streamer,
+        2.. => Rank::Operator,
+    }
+}
+
+/// How a room stands in the table.
+fn key(room: Option<&RoomId>) -> &str {
+    room.map_or("", RoomId::as_str)
+}
+
+/// How a subject does: its kind, and its name.
+fn columns_of(on: &Subject) -> (&'static str, &str) {
+    match on {
+        Subject::Viewer(viewer) => ("viewer", viewer.as_str()),
+        Subject::Network(network) => ("network", network.as_str()),
+        Subject::Vending => ("vending", ""),
+        Subject::Sessions => ("sessions", ""),
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let subject: &str = row.try_get("subject")?;
+    let on = match row.try_get::<&str, _>("kind")? {
+        "viewer" => Subject::Viewer(subject.parse().map_err(|error| decode(Box::new(error)))?),
+        "network" => Subject::Network(Network::try_from(subject.to_owned()).map_err(|error| decode(Box::new(error)))?),
+        "vending" => Subject::Vending,
+        "sessions" => Subject::Sessions,
+        other => return Err(decode(format!("a decision of kind {other:?}").into())),
+    };
+    let room: &str = row.try_get("room")?;
+    let room = if room.is_empty() { None } else { Some(room.parse().map_err(|error| decode(Box::new(error)))?) };
+    Ok(Row {
+        id: row.try_get::<&str, _>("id")?.parse().map_err(|error| decode(Box::new(error)))?,
+        room,
+        decision: Decision { on, until: row.try_get("until_ms")?, by: rank(row.try_get("rank")?) },
+        decided_ms: row.try_get("decided_ms")?,
+        told: row.try_get::<Option<i64>, _>("told_ms")?.is_some(),
+        arrival_ms: row.try_get("arrival_ms")?,
+        change: row.try_get("change")?,
+    })
+}

@@ -1,0 +1,92 @@
+//! Guests of banned networks, as rows: a ban of a network is one decision, and these are whom it concerns.
+
+use std::collections::BTreeMap;
+
+use danmu::{
+    record::{Guests, Network},
+    viewer::ViewerId,
+};
+use sqlx::{QueryBuilder, Row as _, Sqlite, query, sqlite::SqliteRow};
+
+use super::{Store, StoreError, next_change};
+
+/// How many rows one statement takes in.
+const ROWS: usize = 1_000;
+/// How many guests one record names: 36 bytes each of the 8,192 that a record may have, with the ticket.
+const MOST: usize = 180;
+
+impl Store {
+    /// Keeps guests of networks, all or none. Those without a time at which the stream was told are owed to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn keep_guests(&self, guests: &[Guests]) -> Result<(), StoreError> {
+        let mut writing = self.pool.begin().await?;
+        let change = next_change(&mut writing).await?;
+        for Guests { network, viewers, until, from } in guests {
+            for rows in viewers.chunks(ROWS) {
+                let mut sql =
+                    QueryBuilder::<Sqlite>::new("INSERT INTO guests (network, viewer, until_ms, told_ms, change) ");
+                sql.push_values(rows, |mut row, viewer| {
+                    row.push_bind(network.as_str().to_owned()).push_bind(viewer.as_str().to_owned());
+                    row.push_bind(*until).push_bind(*from).push_bind(change);
+                });
+                // Whom the stream was told of with an earlier end is owed to it again.
+                sql.push(
+                    " ON CONFLICT (network, viewer) DO UPDATE SET \
+                     told_ms = CASE WHEN excluded.told_ms IS NULL THEN NULL \
+                               ELSE COALESCE(guests.told_ms, excluded.told_ms) END, \
+                     until_ms = CASE WHEN excluded.until_ms > guests.until_ms THEN excluded.until_ms \
+                                ELSE guests.until_ms END, change = excluded.change \
+                     WHERE excluded.until_ms > guests.until_ms OR guests.told_ms IS NULL",
+                );
+                sql.build().execute(&mut *writing).await?;
+            }
+        }
+        Ok(writing.commit().await?)
+    }
+
+    /// The guests whose rows changed after that number.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn guests_since(&self, change: i64) -> Result<Vec<Guests>, StoreError> {
+        let sql = "SELECT network, viewer, until_ms, told_ms FROM guests WHERE change > $1 AND told_ms IS NOT NULL";
+        grouped(&query(sql).bind(change).fetch_all(&self.pool).await?)
+    }
+
+    /// Those whom the stream is to be told of, as many together as a record may name.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn owed_guests(&self) -> Result<Vec<Guests>, StoreError> {
+        let sql = "SELECT network, viewer, until_ms, told_ms FROM guests WHERE told_ms IS NULL ORDER BY until_ms";
+        let all = grouped(&query(sql).fetch_all(&self.pool).await?)?;
+        Ok(all.iter().flat_map(in_records).collect())
+    }
+}
+
+/// The same in as many as records name them.
+pub fn in_records(guests: &Guests) -> impl Iterator<Item = Guests> + use<'_> {
+    guests.viewers.chunks(MOST).map(|viewers| Guests { viewers: viewers.to_vec(), ..guests.clone() })
+}
+
+/// Of one network, told at one time: sessions that end within a minute of each other are one thing to tell.
+fn grouped(rows: &[SqliteRow]) -> Result<Vec<Guests>, StoreError> {
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let mut groups = BTreeMap::<_, (i64, Vec<ViewerId>)>::new();
+    for row in rows {
+        let (until, from): (i64, Option<i64>) = (row.try_get("until_ms")?, row.try_get("told_ms")?);
+        let viewer: &str = row.try_get("viewer")?;
+        let viewer = viewer.parse().map_err(|error| decode(Box::new(error)))?;
+        let network: String = row.try_get("network")?;
+        let group = groups.entry((network, from, until.div_euclid(60_000))).or_default();
+        group.0 = group.0.max(until);
+        group.1.push(viewer);
+    }
+    let group = |((network, from, _), (until, viewers))| {
+        let network = Network::try_from(network).map_err(|error| decode(Box::new(error)))?;
+        Ok(Guests { network, viewers, until, from })
+    };
+    groups.into_iter().map(group).collect()
+}

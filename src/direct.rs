@@ -1,0 +1,254 @@
+//! Judging for one who reads a room off the stream without a relay: as a relay does that has run for long.
+//!
+//! A gate that begins knows neither the ids that were seen before nor who has said how much. So reading begins
+//! [`WARM_UP_MS`] before the place from which danmu are shown; what stands before the place is judged, and not shown. Who was
+//! banned before that is handed along with the session to read ([`Gate::take_handed`]).
+//! Promises: from the place on, what a gate shows that has read all there is, and nothing from before it. No I/O, no clock.
+
+use std::sync::Arc;
+
+use crate::{
+    feed,
+    gate::{Admitted, Evidence, Gate, Incoming, REMEMBERED_MS},
+    kinesis::{Position, Record, Scope, machine::is_before},
+    record::SERVICE_KEY,
+    room::RoomId,
+};
+
+/// How long before the place reading begins, in milliseconds: what a gate remembers, and some more, since arrival times of one
+/// shard may be a little out of order.
+pub const WARM_UP_MS: i64 = REMEMBERED_MS + 2_000;
+
+/// The gate of a room, for one who begins to read in the middle.
+#[derive(Debug)]
+pub struct Direct {
+    gate: Gate,
+    start: Start,
+}
+
+/// From where on danmu are shown.
+#[derive(Debug)]
+enum Start {
+    /// What arrives then or later, in Unix milliseconds.
+    Since(i64),
+    /// What follows a place; and whether a record of its shard was read.
+    After(feed::Position, bool),
+}
+
+impl Direct {
+    /// Shows what arrives at `since_ms` (Unix milliseconds) or later.
+    #[must_use]
+    pub const fn since(gate: Gate, since_ms: i64) -> Self {
+        Self { gate, start: Start::Since(since_ms) }
+    }
+
+    /// Shows what follows a place in the feed.
+    #[must_use]
+    pub const fn after(gate: Gate, place: feed::Position) -> Self {
+        Self { gate, start: Start::After(place, false) }
+    }
+
+    /// What is to be read of a room: its records, and what is decided for every room.
+    #[must_use]
+    pub fn scope(room: &RoomId) -> Scope {
+        Scope::PartitionKeys(vec![room.to_string(), SERVICE_KEY.to_owned()])
+    }
+
+    /// From where the room is to be read.
+    #[must_use]
+    pub fn begin(&self) -> Position {
+        Position::at(self.start.ms() - WARM_UP_MS)
+    }
+
+    /// Whether one who has read up to that arrival time (Unix milliseconds) has not come to the place yet.
+    #[must_use]
+    pub fn warms_up(&self, read_ms: i64) -> bool {
+        read_ms < self.start.ms()
+    }
+
+    /// Judges a record, in the order of its shard, by what was verified of it; gives what is to be shown.
+    pub fn judge(&mut self, record: &Record, evidence: Option<&Arc<Evidence>>) -> Option<Admitted> {
+        let incoming = Incoming {
+            data: &record.data,
+            partition_key: &record.partition_key,
+            sequence_number: &record.sequence_number,
+            arrival_ms: record.arrival_ms,
+            evidence,
+        };
+        if record.partition_key == SERVICE_KEY {
+            // Whatever is wrong with it, it says nothing then.
+            let _ = self.gate.take_order(incoming);
+            return None;
+        }
+        let shown = self.start.is_before(record);
+        self.gate.admit(incoming).ok().filter(|_| shown)
+    }
+}
+
+impl Start {
+    fn ms(&self) -> i64 {
+        match self {
+            Self::Since(ms) => *ms,
+            Self::After(place, _) => place.arrival_ms(),
+        }
+    }
+
+    /// Whether a record stands behind it.
+    fn is_before(&mut self, record: &Record) -> bool {
+        match self {
+            Self::Since(ms) => *ms <= record.arrival_ms,
+            Self::After(place, met) if record.shard_id == place.shard_id() => {
+                *met = true;
+                match place.sequence_number() {
+                    // After no record at all: all that arrived since.
+                    "0" => place.arrival_ms() <= record.arrival_ms,
+                    number => is_before(number, &record.sequence_number),
+                }
+            }
+            // A shard is read before its children, and all that they hold arrived later.
+            Self::After(place, met) => *met || place.arrival_ms() <= record.arrival_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        record::{Danmu, Moderation, Order, RecordId, Unicode},
+        room::{Pace, Room, Unsigned},
+        viewer::{Rank, Role, ViewerId},
+    };
+
+    const UNICODE: Unicode = Unicode { graphemes: |text| text.chars().count(), nfc: str::to_owned };
+    /// When the shard is closed whose children the room goes on on.
+    const CLOSED_MS: i64 = 400_000;
+
+    fn room() -> Room {
+        Room {
+            id: RoomId::demo(),
+            title: String::new(),
+            video: String::new(),
+            poster: None,
+            unsigned: Unsigned::Allow,
+            paces: Pace { per_minute: 60, burst: 2 }.into(),
+        }
+    }
+
+    fn gate() -> Gate {
+        Gate::new(&room(), UNICODE)
+    }
+
+    fn evidence(viewer: &str) -> Arc<Evidence> {
+        let (viewer, room, role) = (viewer.parse().expect("an id"), RoomId::demo(), Role::Viewer);
+        Evidence { viewer, name: None, role, room, issued_ms: 0, expires_ms: i64::MAX }.into()
+    }
+
+    /// A record with that id, on the parent or its child, as of when it arrives.
+    fn record(id: u128, number: u64, signed: bool, arrival_ms: i64) -> Record {
+        let danmu = Danmu::new(RecordId::new(1, id), RoomId::demo(), format!("text {id}"), arrival_ms);
+        let mut data = danmu.encode();
+        if signed {
+            data.extend_from_slice(b"\nticket.signature");
+        }
+        Record {
+            data,
+            partition_key: "demo".into(),
+            sequence_number: number.to_string(),
+            arrival_ms,
+            shard_id: if arrival_ms < CLOSED_MS { "parent".into() } else { "child".into() },
+        }
+    }
+
+    fn place(shard: &str, number: &str, arrival_ms: i64) -> feed::Position {
+        feed::Position::new(0, shard, number, arrival_ms).expect("a place")
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_shown_and_what_is_put_again_is_not_either() {
+        let mut direct = Direct::after(gate(), place("parent", "7", 100_000));
+        assert_eq!(direct.begin(), Position::at(100_000 - WARM_UP_MS));
+        let mut judge = |id, number, ms| direct.judge(&record(id, number, false, ms), None).is_some();
+        assert!(!judge(1, 6, 99_000) && !judge(2, 7, 100_000));
+        assert!(judge(3, 8, 100_000));
+        assert!(!judge(1, 9, 120_000), "it was said before the place");
+        assert!(direct.warms_up(99_999) && !direct.warms_up(100_000));
+    }
+
+    #[test]
+    fn a_place_at_no_record_is_a_time() {
+        let mut direct = Direct::after(gate(), place("parent", "0", 100_000));
+        let mut judge = |id, number, ms| direct.judge(&record(id, number, false, ms), None).is_some();
+        assert!(!judge(1, 6, 99_999));
+        assert!(judge(2, 7, 100_000));
+    }
+
+    #[test]
+    fn what_is_decided_for_every_room_is_heard_and_is_no_danmu() {
+        let server = Evidence::clone(&evidence(ViewerId::server().as_str()));
+        let server = Arc::new(Evidence { role: Role::Streamer, ..server });
+        let viewer: ViewerId = "ann".parse().expect("an id");
+        let told = Moderation::Ban { viewer, until: None, by: Rank::Operator };
+        let mut data = Order::new(RecordId::new(1, 1), told, 100_000).encode();
+        data.extend_from_slice(b"\nticket.signature");
+        let partition_key = SERVICE_KEY.into();
+        let order = Record { data, partition_key, ..record(1, 1, true, 100_000) };
+        let mut direct = Direct::since(gate(), 0);
+        assert_eq!(direct.judge(&order, Some(&server)), None);
+        let mut says = |id, ms| direct.judge(&record(id, 1, true, ms), Some(&evidence("ann"))).is_some();
+        assert!(says(2, 100_000) && !says(3, 101_000));
+    }
+
+    proptest! {
+        /// Wherever it begins, and wherever the room's shard was split meanwhile.
+        #[test]
+        fn whoever_begins_in_the_middle_shows_what_a_gate_shows_that_has_run_for_ever(
+            records in prop::collection::vec(
+                (0_u128..12, prop::sample::select(vec![None, Some("ann"), Some("bob")]), prop_oneof![0_i64..1_500, 0_i64..40_000]),
+                1..150,
+            ),
+            at: prop::sample::Index,
+            by_time: bool,
+        ) {
+            let mut now = 0;
+            let records: Vec<_> = records.into_iter().zip(1..).map(|((id, author, later), number)| {
+                now += later;
+                (record(id, number, author.is_some(), now), author.map(evidence))
+            }).collect();
+            let mut all = gate();
+            let shown = |direct: &mut Direct| {
+                let since_ms = direct.begin().since_ms;
+                let read = records.iter().filter(|(record, _)| record.arrival_ms >= since_ms);
+                let judged = read.filter_map(|(record, evidence)| {
+                    direct.judge(record, evidence.as_ref()).map(|_| record.sequence_number.clone())
+                });
+                judged.collect::<Vec<_>>()
+            };
+            let (last, _) = &records[at.index(records.len())];
+            let place = place(&last.shard_id, &last.sequence_number, last.arrival_ms);
+            let mut direct =
+                if by_time { Direct::since(gate(), last.arrival_ms) } else { Direct::after(gate(), place) };
+            let follows = |record: &Record| match by_time {
+                true => record.arrival_ms >= last.arrival_ms,
+                false => is_before(&last.sequence_number, &record.sequence_number),
+            };
+            let mut expected = Vec::new();
+            for (record, evidence) in &records {
+                let evidence = evidence.as_ref();
+                let incoming = Incoming {
+                    data: &record.data,
+                    partition_key: "demo",
+                    sequence_number: &record.sequence_number,
+                    arrival_ms: record.arrival_ms,
+                    evidence,
+                };
+                if all.admit(incoming).is_ok() && follows(record) {
+                    expected.push(record.sequence_number.clone());
+                }
+            }
+            prop_assert_eq!(shown(&mut direct), expected);
+        }
+    }
+}
