@@ -47,7 +47,7 @@ proptest! {
         }
 
         let wanted = |record: &WireRecord| {
-            record.arrival_ms >= since && key.is_none_or(|key| record.partition_key == format!("key {key}"))
+            record.arrival_ms >= since && key.is_none_or(|key| record.partition_key == Some(format!("key {key}")))
         };
         let mut expected: Vec<&str> = model.shards.iter().flat_map(|shard| &shard.records)
             .filter(|record| wanted(record)).map(|record| record.sequence_number.as_str()).collect();
@@ -162,6 +162,22 @@ fn a_child_waits_for_a_parent_that_nobody_has_told_of_yet() {
         })
         .collect();
     assert_eq!(begun, ["shardId-000000000003", "shardId-000000000004", "shardId-000000000005"]);
+}
+
+#[test]
+fn a_record_without_a_partition_key_is_of_no_room_and_holds_up_nobody() {
+    for (scope, keys) in [(Scope::PartitionKey("demo".into()), vec!["demo"]), (Scope::All, vec!["", "demo"])] {
+        let mut model = Model::new(true, Limit::None);
+        for key in ["", "demo"] {
+            model.put(key, EPOCH_MS);
+        }
+        let keyless = &mut model.shards[0].records[0].partition_key;
+        *keyless = None;
+        let mut reader = Driver::new(scope.clone(), Position::at(EPOCH_MS), 3, 0);
+        run(&mut reader, &mut model, &[], 2_000, &scope);
+        let got: Vec<&str> = reader.got.iter().map(|(_, record)| record.partition_key.as_str()).collect();
+        assert_eq!(got, keys);
+    }
 }
 
 #[test]

@@ -16,9 +16,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub(super) fn wants(&self, partition_key: &str) -> bool {
+    pub(super) fn wants(&self, partition_key: Option<&str>) -> bool {
         match self {
-            Self::PartitionKey(key) => key == partition_key,
+            Self::PartitionKey(key) => partition_key == Some(key),
             Self::All => true,
         }
     }
@@ -45,7 +45,7 @@ impl Position {
 pub struct Record {
     /// What was put.
     pub data: Vec<u8>,
-    /// Under which key.
+    /// Under which key: 1 to 256 characters. Empty where the producer gave none; such a record belongs to no room.
     pub partition_key: String,
     /// Its place in the shard.
     pub sequence_number: String,

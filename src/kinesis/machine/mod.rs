@@ -331,10 +331,10 @@ impl Machine {
                 continue;
             }
             line.last = Some(record.sequence_number.clone());
-            if self.scope.wants(&record.partition_key) {
+            if self.scope.wants(record.partition_key.as_deref()) {
                 records.push(Record {
                     data: record.data,
-                    partition_key: record.partition_key,
+                    partition_key: record.partition_key.unwrap_or_default(),
                     sequence_number: record.sequence_number,
                     arrival_ms: record.arrival_ms,
                     shard_id: id.to_owned(),

@@ -70,8 +70,7 @@ pub fn record(record: types::Record) -> WireRecord {
     WireRecord {
         sequence_number: record.sequence_number,
         data: record.data.into_inner(),
-        // Every record has one; the model of the API has lately left it open.
-        partition_key: record.partition_key.unwrap_or_default(),
+        partition_key: record.partition_key,
         arrival_ms: unix_ms(record.approximate_arrival_timestamp.as_ref()),
     }
 }
