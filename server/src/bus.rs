@@ -8,7 +8,7 @@ use aws_config::{
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
-use danmu_stream::partition;
+use danmu_partitions::Partition;
 use thiserror::Error;
 
 use crate::{config::Config, moderation::Role};
@@ -28,6 +28,8 @@ pub struct Bus {
     pub region: String,
     /// On AWS, as IAM knows them, the roles of viewers' sessions: their policies deny who is banned.
     pub roles: Vec<Role>,
+    /// Whether a key of AWS KMS may encrypt the stream.
+    pub kms: bool,
     /// Where browsers send their requests: an absolute URL, or a path on the page's own origin.
     pub browser_endpoint: String,
     account: String,
@@ -58,10 +60,11 @@ impl Bus {
         Self {
             sts: aws_sdk_sts::Client::new(&config),
             kinesis: kinesis_client(&config),
-            role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
+            role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", Partition::of(region).name),
             stream: stream.to_owned(),
             region: region.to_owned(),
             roles: Vec::new(),
+            kms: false,
             browser_endpoint: "/aws/".into(),
             account: account.to_owned(),
         }
@@ -100,6 +103,7 @@ impl Bus {
         let roles = role_arns.iter().filter_map(role).collect();
         Ok(Self {
             roles,
+            kms: true,
             sts: aws_sdk_sts::Client::new(&aws),
             kinesis: kinesis_client(&aws),
             role_arn,
@@ -113,7 +117,8 @@ impl Bus {
     /// The stream's ARN ([Kinesis resource types](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html)).
     #[must_use]
     pub fn stream_arn(&self) -> String {
-        format!("arn:{}:kinesis:{}:{}:stream/{}", partition(&self.region), self.region, self.account, self.stream)
+        let Self { region, account, stream, .. } = self;
+        format!("arn:{}:kinesis:{region}:{account}:stream/{stream}", Partition::of(region).name)
     }
 
     /// The origin that pages must be allowed to talk to, where the stream is not on their own.
@@ -149,8 +154,7 @@ fn reachable(listens: SocketAddr) -> SocketAddr {
 
 /// Kinesis' public endpoint ([Service endpoints](https://docs.aws.amazon.com/general/latest/gr/ak.html)).
 fn kinesis_endpoint(region: &str) -> String {
-    let suffix = if partition(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://kinesis.{region}.{suffix}/")
+    format!("https://{}/", Partition::of(region).host("kinesis", region))
 }
 
 /// The account in a role's ARN.
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!(bus("us-gov-west-1").stream_arn(), "arn:aws-us-gov:kinesis:us-gov-west-1:000000000000:stream/danmu");
         assert_eq!(kinesis_endpoint("cn-northwest-1"), "https://kinesis.cn-northwest-1.amazonaws.com.cn/");
         assert_eq!(kinesis_endpoint("eu-central-1"), "https://kinesis.eu-central-1.amazonaws.com/");
+        assert_eq!(bus("eusc-de-east-1").stream_arn(), "arn:aws-eusc:kinesis:eusc-de-east-1:000000000000:stream/danmu");
+        assert_eq!(kinesis_endpoint("eusc-de-east-1"), "https://kinesis.eusc-de-east-1.amazonaws.eu/");
+        assert_eq!(bus("us-iso-east-1").role_arn, "arn:aws-iso:iam::000000000000:role/danmu-viewer");
+        assert_eq!(kinesis_endpoint("us-isof-south-1"), "https://kinesis.us-isof-south-1.csp.hci.ic.gov/");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use danmu::{
     room::{Room, RoomId},
 };
 use danmu_app::services::Services;
-use danmu_stream::{Endpoint, Options, RootKey, partition};
+use danmu_partitions::Partition;
+use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::{LeptosOptions, get_configuration};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
@@ -35,7 +36,7 @@ use crate::{
     relay::Relay,
     rooms::ListedRooms,
     store::{Store, StoreError},
-    vending::{Limits, PoolCredentials, Rate, TokenVending},
+    vending::{HOUR_S, Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 
 /// How long what is under way may take once the server is told to end.
@@ -48,9 +49,6 @@ const BACKLOG: u32 = 1024;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How often the keys of tickets are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(20);
-/// How long credentials of an identity pool last, in seconds: the enhanced flow has an hour
-/// ([FAQ](https://aws.amazon.com/cognito/faqs/)).
-const POOL_SESSION_S: u32 = 3_600;
 /// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
 const SOON_S: i64 = 60;
 
@@ -133,7 +131,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         Some(Command::Revoke(args)) => return command::revoke(args).await,
         None => {}
     }
-    let config = Config::load(&args)?;
+    let mut config = Config::load(&args)?;
     if args.check {
         let _ = writeln!(io::stdout(), "{}", config.explain());
         return Ok(());
@@ -151,7 +149,13 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             let (bus, endpoint) = open_stream(&config, addr).await?;
             (bus, Some((endpoint, listener)), Some(addr))
         }
-        BusKind::Aws => (Bus::aws(&config).await?, None, None),
+        BusKind::Aws => {
+            let bus = Bus::aws(&config).await?;
+            if config.vending.identity_pool.is_none() {
+                config.vending.duration_s = attainable(&bus.sts, config.vending.duration_s).await;
+            }
+            (bus, None, None)
+        }
     };
     // Before the stream answers: who reads it from another process wants the keys, too.
     let identity = open_identity(&config)?;
@@ -277,8 +281,9 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
     }
     let (known_by, session_s) = match &config.vending.identity_pool {
         Some(pool) => (
-            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(partition(pool.pool().region()))),
-            POOL_SESSION_S,
+            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(Partition::of(pool.pool().region()))),
+            // The enhanced flow has an hour (https://aws.amazon.com/cognito/faqs/).
+            HOUR_S,
         ),
         None => (KnownBy::SourceIdentity, config.vending.duration_s),
     };

@@ -13,9 +13,11 @@ use super::{
 
 /// The most entries of one `PutRecords`.
 pub const MAX_BATCH: usize = 500;
-/// The most bytes (data and partition keys) of one `PutRecords`: 5 MiB.
-pub const MAX_BATCH_BYTES: usize = 5 << 20;
-/// The most bytes (data and partition key) of one record: 1 MiB.
+/// The most bytes (data and partition keys) of one `PutRecords`: 10 MiB
+/// ([`PutRecords`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)). Whoever takes less refuses
+/// the batch, and the producer puts each of its records alone.
+pub const MAX_BATCH_BYTES: usize = 10 << 20;
+/// The most bytes (data and partition key) of one record: 1 MiB, as a stream has it that nobody set otherwise.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most characters of a partition key; it has at least one.
 pub const MAX_PARTITION_KEY: usize = 256;
