@@ -29,7 +29,7 @@ impl Scope {
 pub struct Position {
     /// Shards without a place of their own are read from what arrived at this Unix millisecond on, or after it.
     pub since_ms: i64,
-    /// The last sequence number seen of each shard.
+    /// The sequence number of each shard up to which everything was seen.
     pub shards: BTreeMap<String, String>,
 }
 
