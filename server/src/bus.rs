@@ -1,9 +1,10 @@
 //! The bus: the stream that carries the danmu, embedded or Amazon's, as the rest of the server sees it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
@@ -12,6 +13,10 @@ use danmu_partitions::Partition;
 use thiserror::Error;
 
 use crate::{config::Config, moderation::Role};
+
+/// How long a connection to AWS may take, and a call with all that it tries.
+const CONNECT: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream, and the STS that vends sessions for it.
 #[derive(Clone, Debug)]
@@ -56,6 +61,7 @@ impl Bus {
             .credentials_provider(SharedCredentialsProvider::new(key))
             .endpoint_url(format!("http://{}", reachable(listens)))
             .http_client(Builder::new().build_http())
+            .timeout_config(deadlines())
             .build();
         Self {
             sts: aws_sdk_sts::Client::new(&config),
@@ -81,7 +87,8 @@ impl Bus {
     /// # Errors
     /// When there is no region, or the role's ARN is none.
     pub async fn aws(config: &Config) -> Result<Self, BusError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https_client());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(https_client()).timeout_config(deadlines());
         if let Some(region) = &config.stream.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -128,6 +135,13 @@ impl Bus {
         let host = rest.split('/').next()?;
         Some(format!("{scheme}://{host}"))
     }
+}
+
+/// When every call to AWS is given up, with all that it tries: no task waits for longer. A subscription is a call until it
+/// begins.
+#[must_use]
+pub fn deadlines() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(PATIENCE).build()
 }
 
 /// The reader tries again by itself, at its own pace; and a subscription to a quiet shard is no stalled stream.
@@ -194,6 +208,20 @@ mod tests {
         for wrong in ["", "viewer", "arn:aws:iam::1234:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:sts::1"] {
             assert_eq!(account_of(wrong), None, "{wrong}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_call_waits_for_longer_than_its_deadline() -> Result<(), std::io::Error> {
+        // Connections are made, and nobody answers.
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let bus = Bus::embedded(mute.local_addr()?, key, "000000000000", "us-east-1", "danmu");
+        let begun = tokio::time::Instant::now();
+        assert!(bus.kinesis.list_shards().stream_name("danmu").send().await.is_err());
+        assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        assert!(bus.sts.get_caller_identity().send().await.is_err());
+        assert!(begun.elapsed() < PATIENCE * 3, "{:?}", begun.elapsed());
+        Ok(())
     }
 
     #[test]

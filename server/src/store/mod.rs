@@ -29,6 +29,8 @@ pub use self::bans::{Ban, Whom, WhomError};
 const FILE: &str = "danmu.db";
 /// How long a write waits for another process' write.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a query may take with all that it waits for: a disk that does not answer holds up nobody for longer.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// Connections of a process.
 const CONNECTIONS: u32 = 2;
 
@@ -76,6 +78,14 @@ pub enum StoreError {
     /// A query failed.
     #[error("the store of bans cannot be read or written: {0}")]
     Query(#[from] sqlx::Error),
+    /// It took too long.
+    #[error("the store of bans did not answer within {} s; see that its disk does", DEADLINE.as_secs())]
+    Late,
+}
+
+/// What a query gives, within [`DEADLINE`]. A transaction that is cut off is rolled back.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    Ok(tokio::time::timeout(DEADLINE, work).await.map_err(|_| StoreError::Late)??)
 }
 
 /// [`MIGRATIONS`], as the migrator takes them.
@@ -107,7 +117,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = pool.connect_with(options).await.map_err(failed)?;
         let migrator = Migrator::new(Ours).await.map_err(|error| failed(error.into()))?;
         migrator.run(&pool).await.map_err(|error| failed(error.into()))?;
         Ok(Self { pool })
@@ -116,9 +127,9 @@ impl Store {
     /// The number of the last decision. It only grows.
     ///
     /// # Errors
-    /// [`StoreError::Query`].
+    /// [`StoreError::Query`], [`StoreError::Late`], as of all that follow.
     pub async fn change(&self) -> Result<i64, StoreError> {
-        Ok(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool).await?)
+        in_time(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool)).await
     }
 
     /// How a switch stands; 0 where nobody has touched it.
@@ -127,7 +138,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn switch(&self, switch: Switch) -> Result<i64, StoreError> {
         let value = query_scalar("SELECT value FROM switches WHERE name = $1").bind(switch.name());
-        Ok(value.fetch_optional(&self.pool).await?.unwrap_or(0))
+        Ok(in_time(value.fetch_optional(&self.pool)).await?.unwrap_or(0))
     }
 
     /// Switches.
@@ -135,12 +146,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn set_switch(&self, switch: Switch, value: i64) -> Result<(), StoreError> {
-        let mut decision = self.pool.begin().await?;
-        next_change(&mut decision).await?;
         let sql = "INSERT INTO switches (name, value) VALUES ($1, $2) \
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        query(sql).bind(switch.name()).bind(value).execute(&mut *decision).await?;
-        Ok(decision.commit().await?)
+        in_time(async {
+            let mut decision = self.pool.begin().await?;
+            next_change(&mut decision).await?;
+            query(sql).bind(switch.name()).bind(value).execute(&mut *decision).await?;
+            decision.commit().await
+        })
+        .await
     }
 }
 

@@ -30,7 +30,7 @@ use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
+use crate::{bus::deadlines, clock::now_ms};
 
 const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/danmu";
 /// What a provisioned stream has room for.
@@ -85,6 +85,7 @@ impl Kinesis {
             .endpoint_url("http://kinesis.test")
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .timeout_config(deadlines())
             .http_client(self.clone())
             .build();
         Client::from_conf(config)
