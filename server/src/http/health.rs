@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::extract::State;
+use danmu_stream::Endpoint;
 use http::StatusCode;
 
 use super::AppState;
@@ -27,8 +28,27 @@ impl Health {
         self.known().draining = true;
     }
 
-    fn draining(&self) -> bool {
-        self.known().draining
+    /// Whether requests are wanted, of a server whose embedded stream, if any, writes, and whose relay, if any, has read all
+    /// there was.
+    ///
+    /// # Errors
+    /// Why not, for whoever looks.
+    fn verdict(&self, writes: bool, caught_up: bool) -> Result<(), String> {
+        let known = self.known();
+        if known.draining {
+            return Err("draining".to_owned());
+        }
+        if !known.failed.is_empty() {
+            let failed: Vec<_> = known.failed.iter().copied().collect();
+            return Err(format!("ended, and needed: {}; see the log", failed.join(", ")));
+        }
+        if !writes {
+            return Err("the embedded stream does not write any more; see the log".to_owned());
+        }
+        if !caught_up {
+            return Err("the stream has not been read yet".to_owned());
+        }
+        Ok(())
     }
 
     /// A task has ended before its time.
@@ -42,6 +62,7 @@ impl Health {
     }
 
     /// The tasks that have ended before their time, by name.
+    #[cfg(test)]
     #[must_use]
     pub fn failed(&self) -> Vec<&'static str> {
         self.known().failed.iter().copied().collect()
@@ -59,19 +80,31 @@ pub async fn alive() -> &'static str {
 
 /// `GET /readyz`: it wants requests, all of it runs, and it has read what was said before it started.
 pub async fn ready(State(state): State<AppState>) -> (StatusCode, String) {
-    let not_yet = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
-    if state.health.draining() {
-        return not_yet("draining");
+    let writes = state.stream.as_ref().is_none_or(Endpoint::writes);
+    let caught_up = state.relay.as_ref().is_none_or(|relay| *relay.caught_up().borrow());
+    match state.health.verdict(writes, caught_up) {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
     }
-    let failed = state.health.failed();
-    if !failed.is_empty() {
-        return not_yet(&format!("ended, and needed: {}; see the log", failed.join(", ")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_ready_while_all_of_it_runs_and_says_what_does_not() {
+        let health = Health::default();
+        assert_eq!(health.verdict(true, true), Ok(()));
+        let why = |health: &Health, writes, caught_up| health.verdict(writes, caught_up).expect_err("not ready");
+        assert_eq!(why(&health, true, false), "the stream has not been read yet");
+        assert!(why(&health, false, true).contains("does not write"));
+        health.fail("relay");
+        health.fail("moderation");
+        assert!(why(&health, true, true).contains("moderation, relay"));
+        health.recover("relay");
+        assert!(why(&health, true, true).contains(": moderation;"));
+        health.drain();
+        assert_eq!(why(&health, true, true), "draining");
     }
-    if state.stream.is_some_and(|stream| !stream.writes()) {
-        return not_yet("the embedded stream does not write any more; see the log");
-    }
-    if state.relay.is_some_and(|relay| !*relay.caught_up().borrow()) {
-        return not_yet("the stream has not been read yet");
-    }
-    (StatusCode::OK, "ready\n".to_owned())
 }

@@ -129,9 +129,7 @@ async fn a_consumer_that_cannot_be_replaced_is_given_up_in_time_and_reading_goes
         // Others have what room there is, and hold it.
         scene.kinesis.has_consumer(&format!("archive-{n}"), MINUTE);
     }
-    scene
-        .until("it is given up", |kinesis, _| (!kinesis.consumers().iter().any(|name| *name == first)).then_some(()))
-        .await;
+    scene.until("it is given up", |kinesis, _| (!kinesis.consumers().contains(&first)).then_some(())).await;
     assert!(begun.elapsed() < 60 * MINUTE, "after {:?}", begun.elapsed());
     // The room is its own again, unless somebody was quicker.
     let next =
