@@ -41,8 +41,6 @@ const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 
 /// What denies banned viewers on AWS; on the role of their sessions.
 const MODERATE: &[&str] = &["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
-/// What tells every replica who is banned; on the stream.
-const TELL: &[&str] = &["kinesis:PutRecord"];
 
 /// The key of a condition on who a session was vended for
 /// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
@@ -275,7 +273,8 @@ impl Part {
             Self::PoolGuestTrust => Policy::of([pool_trust(place.partition, "unauthenticated")]),
             Self::Moderation => Policy::of([
                 allow(Some("Deny"), MODERATE, [place.role_arn(&place.viewer_role)]),
-                allow(Some("Tell"), TELL, [stream]),
+                // Every replica learns of it by the stream.
+                allow(Some("Tell"), PRODUCE, [stream]),
             ]),
             Self::Ban => Policy::denying(SOURCE_IDENTITY, &["VIEWER".to_owned()]),
             Self::Revoke => Policy::denying_older("2026-01-31T12:00:00Z"),
