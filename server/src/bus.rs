@@ -1,17 +1,22 @@
 //! The bus: the stream that carries the danmu, embedded or Amazon's, as the rest of the server sees it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
-use danmu_stream::partition;
+use danmu_partitions::Partition;
 use thiserror::Error;
 
 use crate::{config::Config, moderation::Role};
+
+/// How long a connection to AWS may take, and a call with all that it tries.
+const CONNECT: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream, and the STS that vends sessions for it.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub struct Bus {
     pub region: String,
     /// On AWS, as IAM knows them, the roles of viewers' sessions: their policies deny who is banned.
     pub roles: Vec<Role>,
+    /// Whether a key of AWS KMS may encrypt the stream.
+    pub kms: bool,
     /// Where browsers send their requests: an absolute URL, or a path on the page's own origin.
     pub browser_endpoint: String,
     account: String,
@@ -54,14 +61,16 @@ impl Bus {
             .credentials_provider(SharedCredentialsProvider::new(key))
             .endpoint_url(format!("http://{}", reachable(listens)))
             .http_client(Builder::new().build_http())
+            .timeout_config(deadlines())
             .build();
         Self {
             sts: aws_sdk_sts::Client::new(&config),
             kinesis: kinesis_client(&config),
-            role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", partition(region)),
+            role_arn: format!("arn:{}:iam::{account}:role/danmu-viewer", Partition::of(region).name),
             stream: stream.to_owned(),
             region: region.to_owned(),
             roles: Vec::new(),
+            kms: false,
             browser_endpoint: "/aws/".into(),
             account: account.to_owned(),
         }
@@ -78,7 +87,8 @@ impl Bus {
     /// # Errors
     /// When there is no region, or the role's ARN is none.
     pub async fn aws(config: &Config) -> Result<Self, BusError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https_client());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(https_client()).timeout_config(deadlines());
         if let Some(region) = &config.stream.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -100,6 +110,7 @@ impl Bus {
         let roles = role_arns.iter().filter_map(role).collect();
         Ok(Self {
             roles,
+            kms: true,
             sts: aws_sdk_sts::Client::new(&aws),
             kinesis: kinesis_client(&aws),
             role_arn,
@@ -113,7 +124,8 @@ impl Bus {
     /// The stream's ARN ([Kinesis resource types](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html)).
     #[must_use]
     pub fn stream_arn(&self) -> String {
-        format!("arn:{}:kinesis:{}:{}:stream/{}", partition(&self.region), self.region, self.account, self.stream)
+        let Self { region, account, stream, .. } = self;
+        format!("arn:{}:kinesis:{region}:{account}:stream/{stream}", Partition::of(region).name)
     }
 
     /// The origin that pages must be allowed to talk to, where the stream is not on their own.
@@ -123,6 +135,13 @@ impl Bus {
         let host = rest.split('/').next()?;
         Some(format!("{scheme}://{host}"))
     }
+}
+
+/// When every call to AWS is given up, with all that it tries: no task waits for longer. A subscription is a call until it
+/// begins.
+#[must_use]
+pub fn deadlines() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(PATIENCE).build()
 }
 
 /// The reader tries again by itself, at its own pace; and a subscription to a quiet shard is no stalled stream.
@@ -149,8 +168,7 @@ fn reachable(listens: SocketAddr) -> SocketAddr {
 
 /// Kinesis' public endpoint ([Service endpoints](https://docs.aws.amazon.com/general/latest/gr/ak.html)).
 fn kinesis_endpoint(region: &str) -> String {
-    let suffix = if partition(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://kinesis.{region}.{suffix}/")
+    format!("https://{}/", Partition::of(region).host("kinesis", region))
 }
 
 /// The account in a role's ARN.
@@ -178,6 +196,10 @@ mod tests {
         assert_eq!(bus("us-gov-west-1").stream_arn(), "arn:aws-us-gov:kinesis:us-gov-west-1:000000000000:stream/danmu");
         assert_eq!(kinesis_endpoint("cn-northwest-1"), "https://kinesis.cn-northwest-1.amazonaws.com.cn/");
         assert_eq!(kinesis_endpoint("eu-central-1"), "https://kinesis.eu-central-1.amazonaws.com/");
+        assert_eq!(bus("eusc-de-east-1").stream_arn(), "arn:aws-eusc:kinesis:eusc-de-east-1:000000000000:stream/danmu");
+        assert_eq!(kinesis_endpoint("eusc-de-east-1"), "https://kinesis.eusc-de-east-1.amazonaws.eu/");
+        assert_eq!(bus("us-iso-east-1").role_arn, "arn:aws-iso:iam::000000000000:role/danmu-viewer");
+        assert_eq!(kinesis_endpoint("us-isof-south-1"), "https://kinesis.us-isof-south-1.csp.hci.ic.gov/");
     }
 
     #[test]
@@ -186,6 +208,20 @@ mod tests {
         for wrong in ["", "viewer", "arn:aws:iam::1234:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:sts::1"] {
             assert_eq!(account_of(wrong), None, "{wrong}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_call_waits_for_longer_than_its_deadline() -> Result<(), std::io::Error> {
+        // Connections are made, and nobody answers.
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let bus = Bus::embedded(mute.local_addr()?, key, "000000000000", "us-east-1", "danmu");
+        let begun = tokio::time::Instant::now();
+        assert!(bus.kinesis.list_shards().stream_name("danmu").send().await.is_err());
+        assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        assert!(bus.sts.get_caller_identity().send().await.is_err());
+        assert!(begun.elapsed() < PATIENCE * 3, "{:?}", begun.elapsed());
+        Ok(())
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod relay;
 mod rooms;
 mod run;
 pub mod store;
+mod supervise;
 pub mod unicode;
 pub mod vending;
 

@@ -14,10 +14,14 @@ use danmu::{
     room::{Room, RoomId},
 };
 use danmu_app::services::Services;
-use danmu_stream::{Endpoint, Options, RootKey, partition};
+use danmu_partitions::Partition;
+use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::{LeptosOptions, get_configuration};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -35,7 +39,8 @@ use crate::{
     relay::Relay,
     rooms::ListedRooms,
     store::{Store, StoreError},
-    vending::{Limits, PoolCredentials, Rate, TokenVending},
+    supervise::Supervisor,
+    vending::{HOUR_S, Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 
 /// How long what is under way may take once the server is told to end.
@@ -48,9 +53,6 @@ const BACKLOG: u32 = 1024;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How often the keys of tickets are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(20);
-/// How long credentials of an identity pool last, in seconds: the enhanced flow has an hour
-/// ([FAQ](https://aws.amazon.com/cognito/faqs/)).
-const POOL_SESSION_S: u32 = 3_600;
 /// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
 const SOON_S: i64 = 60;
 
@@ -133,7 +135,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         Some(Command::Revoke(args)) => return command::revoke(args).await,
         None => {}
     }
-    let config = Config::load(&args)?;
+    let mut config = Config::load(&args)?;
     if args.check {
         let _ = writeln!(io::stdout(), "{}", config.explain());
         return Ok(());
@@ -151,17 +153,23 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             let (bus, endpoint) = open_stream(&config, addr).await?;
             (bus, Some((endpoint, listener)), Some(addr))
         }
-        BusKind::Aws => (Bus::aws(&config).await?, None, None),
+        BusKind::Aws => {
+            let bus = Bus::aws(&config).await?;
+            if config.vending.identity_pool.is_none() {
+                config.vending.duration_s = attainable(&bus.sts, config.vending.duration_s).await;
+            }
+            (bus, None, None)
+        }
     };
+    let (health, rooms): (_, Vec<Room>) = (Health::default(), config.rooms.iter().cloned().map(Room::from).collect());
+    let supervisor = Supervisor::new(health.clone());
     // Before the stream answers: who reads it from another process wants the keys, too.
     let identity = open_identity(&config)?;
     let stream = stream.map(|(endpoint, listener)| {
         let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
-        (endpoint, tokio::spawn(serving))
+        (endpoint, supervisor.watch("connections of the stream", &stop, serving))
     });
 
-    let health = Health::default();
-    let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != Role::Bus;
     let store = Store::open(&config.stream.data).await?;
@@ -176,26 +184,29 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
     });
     let (relay, relaying) = relay.unzip();
+    let relaying = relaying.map(|relaying| supervisor.watch("relay", &reading, whole(relaying)));
     let means = Means {
         bus: bus.clone(),
         signer: Signer::new(identity.clone())?,
         endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
         roles: role_policies(&config, &bus, &store),
     };
-    let moderating = tokio::spawn(work.run(means, stop.clone()));
-    tokio::spawn(keep_keys(identity.clone(), stop.clone()));
+    let moderating = supervisor.watch("moderation", &stop, work.run(means, stop.clone()));
+    let (keys, until) = (identity.clone(), stop.clone());
+    supervisor.restart("ticket keys", &stop, move || keep_keys(keys.clone(), until.clone()));
     let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
     let pool = config.vending.identity_pool.as_ref();
     let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store)).transpose();
     let pool = pool.map_err(RunError::Certificates)?;
     let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint), pool)?;
-    tokio::spawn(forget_idle(state.0, stop.clone()));
+    let (limits, until) = (state.0, stop.clone());
+    supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
     announce(&state.1.config, addr, stream_addr);
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
     let door = Door::new(state.1.vending.clone(), router(state.1, public));
-    let serving = tokio::spawn(serve(pages, door, connections, stop.clone()));
+    let serving = supervisor.watch("connections", &stop, serve(pages, door, connections, stop.clone()));
     ended().await;
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
@@ -281,8 +292,9 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
     }
     let (known_by, session_s) = match &config.vending.identity_pool {
         Some(pool) => (
-            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(partition(pool.pool().region()))),
-            POOL_SESSION_S,
+            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(Partition::of(pool.pool().region()))),
+            // The enhanced flow has an hour (https://aws.amazon.com/cognito/faqs/).
+            HOUR_S,
         ),
         None => (KnownBy::SourceIdentity, config.vending.duration_s),
     };
@@ -384,6 +396,15 @@ fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpList
         };
         RunError::Listen { name, addr, reason }
     })
+}
+
+/// The end of a task, and its panic, as one's own.
+async fn whole(task: JoinHandle<()>) {
+    if let Err(error) = task.await
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
 }
 
 async fn forget_idle(limits: Limits, stop: CancellationToken) {

@@ -4,12 +4,12 @@
 //! With the ID token of a provider that the pool knows, the role is that of the signed-in; without one it is the guests', where
 //! the pool has any. What the role may do is the operator's to say (`deploy/`).
 
+use danmu_partitions::Partition;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
     Call, Outcome, SignInError,
-    pool::domain,
     wire::{self, object},
 };
 use crate::kinesis::api::Body;
@@ -135,7 +135,7 @@ impl IdentityPool {
 
     fn call(&self, target: &'static str, body: Body) -> Call {
         let region = self.region();
-        let own = || ["https://cognito-identity.", region, ".", domain(region), "/"].concat();
+        let own = || ["https://", &Partition::of(region).host("cognito-identity", region), "/"].concat();
         Call::json(&self.endpoint.clone().unwrap_or_else(own), target, body.done())
     }
 }

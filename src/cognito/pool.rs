@@ -1,5 +1,6 @@
 //! A user pool, as a page signs in to it.
 
+use danmu_partitions::Partition;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -57,20 +58,19 @@ impl UserPool {
     /// Its name as a provider of an identity pool.
     #[must_use]
     pub fn provider(&self) -> String {
-        ["cognito-idp.", self.region(), ".", domain(self.region()), "/", &self.id].concat()
+        [&self.host(), "/", &self.id].concat()
     }
 
     /// Where its API is reached.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        let own = || ["https://cognito-idp.", self.region(), ".", domain(self.region()), "/"].concat();
+        let own = || ["https://", &self.host(), "/"].concat();
         self.endpoint.clone().unwrap_or_else(own)
     }
-}
 
-/// The domain of a region's services.
-pub(super) fn domain(region: &str) -> &'static str {
-    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+    fn host(&self) -> String {
+        Partition::of(self.region()).host("cognito-idp", self.region())
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +85,8 @@ mod tests {
         assert_eq!(pool.issuer(), "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123");
         assert_eq!(pool.provider(), "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123");
         assert_eq!(pool.endpoint(), "https://cognito-idp.eu-west-1.amazonaws.com/");
+        let sovereign = UserPool { id: "eusc-de-east-1_AbC123".into(), ..pool.clone() };
+        assert_eq!(sovereign.issuer(), "https://cognito-idp.eusc-de-east-1.amazonaws.eu/eusc-de-east-1_AbC123");
         let pool = UserPool { endpoint: Some("http://127.0.0.1:5000/".into()), ..pool };
         assert_eq!(pool.endpoint(), "http://127.0.0.1:5000/");
     }

@@ -13,9 +13,11 @@ use super::{
 
 /// The most entries of one `PutRecords`.
 pub const MAX_BATCH: usize = 500;
-/// The most bytes (data and partition keys) of one `PutRecords`: 5 MiB.
-pub const MAX_BATCH_BYTES: usize = 5 << 20;
-/// The most bytes (data and partition key) of one record: 1 MiB.
+/// The most bytes (data and partition keys) of one `PutRecords`: 10 MiB
+/// ([`PutRecords`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)). Whoever takes less refuses
+/// the batch, and the producer puts each of its records alone.
+pub const MAX_BATCH_BYTES: usize = 10 << 20;
+/// The most bytes (data and partition key) of one record: 1 MiB, as a stream has it that nobody set otherwise.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most characters of a partition key; it has at least one.
 pub const MAX_PARTITION_KEY: usize = 256;
@@ -190,8 +192,10 @@ pub struct WireRecord {
     /// What was put.
     #[serde(deserialize_with = "blob")]
     pub data: Vec<u8>,
-    /// Under which key.
-    pub partition_key: String,
+    /// Under which key; none where the stream distributes records by itself and the producer gave none
+    /// ([`Record`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html)).
+    #[serde(default)]
+    pub partition_key: Option<String>,
     /// When it arrived, in Unix milliseconds.
     #[serde(rename = "ApproximateArrivalTimestamp", deserialize_with = "seconds", default)]
     pub arrival_ms: i64,
@@ -327,5 +331,17 @@ mod tests {
         assert_eq!(reply.child_shards.unwrap()[0].hash_key_range, HashKeyRange::ALL);
         let bad = json!({"Records": [{"SequenceNumber": "1", "Data": "!", "PartitionKey": "p"}]});
         assert!(serde_json::from_value::<GetRecordsReply>(bad).is_err());
+    }
+
+    #[test]
+    fn a_record_without_a_partition_key_does_not_cost_the_others_of_its_reply() {
+        for none in [json!({}), json!({"PartitionKey": null})] {
+            let mut keyless = json!({"SequenceNumber": "1", "Data": "aGk="});
+            keyless.as_object_mut().unwrap().extend(none.as_object().unwrap().clone());
+            let keyed = json!({"SequenceNumber": "2", "Data": "aGk=", "PartitionKey": "demo"});
+            let reply: GetRecordsReply = serde_json::from_value(json!({"Records": [keyless, keyed]})).unwrap();
+            let keys: Vec<_> = reply.records.iter().map(|record| record.partition_key.as_deref()).collect();
+            assert_eq!(keys, [None, Some("demo")]);
+        }
     }
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     IteratorExpired,
     /// The credentials may not do this, or the signature does not match.
     Denied,
+    /// The key that encrypts the stream cannot be used: it may not be, or is disabled, or gone.
+    Encryption,
     /// No such stream or shard.
     NotFound,
     /// The request itself is wrong.
@@ -104,7 +106,7 @@ impl Error {
             Kind::ClockSkew => Retry::WithCorrectedClock,
             Kind::IteratorExpired => Retry::WithNewIterator,
             Kind::NoSession if self.retry_after.is_some() => Retry::Later,
-            Kind::NoSession | Kind::Denied | Kind::NotFound | Kind::Invalid => Retry::Never,
+            Kind::NoSession | Kind::Denied | Kind::Encryption | Kind::NotFound | Kind::Invalid => Retry::Never,
         }
     }
 }
@@ -135,6 +137,8 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Kind::Denied,
         "ResourceNotFoundException" => Kind::NotFound,
         "InternalFailure" | "InternalFailureException" | "ServiceUnavailable" => Kind::Server,
+        // KMSAccessDenied, KMSDisabled, KMSInvalidState, KMSNotFound, KMSOptInRequired: each is somebody's to put right.
+        _ if code.starts_with("KMS") => Kind::Encryption,
         _ => match status {
             500.. => Kind::Server,
             429 => Kind::Throttled,
@@ -166,6 +170,22 @@ mod tests {
                 assert_eq!(error.retry(), Retry::WithNewIterator);
             }
         }
+    }
+
+    #[test]
+    fn what_the_key_of_a_stream_refuses_is_no_fault_of_the_request_and_only_its_throttling_passes() {
+        for code in [
+            "KMSAccessDeniedException",
+            "KMSDisabledException",
+            "KMSInvalidStateException",
+            "KMSNotFoundException",
+            "KMSOptInRequired",
+        ] {
+            let error = Error::from_code(code, "of the key", 400);
+            assert_eq!((error.kind, error.retry()), (Kind::Encryption, Retry::Never), "{code}");
+        }
+        let throttled = Error::from_code("KMSThrottlingException", "", 400);
+        assert_eq!((throttled.kind, throttled.retry()), (Kind::Throttled, Retry::Later));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use danmu::kinesis::{
     Error, Event, Position, Scope, State,
-    api::{From, WireRecord},
-    machine::{Call, Machine, Step},
+    api::{From, GetRecordsReply, WireRecord},
+    machine::{Answer, Call, Machine, Step},
 };
 use proptest::prelude::*;
 
@@ -51,7 +51,8 @@ proptest! {
         }
 
         let wanted = |record: &WireRecord| {
-            record.arrival_ms >= since && keys.as_ref().is_none_or(|keys| keys.contains(&record.partition_key))
+            record.arrival_ms >= since
+                && keys.as_ref().is_none_or(|keys| record.partition_key.as_ref().is_some_and(|key| keys.contains(key)))
         };
         let mut expected: Vec<&str> = model.shards.iter().flat_map(|shard| &shard.records)
             .filter(|record| wanted(record)).map(|record| record.sequence_number.as_str()).collect();
@@ -166,6 +167,100 @@ fn a_child_waits_for_a_parent_that_nobody_has_told_of_yet() {
         })
         .collect();
     assert_eq!(begun, ["shardId-000000000003", "shardId-000000000004", "shardId-000000000005"]);
+}
+
+#[test]
+fn a_record_without_a_partition_key_is_of_no_room_and_holds_up_nobody() {
+    for (scope, keys) in [(Scope::PartitionKey("demo".into()), vec!["demo"]), (Scope::All, vec!["", "demo"])] {
+        let mut model = Model::new(true, Limit::None);
+        for key in ["", "demo"] {
+            model.put(key, EPOCH_MS);
+        }
+        let keyless = &mut model.shards[0].records[0].partition_key;
+        *keyless = None;
+        let mut reader = Driver::new(scope.clone(), Position::at(EPOCH_MS), 3, 0);
+        run(&mut reader, &mut model, &[], 2_000, &scope);
+        let got: Vec<&str> = reader.got.iter().map(|(_, record)| record.partition_key.as_str()).collect();
+        assert_eq!(got, keys);
+    }
+}
+
+/// A reader that is pushed to, and has subscribed to its one shard.
+fn pushed() -> (Machine, Call) {
+    let mut model = Model::new(true, Limit::None);
+    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS)).pushed();
+    let calls: Vec<Call> = std::iter::from_fn(|| match machine.step(EPOCH_MS) {
+        Step::Call(call @ Call::Records { .. }) => panic!("{call:?} before it has subscribed"),
+        Step::Call(call @ Call::ListShards { .. }) => {
+            machine.answer(model.answer(&call, EPOCH_MS), EPOCH_MS, 7);
+            Some(call)
+        }
+        Step::Call(call @ Call::Iterator { .. }) => {
+            machine.answer(Answer::Iterator("shardId-000000000000".into(), Ok(String::new())), EPOCH_MS, 7);
+            Some(call)
+        }
+        _ => None,
+    })
+    .take(2)
+    .collect();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    let Step::Call(call @ Call::Records { .. }) = machine.step(EPOCH_MS) else { panic!("it waits for nothing") };
+    (machine, call)
+}
+
+/// The next subscription that it asks for, and when.
+fn subscribes(machine: &mut Machine, mut now: i64) -> (From, i64) {
+    loop {
+        match machine.step(now) {
+            Step::Call(Call::Iterator { from, .. }) => return (from, now),
+            Step::Call(call @ Call::ListShards { .. }) => {
+                machine.answer(failed(&call, Error::network("no".into())), now, 7);
+            }
+            Step::Call(call) => panic!("{call:?} without a subscription"),
+            Step::Wait(until) => now = until,
+            Step::Idle => panic!("it gave up"),
+        }
+    }
+}
+
+#[test]
+fn a_quiet_shard_is_subscribed_to_again_where_it_was_left_and_not_at_its_last_record() {
+    let (mut machine, call) = pushed();
+    let Call::Records { shard_id, .. } = call else { panic!("{call:?}") };
+    for (number, records) in [("120", vec!["110"]), ("4711", vec![])] {
+        let record = |number: &str| WireRecord {
+            sequence_number: number.into(),
+            data: vec![],
+            partition_key: Some("demo".into()),
+            arrival_ms: EPOCH_MS,
+        };
+        let reply = GetRecordsReply {
+            records: records.into_iter().map(record).collect(),
+            next_shard_iterator: Some(number.into()),
+            millis_behind_latest: Some(0),
+            child_shards: None,
+        };
+        machine.answer(Answer::Records(shard_id.clone(), Ok(reply)), EPOCH_MS, 7);
+        assert!(matches!(machine.step(EPOCH_MS), Step::Call(Call::Records { .. })));
+    }
+    let ended = Error::from_code("ExpiredIteratorException", "five minutes are over", 400);
+    machine.answer(Answer::Records(shard_id.clone(), Err(ended)), EPOCH_MS + 300_000, 7);
+    assert_eq!(subscribes(&mut machine, EPOCH_MS + 300_000), (From::After("4711".into()), EPOCH_MS + 300_000));
+    assert_eq!(machine.position().shards.get(&shard_id).map(String::as_str), Some("4711"));
+}
+
+#[test]
+fn a_subscription_that_failed_for_its_key_is_asked_for_again_rarely_and_named() {
+    for (code, rarely) in [("KMSDisabledException", true), ("KMSThrottlingException", false)] {
+        let (mut machine, call) = pushed();
+        let error = Error::from_code(code, "of the key", 400);
+        machine.answer(failed(&call, error.clone()), EPOCH_MS, 7);
+        let (from, at) = subscribes(&mut machine, EPOCH_MS);
+        assert_eq!(from, From::Timestamp(EPOCH_MS));
+        assert_eq!(at - EPOCH_MS >= 10_000, rarely, "{code}: after {} ms", at - EPOCH_MS);
+        let told = matches!(machine.state(), State::Failed { reason, .. } if *reason == error);
+        assert_eq!(told, rarely, "{:?}", machine.state());
+    }
 }
 
 #[test]

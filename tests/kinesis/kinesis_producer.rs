@@ -156,14 +156,14 @@ fn a_lone_put_goes_at_once_and_those_behind_it_go_together_in_order() {
 }
 
 #[test]
-fn a_batch_stays_under_five_mebibytes() {
+fn a_batch_is_as_large_as_the_service_takes_and_a_record_counts_with_its_key() {
     story(async {
         let stream = Rc::new(RefCell::new(Stream::default()));
         let (producer, _) = producer(&stream);
         let big = || vec![b'x'; (1 << 20) - 4];
         let puts = join_all((0..13).map(|_| producer.put(big(), "demo"))).await;
         assert!(puts.iter().all(Result::is_ok));
-        assert_eq!(sizes(&stream).iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1, 5, 5, 2]);
+        assert_eq!(sizes(&stream).iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1, 10, 2]);
 
         let error = producer.put(vec![0; (1 << 20) - 3], "demo").await.expect_err("too large");
         assert_eq!(error, PutError::TooLarge { bytes: (1 << 20) + 1, limit: 1 << 20 });

@@ -114,7 +114,7 @@ impl Model {
         self.shards[index].records.push(WireRecord {
             sequence_number: number.clone(),
             data: number.clone().into_bytes(),
-            partition_key: key.to_owned(),
+            partition_key: Some(key.to_owned()),
             arrival_ms: now,
         });
         number

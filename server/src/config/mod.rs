@@ -15,7 +15,11 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use self::rooms::{RateSettings, RoleRates, RoomSettings};
-use crate::{args::Args, oidc::IssuerSettings, vending::IdentityPoolSettings};
+use crate::{
+    args::Args,
+    oidc::IssuerSettings,
+    vending::{HOUR_S, IdentityPoolSettings},
+};
 
 /// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
 const LEAST_SESSION_BYTES: u64 = 16 << 10;
@@ -126,8 +130,8 @@ pub struct Vending {
     pub viewer_per_minute: u32,
     /// Sessions that one viewer may ask for at once: a page needs one to speak, and one to read directly. Default 12.
     pub viewer_burst: u32,
-    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows. Default 900, the
-    /// least that STS gives: whoever abuses one has it no longer.
+    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows; an hour at most where the
+    /// server's own credentials are a role's. Default 900, the least that STS gives: whoever abuses one has it no longer.
     pub duration_s: u32,
     /// AWS: the ARN of the role that viewers' sessions assume. Required there, but for an identity pool.
     pub role_arn: Option<String>,
@@ -549,13 +553,21 @@ impl Config {
             0 => "all danmu".to_owned(),
             density => format!("up to {density} danmu a second and room"),
         };
+        let lasting = match (self.bus, &self.vending.identity_pool) {
+            (Bus::Aws, Some(_)) => format!("{HOUR_S} s, as the pool gives them"),
+            (Bus::Aws, None) if self.vending.duration_s > HOUR_S => format!(
+                "{} s, but for {HOUR_S} s where the server's own credentials are a role's (role chaining)",
+                self.vending.duration_s
+            ),
+            _ => format!("{} s", self.vending.duration_s),
+        };
         let proxies = match self.http.trusted_proxies.as_slice() {
             [] => "none; nothing but the connection tells who a client is".to_owned(),
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         format!(
             "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             network, {} at once; {} a minute and viewer, {} at once; each for {} s\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}\nunsigned   {unsigned}",
             self.http.addr,
             self.stream.name,
@@ -564,7 +576,6 @@ impl Config {
             self.vending.burst,
             self.vending.viewer_per_minute,
             self.vending.viewer_burst,
-            self.vending.duration_s,
             self.key_file().display(),
             if issuers.is_empty() { "nowhere: everybody is a guest" } else { &issuers },
             match (self.role, self.enhanced_fan_out()) {
@@ -688,6 +699,16 @@ mod tests {
         assert!(explain("").ends_with("\nunsigned   shown in demo: whoever is banned there may go on without a name"));
         let told = "rights     x.example: in room demo: hosts, team are streamers\n";
         assert!(explain(scoped).contains(told), "{}", explain(scoped));
+    }
+
+    #[test]
+    fn a_session_over_an_hour_is_explained_with_what_role_chaining_leaves_of_it() {
+        let aws = |seconds: u32| {
+            let role = "role_arn = 'arn:aws:iam::123456789012:role/x'";
+            load(&format!("bus = 'aws'\n[vending]\nduration_s = {seconds}\n{role}")).expect("settings").explain()
+        };
+        assert!(aws(7_200).contains("each for 7200 s, but for 3600 s where"), "{}", aws(7_200));
+        assert!(aws(3_600).contains("each for 3600 s\n"), "{}", aws(3_600));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use danmu::kinesis::sigv4;
-use danmu_stream::partition;
+use danmu_partitions::Partition;
 use http::{Request, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -71,14 +71,11 @@ impl Role {
         role_arn: &str,
         elsewhere: Option<String>,
     ) -> Self {
-        let (url, region) = match partition(region) {
-            "aws-cn" => ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-            "aws-us-gov" => ("https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
-            _ => ("https://iam.amazonaws.com", "us-east-1"),
-        };
-        let url = elsewhere.as_deref().unwrap_or(url).trim_end_matches('/').to_owned();
+        let partition = Partition::of(region);
+        let url = elsewhere.unwrap_or_else(|| format!("https://{}", partition.iam_host));
+        let url = url.trim_end_matches('/').to_owned();
         let name = role_arn.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { credentials, url, region, name }
+        Self { credentials, url, region: partition.iam_region, name }
     }
 
     /// The document of an inline policy of the role, if it has one of that name

@@ -7,7 +7,7 @@
 
 mod command;
 
-use danmu_stream::partition;
+use danmu_partitions::Partition;
 use serde::Serialize;
 
 pub use self::command::{PoliciesArgs, run};
@@ -23,10 +23,19 @@ const READ: &[&str] =
 /// asks for both.
 ///
 /// [1]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html
-const CONSUMER: &[&str] =
-    &["kinesis:RegisterStreamConsumer", "kinesis:DescribeStreamConsumer", "kinesis:DeregisterStreamConsumer"];
+const CONSUMER: &[&str] = &[
+    "kinesis:RegisterStreamConsumer",
+    "kinesis:DescribeStreamConsumer",
+    "kinesis:ListStreamConsumers",
+    "kinesis:DeregisterStreamConsumer",
+];
 /// What it is pushed records by; on its consumers.
 const SUBSCRIBE: &[&str] = &["kinesis:SubscribeToShard"];
+/// What puts need of the key where a customer's encrypts the stream, and what reads need; on the key, for this stream alone
+/// ([permissions](https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html)).
+pub const ENCRYPT: &[&str] = &["kms:GenerateDataKey"];
+/// See [`ENCRYPT`].
+pub const DECRYPT: &[&str] = &["kms:Decrypt"];
 /// What sessions of viewers are made by; on the role, whose trust policy must allow both, too.
 const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 
@@ -48,6 +57,10 @@ pub enum Part {
     Producer,
     /// Of the same role where `feed.direct` lets browsers read the stream themselves.
     Consumer,
+    /// Of whoever puts, where a customer's key encrypts the stream: viewers' role, and a server that bans.
+    ProducerKey,
+    /// Of whoever reads, where a customer's key encrypts the stream: a server that relays, and viewers' role for direct reading.
+    ConsumerKey,
     /// Of a server that relays.
     Relay,
     /// Of the same where it reads by enhanced fan-out, besides.
@@ -71,8 +84,8 @@ pub enum Part {
 /// Where the stream and the role are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `aws`, `aws-cn`, `aws-us-gov`.
-    pub partition: String,
+    /// What its ARNs and hosts are of.
+    pub partition: &'static Partition,
     /// The stream's region.
     pub region: String,
     /// Twelve digits.
@@ -123,6 +136,23 @@ impl Policy {
         Self::of([allow(None, actions, [resource.to_owned()])])
     }
 
+    /// What allows these actions on the key that encrypts a stream, whichever key and whosever it is: only where Kinesis asks for
+    /// them, and only for that stream, which is the encryption context
+    /// ([condition keys](https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html)).
+    #[must_use]
+    pub fn of_key(actions: &[&str], stream_arn: &str) -> Self {
+        let mut parts = stream_arn.split(':').skip(1);
+        let partition = parts.next().and_then(Partition::named).unwrap_or(Partition::of(""));
+        let region = parts.nth(1).unwrap_or_default();
+        // The service's name there is documented for `amazonaws.com`; elsewhere its domain may be the partition's.
+        let mut via = vec![Partition::of("").host("kinesis", region), partition.host("kinesis", region)];
+        via.dedup();
+        let only = serde_json::json!({ "kms:ViaService": via, "kms:EncryptionContext:aws:kinesis:arn": stream_arn });
+        let key = format!("arn:{}:kms:{region}:*:key/*", partition.name);
+        let condition = Some(serde_json::json!({ "StringEquals": only }));
+        Self::of([Statement { condition, ..allow(Some("Key"), actions, [key]) }])
+    }
+
     /// Denies the sessions for which the key of a condition, such as [`SOURCE_IDENTITY`], has one of these values everything on
     /// streams.
     #[must_use]
@@ -166,8 +196,8 @@ fn deny(sid: &'static str, condition: serde_json::Value) -> Statement {
 
 /// Lets the identities of one pool, of that kind, have a role
 /// ([role trust](https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html)).
-fn pool_trust(partition: &str, kind: &str) -> Statement {
-    let service = pool_service(partition);
+fn pool_trust(partition: &Partition, kind: &str) -> Statement {
+    let service = partition.identity_provider;
     let condition = serde_json::json!({
         "StringEquals": { format!("{service}:aud"): "IDENTITY_POOL" },
         "ForAnyValue:StringLike": { format!("{service}:amr"): kind },
@@ -179,27 +209,20 @@ fn pool_trust(partition: &str, kind: &str) -> Statement {
     }
 }
 
-/// Who vouches for the identities of a pool
-/// ([in China](https://docs.amazonaws.cn/en_us/aws/latest/userguide/cognito.html)).
-fn pool_service(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "cognito-identity.cn-north-1.amazonaws.com.cn",
-        _ => "cognito-identity.amazonaws.com",
-    }
-}
-
 /// The key of a condition on the identity of a pool that has a session
 /// ([keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif)).
 #[must_use]
-pub fn pool_identity(partition: &str) -> String {
-    [pool_service(partition), ":sub"].concat()
+pub fn pool_identity(partition: &Partition) -> String {
+    [partition.identity_provider, ":sub"].concat()
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Producer,
         Self::Consumer,
+        Self::ProducerKey,
+        Self::ConsumerKey,
         Self::Relay,
         Self::RelayFanOut,
         Self::Vending,
@@ -217,6 +240,8 @@ impl Part {
         match self {
             Self::Producer => "producer",
             Self::Consumer => "consumer",
+            Self::ProducerKey => "producer-key",
+            Self::ConsumerKey => "consumer-key",
             Self::Relay => "relay",
             Self::RelayFanOut => "relay-fan-out",
             Self::Vending => "vending",
@@ -236,6 +261,8 @@ impl Part {
         match self {
             Self::Producer => Policy::allowing(PRODUCE, &stream),
             Self::Consumer => Policy::allowing(CONSUME, &stream),
+            Self::ProducerKey => Policy::of_key(ENCRYPT, &stream),
+            Self::ConsumerKey => Policy::of_key(DECRYPT, &stream),
             Self::Relay => Policy::allowing(READ, &stream),
             Self::RelayFanOut => Policy::of([
                 allow(Some("Consumer"), CONSUMER, [stream, consumers.clone()]),
@@ -246,9 +273,13 @@ impl Part {
                 let principal = serde_json::json!({ "AWS": place.role_arn(&place.server_role) });
                 Policy::of([Statement { principal: Some(principal), ..allow(None, VEND, []) }])
             }
-            Self::PoolMemberTrust => Policy::of([pool_trust(&place.partition, "authenticated")]),
-            Self::PoolGuestTrust => Policy::of([pool_trust(&place.partition, "unauthenticated")]),
-            Self::Moderation => Policy::allowing(MODERATE, &place.role_arn(&place.viewer_role)),
+            Self::PoolMemberTrust => Policy::of([pool_trust(place.partition, "authenticated")]),
+            Self::PoolGuestTrust => Policy::of([pool_trust(place.partition, "unauthenticated")]),
+            Self::Moderation => Policy::of([
+                allow(Some("Deny"), MODERATE, [place.role_arn(&place.viewer_role)]),
+                // Every replica learns of it by the stream.
+                allow(Some("Tell"), PRODUCE, [stream]),
+            ]),
             Self::Ban => Policy::denying(SOURCE_IDENTITY, &["VIEWER".to_owned()]),
             Self::Revoke => Policy::denying_older("2026-01-31T12:00:00Z"),
         }
@@ -256,11 +287,11 @@ impl Part {
 }
 
 impl Place {
-    /// With names to be filled in for what is not known, in a partition.
+    /// With names to be filled in for what is not known, in the partition of that name; `aws` where there is none.
     #[must_use]
     pub fn to_fill_in(partition: &str) -> Self {
         Self {
-            partition: partition.to_owned(),
+            partition: Partition::named(partition).unwrap_or(Partition::of("")),
             region: "REGION".to_owned(),
             account: "ACCOUNT".to_owned(),
             stream: "danmu".to_owned(),
@@ -272,16 +303,16 @@ impl Place {
     /// In that region, and its partition.
     #[must_use]
     pub fn in_region(self, region: &str) -> Self {
-        Self { partition: partition(region).to_owned(), region: region.to_owned(), ..self }
+        Self { partition: Partition::of(region), region: region.to_owned(), ..self }
     }
 
     fn stream_arn(&self) -> String {
         let Self { partition, region, account, stream, .. } = self;
-        format!("arn:{partition}:kinesis:{region}:{account}:stream/{stream}")
+        format!("arn:{}:kinesis:{region}:{account}:stream/{stream}", partition.name)
     }
 
     fn role_arn(&self, role: &str) -> String {
-        format!("arn:{}:iam::{}:role/{role}", self.partition, self.account)
+        format!("arn:{}:iam::{}:role/{role}", self.partition.name, self.account)
     }
 }
 
@@ -303,11 +334,32 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_be_used_by_kinesis_for_one_stream_and_by_nobody_else() {
+        for part in [Part::ProducerKey, Part::ConsumerKey] {
+            for partition in ["aws", "aws-cn"] {
+                let text = part.policy(&Place::to_fill_in(partition)).compact();
+                let context = format!("arn:{partition}:kinesis:REGION:ACCOUNT:stream/danmu");
+                for needed in [
+                    format!(r#""kms:EncryptionContext:aws:kinesis:arn":"{context}""#),
+                    r#""kms:ViaService":["kinesis.REGION.amazonaws.com""#.to_owned(),
+                    format!(r#""Resource":["arn:{partition}:kms:REGION:*:key/*"]"#),
+                ] {
+                    assert!(text.contains(&needed), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_policy_is_of_the_partition_of_its_region() {
         let place = Place::to_fill_in("aws").in_region("cn-north-1");
         let text = Part::Relay.policy(&place).compact();
         assert!(text.contains(r#""arn:aws-cn:kinesis:cn-north-1:ACCOUNT:stream/danmu""#), "{text}");
         assert!(text.starts_with(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["#), "{text}");
         assert!(Part::ViewerTrust.policy(&place).compact().contains("arn:aws-cn:iam::ACCOUNT:role/danmu-server"));
+        let sovereign = Part::Vending.policy(&Place::to_fill_in("aws").in_region("eusc-de-east-1")).compact();
+        assert!(sovereign.contains("arn:aws-eusc:iam::ACCOUNT:role/danmu-viewer"), "{sovereign}");
+        let gov = Part::PoolMemberTrust.policy(&Place::to_fill_in("aws").in_region("us-gov-west-1")).compact();
+        assert!(gov.contains(r#""Federated":"cognito-identity-us-gov.amazonaws.com""#), "{gov}");
     }
 }

@@ -122,11 +122,12 @@ impl Relay {
     }
 }
 
-/// A consumer for each replica, the same one when it is started again: two of one name would take the shards from each other,
-/// and names that nobody takes back are soon twenty.
+/// What a replica's consumers are known by, the same when it is started again: two of one name would take the shards from each
+/// other.
 fn consumer_name(pages: SocketAddr) -> String {
     let host = hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = format!("danmu-relay-{host}-{pages}");
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    name.chars().map(|c| if allowed(c) { c } else { '_' }).take(128).collect()
+    // The end tells replicas of one host apart.
+    let host: String = host.chars().take(64).collect();
+    format!("{host}-{pages}").chars().map(|c| if allowed(c) { c } else { '_' }).collect()
 }

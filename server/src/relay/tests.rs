@@ -26,7 +26,8 @@ use crate::identity::Verifier;
 #[test]
 fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
     let name = consumer_name(([127, 0, 0, 1], 3000).into());
-    assert!(name.starts_with("danmu-relay-") && name.ends_with("-127.0.0.1_3000"), "{name}");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    assert!(name.ends_with("-127.0.0.1_3000") && name.len() <= 96 && name.chars().all(allowed), "{name}");
     assert_eq!(name, consumer_name(([127, 0, 0, 1], 3000).into()));
     assert_ne!(name, consumer_name(([127, 0, 0, 1], 3001).into()));
 }

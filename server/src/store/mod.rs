@@ -35,6 +35,8 @@ pub use self::{
 const FILE: &str = "danmu.db";
 /// How long a write waits for another process' write.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a query may take with all that it waits for: a disk that does not answer holds up nobody for longer.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// Connections of a process.
 const CONNECTIONS: u32 = 2;
 
@@ -65,6 +67,14 @@ pub enum StoreError {
     /// A query failed.
     #[error("the store of bans cannot be read or written: {0}")]
     Query(#[from] sqlx::Error),
+    /// It took too long.
+    #[error("the store of bans did not answer within {} s; see that its disk does", DEADLINE.as_secs())]
+    Late,
+}
+
+/// What a query gives, within [`DEADLINE`]. A transaction that is cut off is rolled back.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    Ok(tokio::time::timeout(DEADLINE, work).await.map_err(|_| StoreError::Late)??)
 }
 
 /// [`MIGRATIONS`], as the migrator takes them.
@@ -113,9 +123,9 @@ impl Store {
     /// The number of the last change. It only grows.
     ///
     /// # Errors
-    /// [`StoreError::Query`].
+    /// [`StoreError::Query`], [`StoreError::Late`], as of all that follow.
     pub async fn change(&self) -> Result<i64, StoreError> {
-        Ok(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool).await?)
+        in_time(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool)).await
     }
 }
 

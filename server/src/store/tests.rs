@@ -264,3 +264,11 @@ async fn a_viewer_is_known_by_its_last_identity_and_denied_by_all_that_were_seen
     assert_eq!(store.identities(&ann).await?, ["us-east-1:1"]);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_store_that_does_not_answer_for_longer_than_its_deadline() {
+    let begun = tokio::time::Instant::now();
+    let outcome = in_time(std::future::pending::<Result<(), sqlx::Error>>()).await;
+    assert!(matches!(outcome, Err(StoreError::Late)), "{outcome:?}");
+    assert_eq!(begun.elapsed(), DEADLINE);
+}

@@ -9,6 +9,7 @@
 //! longer than a turn and a call may take.
 
 mod identity_pool;
+mod lifetime;
 mod limit;
 mod policy;
 mod settings;
@@ -39,13 +40,14 @@ use danmu_app::{
 };
 use sha2::{Digest, Sha256};
 
-use self::turns::Turns;
 pub use self::{
     identity_pool::PoolCredentials,
+    lifetime::{HOUR_S, attainable},
     limit::{Limits, Rate},
     policy::Grant,
     settings::IdentityPoolSettings,
 };
+use self::{lifetime::Lifetime, turns::Turns};
 use crate::{
     bus::Bus,
     clock::now_ms,
@@ -84,7 +86,7 @@ struct Inner {
     too_often: AtomicU64,
     identity: Identity,
     moderation: Moderation,
-    duration_s: u32,
+    lifetime: Lifetime,
     direct: bool,
     pool: Option<PoolCredentials>,
 }
@@ -107,9 +109,9 @@ impl TokenVending {
     /// With credentials from this identity pool, in the place of STS.
     #[must_use]
     pub fn from_pool(self, pool: PoolCredentials) -> Self {
-        let Inner { bus, limits, identity, moderation, duration_s, direct, .. } = &*self.0;
+        let Inner { bus, limits, identity, moderation, lifetime, direct, .. } = &*self.0;
         let (bus, limits, identity) = (bus.clone(), limits.clone(), identity.clone());
-        let (moderation, duration_s, direct) = (moderation.clone(), *duration_s, *direct);
+        let (moderation, duration_s, direct) = (moderation.clone(), lifetime.seconds(), *direct);
         Self::with(bus, limits, identity, moderation, duration_s, direct, Some(pool))
     }
 
@@ -131,7 +133,7 @@ impl TokenVending {
             too_often,
             identity,
             moderation,
-            duration_s,
+            lifetime: Lifetime::new(duration_s),
             direct,
             pool,
         }))
@@ -241,17 +243,25 @@ impl TokenVending {
     }
 
     async fn credentials(&self, grant: Grant, viewer: &ViewerId) -> Result<Credentials, ApiError> {
-        let Inner { bus, duration_s, .. } = &*self.0;
+        let Inner { bus, lifetime, .. } = &*self.0;
         let name = session_name(viewer);
-        let call = bus
-            .sts
-            .assume_role()
-            .role_arn(&bus.role_arn)
-            .role_session_name(&name)
-            .source_identity(&name)
-            .duration_seconds(i32::try_from(*duration_s).unwrap_or(3_600))
-            .policy(grant.policy(&bus.stream_arn()))
-            .send();
+        let call = async {
+            loop {
+                let asked_s = lifetime.seconds();
+                let call = bus
+                    .sts
+                    .assume_role()
+                    .role_arn(&bus.role_arn)
+                    .role_session_name(&name)
+                    .source_identity(&name)
+                    .duration_seconds(asked_s.cast_signed())
+                    .policy(grant.policy(&bus.stream_arn(), bus.kms));
+                match call.send().await {
+                    Err(error) if lifetime.refused(asked_s, error.code(), error.message()) => {}
+                    outcome => return outcome,
+                }
+            }
+        };
         let answer = match tokio::time::timeout(TIMEOUT, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {

@@ -2,19 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
-/// The partition that `region` is in: `aws`, `aws-cn` or `aws-us-gov`, by its name.
-///
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
-#[must_use]
-pub fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
-}
+use danmu_partitions::Partition;
 
 /// Whether a stream may be called `name`: `[a-zA-Z0-9_.-]{1,128}`, the rule of
 /// [`CreateStream`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html).
@@ -48,7 +36,7 @@ pub(crate) struct Place {
 
 impl Place {
     fn partition(&self) -> &'static str {
-        partition(&self.region)
+        Partition::of(&self.region).name
     }
 
     /// The ARN of the stream `name` here.
@@ -143,7 +131,11 @@ mod tests {
         assert_eq!(place("us-east-1").stream_arn("a"), "arn:aws:kinesis:us-east-1:000000000000:stream/a");
         assert_eq!(place("cn-north-1").stream_arn("a"), "arn:aws-cn:kinesis:cn-north-1:000000000000:stream/a");
         assert_eq!(place("us-gov-west-1").partition(), "aws-us-gov");
-        assert_eq!(partition(""), "aws");
+        assert_eq!(
+            place("eusc-de-east-1").stream_arn("a"),
+            "arn:aws-eusc:kinesis:eusc-de-east-1:000000000000:stream/a"
+        );
+        assert_eq!(place("us-isob-east-1").root_arn(), "arn:aws-iso-b:iam::000000000000:root");
     }
 
     #[test]

@@ -144,6 +144,12 @@ impl Endpoint {
         Ok(Self { inner })
     }
 
+    /// Whether puts can still be written: its writer runs.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.inner.store.writes()
+    }
+
     /// The key that may do everything. For this process and the operator alone.
     #[must_use]
     pub fn root_key(&self) -> &RootKey {

@@ -43,7 +43,7 @@ mod sts;
 mod subscriptions;
 
 pub use crate::{
-    arn::{InvalidStreamName, check_stream_name, partition},
+    arn::{InvalidStreamName, check_stream_name},
     clock::{Clock, SystemClock},
     endpoint::{Endpoint, StreamInfo},
     error::{OpenError, StreamError},

@@ -129,42 +129,49 @@ async fn reads(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
     Ok(timeout(PATIENCE, read).await.is_ok())
 }
 
-/// What a relay does: it reads, and takes its consumer back where it has one.
+/// What a relay does: it reads, and takes back its consumer where it has one, and those that it left behind before.
 async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool, Failure> {
-    let bus = aws.bus(credentials);
+    let (bus, root) = (aws.bus(credentials), aws.root());
+    if kind == Kind::EnhancedFanOut {
+        let register = root.kinesis.register_stream_consumer().stream_arn(root.stream_arn());
+        register.consumer_name("danmu-relay-relay.1").send().await?;
+    }
     let (stop, options) = (CancellationToken::new(), ReaderOptions { kind, since_ms: 0, consumer: "relay".to_owned() });
     let (mut readings, stats) = reader::start(bus.kinesis, STREAM.to_owned(), options, stop.clone());
     let read = async {
         let (mut records, mut caught_up) = (false, false);
-        while !(records && caught_up) {
-            match readings.recv().await {
-                Some(Reading::Records(_)) => records = true,
-                Some(Reading::CaughtUp) => caught_up = true,
-                Some(_) => {}
-                None => return false,
+        let pushed = || kind == Kind::Polling || stats.get().subscriptions > 0;
+        while !(records && caught_up && pushed()) {
+            // It polls until it is pushed to, which nothing tells.
+            match timeout(Duration::from_millis(20), readings.recv()).await {
+                Ok(Some(Reading::Records(_))) => records = true,
+                Ok(Some(Reading::CaughtUp)) => caught_up = true,
+                Ok(Some(_)) | Err(_) => {}
+                Ok(None) => return false,
             }
         }
         true
     };
     let read = timeout(PATIENCE, read).await.unwrap_or(false);
-    let pushed = kind == Kind::Polling || stats.get().subscriptions > 0;
     stop.cancel();
     while timeout(PATIENCE, readings.recv()).await?.is_some() {}
     // It takes its consumer back after it has said its last.
-    let (root, mut left) = (aws.root(), true);
+    let consumers = async || -> Result<Vec<_>, Failure> {
+        let listed = root.kinesis.list_stream_consumers().stream_arn(root.stream_arn()).send().await?;
+        Ok(listed.consumers.unwrap_or_default())
+    };
+    let mut left = consumers().await?;
     for _ in 0..20 {
-        let summary = root.kinesis.describe_stream_summary().stream_name(STREAM).send().await?;
-        left = summary.stream_description_summary.and_then(|summary| summary.consumer_count).unwrap_or_default() > 0;
-        if !left {
+        if left.is_empty() {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        left = consumers().await?;
     }
-    if left {
-        let arn = root.stream_arn();
-        root.kinesis.deregister_stream_consumer().stream_arn(arn).consumer_name("relay").send().await?;
+    for consumer in &left {
+        root.kinesis.deregister_stream_consumer().consumer_arn(&consumer.consumer_arn).send().await?;
     }
-    Ok(read && pushed && !left)
+    Ok(read && left.is_empty())
 }
 
 /// What a server does that vends sessions.

@@ -228,7 +228,7 @@ pub struct Sts {
 impl Vend for Sts {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
         let grant = if purpose == Purpose::Produce { Grant::Produce } else { Grant::Consume };
-        let policy = grant.policy(&format!("arn:aws:kinesis:{REGION}:000000000000:stream/{STREAM}"));
+        let policy = grant.policy(&format!("arn:aws:kinesis:{REGION}:000000000000:stream/{STREAM}"), false);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("Action", "AssumeRole")
             .append_pair("Version", "2011-06-15")

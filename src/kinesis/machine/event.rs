@@ -27,10 +27,10 @@ impl Scope {
         }
     }
 
-    pub(super) fn wants(&self, partition_key: &str) -> bool {
+    pub(super) fn wants(&self, partition_key: Option<&str>) -> bool {
         match self {
-            Self::PartitionKey(key) => key == partition_key,
-            Self::PartitionKeys(keys) => keys.iter().any(|key| key == partition_key),
+            Self::PartitionKey(key) => partition_key == Some(key),
+            Self::PartitionKeys(keys) => keys.iter().any(|key| partition_key == Some(key)),
             Self::All => true,
         }
     }
@@ -41,7 +41,7 @@ impl Scope {
 pub struct Position {
     /// Shards without a place of their own are read from what arrived at this Unix millisecond on, or after it.
     pub since_ms: i64,
-    /// The last sequence number seen of each shard.
+    /// The sequence number of each shard up to which everything was seen.
     pub shards: BTreeMap<String, String>,
 }
 
@@ -57,7 +57,7 @@ impl Position {
 pub struct Record {
     /// What was put.
     pub data: Vec<u8>,
-    /// Under which key.
+    /// Under which key: 1 to 256 characters. Empty where the producer gave none; such a record belongs to no room.
     pub partition_key: String,
     /// Its place in the shard.
     pub sequence_number: String,

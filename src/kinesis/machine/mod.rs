@@ -93,7 +93,8 @@ impl Machine {
     }
 
     /// For a driver whose [`Call::Iterator`] subscribes to a shard and whose [`Call::Records`] waits for what is pushed: a
-    /// call follows the other at once. A subscription that ends is an iterator that has expired.
+    /// call follows the other at once. The iterator of a reply is its continuation sequence number, after which the shard is
+    /// subscribed to again. A subscription that ends is an iterator that has expired, and none outlives a failure.
     #[must_use]
     pub fn pushed(self) -> Self {
         Self { pushed: true, ..self }
@@ -327,10 +328,10 @@ impl Machine {
                 continue;
             }
             line.last = Some(record.sequence_number.clone());
-            if self.scope.wants(&record.partition_key) {
+            if self.scope.wants(record.partition_key.as_deref()) {
                 records.push(Record {
                     data: record.data,
-                    partition_key: record.partition_key,
+                    partition_key: record.partition_key.unwrap_or_default(),
                     sequence_number: record.sequence_number,
                     arrival_ms: record.arrival_ms,
                     shard_id: id.to_owned(),
@@ -360,6 +361,10 @@ impl Machine {
             self.events.push_back(Event::Records(records));
         }
         if let Some(iterator) = reply.next_shard_iterator {
+            // Where nothing was said for long, the last record is far behind.
+            if self.pushed && !iterator.is_empty() && line.is_new(&iterator) {
+                line.last = Some(iterator.clone());
+            }
             line.phase = Phase::Reading(iterator);
             return;
         }
@@ -387,6 +392,9 @@ impl Machine {
     fn shard_failed(&mut self, id: &str, error: Error, now: i64, random: u64) {
         let Some(line) = self.shards.get_mut(id) else { return };
         let reading = matches!(line.phase, Phase::Reading(_));
+        if self.pushed && reading {
+            line.phase = Phase::Parked;
+        }
         if error.kind == Kind::Throttled {
             self.stats.throttled += 1;
             line.due = line.pace.refused(now, random);

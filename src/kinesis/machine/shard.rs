@@ -11,7 +11,7 @@ pub(super) struct Line {
     /// The listing after which unknown parents are known to be gone.
     pub(super) settled_by: u64,
     pub(super) phase: Phase,
-    /// The last sequence number delivered.
+    /// The sequence number up to which everything was delivered.
     pub(super) last: Option<String>,
     /// Its first sequence number, once a listing has told; empty before.
     pub(super) start: String,

@@ -1,10 +1,10 @@
 //! Drives the domain's reader over the SDK: makes its calls, several at a time, and passes on what it tells.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, pin::pin};
 
 use aws_sdk_kinesis::Client;
 use danmu::kinesis::{
-    Error, Kind, Position, Scope,
+    Error, Kind, Position, Scope, State,
     api::{ChildShard, From, ListShardsReply},
     machine::{Answer, Call, Event, Machine, Step},
     shard_map::{SequenceNumberRange, Shard},
@@ -12,17 +12,14 @@ use danmu::kinesis::{
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Duration, Instant, sleep_until},
 };
 
 use super::{
     ReaderStats, Reading,
     fan_out::{Consumer, Subscription},
-    sdk,
+    sdk::{self, in_time},
 };
-
-/// A call without a reply is given up after this long.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One way of reading, from one position on.
 pub struct Driver<'a> {
@@ -82,25 +79,25 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Reads until `end`, or until the consumer turns out to be gone or of no use, or nobody listens. Everything that was
-    /// read by then has been told: the position afterwards is right.
-    pub async fn run(&mut self, end: Option<Instant>) {
+    /// Reads until `end`, whose outcome it answers; `None` where the consumer turned out to be gone or of no use, or nobody
+    /// listens. Everything that was read by then has been told: the position afterwards is right.
+    pub async fn run<T>(&mut self, end: impl Future<Output = T>) -> Option<T> {
+        let mut end = pin!(end);
         loop {
             while let Some(event) = self.machine.event() {
                 let reading = match event {
                     Event::Records(records) => Reading::Records(records),
-                    Event::State(state) => Reading::State(state),
+                    Event::State(state) => {
+                        complain(&state);
+                        Reading::State(state)
+                    }
                 };
-                if self.tell.send(reading).await.is_err() {
-                    return;
-                }
+                self.tell.send(reading).await.ok()?;
             }
             self.stats.update(|counted| counted.machine = self.machine.stats());
             if !self.caught_up && self.machine.has_caught_up() {
                 self.caught_up = true;
-                if self.tell.send(Reading::CaughtUp).await.is_err() {
-                    return;
-                }
+                self.tell.send(Reading::CaughtUp).await.ok()?;
             }
             let alarm = match self.machine.step(self.now()) {
                 Step::Call(call) => {
@@ -111,18 +108,17 @@ impl<'a> Driver<'a> {
                 Step::Wait(until) => Some(self.begun + Duration::from_millis(until.max(0).unsigned_abs())),
                 Step::Idle => None,
             };
-            if end.is_some_and(|end| end <= Instant::now()) {
-                return;
+            if self.calls.is_empty() && alarm.is_none() {
+                // Neither a call nor a time: then nothing will ever come.
+                return None;
             }
-            let alarm = alarm.into_iter().chain(end).min();
             let outcome = tokio::select! {
                 Some(outcome) = self.calls.next() => outcome,
                 () = sleep_until(alarm.unwrap_or(self.begun)), if alarm.is_some() => continue,
-                // Neither a call nor a time: then nothing will ever come.
-                else => return,
+                ended = &mut end => return Some(ended),
             };
             if !self.take(outcome).await {
-                return;
+                return None;
             }
         }
     }
@@ -260,8 +256,18 @@ async fn subscribe(consumer: &Consumer, shard_id: &str, from: &From) -> Result<B
     consumer.subscribe(shard_id, from).await.map(Box::new)
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Error::network("no reply in time".into())))
+/// Says what will not pass by itself: somebody has to do something.
+fn complain(state: &State) {
+    let State::Failed { reason, .. } = state else { return };
+    let way_out = match reason.kind {
+        Kind::Encryption => {
+            "see that the key is enabled, and that its policy and ours let us use it (deploy/policies, consumer-key)"
+        }
+        Kind::Denied => "see that the server's role may read it (deploy/policies, relay)",
+        Kind::NotFound => "see that it exists in this region and account",
+        _ => "see what the service says",
+    };
+    tracing::error!(error = %reason, way_out, "the stream cannot be read; it is tried again now and then");
 }
 
 fn failure(answer: &Answer) -> Option<&Error> {

@@ -1,27 +1,22 @@
-//! Enhanced fan-out: a consumer of our own, and what is pushed to it
+//! Enhanced fan-out: a consumer, and what is pushed to it
 //! ([SubscribeToShard](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html)).
 
 use std::time::Duration;
 
 use aws_sdk_kinesis::{
     Client,
-    error::ProvideErrorMetadata,
     operation::subscribe_to_shard::SubscribeToShardOutput,
     primitives::DateTime,
-    types::{ConsumerStatus, ShardIteratorType, StartingPosition, SubscribeToShardEventStream},
+    types::{ShardIteratorType, StartingPosition, SubscribeToShardEventStream},
 };
 use danmu::kinesis::{
     Error, Kind,
     api::{From, GetRecordsReply},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::sdk;
+use super::sdk::{self, in_time};
 
-/// How long a consumer may take to become active.
-const ACTIVATION: Duration = Duration::from_secs(30);
-/// How often it is asked after.
-const ASK_EVERY: Duration = Duration::from_millis(500);
 /// A subscription that says nothing for so long is dead: the service sends an event at least every few seconds, records or
 /// not.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -37,39 +32,25 @@ pub struct Consumer {
 pub struct Subscription(SubscribeToShardOutput);
 
 impl Consumer {
-    /// Registers a consumer, or finds the one of that name, and waits until it may subscribe.
-    ///
-    /// # Errors
-    /// When it may not be, or there are twenty already, or no answer comes.
-    pub async fn register(client: &Client, stream: &str, name: &str) -> Result<Self, Error> {
-        let summary = client.describe_stream_summary().stream_name(stream).send().await;
-        let summary = summary.map_err(|error| sdk::failed(&error))?.stream_description_summary;
-        let stream_arn = summary.ok_or_else(|| sdk::strange("no description of the stream"))?.stream_arn;
-        match client.register_stream_consumer().stream_arn(&stream_arn).consumer_name(name).send().await {
-            Ok(_) => {}
-            Err(error) if error.code() == Some("ResourceInUseException") => {}
-            Err(error) => return Err(sdk::failed(&error)),
-        }
-        let active = async {
-            loop {
-                let asked = client.describe_stream_consumer().stream_arn(&stream_arn).consumer_name(name).send().await;
-                let described = asked.map_err(|error| sdk::failed(&error))?.consumer_description;
-                let described = described.ok_or_else(|| sdk::strange("no description of the consumer"))?;
-                if described.consumer_status == ConsumerStatus::Active {
-                    return Ok(Self { client: client.clone(), arn: described.consumer_arn });
-                }
-                sleep(ASK_EVERY).await;
-            }
-        };
-        timeout(ACTIVATION, active)
-            .await
-            .unwrap_or_else(|_| Err(Error::network("the consumer did not get active".into())))
+    /// The consumer of that ARN.
+    pub fn new(client: &Client, arn: String) -> Self {
+        Self { client: client.clone(), arn }
+    }
+
+    /// Whether it has that ARN.
+    pub fn is(&self, arn: &str) -> bool {
+        self.arn == arn
     }
 
     /// Takes it back.
     pub async fn deregister(&self) {
-        // Whoever is gone anyway needs no answer.
-        let _ = self.client.deregister_stream_consumer().consumer_arn(&self.arn).send().await;
+        let call = self.client.deregister_stream_consumer().consumer_arn(&self.arn);
+        let done = in_time(async { call.send().await.map_err(|error| sdk::failed(&error)) }).await;
+        if let Err(error) =
+            done.map(drop).or_else(|error| if error.kind == Kind::NotFound { Ok(()) } else { Err(error) })
+        {
+            tracing::warn!(%error, consumer = self.arn, "the consumer is not taken back; it is, once it is an hour old");
+        }
     }
 
     /// Subscribes to a shard.
@@ -104,7 +85,8 @@ impl Subscription {
     /// The next event, as the reply of a read.
     ///
     /// # Errors
-    /// [`Kind::IteratorExpired`] once it has ended, for whatever reason: the reader then subscribes anew from where it is.
+    /// [`Kind::IteratorExpired`] once it has ended: the reader then subscribes anew from where it is. What the stream's key
+    /// refuses is told as it is, and ends it, too.
     pub async fn next(&mut self) -> Result<GetRecordsReply, Error> {
         loop {
             let event = match timeout(SILENCE, self.0.event_stream.recv()).await {
@@ -113,8 +95,11 @@ impl Subscription {
                 Ok(Ok(Some(_))) => continue,
                 Ok(Ok(None)) => return Err(ended("five minutes are over")),
                 Ok(Err(error)) => {
-                    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
-                    return Err(ended(&code.unwrap_or_else(|| "the connection broke".into())));
+                    return Err(match sdk::said_in_stream(&error) {
+                        Some(said) if matches!(said.kind, Kind::Encryption | Kind::Throttled) => said,
+                        Some(said) => ended(&said.code),
+                        None => ended("the connection broke"),
+                    });
                 }
                 Err(_) => return Err(ended("it went silent")),
             };
@@ -123,7 +108,7 @@ impl Subscription {
             let is_last = children.is_some() || event.continuation_sequence_number.is_empty();
             return Ok(GetRecordsReply {
                 records: event.records.into_iter().map(sdk::record).collect(),
-                next_shard_iterator: (!is_last).then(String::new),
+                next_shard_iterator: (!is_last).then_some(event.continuation_sequence_number),
                 millis_behind_latest: Some(event.millis_behind_latest),
                 child_shards: children.map(sdk::children).transpose()?,
             });

@@ -1,15 +1,19 @@
 //! The server's reader: every record of the stream, once, in the order of its shard.
 //!
 //! It drives the domain's reader ([`danmu::kinesis::machine`]) over `aws-sdk-kinesis`, so that lineage, order, expiry and
-//! back-off are what the browser's reader has, too. It reads by polling, or by enhanced fan-out as a consumer of its own;
-//! where a consumer cannot be had it polls, and asks again later. What fails is told as a state and tried again: it ends
-//! when it is told to, and never by itself.
+//! back-off are what the browser's reader has, too. It reads by polling, or by enhanced fan-out as a consumer of its own
+//! ([`lease`]); it polls while there is none. What fails is told as a state and tried again: it ends when it is told to, and
+//! never by itself.
 
 mod drive;
 mod fan_out;
+mod lease;
 mod sdk;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    future::pending,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,16 +21,17 @@ use std::{
 use danmu::kinesis::{Position, Record, Scope, State, Stats, shard_map::Shard};
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{drive::Driver, fan_out::Consumer};
+use self::{
+    drive::Driver,
+    lease::{AGAIN_AFTER, Holder, Lease},
+};
 
 /// Readings that may wait for the hub; with more of them the reader waits.
 const QUEUE: usize = 64;
-/// How long polling goes on before enhanced fan-out is tried again.
-const POLL_FOR: Duration = Duration::from_secs(60);
 /// A consumer that is of no use so soon is not asked for again at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a consumer may take to be taken back at the end.
@@ -68,7 +73,8 @@ pub struct ReaderOptions {
     pub kind: Kind,
     /// From what arrived then on, in Unix milliseconds.
     pub since_ms: i64,
-    /// Enhanced fan-out: the name of the consumer, `[a-zA-Z0-9_.-]{1,128}`, which this process alone may use.
+    /// Enhanced fan-out: what the names of this replica's consumers hold, `[a-zA-Z0-9_.-]`, up to 96 characters; no other
+    /// process may use it.
     pub consumer: String,
 }
 
@@ -111,14 +117,14 @@ pub fn start(
     let stats = ReaderStats::default();
     let counted = stats.clone();
     tokio::spawn(async move {
-        let mut consumer = None;
-        let reading = read(&kinesis, &stream, &options, &tell, &counted, &mut consumer);
+        let mut lease = None;
+        let reading = read(&kinesis, &stream, &options, &tell, &counted, &mut lease);
         tokio::select! {
             () = reading => {}
             () = tell.closed() => {}
             () = stop.cancelled() => {}
         }
-        if let Some(consumer) = consumer {
+        if let Some(Lease { consumer, .. }) = lease {
             // A consumer that is left behind costs on AWS, and one of twenty.
             let _ = timeout(PARTING, consumer.deregister()).await;
         }
@@ -136,13 +142,14 @@ pub async fn again(
     tell: &mpsc::Sender<Reading>,
 ) {
     let from = (Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
-    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
+    let stats = ReaderStats::default();
+    Driver::new((kinesis, stream), None, from, tell, &stats, None).run(pending::<()>()).await;
 }
 
 /// The same of all shards, until it has told that it has caught up, and beyond that.
 pub async fn all_again(kinesis: &aws_sdk_kinesis::Client, stream: &str, since_ms: i64, tell: &mpsc::Sender<Reading>) {
     let from = (Scope::All, Position::at(since_ms));
-    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
+    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(pending::<()>()).await;
 }
 
 async fn read(
@@ -151,42 +158,44 @@ async fn read(
     options: &ReaderOptions,
     tell: &mpsc::Sender<Reading>,
     stats: &ReaderStats,
-    registered: &mut Option<Consumer>,
+    held: &mut Option<Lease>,
 ) {
-    let mut position = Position::at(options.since_ms);
-    let mut created_ms = None;
-    // When a consumer was last found to be gone or of no use, before it had been of any.
-    let mut disappointed: Option<Instant> = None;
+    let mut place = (Position::at(options.since_ms), None);
+    let holder = Holder::new(kinesis, stream, &options.consumer);
+    let driver = |consumer, (position, created_ms)| {
+        Driver::new((kinesis, stream), consumer, (Scope::All, position), tell, stats, created_ms)
+    };
+    // For how long no consumer is asked for.
+    let mut pause = Duration::ZERO;
     loop {
-        let polls =
-            options.kind == Kind::Polling || disappointed.take().is_some_and(|since| since.elapsed() < PATIENCE);
-        let consumer = if polls { None } else { consumer(kinesis, stream, options, registered).await };
-        let polls_for = (options.kind == Kind::EnhancedFanOut && consumer.is_none()).then_some(POLL_FOR);
+        let mut polling = driver(None, place);
+        let consumer = async {
+            match options.kind {
+                Kind::Polling => pending().await,
+                Kind::EnhancedFanOut => sleep(pause).await,
+            }
+            holder.acquire().await
+        };
+        let Some(mut lease) = polling.run(consumer).await else { return };
+        place = polling.end();
         let begun = Instant::now();
-        let mut driver = Driver::new((kinesis, stream), consumer, (Scope::All, position), tell, stats, created_ms);
-        // Until then it is as good as any other reader.
-        driver.run(polls_for.map(|time| begun + time)).await;
-        if polls_for.is_none() {
-            disappointed = (begun.elapsed() < PATIENCE).then(Instant::now);
+        loop {
+            *held = Some(lease.clone());
+            let mut pushed = driver(Some(lease.consumer.clone()), place);
+            let next = pushed.run(holder.renew(&lease)).await;
+            place = pushed.end();
+            if tell.is_closed() {
+                return;
+            }
+            let before = lease.consumer.clone();
+            tokio::spawn(async move { before.deregister().await });
+            match next.flatten() {
+                Some(next) => lease = next,
+                None => break,
+            }
         }
-        if tell.is_closed() {
-            return;
-        }
-        (position, created_ms) = driver.end();
-    }
-}
-
-async fn consumer(
-    kinesis: &aws_sdk_kinesis::Client,
-    stream: &str,
-    options: &ReaderOptions,
-    registered: &mut Option<Consumer>,
-) -> Option<Consumer> {
-    match Consumer::register(kinesis, stream, &options.consumer).await {
-        Ok(consumer) => Some(registered.insert(consumer).clone()),
-        Err(error) => {
-            tracing::warn!(%error, seconds = POLL_FOR.as_secs(), "no enhanced fan-out: the stream is polled for now");
-            None
-        }
+        *held = None;
+        // One that was of no use so soon is not asked for again at once.
+        pause = if begun.elapsed() < PATIENCE { AGAIN_AFTER } else { Duration::ZERO };
     }
 }

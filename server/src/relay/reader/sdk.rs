@@ -1,10 +1,12 @@
 //! The calls of the domain's reader, made by `aws-sdk-kinesis`, and its answers in the domain's words.
 
+use std::time::Duration;
+
 use aws_sdk_kinesis::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     primitives::DateTime,
-    types::{self, ShardIteratorType},
+    types::{self, ShardIteratorType, error::SubscribeToShardEventStreamError},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use danmu::kinesis::{
@@ -12,9 +14,17 @@ use danmu::kinesis::{
     api::{ChildShard, From, GetRecordsReply, ListShardsReply, WireRecord},
     shard_map::{HashKeyRange, SequenceNumberRange, Shard},
 };
+use tokio::time::timeout;
 
 /// The most records of one read, the service's own limit.
 const LIMIT: i32 = 10_000;
+/// A call without a reply is given up after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a call gives, or that it gave nothing in time.
+pub async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Error::network("no reply in time".into())))
+}
 
 /// One page of the stream's shards.
 pub async fn list_shards(client: &Client, stream: &str, next_token: Option<String>) -> Result<ListShardsReply, Error> {
@@ -70,8 +80,7 @@ pub fn record(record: types::Record) -> WireRecord {
     WireRecord {
         sequence_number: record.sequence_number,
         data: record.data.into_inner(),
-        // Every record has one; the model of the API has lately left it open.
-        partition_key: record.partition_key.unwrap_or_default(),
+        partition_key: record.partition_key,
         arrival_ms: unix_ms(record.approximate_arrival_timestamp.as_ref()),
     }
 }
@@ -102,6 +111,27 @@ pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &Sdk
     }
 }
 
+/// What the service said in a subscription, if it did. Its name stands in the head of the frame, which the SDK keeps as the
+/// variant alone.
+pub fn said_in_stream<R>(error: &SdkError<SubscribeToShardEventStreamError, R>) -> Option<Error> {
+    use SubscribeToShardEventStreamError as Said;
+    let said = error.as_service_error()?;
+    let code = match said {
+        Said::KmsAccessDeniedException(_) => "KMSAccessDeniedException",
+        Said::KmsDisabledException(_) => "KMSDisabledException",
+        Said::KmsInvalidStateException(_) => "KMSInvalidStateException",
+        Said::KmsNotFoundException(_) => "KMSNotFoundException",
+        Said::KmsOptInRequired(_) => "KMSOptInRequired",
+        Said::KmsThrottlingException(_) => "KMSThrottlingException",
+        Said::ResourceInUseException(_) => "ResourceInUseException",
+        Said::ResourceNotFoundException(_) => "ResourceNotFoundException",
+        Said::InternalFailureException(_) => "InternalFailureException",
+        other => other.code()?,
+    };
+    let message = said.message().map_or_else(|| said.to_string(), str::to_owned);
+    Some(Error::from_code(code, &message, 400))
+}
+
 /// An answer that the service's own model forbids.
 pub fn strange(what: &str) -> Error {
     Error { kind: Kind::Server, code: "Reply".into(), message: what.into(), retry_after: None }
@@ -128,12 +158,13 @@ fn range(range: Option<&types::HashKeyRange>) -> Option<HashKeyRange> {
     Some(HashKeyRange { start: range.starting_hash_key.parse().ok()?, end: range.ending_hash_key.parse().ok()? })
 }
 
-fn unix_ms(time: impl AsTime) -> i64 {
+/// A time as everything here has it; 0 where there is none.
+pub fn unix_ms(time: impl AsTime) -> i64 {
     time.as_time().and_then(|time| time.to_millis().ok()).unwrap_or_default()
 }
 
 /// A time that may be missing.
-trait AsTime {
+pub trait AsTime {
     fn as_time(&self) -> Option<&DateTime>;
 }
 

@@ -1,7 +1,8 @@
 //! The conditions of a policy's statement: those by which a role denies some of its sessions, and no others.
 //!
-//! `StringEquals` of `aws:SourceIdentity` and `aws:userid`, `DateLessThan` of `aws:TokenIssueTime`. Every one of them must
-//! hold, by one of its values; what the session does not have equals nothing. Whatever else stands in a condition is refused.
+//! `StringEquals` of `aws:SourceIdentity` and `aws:userid`, `DateLessThan` of `aws:TokenIssueTime`; and of what calls to KMS have,
+//! `kms:ViaService` and the encryption context, by which policies for AWS limit the use of a stream's key. Every one of them must
+//! hold, by one of its values; what the session does not have equals nothing, and no call here is one to KMS. Whatever else stands in a condition is refused.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html>
 
 use chrono::DateTime;
@@ -20,6 +21,8 @@ enum Test {
     UserId(Vec<String>),
     /// Milliseconds since the Unix epoch.
     IssuedBefore(Vec<i64>),
+    /// Of what calls to KMS have alone.
+    OfKms,
 }
 
 /// Reads only what names each part once; see [`policy`](super::policy).
@@ -39,6 +42,10 @@ struct Strings {
     _source_identity: Option<IgnoredAny>,
     #[serde(rename = "aws:userid")]
     _user_id: Option<IgnoredAny>,
+    #[serde(rename = "kms:ViaService")]
+    _via_service: Option<IgnoredAny>,
+    #[serde(rename = "kms:EncryptionContext:aws:kinesis:arn")]
+    _encryption_context: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +68,7 @@ impl Condition {
                 tests.push(match (operator.as_str(), key.as_str()) {
                     ("StringEquals", "aws:SourceIdentity") => Test::SourceIdentity(values),
                     ("StringEquals", "aws:userid") => Test::UserId(values),
+                    ("StringEquals", "kms:ViaService" | "kms:EncryptionContext:aws:kinesis:arn") => Test::OfKms,
                     ("DateLessThan", "aws:TokenIssueTime") => {
                         Test::IssuedBefore(values.iter().map(|text| date(text)).collect::<Result<_, _>>()?)
                     }
@@ -81,6 +89,7 @@ impl Condition {
                 !about.source_identity.is_empty() && names.iter().any(|name| name == about.source_identity)
             }
             Test::UserId(ids) => ids.iter().any(|id| id == about.user_id),
+            Test::OfKms => false,
             Test::IssuedBefore(times) => times.iter().any(|time| about.issued_ms < *time),
         })
     }
@@ -129,6 +138,8 @@ mod tests {
             (json!({ "StringEquals": { "aws:userid": "AROAviewer:one", "aws:SourceIdentity": "bob" } }), false),
             (json!({ "DateLessThan": { "aws:TokenIssueTime": "1970-01-01T00:00:01.001Z" } }), true),
             (json!({ "DateLessThan": { "aws:TokenIssueTime": "1970-01-01T00:00:01Z" } }), false),
+            (json!({ "StringEquals": { "kms:ViaService": ["kinesis.us-east-1.amazonaws.com"] } }), false),
+            (json!({ "StringEquals": { "kms:EncryptionContext:aws:kinesis:arn": "arn:aws:kinesis:" } }), false),
         ] {
             assert_eq!(holds(condition.clone(), &ANN)?, expected, "{condition}");
         }

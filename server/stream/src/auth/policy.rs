@@ -93,7 +93,7 @@ pub(crate) enum PolicyError {
     #[error("Syntax errors in policy: {0}.")]
     Syntax(String),
     #[error(
-        "The policy element {0} is not supported by this endpoint; use Effect, Action, Resource, and the Conditions StringEquals of aws:SourceIdentity and aws:userid and DateLessThan of aws:TokenIssueTime alone."
+        "The policy element {0} is not supported by this endpoint; use Effect, Action, Resource, and the Conditions StringEquals of aws:SourceIdentity, aws:userid, kms:ViaService and kms:EncryptionContext:aws:kinesis:arn and DateLessThan of aws:TokenIssueTime alone."
     )]
     Unsupported(String),
 }

@@ -249,6 +249,11 @@ impl Store {
         Arc::clone(&self.over)
     }
 
+    /// Whether the writer runs, by whom everything is written.
+    pub(crate) fn writes(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
     pub(crate) fn stream(&self, name: &str) -> Option<Arc<Stream>> {
         self.shared().streams.get(name).cloned()
     }
