@@ -2,9 +2,9 @@
 //!
 //! The gate judges, the [density](danmu::density) chooses where there are too many, and what is shown is gathered into a
 //! frame, which is encoded once into the room's [ring](super::ring). A lone danmu leaves at once; in a busy room a frame
-//! leaves every tick, since what a viewer costs is the write, not the danmu in it. Equal danmu that were merged are told when
-//! their second is over, after all else of it: their place is the second's end, on every replica, so that a viewer who goes
-//! on elsewhere gets them once.
+//! leaves every tick, since what a viewer costs is the write, not the danmu in it. Equal danmu that were merged, and how many were
+//! left out, are told when their second is over, after all else of it: their place is the second's end, on every replica, so
+//! that a viewer who goes on elsewhere gets them once.
 //! Never keeps a record that the gate refused.
 
 use std::{
@@ -13,9 +13,9 @@ use std::{
 };
 
 use danmu::{
-    density::{Density, Fate, Judged},
+    density::{Density, Fate, Judged, Settled},
     feed::{self, Item, Told},
-    gate::{Admitted, Gate, Incoming},
+    gate::{Admitted, Gate, Incoming, REMEMBERED_MS},
     kinesis::{Record, shard_map::Shard},
     room::{Room, RoomId},
 };
@@ -24,13 +24,13 @@ use hyper::body::Bytes;
 use super::{
     hub::Feed,
     metrics::{Metrics, Refused},
-    place::{Lineage, Place},
+    place::{Lineage, Place, SharedLineage},
+    refill::Again,
+    ring::{Said, frame_end},
     sse,
 };
 use crate::{identity::Verifier, unicode::UNICODE};
 
-/// The most danmu in one frame: a relay that has just begun reads minutes at once.
-const MAX_FRAME: usize = 200;
 /// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
 const BUSY: usize = 5;
 /// From so many viewers on its tick is whole, too: a frame takes a good part of it to be written.
@@ -48,10 +48,8 @@ pub struct RoomHub {
     gate: Gate,
     chooser: Chooser,
     begun: bool,
-    pending: Vec<(Place, Item)>,
-    /// Danmu that were left out since the last frame.
-    dropped: u32,
-    /// When what was merged is told, should nobody say anything more.
+    pending: Vec<(Place, Said)>,
+    /// When what was merged or left out is told, should nobody say anything more.
     settles: Option<Instant>,
     /// When the last frame left, or the last heartbeat.
     told: Instant,
@@ -68,7 +66,6 @@ impl RoomHub {
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
-            dropped: 0,
             settles: None,
             told: Instant::now(),
             last_frame: 0,
@@ -80,10 +77,13 @@ impl RoomHub {
         &self.id
     }
 
-    /// Another stream stands behind it, which was created then.
+    /// Another stream stands behind it, which was created then. What the one before had, and was not told, is gone with it.
     pub fn begin(&mut self, created_ms: i64) {
         self.begun = false;
-        self.chooser.latest = None;
+        self.chooser = Chooser::new(self.chooser.budget);
+        self.pending.clear();
+        self.settles = None;
+        self.feed.past.clear();
         self.feed.learn(|lineage| *lineage = Lineage::new(created_ms));
     }
 
@@ -104,7 +104,7 @@ impl RoomHub {
     /// # Errors
     /// Why it is told to nobody.
     pub fn judge(&mut self, verifier: &Verifier, record: &Record) -> Result<(Place, Admitted), Refused> {
-        judge(&self.feed, verifier, &mut self.gate, record)
+        judge(&self.feed.lineage, verifier, &mut self.gate, record)
     }
 
     /// The gate took in what a moderator decided: whoever reads old records again must know it, too.
@@ -119,13 +119,9 @@ impl RoomHub {
         if settled {
             self.settles = None;
         }
-        match fate {
-            Fate::Merged if self.settles.is_none() => {
-                let rest = 1_000 - arrival_ms.rem_euclid(1_000).unsigned_abs();
-                self.settles = Some(Instant::now() + Duration::from_millis(rest) + SETTLE);
-            }
-            Fate::Dropped => self.dropped = self.dropped.saturating_add(1),
-            Fate::Shown | Fate::Merged => {}
+        if fate != Fate::Shown && self.settles.is_none() {
+            let rest = 1_000 - arrival_ms.rem_euclid(1_000).unsigned_abs();
+            self.settles = Some(Instant::now() + Duration::from_millis(rest) + SETTLE);
         }
         fate
     }
@@ -144,19 +140,19 @@ impl RoomHub {
     pub fn speak(&mut self, now: Instant, reading: (feed::Reading, i64), metrics: &Metrics) {
         if self.settles.is_some_and(|settles| settles <= now) {
             self.settles = None;
-            let merged = self.chooser.density.settle();
-            self.chooser.settle(merged, &mut self.pending);
+            let settled = self.chooser.density.settle();
+            self.chooser.settle(settled, &mut self.pending);
         }
         self.told = now;
         self.last_frame = self.pending.len();
         if self.pending.is_empty() {
-            return self.feed.ring.note(state_event(reading));
+            return self.feed.ring.note(state_event(reading, None));
         }
         let mut pending = std::mem::take(&mut self.pending);
         while !pending.is_empty() {
             let rest = pending.split_off(frame_end(&pending));
             metrics.framed(&pending);
-            self.feed.ring.tell(pending, std::mem::take(&mut self.dropped));
+            self.feed.ring.tell(pending);
             pending = rest;
         }
     }
@@ -166,10 +162,15 @@ impl RoomHub {
 ///
 /// # Errors
 /// Why it is told to nobody.
-pub fn judge(feed: &Feed, verifier: &Verifier, gate: &mut Gate, record: &Record) -> Result<(Place, Admitted), Refused> {
+fn judge(
+    lineage: &SharedLineage,
+    verifier: &Verifier,
+    gate: &mut Gate,
+    record: &Record,
+) -> Result<(Place, Admitted), Refused> {
     // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
     // nowhere.
-    let place = feed.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
+    let place = lineage.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
     let place = place.ok_or(Refused::ForeignShard)?;
     let evidence = verifier.verify(&record.data);
     let admitted = gate.admit(Incoming {
@@ -182,9 +183,26 @@ pub fn judge(feed: &Feed, verifier: &Verifier, gate: &mut Gate, record: &Record)
     Ok((place, admitted))
 }
 
+/// How a room is read again: judged and thinned as it was when it was new, by what is known now of who may not speak.
+pub fn again(room: &Room, feed: &Arc<Feed>, verifier: &Arc<Verifier>, density: u32) -> Again {
+    let (room, feed, verifier) = (room.clone(), Arc::clone(feed), Arc::clone(verifier));
+    let (key, lineage) = (room.id.as_str().to_owned(), feed.lineage.clone());
+    let judge = Box::new(move || {
+        let mut gate = Gate::new(&room, UNICODE).with_bans(feed.bans());
+        let (mut chooser, verifier, lineage) = (Chooser::new(density), Arc::clone(&verifier), feed.lineage.clone());
+        Box::new(move |record: &Record, shown: &mut Vec<_>| {
+            let (place, admitted) = judge(&lineage, &verifier, &mut gate, record).ok()?;
+            chooser.choose(place.clone(), admitted, &record.sequence_number, shown);
+            Some(place)
+        }) as _
+    });
+    Again { key, lineage, judge, warm_up_ms: REMEMBERED_MS }
+}
+
 /// The density of a room, with the place of what is told.
 #[derive(Debug)]
-pub struct Chooser {
+struct Chooser {
+    budget: u32,
     density: Density,
     /// Where the last danmu stands that passed the gate.
     latest: Option<Place>,
@@ -192,53 +210,43 @@ pub struct Chooser {
 
 impl Chooser {
     /// Shows up to `density` danmu a second; 0: all.
-    pub fn new(density: u32) -> Self {
-        Self { density: Density::new(density), latest: None }
+    fn new(density: u32) -> Self {
+        Self { budget: density, density: Density::new(density), latest: None }
     }
 
-    /// Adds a danmu to what is shown, if it is; before it what was merged in the second that is over with it. Gives what became
-    /// of the danmu, and whether something merged was added.
-    pub fn choose(
+    /// Adds a danmu to what is shown, if it is; before it what is told of the second that is over with it. Gives what became
+    /// of the danmu, and whether something was told of a second.
+    fn choose(
         &mut self,
         place: Place,
         admitted: Admitted,
         sequence_number: &str,
-        shown: &mut Vec<(Place, Item)>,
+        shown: &mut Vec<(Place, Said)>,
     ) -> (Fate, bool) {
-        let Judged { fate, merged } = self.density.judge(&admitted, sequence_number);
-        let settled = !merged.is_empty();
-        self.settle(merged, shown);
+        let Judged { fate, settled } = self.density.judge(&admitted, sequence_number);
+        let settles = !settled.is_empty();
+        self.settle(settled, shown);
         if fate == Fate::Shown {
-            shown.push((place.clone(), Item::new(admitted)));
+            shown.push((place.clone(), Said::Danmu(Item::new(admitted))));
         }
         self.latest = Some(place);
-        (fate, settled)
+        (fate, settles)
     }
 
-    /// Adds what was merged in the second of the last danmu, which is over.
-    fn settle(&mut self, merged: Vec<Item>, shown: &mut Vec<(Place, Item)>) {
-        if !merged.is_empty()
-            && let Some(end) = self.latest.as_ref().map(Place::end_of_second)
-        {
-            shown.extend(merged.into_iter().map(|item| (end.clone(), item)));
+    /// Adds what is told of the second of the last danmu, which is over.
+    fn settle(&mut self, Settled { merged, dropped }: Settled, shown: &mut Vec<(Place, Said)>) {
+        if let Some(end) = self.latest.as_ref().map(Place::end_of_second) {
+            let dropped = (dropped > 0).then_some(Said::Dropped(dropped));
+            let said = merged.into_iter().map(Said::Danmu).chain(dropped);
+            shown.extend(said.map(|said| (end.clone(), said)));
         }
     }
 }
 
-/// The event that tells how the reading goes.
-pub fn state_event((reading, behind_ms): (feed::Reading, i64)) -> Bytes {
-    sse::event(Some(feed::STATE), None, &Told { reading: Some(reading), behind_ms, ..Told::default() })
-}
-
-/// How many of these go into one frame. What stands at one place is never parted: who goes on from there has all of it.
-pub fn frame_end(pending: &[(Place, Item)]) -> usize {
-    let mut end = pending.len().min(MAX_FRAME);
-    while let (Some((last, _)), Some((next, _))) = (pending[..end].last(), pending.get(end))
-        && last == next
-    {
-        end += 1;
-    }
-    end
+/// The event that tells how the reading goes, and to one whose absence is over the place at which it is.
+pub fn state_event((reading, behind_ms): (feed::Reading, i64), place: Option<&Place>) -> Bytes {
+    let id = place.map(ToString::to_string);
+    sse::event(Some(feed::STATE), id.as_deref(), &Told { reading: Some(reading), behind_ms, ..Told::default() })
 }
 
 #[cfg(test)]
@@ -252,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::relay::{
-        ring::{Joined, Next, Start, Window},
+        ring::{Frame, Joined, Next, Start, Window},
         samples::{danmu, place},
     };
 
@@ -316,7 +324,7 @@ mod tests {
     /// The frames that a viewer gets: what they say, and the place after each.
     fn frames(feed: &Feed, mut joined: Joined) -> Vec<(Told, String)> {
         let mut frames = Vec::new();
-        while let Next::Event { bytes, .. } = feed.ring.next(&mut joined.cursor) {
+        while let Next::Event { frame: Frame { bytes, .. }, .. } = feed.ring.next(&mut joined.cursor) {
             let told = serde_json::from_slice(sse::data(&bytes).expect("data")).expect("a frame");
             let text = String::from_utf8_lossy(&bytes).into_owned();
             // What has no place tells of no danmu.
@@ -350,8 +358,11 @@ mod tests {
             let before = &all[..=moves.min(all.len() - 1)];
             let joined = at(&other, &before[before.len() - 1].1);
             prop_assert!(joined.recovered);
-            let heard = [told(before), told(&frames(&other, joined))].concat();
+            let after = frames(&other, joined);
+            let heard = [told(before), told(&after)].concat();
             prop_assert_eq!(heard, told(&all));
+            let dropped = |frames: &[(Told, String)]| frames.iter().map(|(told, _)| told.dropped).sum::<u32>();
+            prop_assert_eq!(dropped(before) + dropped(&after), dropped(&all));
         }
     }
 }

@@ -13,9 +13,11 @@ use tokio::{
 use super::{
     consumer_name,
     hub::{Board, Feed},
+    place::Place,
     reader::ReaderStats,
-    ring::Window,
-    samples::{danmu, lineage},
+    refill::Request,
+    ring::{Said, Window},
+    samples::{item, lineage, place},
     viewer::{Asked, Viewer},
 };
 use crate::identity::Verifier;
@@ -61,7 +63,8 @@ impl Stage {
         let place = Arc::clone(&self.places).try_acquire_owned().expect("a place");
         let accepted = accepted.expect("accepted").0;
         accepted.set_nodelay(true).expect("set");
-        let viewer = Viewer::join(Arc::clone(&self.board), Arc::clone(&self.feed), &Asked::default(), 1_000);
+        let (board, feed, asked) = (Arc::clone(&self.board), Arc::clone(&self.feed), Asked::default());
+        let viewer = Viewer::join(board, feed, &asked, 1_000, None::<fn(Place, Place) -> Request>);
         viewer.sit(accepted, place);
         let mut client = client.expect("connected");
         assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -69,9 +72,9 @@ impl Stage {
     }
 
     fn tell(&self, n: u64, length: usize) {
-        let (place, mut item) = danmu(n);
+        let mut item = item(n);
         item.text = format!("n{n} {}", "x".repeat(length));
-        self.feed.ring.tell(vec![(place, item)], 0);
+        self.feed.ring.tell(vec![(place(n), Said::Danmu(item))]);
     }
 
     async fn until_there_are(&self, viewers: usize) {

@@ -7,7 +7,7 @@
 
 mod drive;
 mod fan_out;
-mod sdk;
+pub(super) mod sdk;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -124,19 +124,6 @@ pub fn start(
         }
     });
     (readings, stats)
-}
-
-/// Reads the shards of a partition key once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until
-/// nobody takes the readings any more.
-pub async fn again(
-    kinesis: &aws_sdk_kinesis::Client,
-    stream: &str,
-    key: &str,
-    since_ms: i64,
-    tell: &mpsc::Sender<Reading>,
-) {
-    let from = (Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
-    Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(None).await;
 }
 
 async fn read(
