@@ -136,6 +136,16 @@ impl Item {
         }
     }
 
+    /// What its own author is told of it, who has shown it already: nothing, but where it stands for many. Then it has an id
+    /// of its own.
+    #[must_use]
+    pub fn beside_own(mut self) -> Option<Self> {
+        (self.n > 1).then(|| {
+            self.id.push('x');
+            self
+        })
+    }
+
     /// The id as it was before it became text.
     #[must_use]
     pub fn key(&self) -> DanmuKey {
@@ -222,6 +232,15 @@ mod tests {
         let json = serde_json::to_string(&item).expect("JSON");
         assert_eq!(json, r#"{"id":"s4965","text":"hi","mode":"top","at":5,"n":3}"#);
         assert_eq!(serde_json::from_str::<Item>(&json).expect("an item").key(), key);
+    }
+
+    #[test]
+    fn who_said_the_first_of_many_equal_ones_is_told_how_many_there_were() {
+        let item: Item = serde_json::from_str(r#"{"id":"s7","text":"666","at":5}"#).expect("an item");
+        assert_eq!(item.clone().beside_own(), None);
+        let many = Item { n: 12, ..item.clone() }.beside_own().expect("told");
+        assert_eq!((many.n, &*many.text), (12, "666"));
+        assert_ne!(many.id, item.id);
     }
 
     #[test]
