@@ -220,10 +220,7 @@ impl Watch {
         while begun.elapsed() < time {
             self.poll.poll(&mut events, Some(time.saturating_sub(begun.elapsed())))?;
             for event in &events {
-                let (_, amiss) = self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latencies)?;
-                if amiss > 0 {
-                    return Err("a viewer was told something twice".into());
-                }
+                self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latencies)?;
             }
         }
         Ok(latencies.put)

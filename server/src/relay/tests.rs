@@ -117,6 +117,23 @@ async fn every_viewer_is_told_what_comes_and_each_only_once() {
         assert_eq!(["n1 ", "n2 ", "n3 "].map(|text| heard.matches(text).count()), [1, 1, 1]);
     }
     assert_eq!(stage.feed.ring.viewers(), 300);
+    // What a viewer has heard may be counted a little later.
+    let counted = async {
+        let figure = |text: &str, name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+            line.trim().parse::<u64>().expect("a figure")
+        };
+        loop {
+            let text = stage.board.metrics.render(&stage.board);
+            let counts = ["danmu_events_total", "danmu_deliveries_total"].map(|name| figure(&text, name));
+            assert!(counts.into_iter().all(|count| count <= 900), "{counts:?}");
+            if counts == [900, 900] {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), counted).await.expect("each event and danmu is counted once for each viewer");
     drop(viewers);
     stage.until_there_are(0).await;
     assert_eq!(stage.places.available_permits(), 1_000);

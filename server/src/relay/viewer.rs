@@ -55,7 +55,7 @@ pub struct Seat {
     /// How much of it the viewer was told.
     pub cursor: Cursor,
     /// What it is told beside of the time when it was away.
-    pub absence: Option<Absence>,
+    pub absence: Option<Box<Absence>>,
 }
 
 /// A slot to wait in, given back when it is dropped.
@@ -102,7 +102,7 @@ impl Viewer {
             Some(heard) => Some(heard.to_string()),
             None => joined.place.map(|place| place.to_string()),
         };
-        let absence = joined.absent.zip(ask).map(|(heard, ask)| Absence::new(heard, &feed.ring, ask));
+        let absence = joined.absent.zip(ask).map(|(heard, ask)| Box::new(Absence::new(heard, &feed.ring, ask)));
         let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];
         Self { seat: Seat { board, feed, cursor: joined.cursor, absence }, first, waits: None }
     }

@@ -118,7 +118,7 @@ mod tests {
         }
         let seconds = begun.elapsed().as_secs_f64();
         let calls = 100.0 * CALL as f64 / RATE;
-        assert!((calls - 2.0..calls).contains(&seconds), "{seconds}");
+        assert!((calls - 2.0..calls).contains(&seconds), "a hundred calls took {seconds} s");
         shards.ready("another").await;
         assert!(begun.elapsed().as_secs_f64() <= seconds, "another shard has an allowance of its own");
     }

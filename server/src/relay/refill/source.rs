@@ -116,10 +116,9 @@ impl Polling {
                     bytes = reply.records.iter().map(|record| record.data.len() + record.partition_key.len()).sum();
                 }
                 self.shards.charge(&shard_id, bytes);
-                if bytes > 0 {
-                    // So many as make up a call.
-                    self.limit = (CALL * count / bytes).clamp(1, MOST);
-                }
+                // So many as make up a call.
+                let limit = (CALL * count).checked_div(bytes).map(|limit| limit.clamp(1, MOST));
+                self.limit = limit.unwrap_or(self.limit);
                 Answer::Records(shard_id, outcome)
             }
         }
