@@ -57,7 +57,7 @@ struct Shelf {
     base: Base,
     /// What lies here reaches up to this place.
     until: Option<Place>,
-    /// Or up to all there was.
+    /// Or up to all there was then.
     all: bool,
     /// Whether more is being read.
     open: bool,
@@ -244,7 +244,9 @@ impl Desk {
     /// Whether somebody finds here, and then in the ring, all that it asks for.
     fn has_enough(&self, shelf: &Shelf, asked: &Asked) -> bool {
         let until = shelf.until.as_ref().map_or(&asked.after, |until| until.max(&asked.after));
-        asked.lost || shelf.all || *until >= asked.until || self.ring.reaches(until)
+        // A room in which nothing was shown since its ring began has no place in it; what the ring let go of was said later.
+        let whole = shelf.all && self.ring.is_whole();
+        asked.lost || whole || *until >= asked.until || self.ring.reaches(until)
     }
 
     fn let_go(&self, of_all: bool) -> bool {

@@ -271,8 +271,15 @@ async fn all_who_ask_are_served_by_one_read() {
     while late.hear_past().await {}
     assert!(late.past == numbers(12_001, 30_010));
     drop(late);
+    assert_eq!(stage.refill.stats.done.load(Relaxed), 1);
+    // Once the ring has passed its end, it is read again.
+    stage.say(30_011..=30_500);
+    let mut later = stage.join("1~s~12000~12000");
+    while later.hear_past().await {}
+    assert!(later.past == numbers(12_001, 30_500) && later.gaps == 0);
+    drop(later);
     tokio::time::sleep(2 * KEPT).await;
-    assert_eq!((stage.refill.stats.done.load(Relaxed), stage.desk.size()), (1, 0));
+    assert_eq!((stage.refill.stats.done.load(Relaxed), stage.desk.size()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

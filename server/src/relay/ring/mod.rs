@@ -153,6 +153,11 @@ impl Ring {
         self.line().base().is_before(place)
     }
 
+    /// Whether nothing has gone since it began.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.line().base(), Base::Since(_))
+    }
+
     /// Ends the feed of everybody.
     pub fn close(&self) {
         self.line().closed = true;
