@@ -3,7 +3,8 @@
 //! A room has a budget of danmu a second. Below it all is shown, as it comes, but in the second right after one that was over
 //! it, which is paced by that one. From it on equal ones are merged: the first
 //! is shown at once, and what follows of it is told as one, with how many they were, when the second is over. Of the rest a
-//! sample is shown, up to the budget, and what is left out is counted. The streamer's are always shown, besides.
+//! sample is shown, up to the budget, and how many are left out is told when the second is over, too. The streamer's are always
+//! shown, besides.
 //!
 //! Promises: it decides at once, record by record. It looks at the records, their arrival times and sequence numbers alone,
 //! and what it does in one second of arrival follows from that second and the one before it: two that began at different
@@ -55,8 +56,25 @@ pub enum Fate {
 pub struct Judged {
     /// What becomes of the danmu.
     pub fate: Fate,
-    /// What was merged in the second that is over with this danmu, and is told before it.
+    /// What is told of the second that is over with this danmu, before it.
+    pub settled: Settled,
+}
+
+/// What is told of a second as a whole, when it is over.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Danmu that stand for equal ones.
     pub merged: Vec<Item>,
+    /// How many were left out.
+    pub dropped: u32,
+}
+
+impl Settled {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.merged.is_empty() && self.dropped == 0
+    }
 }
 
 /// How one second is dealt with.
@@ -80,13 +98,13 @@ struct Second {
     shown: u32,
     looks: HashMap<Look, Said>,
     authors: HashMap<Author, Spoken>,
-    merged: Vec<Item>,
+    settled: Settled,
 }
 
 #[derive(Debug, Default)]
 struct Said {
     shown: bool,
-    /// Where in [`Second::merged`] the equal ones are counted.
+    /// Where in [`Settled::merged`] the equal ones are counted.
     merged: Option<usize>,
 }
 
@@ -108,36 +126,39 @@ impl Density {
     #[must_use]
     pub fn judge(&mut self, admitted: &Admitted, sequence_number: &str) -> Judged {
         if self.budget == 0 {
-            return Judged { fate: Fate::Shown, merged: Vec::new() };
+            return Judged { fate: Fate::Shown, settled: Settled::default() };
         }
         // Arrival times may go back a little; seconds do not.
         let second = admitted.arrival_ms.div_euclid(SECOND_MS);
-        let merged = if second > self.second { self.begin(second) } else { Vec::new() };
+        let settled = if second > self.second { self.begin(second) } else { Settled::default() };
         let fate = match &admitted.evidence {
             Some(evidence) if evidence.is_important() => Fate::Shown,
             _ => self.decide(admitted, sequence_number),
         };
-        Judged { fate, merged }
+        if fate == Fate::Dropped {
+            self.now.settled.dropped = self.now.settled.dropped.saturating_add(1);
+        }
+        Judged { fate, settled }
     }
 
-    /// What was merged and is not told yet, for a second after which nobody says anything.
+    /// What is not told yet of the newest second, for one after which nobody says anything.
     #[must_use]
-    pub fn settle(&mut self) -> Vec<Item> {
+    pub fn settle(&mut self) -> Settled {
         self.now.looks.values_mut().for_each(|said| said.merged = None);
-        std::mem::take(&mut self.now.merged)
+        std::mem::take(&mut self.now.settled)
     }
 
-    fn begin(&mut self, second: i64) -> Vec<Item> {
+    fn begin(&mut self, second: i64) -> Settled {
         let mut past = std::mem::take(&mut self.now);
-        let merged = std::mem::take(&mut past.merged);
+        let settled = std::mem::take(&mut past.settled);
         let follows = self.second.checked_add(1) == Some(second);
         self.plan = if follows { past.plan(self.budget) } else { Plan::default() };
         self.second = second;
-        merged
+        settled
     }
 
     fn decide(&mut self, admitted: &Admitted, sequence_number: &str) -> Fate {
-        let Second { came, shown, looks, authors, merged } = &mut self.now;
+        let Second { came, shown, looks, authors, settled: Settled { merged, .. } } = &mut self.now;
         *came = came.saturating_add(1);
         let look = (admitted.text.clone(), admitted.mode, admitted.color);
         let is_new = !looks.contains_key(&look);

@@ -41,15 +41,18 @@ fn second(arrival_ms: i64) -> i64 {
     arrival_ms.div_euclid(SECOND_MS)
 }
 
-/// What became of each, and what was merged.
+/// What became of each, and what was merged. As many are told to be left out as were.
 fn judge(density: &mut Density, danmu: &[(Admitted, String)]) -> (Vec<Fate>, Vec<Item>) {
-    let (mut fates, mut merged) = (Vec::new(), Vec::new());
+    let (mut fates, mut merged, mut dropped) = (Vec::new(), Vec::new(), 0);
     for (admitted, number) in danmu {
         let judged = density.judge(admitted, number);
         fates.push(judged.fate);
-        merged.extend(judged.merged);
+        merged.extend(judged.settled.merged);
+        dropped += judged.settled.dropped;
     }
-    merged.extend(density.settle());
+    let settled = density.settle();
+    merged.extend(settled.merged);
+    assert_eq!((dropped + settled.dropped) as usize, count(&fates, Fate::Dropped));
     (fates, merged)
 }
 

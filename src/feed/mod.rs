@@ -2,25 +2,29 @@
 //!
 //! It travels as Server-Sent Events ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
 //! The types here are the data of its events, one JSON object each; an event's `id` is a [`Position`]. Both sides share
-//! them, so what the server encodes is what the browser reads. Nothing here does I/O.
+//! them, so what the server encodes is what the browser reads. Nothing here does I/O. Who was away for longer than the server
+//! keeps is told what is said now at once, and its absence in between, in its order and marked as `past`; the `id` of either is
+//! a [`Progress`] then.
 //!
 //! | event | when | what its data say |
 //! | --- | --- | --- |
 //! | `hello` | first of all, once a connection | `recovered`, `from`, `missed`, `reading`, `now`, and in `danmu` what was said last |
-//! | (none) | new danmu | `danmu`, `dropped` |
-//! | `gap` | this viewer read too slowly | `missed` |
-//! | `state` | the server's own reading goes differently, or nothing was told for 15 s | `reading`, `behind_ms` |
+//! | (none) | new danmu; with `past`, what was said while this viewer was away | `danmu`, `dropped`, `past` |
+//! | `gap` | this viewer read too slowly, its absence cannot be had, or the stream was made anew | `missed` |
+//! | `state` | the server's own reading goes differently, or nothing was told for 15 s, or this viewer's absence was told | `reading`, `behind_ms` |
 //!
 //! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
 
 mod follow;
 mod position;
+mod progress;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     follow::{Act, Follow, Way, Ways},
     position::{Position, PositionError},
+    progress::{MAX_SPANS, Progress},
 };
 use crate::{
     gate::{Admitted, DanmuKey},
@@ -48,6 +52,9 @@ pub struct Told {
     /// How many more there were that the picture has no room for.
     #[serde(skip_serializing_if = "is_default")]
     pub dropped: u32,
+    /// Whether these were said before what was told last: while this viewer was away.
+    #[serde(skip_serializing_if = "is_default")]
+    pub past: bool,
     /// How many danmu lie between what was told and what follows, and will not come. In a hello `None` where nobody can know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
@@ -127,6 +134,16 @@ impl Item {
             role: evidence.map_or_else(Role::default, |evidence| evidence.role),
             n: 1,
         }
+    }
+
+    /// What its own author is told of it, who has shown it already: nothing, but where it stands for many. Then it has an id
+    /// of its own.
+    #[must_use]
+    pub fn beside_own(mut self) -> Option<Self> {
+        (self.n > 1).then(|| {
+            self.id.push('x');
+            self
+        })
     }
 
     /// The id as it was before it became text.
@@ -215,6 +232,15 @@ mod tests {
         let json = serde_json::to_string(&item).expect("JSON");
         assert_eq!(json, r#"{"id":"s4965","text":"hi","mode":"top","at":5,"n":3}"#);
         assert_eq!(serde_json::from_str::<Item>(&json).expect("an item").key(), key);
+    }
+
+    #[test]
+    fn who_said_the_first_of_many_equal_ones_is_told_how_many_there_were() {
+        let item: Item = serde_json::from_str(r#"{"id":"s7","text":"666","at":5}"#).expect("an item");
+        assert_eq!(item.clone().beside_own(), None);
+        let many = Item { n: 12, ..item.clone() }.beside_own().expect("told");
+        assert_eq!((many.n, &*many.text), (12, "666"));
+        assert_ne!(many.id, item.id);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One signed call: endpoint, session, signature, reply.
 //!
-//! It tries again at most once, and only for what it can put right itself: a wrong clock (learnt from the reply's
-//! `Date`) and a session that has ended (the keeper gets a new one). Everything else is the caller's to decide.
+//! Each reply's `Date` corrects the clock. It tries again at most once, and only for what it can put right itself: a wrong clock and a session that has ended (the keeper gets a new one). Everything else is the caller's to decide.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -10,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{
     api::{self, Operation},
     error::{Error, Kind},
-    host::{Clock, Host},
+    host::{Clock, Host, Reply},
     keeper::{Keeper, Vend, VendError},
     sigv4, time,
 };
@@ -173,8 +172,15 @@ impl<H: Host, V: Vend> Client<H, V> {
         headers.extend([("content-type", CONTENT_TYPE.to_owned()), ("x-amz-target", operation.target().to_owned())]);
 
         in_air.set(true);
+        let asked = self.clock().host().now_ms();
         let outcome = self.clock().host().post(&url, &headers, body).await;
         in_air.set(outcome.is_err());
+        if let Ok(Reply { date: Some(date), .. }) = &outcome
+            && let Some(date) = time::http_date(date)
+        {
+            // The middle of its second.
+            self.clock().compare(asked, date + 500);
+        }
         match outcome {
             Ok(reply) if reply.status == 200 => Ok(reply.body),
             Ok(reply) => Err((Error::from_reply(reply.status, &reply.body), reply.date)),

@@ -3,6 +3,11 @@
 
 use std::{cell::Cell, future::Future, rc::Rc, time::Duration};
 
+/// The longest an answer may take, and be left unattended, for its time to tell anything: a page may have slept meanwhile.
+const PROMPT_MS: i64 = 2_000;
+/// A difference between two clocks that is worth correcting: more than a prompt answer leaves in doubt.
+const SKEW_MS: u64 = 2_000;
+
 /// What the client needs from where it runs. Futures need not be `Send`: a browser has one thread, and natively a
 /// current-thread runtime or a `LocalSet` drives them.
 pub trait Host: 'static {
@@ -69,6 +74,22 @@ impl<H: Host> Clock<H> {
     /// What is added to the local clock, in milliseconds.
     pub fn skew_ms(&self) -> i64 {
         self.skew_ms.get()
+    }
+
+    /// Compares with the time that an answer tells (Unix milliseconds) to what was asked at `asked_ms` (local milliseconds), and
+    /// learns from it if it was taken in promptly and the clocks differ by more than that leaves in doubt.
+    pub fn compare(&self, asked_ms: i64, answered_ms: i64) {
+        let took = self.host.now_ms().saturating_sub(asked_ms);
+        // Answered halfway, as far as anybody can tell.
+        let true_now = answered_ms.saturating_add(took / 2);
+        if (0..=PROMPT_MS).contains(&took) && true_now.abs_diff(self.now_ms()) >= SKEW_MS {
+            self.learn(true_now);
+        }
+    }
+
+    /// Takes over a skew that another clock of the same host has learnt, milliseconds.
+    pub fn adopt(&self, skew_ms: i64) {
+        self.skew_ms.set(skew_ms);
     }
 
     /// Learns the skew from a service's idea of now, in Unix milliseconds.

@@ -22,11 +22,6 @@ const RENEW_AHEAD_MS: i64 = 120_000;
 const RENEW_GAP_MS: i64 = 30_000;
 /// How long a new session is trusted against the local clock, which may be wrong where the vending machine is not.
 const GRACE_MS: i64 = 60_000;
-/// The longest a call may take, and be left unattended, for its time to tell anything.
-const PROMPT_MS: i64 = 2_000;
-/// A difference between the local clock and the vending machine's that is worth correcting: more than a prompt call
-/// leaves in doubt.
-const SKEW_MS: u64 = 2_000;
 /// A call without an answer is given up after this long, so that it does not hold up the next one for ever.
 const PATIENCE_MS: i64 = 20_000;
 /// Who joins a call that is older than this is not failed by it: nobody may have attended to it for a while.
@@ -198,12 +193,7 @@ async fn call<H: Host, V: Vend>(vend: Rc<V>, purpose: Purpose, clock: Clock<H>) 
     match select(pin!(vend.vend(purpose)), late).await {
         Either::Left((vended, _)) => {
             let session = vended?;
-            let took = clock.host().now_ms().saturating_sub(begun);
-            // Vended halfway, as far as anybody can tell.
-            let true_now = session.vended_at.saturating_add(took / 2);
-            if (0..=PROMPT_MS).contains(&took) && true_now.abs_diff(clock.now_ms()) >= SKEW_MS {
-                clock.learn(true_now);
-            }
+            clock.compare(begun, session.vended_at);
             Ok(Rc::new(session))
         }
         Either::Right(_) => {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{Client, Host, Keeper, Kind, VendError},
+    kinesis::{Client, Host, Keeper, Kind, Reply, VendError},
     session::Purpose,
 };
 use futures::future::join_all;
@@ -291,6 +291,46 @@ fn a_clock_that_goes_wrong_is_learnt_from_the_refusal_and_the_call_made_again_on
         assert_eq!(dates.borrow().len(), 4);
         assert_eq!(vending.0.calls.get(), 1);
         assert_eq!(client.clock().now_ms() / 10_000, (here.now_ms() + 7_200_000) / 10_000);
+    });
+}
+
+#[test]
+fn every_answer_that_is_taken_in_promptly_corrects_the_clock_by_its_date() {
+    for (takes_ms, offset_ms, skew_ms) in
+        [(80, 45_000, -45_000), (80, -45_000, 45_000), (2_500, 45_000, 0), (80, 1_000, 0)]
+    {
+        story(async move {
+            let here = Here::new(1, move |_| {
+                Box::pin(async move {
+                    // EPOCH_MS and as long as its session took, which is within the same second.
+                    let reply = ok(put_reply());
+                    tokio::time::sleep(Duration::from_millis(takes_ms)).await;
+                    Ok(Reply { date: Some("Tue, 14 Nov 2023 22:13:20 GMT".into()), ..reply })
+                })
+            });
+            let vending = Machine::new(&here, QUARTER_HOUR_MS);
+            let client = Client::new(Keeper::new(here.clock(), vending, Purpose::Produce), "http://h");
+            client.keeper().session().await.expect("a session");
+            // Somebody sets the clock, less than what makes a signature too old.
+            here.0.offset_ms.set(offset_ms);
+            client.put_record(b"x", "demo").await.expect("put");
+            let skew = client.clock().skew_ms();
+            assert!((skew - skew_ms).abs() <= if skew_ms == 0 { 0 } else { 600 }, "{takes_ms}, {offset_ms}: {skew}");
+        });
+    }
+}
+
+#[test]
+fn an_answer_that_a_page_slept_over_tells_no_time() {
+    story(async {
+        let (here, _) = open_network();
+        let clock = here.clock();
+        let (asked, told) = (here.now_ms(), here.now_ms() + 60_000);
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        clock.compare(asked, told);
+        assert_eq!(clock.skew_ms(), 0);
+        clock.compare(here.now_ms(), here.now_ms() + 60_000);
+        assert_eq!(clock.skew_ms(), 60_000);
     });
 }
 

@@ -21,9 +21,9 @@ impl Reading {
         member: u32,
         moderator: u32,
         place: &str,
-        now_ms: f64,
+        skew_ms: f64,
     ) -> Self {
-        Self(direct::Reading::new(room, signed_only, [viewer, member, moderator], place, now_ms))
+        Self(direct::Reading::new(room, signed_only, [viewer, member, moderator], place, skew_ms))
     }
 
     /// See [`direct::Reading::next`].

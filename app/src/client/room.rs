@@ -142,6 +142,7 @@ impl RoomClient {
                 key: danmu.id.to_string(),
                 text: danmu.text.clone(),
                 color: danmu.color,
+                at: now,
                 by: None,
                 mine: true,
                 own: Some(danmu.clone()),
@@ -243,15 +244,15 @@ impl Inner {
     }
 
     /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
-    fn receive(&self, items: Vec<Item>, fly: bool) {
-        let is_new = |item: &Item| {
-            let own = self.own.borrow().contains(&item.key());
-            if own {
-                self.confirm(&item.id);
+    fn receive(&self, items: Vec<Item>, fly: bool, past: bool) {
+        let new = |item: Item| {
+            if !self.own.borrow().contains(&item.key()) {
+                return Some(item);
             }
-            !own
+            self.confirm(&item.id);
+            item.beside_own()
         };
-        self.tell(items.into_iter().filter(|item| is_new(item) && !self.is_hidden(&item.text)).collect(), fly);
+        self.tell(items.into_iter().filter_map(new).filter(|item| !self.is_hidden(&item.text)).collect(), fly, past);
     }
 
     /// Whether a text has one of the words that this page does not show.
@@ -274,7 +275,7 @@ impl Inner {
     }
 
     /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.
-    fn tell(&self, items: Vec<Item>, fly: bool) {
+    fn tell(&self, items: Vec<Item>, fly: bool, past: bool) {
         if items.is_empty() {
             return;
         }
@@ -298,10 +299,11 @@ impl Inner {
                         continue;
                     }
                     let (state, mine) = (ArcRwSignal::new(LineState::Confirmed), is_mine(&item));
-                    let Item { id: key, text, color, n: times, name, viewer, role, .. } = item;
+                    let Item { id: key, text, color, at, n: times, name, viewer, role, .. } = item;
                     // What many said is nobody's.
                     let by = viewer.filter(|_| times == 1).map(|viewer| Author { viewer, name, role });
-                    lines.push(Line { key, text, color, by, mine, own: None, times, state });
+                    let line = Line { key, text, color, at, by, mine, own: None, times, state };
+                    if past { lines.push_past(line) } else { lines.push(line) }
                 }
             });
         }
@@ -309,11 +311,8 @@ impl Inner {
 
     /// Takes in what the feed told: its danmu fly if they are of now.
     pub(super) fn hear(self: &Rc<Self>, told: Told, fresh: bool) {
-        if let Some(now) = told.now {
-            self.clock.learn(now);
-        }
-        self.receive(told.danmu, fresh);
-        if fresh && told.dropped > 0 {
+        self.receive(told.danmu, fresh, told.past);
+        if fresh && !told.past && told.dropped > 0 {
             self.leave_out(told.dropped);
         }
         let state = told.reading.map(|reading| match reading {

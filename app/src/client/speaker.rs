@@ -12,6 +12,7 @@ use std::{
 };
 
 use danmu::{
+    gate::SENT_AFTER_MS,
     kinesis::{Client, Clock, Host, Keeper, Options, Producer, PutError, Receipt, VendError},
     record::Danmu,
     session::{Purpose, Session},
@@ -29,6 +30,9 @@ use super::{
     vend::ServerVend,
 };
 use crate::live::Live;
+
+/// By how much a clock must be wrong for what was said by it to be said again, milliseconds: less than makes it stale.
+const WRONG_MS: u64 = SENT_AFTER_MS.unsigned_abs() / 2;
 
 /// The voice of one viewer in one room.
 pub struct Speaker {
@@ -71,14 +75,21 @@ impl Speaker {
         let (keeper, producer, live) = (self.keeper.clone(), self.producer.clone(), self.live);
         async move {
             let room = danmu.room.clone();
-            let record = seal(&keeper, live, danmu).await;
+            let record = seal(&keeper, live, danmu.clone()).await;
+            let skew_ms = keeper.clock().skew_ms();
             if let Some(before) = before {
                 // An error says the same: it is no longer on its way there.
                 let _ = before.await;
             }
             // Whoever waits for this runs later than the next line, which puts the record into the queue.
             drop(queued);
-            producer.put(record?, room.as_str()).await
+            let receipt = producer.put(record?, room.as_str()).await?;
+            // The answer tells the time. What was said by a clock that was so wrong is refused as stale; were it not, what is
+            // said again under its id is shown once.
+            if skew_ms.abs_diff(keeper.clock().skew_ms()) < WRONG_MS {
+                return Ok(receipt);
+            }
+            producer.put(seal(&keeper, live, danmu).await?, room.as_str()).await
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Line {
     pub text: String,
     /// Its colour.
     pub color: Color,
+    /// When it was said, in Unix milliseconds.
+    pub at: i64,
     /// Who said it, where that is known; of what this page sends it is [`Live::me`](super::Live::me).
     pub by: Option<Author>,
     /// Whether it is the viewer's own, said here or in another tab.
@@ -90,7 +92,19 @@ impl Lines {
 
     /// Adds a line at the end; the oldest goes when there are too many, except what the viewer may yet want back.
     pub fn push(&mut self, line: Line) {
-        self.lines.push_back(line);
+        self.insert(self.lines.len(), line);
+    }
+
+    /// Adds a line about what was said before the last ones, in its place among them.
+    pub fn push_past(&mut self, line: Line) {
+        let at = self.lines.iter().rposition(|other| other.at <= line.at).map_or(0, |before| before + 1);
+        if at > 0 || self.lines.len() < MAX_LINES {
+            self.insert(at, line);
+        }
+    }
+
+    fn insert(&mut self, at: usize, line: Line) {
+        self.lines.insert(at, line);
         if self.lines.len() > MAX_LINES {
             let kept = |line: &Line| !matches!(line.state.get_untracked(), LineState::Failed(_));
             if let Some(at) = self.lines.iter().position(kept) {
@@ -127,6 +141,7 @@ impl Lines {
             key: ["gap", &self.gaps.to_string()].concat(),
             text: String::new(),
             color: Color::default(),
+            at: self.lines.back().map_or(0, |last| last.at),
             by: None,
             mine: false,
             own: None,
@@ -163,6 +178,7 @@ mod tests {
             key: key.to_string(),
             text: "hi".into(),
             color: Color::WHITE,
+            at: key as i64,
             by: None,
             mine: false,
             own: None,
@@ -177,6 +193,24 @@ mod tests {
             _ => None,
         };
         lines.iter().filter_map(gap).collect()
+    }
+
+    #[test]
+    fn what_was_said_while_the_viewer_was_away_stands_before_what_is_said_now() {
+        let keys = |lines: &Lines| lines.iter().map(|line| line.key.clone()).collect::<Vec<_>>().join(" ");
+        let mut lines = Lines::default();
+        [1, 2, 9].into_iter().for_each(|n| lines.push(said(n)));
+        lines.push_past(said(3));
+        lines.push(said(10));
+        lines.push_past(said(4));
+        assert_eq!(keys(&lines), "1 2 3 4 9 10");
+        (11..11 + MAX_LINES as u64).for_each(|n| lines.push(said(n)));
+        lines.push_past(said(5));
+        assert_eq!(
+            (lines.iter().count(), lines.find("5").is_none()),
+            (MAX_LINES, true),
+            "there is no room for so old ones"
+        );
     }
 
     #[test]

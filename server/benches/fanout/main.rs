@@ -2,12 +2,14 @@
 //! stream, every delivery counted by whoever received it.
 //!
 //! The server has core 0 to itself, the load the others. `--quick` is a tenth of it; the names of parts (`nchan`, `crowds`,
-//! `trouble`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
+//! `trouble`, `away`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
 
+mod away;
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
 mod publish;
 mod report;
+mod signers;
 #[allow(dead_code, reason = "the server of `vending` is among them")]
 mod subject;
 mod trouble;
@@ -83,8 +85,13 @@ fn measure(quick: bool) -> Result<Vec<String>, Failure> {
     raise_file_limit()?;
     pin_to_load_core()?;
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Part); 4] =
-        [("nchan", beside_nchan), ("crowds", crowds), ("trouble", trouble::measure), ("screen", to_screen)];
+    let parts: [(&str, Part); 5] = [
+        ("nchan", beside_nchan),
+        ("crowds", crowds),
+        ("trouble", trouble::measure),
+        ("away", away::measure),
+        ("screen", to_screen),
+    ];
     let mut report = Report::default();
     for (name, part) in parts {
         if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {

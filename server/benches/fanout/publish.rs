@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -23,6 +26,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     kit::{Failure, Noise},
+    signers::Signers,
     subject::Server,
     viewers::Clock,
 };
@@ -44,12 +48,14 @@ pub const IN_FLIGHT: usize = 32;
 /// What fills a text, bytes.
 pub const FILL: usize = 85;
 
-fn text(number: u32) -> String {
+/// The text of a number.
+pub fn text(number: u32) -> String {
     // As many characters as a danmu may have; with what is around it about 200 bytes.
     format!("n{number:08} {}", "x".repeat(FILL))
 }
 
-fn id(number: u32) -> RecordId {
+/// The id of a number.
+pub fn id(number: u32) -> RecordId {
     RecordId::new(1, u128::from(number))
 }
 
@@ -71,6 +77,30 @@ pub fn to_stream(
     (from, jitter): (From, bool),
     clock: Clock,
 ) -> Result<Publisher, Failure> {
+    let make = |number| Ok(Danmu::new(id(number), "demo".parse()?, text(number), 0).encode());
+    put_all(server, per_second, 0..count, (from, jitter), clock, make)
+}
+
+/// Puts danmu that are signed at that pace, from the beginning of each put on timed, until `stop`.
+pub fn put_signed(
+    server: &Server,
+    per_second: u32,
+    signers: Signers,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+) -> Result<Publisher, Failure> {
+    let numbers = (0..).take_while(move |_| !stop.load(Relaxed));
+    put_all(server, per_second, numbers, (From::Begun, false), clock, move |number| signers.record(number))
+}
+
+fn put_all(
+    server: &Server,
+    per_second: u32,
+    numbers: impl Iterator<Item = u32> + Send + 'static,
+    (from, jitter): (From, bool),
+    clock: Clock,
+    make: impl Fn(u32) -> Result<Vec<u8>, Failure> + Send + 'static,
+) -> Result<Publisher, Failure> {
     let (url, key_id, secret) = server.stream()?;
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -84,11 +114,11 @@ pub fn to_stream(
         runtime.block_on(async move {
             let (client, begun, mut noise) = (Client::from_conf(config), Instant::now(), Noise::new(7));
             let (mut puts, in_flight) = (JoinSet::new(), Arc::new(Semaphore::new(IN_FLIGHT)));
-            for number in 0..count {
+            for number in numbers {
                 let later = if jitter { (noise.next() % 1_000) as f64 / 1_000.0 } else { 0.0 };
                 let due = begun + Duration::from_secs_f64((f64::from(number) + later) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
-                let danmu = Danmu::new(id(number), "demo".parse()?, text(number), 0).encode();
+                let danmu = make(number)?;
                 clock.put(number as usize);
                 let put = client.put_record().stream_name("danmu").partition_key("demo").data(Blob::new(danmu));
                 let (clock, turn) = (clock.clone(), Arc::clone(&in_flight).acquire_owned().await?);

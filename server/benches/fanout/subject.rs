@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
     thread,
@@ -54,6 +55,13 @@ impl Server {
             .env("DANMU_RELAY__TICK_MS", tick_ms.to_string())
             .env("DANMU_RELAY__READER", reader)
             .spawn()?;
+        Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
+    }
+
+    /// The whole server, with nothing set that matters.
+    pub fn plain() -> Result<Self, Failure> {
+        let (dir, pages, stream) = (tempfile::tempdir()?, free()?, free()?);
+        let process = danmu(Core::Server, &dir, pages, stream).env_remove("DANMU_RELAY__DENSITY").spawn()?;
         Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
     }
 
@@ -109,6 +117,11 @@ impl Server {
         Command::new("sync").status()?;
         thread::sleep(Duration::from_millis(2_500));
         Ok(self)
+    }
+
+    /// Where its data are.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Where its pages are.

@@ -25,7 +25,7 @@ const TAKEN_DIGITS: usize = 13;
 /// Bytes from a number to that mark: the number itself, a space, what fills the text, and its end.
 const BETWEEN: usize = DIGITS + 1 + FILL + 2;
 /// The most danmu of a run.
-const MOST: usize = 20_000;
+const MOST: usize = 200_000;
 /// Latencies are counted in steps of so many microseconds, up to 5 s: few enough to stay in the processor's cache.
 const STEP_US: u64 = 100;
 const STEPS: usize = 50_000;
@@ -54,6 +54,16 @@ impl Clock {
 pub struct Histogram(Vec<u32>);
 
 impl Histogram {
+    /// None.
+    pub fn new() -> Self {
+        Self(vec![0; STEPS])
+    }
+
+    /// Takes in those of another.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(count, more)| *count += more);
+    }
+
     fn count(&mut self, us: u64) {
         let step = usize::try_from(us / STEP_US).unwrap_or(STEPS);
         self.0[step.min(STEPS - 1)] += 1;
@@ -81,7 +91,7 @@ pub struct Latencies {
 
 impl Latencies {
     fn new() -> Self {
-        Self { put: Histogram(vec![0; STEPS]), taken: Histogram(vec![0; STEPS]) }
+        Self { put: Histogram::new(), taken: Histogram::new() }
     }
 }
 
@@ -199,6 +209,21 @@ impl Watch {
         }
         wrong += self.viewers.iter().map(|viewer| count - viewer.heard.count().min(count)).sum::<u64>();
         Ok(Outcome { deliveries, wrong, latencies, elapsed: begun.elapsed() })
+    }
+}
+
+impl Watch {
+    /// How long what the viewers hear for so long took, from its put.
+    pub fn listen(&mut self, time: Duration) -> Result<Histogram, Failure> {
+        let (begun, mut latencies) = (Instant::now(), Latencies::new());
+        let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
+        while begun.elapsed() < time {
+            self.poll.poll(&mut events, Some(time.saturating_sub(begun.elapsed())))?;
+            for event in &events {
+                self.viewers[event.token().0].read(&mut buffer, &self.clock, &mut latencies)?;
+            }
+        }
+        Ok(latencies.put)
     }
 }
 

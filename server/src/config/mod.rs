@@ -185,7 +185,8 @@ pub struct Relay {
     /// How much of the feed of a room is kept, in bytes: 64 KiB to 1 GiB. Default 4 MiB.
     pub window_bytes: usize,
     /// How far back viewers may go on whose place the window has passed, in seconds: what they missed is read from the stream
-    /// once more, up to as many bytes as the window has. 0 (not at all) to 3,600. Default 600.
+    /// once more, beside what is said now; as many bytes of it as the window has are kept until they have taken it. 0 (not at all)
+    /// to 3,600. Default 600.
     pub refill_s: u64,
     /// How many danmu a second a room is shown at the most, up to 1,000; 0: all. Default 150: five times what fills a
     /// picture, so that every page still has a choice, at 10 kB/s for a viewer.

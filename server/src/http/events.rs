@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu::{
-    feed::{MAX_HISTORY, Position},
+    feed::{MAX_HISTORY, Position, Progress},
     room::RoomId,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -21,8 +21,8 @@ use crate::relay::Asked;
 
 /// How long a viewer waits for a server that has just started to have read what was said before.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest token that is looked at, bytes; ours are half of it.
-const MAX_TOKEN: usize = 512;
+/// The longest token that is looked at, bytes; ours have seven places at the most.
+const MAX_TOKEN: usize = 1_024;
 /// A viewer who was cut off comes back after a moment between these, milliseconds, so that all do not come at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
@@ -71,9 +71,9 @@ pub async fn events(
     if method != Method::GET {
         return ([(header::CONTENT_TYPE, "text/event-stream")], ()).into_response();
     }
-    let position = token.and_then(|token| token.parse::<Position>().ok());
-    let asked = Asked { position, page, history: wishes.history.min(MAX_HISTORY) };
-    let Some(viewer) = relay.join(&room, &asked, retry_ms).await else {
+    let heard = token.and_then(|token| token.parse::<Progress<Position>>().ok());
+    let asked = Asked { heard, page, history: wishes.history.min(MAX_HISTORY) };
+    let Some(viewer) = relay.join(&room, &asked, retry_ms) else {
         return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
     };
     if let Some(Extension(handover)) = handover {

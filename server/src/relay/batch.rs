@@ -125,9 +125,9 @@ impl Work {
         let mut look = Look { from: self.cursor.clone(), news: Vec::new(), made: None, closed: false };
         loop {
             match self.feed.ring.poll_next(&mut self.cursor, &self.waits.slot, context.waker()) {
-                Next::Event { bytes, made, danmu } => {
+                Next::Event { frame, made } => {
                     look.made.get_or_insert(made);
-                    look.news.push(News { bytes, danmu });
+                    look.news.push(News { danmu: frame.danmu(), bytes: frame.bytes });
                 }
                 // Each viewer finds out by itself.
                 Next::Missed(_) => (look.from, look.news) = (self.cursor.clone(), Vec::new()),
@@ -142,18 +142,17 @@ impl Work {
 
     fn tell(&mut self, Look { from, news, made, .. }: &Look) {
         let to = &self.cursor;
-        let mut told = 0;
-        let stuck = self.sockets.extract_if(.., |socket| match socket.tell(from, news, to) {
-            Progress::Told => {
-                told += 1;
-                false
-            }
-            Progress::Blocked | Progress::Gone => true,
+        let (mut events, mut danmu) = (0, 0);
+        let stuck = self.sockets.extract_if(.., |socket| {
+            let (progress, handed) = socket.tell(from, news, to);
+            events += handed as u64;
+            danmu += news[..handed].iter().map(|news| news.danmu).sum::<u64>();
+            progress != Progress::Told
         });
         // Whoever is gone ends there, too.
         stuck.for_each(Socket::go_alone);
         if let Some(made) = made {
-            self.board.metrics.sent(*made, news.iter().map(|news| news.danmu).sum(), told);
+            self.board.metrics.sent(*made, events, danmu);
         }
     }
 

@@ -25,9 +25,9 @@ use tokio_util::task::TaskTracker;
 use super::{
     batch::Batches,
     metrics::{Metrics, Refused},
-    place::Lineage,
+    place::{Lineage, SharedLineage},
     reader::{ReaderStats, Reading},
-    refill::Hopeless,
+    refill::{Desk, RefillStats},
     ring::{Ring, Window},
     room::{HEARTBEAT, RoomHub, state_event},
 };
@@ -49,6 +49,7 @@ pub struct Board {
     caught_up: watch::Sender<bool>,
     pub(super) metrics: Metrics,
     pub(super) reader: ReaderStats,
+    pub(super) refill: Arc<RefillStats>,
     /// Verifies what records say of their authors.
     pub(super) verifier: Arc<Verifier>,
     /// Those that tell viewers; they end with the feeds.
@@ -59,13 +60,13 @@ pub struct Board {
 #[derive(Debug)]
 pub struct Feed {
     /// What viewers are told.
-    pub ring: Ring,
+    pub ring: Arc<Ring>,
     /// The shards behind it.
-    pub lineage: Mutex<Lineage>,
+    pub lineage: SharedLineage,
+    /// What it has let go of, for those who were away for longer.
+    pub past: Arc<Desk>,
     /// Those who are told over connections of their own.
     pub batches: Batches,
-    /// What cannot be read again; locked while something is.
-    pub hopeless: tokio::sync::Mutex<Hopeless>,
     /// Who may not speak: what all gates of the room judge by.
     pub bans: Bans,
 }
@@ -99,6 +100,7 @@ impl Board {
             caught_up: watch::Sender::new(false),
             metrics: Metrics::default(),
             reader,
+            refill: Arc::default(),
             verifier,
             tasks: TaskTracker::new(),
         }
@@ -253,7 +255,7 @@ impl Hub {
         let mut known = self.board.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != new.0 || (known.1 - new.1).abs() >= NOTICEABLE_MS {
             *known = new;
-            let event = state_event(new);
+            let event = state_event(new, None);
             self.board.rooms.values().for_each(|feed| feed.ring.note(event.clone()));
         }
     }
@@ -262,17 +264,18 @@ impl Hub {
 impl Feed {
     /// A feed of which nothing is known yet.
     pub fn new(window: Window, bans: Bans) -> Self {
+        let ring = Arc::new(Ring::new(window));
         Self {
-            ring: Ring::new(window),
-            lineage: Mutex::default(),
+            past: Arc::new(Desk::new(Arc::clone(&ring), window.bytes)),
+            ring,
+            lineage: SharedLineage::default(),
             batches: Batches::default(),
-            hopeless: tokio::sync::Mutex::default(),
             bans,
         }
     }
 
     /// Looks at, or changes, what is known of the room's shards.
     pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
-        f(&mut self.lineage.lock().unwrap_or_else(PoisonError::into_inner))
+        self.lineage.learn(f)
     }
 }

@@ -1,11 +1,10 @@
 //! What the relay counts and times, for `/metrics`
 //! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
 
-use std::time::Instant;
+use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
 use danmu::{
     density::Fate,
-    feed::Item,
     gate::{Admitted, Reason},
     kinesis::Record,
     room::RoomId,
@@ -25,6 +24,7 @@ use super::{
     alarm::{Alarm, Raised},
     hub::Board,
     place::Place,
+    ring::Said,
 };
 use crate::clock::now_ms;
 
@@ -109,7 +109,6 @@ pub struct Metrics {
     stuck: Gauge,
     cut: Counter,
     joined: Family<WithReason, Counter>,
-    refilled: Family<WithReason, Counter>,
 }
 
 impl Default for Metrics {
@@ -133,7 +132,6 @@ impl Default for Metrics {
             stuck: Gauge::default(),
             cut: Counter::default(),
             joined: Family::default(),
-            refilled: Family::default(),
         }
     }
 }
@@ -177,22 +175,29 @@ impl Metrics {
         }
     }
 
-    /// These went into a frame.
-    pub fn framed(&self, danmu: &[(Place, Item)]) {
+    /// This went into a frame.
+    pub fn framed(&self, said: &[(Place, Said)]) {
         self.frames.inc();
-        for (_, item) in danmu {
-            self.arrival_to_frame.observe(since(item.at));
+        for (_, said) in said {
+            if let Said::Danmu(item) = said {
+                self.arrival_to_frame.observe(since(item.at));
+            }
         }
     }
 
-    /// Events with so many danmu, the oldest of them made then, were handed to the sockets of so many viewers. The time counts
-    /// once, as that of the last of them.
-    pub fn sent(&self, made: Instant, danmu: u64, viewers: u64) {
-        self.events.inc_by(viewers);
-        if danmu > 0 && viewers > 0 {
-            self.deliveries.inc_by(danmu * viewers);
+    /// So many events with so many danmu were handed to sockets, the oldest of them made then. The time counts once, as that of
+    /// the last of them.
+    pub fn sent(&self, made: Instant, events: u64, danmu: u64) {
+        self.sent_again(events, danmu);
+        if danmu > 0 {
             self.frame_to_socket.observe(made.elapsed().as_secs_f64());
         }
+    }
+
+    /// The same of what was read again.
+    pub fn sent_again(&self, events: u64, danmu: u64) {
+        self.events.inc_by(events);
+        self.deliveries.inc_by(danmu);
     }
 
     /// A viewer takes nothing at the moment, as long as what this gives is kept.
@@ -219,12 +224,6 @@ impl Metrics {
             (true, false) => "unrecovered",
         };
         self.joined.get_or_create(&WithReason { reason }).inc();
-    }
-
-    /// What the window had passed was read again, or could not be.
-    pub fn refilled(&self, done: bool) {
-        let reason = if done { "done" } else { "in_vain" };
-        self.refilled.get_or_create(&WithReason { reason }).inc();
     }
 
     /// All of it as text.
@@ -259,8 +258,19 @@ impl Metrics {
         registry.register("missed", "Danmu that viewers lost because they read too slowly", self.missed.clone());
         registry.register("stuck", "Viewers that take nothing at the moment", self.stuck.clone());
         registry.register("cut", "Viewers cut off because they took nothing", self.cut.clone());
-        let help = "Reads of what the window had passed, by whether it could be had";
-        registry.register("refilled", help, self.refilled.clone());
+        let refill = &*board.refill;
+        let refilled = Family::<WithReason, Counter>::default();
+        for (reason, count) in [("done", &refill.done), ("in_vain", &refill.in_vain), ("left", &refill.left)] {
+            refilled.get_or_create(&WithReason { reason }).inc_by(count.load(Relaxed));
+        }
+        let help = "Reads of what the window had passed, by whether it could be had, or nobody waited for it any more";
+        registry.register("refilled", help, refilled);
+        for (name, help, reads) in [
+            ("refilling", "Reads under way of what the window had passed", &refill.reading),
+            ("refilling_most", "The most of them that were under way at a time", &refill.most),
+        ] {
+            registry.register(name, help, ConstGauge::new(gauge(reads.load(Relaxed) as u64)));
+        }
         registry.register("joined", "Viewers that came, by how their place was found", self.joined.clone());
         let read = board.reader.get();
         for (name, help, count) in [
@@ -289,7 +299,7 @@ impl Metrics {
             let of = of(room);
             let (held, danmu) = feed.ring.size();
             viewers.get_or_create(&of).set(gauge(feed.ring.viewers() as u64));
-            bytes.get_or_create(&of).set(gauge(held as u64));
+            bytes.get_or_create(&of).set(gauge((held + feed.past.size()) as u64));
             kept.get_or_create(&of).set(gauge(danmu));
         }
         registry.register("viewers", "Connected viewers", viewers);

@@ -1,11 +1,12 @@
 //! The relay: reads the stream once, and tells any number of viewers what may be shown.
 //!
 //! [`reader`] takes records off the stream; [`hub`] has the gate judge them, room by room, and frames what is shown into a
-//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring.
-//! A place in a room's feed is where the danmu
+//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring, told as
+//! the [`absence`] of one who was away. A place in a room's feed is where the danmu
 //! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
 //! the same window, and shares nothing with the others.
 
+mod absence;
 mod alarm;
 mod batch;
 mod hub;
@@ -36,8 +37,9 @@ pub use self::viewer::{Asked, Viewer};
 use self::{
     hub::{Board, Hub},
     reader::{Kind, ReaderOptions},
-    refill::Refill,
+    refill::{Refill, Stream},
     ring::Window,
+    room::again,
 };
 use crate::{bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation};
 
@@ -51,6 +53,7 @@ pub struct Relay {
     board: Arc<Board>,
     refill: Arc<Refill>,
     rooms: Arc<[Room]>,
+    density: u32,
 }
 
 impl Relay {
@@ -73,24 +76,23 @@ impl Relay {
         let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
         let board = Arc::new(Board::new(rooms, window, stats, Arc::clone(&verifier), |room| moderation.bans(room)));
         let age = Duration::from_secs(settings.refill_s);
-        let refill = Arc::new(Refill::new(bus, age, window.bytes, settings.density, verifier));
+        let refill = Arc::new(Refill::new(Stream(bus.clone()), age, Arc::clone(&board.refill)));
         let tick = Duration::from_millis(settings.tick_ms);
         let hub = Hub::new(Arc::clone(&board), rooms, moderation, tick, settings.density, since_ms);
-        (Self { board, refill, rooms: rooms.into() }, tokio::spawn(hub.run(readings)))
+        let density = settings.density;
+        (Self { board, refill, rooms: rooms.into(), density }, tokio::spawn(hub.run(readings)))
     }
 
-    /// Lets a viewer into a room; `None` where there is no such room. One who comes from a place that the window has passed
-    /// waits some seconds, until what follows it was read again. See [`Viewer::join`].
-    pub async fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
-        let feed = Arc::clone(self.board.feed(room)?);
-        // A page that was made so long ago is to show what is said now.
-        if let Some(position) = asked.position.as_ref().filter(|_| !asked.page)
-            && let Some(place) = feed.learn(|lineage| lineage.resolve(position))
-            && let Some(room) = self.rooms.iter().find(|known| known.id == *room)
-        {
-            self.refill.reach(&self.board, &feed, room, &place).await;
-        }
-        Some(Viewer::join(Arc::clone(&self.board), feed, asked, retry_ms))
+    /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
+    #[must_use]
+    pub fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
+        let (feed, board) = (Arc::clone(self.board.feed(room)?), Arc::clone(&self.board));
+        let room = self.rooms.iter().find(|known| known.id == *room)?;
+        let place = asked.heard.as_ref().and_then(|heard| feed.learn(|lineage| lineage.resolve(&heard.after)));
+        let may_ask = place.is_some_and(|place| feed.ring.reaches(&place) || self.refill.reaches(&place));
+        let again = || again(room, &feed, &board.verifier, self.density);
+        let ask = |after, until| self.refill.ask(&feed.past, again, after, until);
+        Some(Viewer::join(Arc::clone(&board), Arc::clone(&feed), asked, retry_ms, may_ask.then_some(ask)))
     }
 
     /// Where the feed of a room stands: a page that is made now follows from there.

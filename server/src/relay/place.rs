@@ -1,6 +1,10 @@
 //! Where a danmu stands in its room's one order: which of the room's line of shards, and which number on it.
 
-use std::{cmp::Ordering, fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use danmu::{
     feed::Position,
@@ -14,8 +18,12 @@ pub struct Lineage {
     shards: Vec<Arc<str>>,
 }
 
-/// A place in a room's order. Places of one room can be compared; those of two rooms, or of two streams, mean nothing to
-/// each other.
+/// The same, as all know it who tell of the room. A handle.
+#[derive(Clone, Debug, Default)]
+pub struct SharedLineage(Arc<Mutex<Lineage>>);
+
+/// A place in a room's order. Places of one room can be compared; those of two rooms mean nothing to each other. A stream
+/// that was deleted and made anew is another epoch of the room: all of it follows all of the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     created_ms: i64,
@@ -25,6 +33,13 @@ pub struct Place {
     /// In decimal, without leading zeros.
     sequence: Box<str>,
     arrival_ms: i64,
+}
+
+impl SharedLineage {
+    /// Looks at, or changes, what is known.
+    pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Lineage {
@@ -80,6 +95,11 @@ impl Lineage {
         self.place(self.shards.last()?, "0", since_ms)
     }
 
+    /// All shards of the line.
+    pub fn shards(&self) -> &[Arc<str>] {
+        &self.shards
+    }
+
     fn generation(&self, shard_id: &str) -> Option<usize> {
         self.shards.iter().position(|shard| **shard == *shard_id)
     }
@@ -105,17 +125,20 @@ impl Place {
 }
 
 /// The order of shards by their ids, which the service numbers as it makes them.
-fn by_age(shard_id: &str, other: &str) -> Ordering {
+pub fn by_age(shard_id: &str, other: &str) -> Ordering {
     (shard_id.len(), shard_id).cmp(&(other.len(), other))
 }
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        let shards = match (self.generation, other.generation) {
+        let shards = || match (self.generation, other.generation) {
             (Some(one), Some(other)) => one.cmp(&other),
             _ => by_age(&self.shard, &other.shard),
         };
-        shards
+        // Shard ids, and their order, begin again with each stream.
+        let epochs = self.created_ms.cmp(&other.created_ms);
+        epochs
+            .then_with(shards)
             .then_with(|| self.sequence.len().cmp(&other.sequence.len()))
             .then_with(|| self.sequence.cmp(&other.sequence))
             // A record has one arrival time, so two of them tell the record and the end of its second.
@@ -210,6 +233,16 @@ mod tests {
         let position: Position = end.to_string().parse().expect("a token");
         assert_eq!(lineage.resolve(&position).as_ref(), Some(&end));
         assert!([last, end, next, child].is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn all_of_a_stream_made_anew_follows_all_of_the_one_before() {
+        let resharded = lineage(&split_and_merged());
+        let mut anew = Lineage::new(8);
+        anew.learn(&[shard("a", [None, None], HashKeyRange::ALL)], "demo");
+        let old = [("a", "9"), ("d", "99")].map(|(shard, number)| resharded.place(shard, number, 50).expect("a place"));
+        let new = anew.place("a", "1", 60).expect("a place");
+        assert!(old.iter().all(|old| *old < new));
     }
 
     #[test]

@@ -7,11 +7,19 @@ use danmu::{
     viewer::Role,
 };
 
-use super::place::{Lineage, Place};
+use super::{
+    place::{Lineage, Place},
+    ring::Said,
+};
 
 /// One shard.
 pub fn lineage() -> Lineage {
-    let mut lineage = Lineage::new(1);
+    lineage_of(1)
+}
+
+/// The same of the stream that was created then.
+pub fn lineage_of(created_ms: i64) -> Lineage {
+    let mut lineage = Lineage::new(created_ms);
     let shard = Shard {
         shard_id: "s".into(),
         parent_shard_id: None,
@@ -29,8 +37,13 @@ pub fn place(n: u64) -> Place {
 }
 
 /// The danmu there, whose text is its number.
-pub fn danmu(n: u64) -> (Place, Item) {
-    let item = Item {
+pub fn danmu(n: u64) -> (Place, Said) {
+    (place(n), Said::Danmu(item(n)))
+}
+
+/// The same by itself.
+pub fn item(n: u64) -> Item {
+    Item {
         id: format!("s{n}"),
         text: n.to_string(),
         mode: Mode::default(),
@@ -40,6 +53,5 @@ pub fn danmu(n: u64) -> (Place, Item) {
         viewer: None,
         role: Role::default(),
         n: 1,
-    };
-    (place(n), item)
+    }
 }

@@ -6,6 +6,7 @@
 //! nothing for [`PATIENCE`] is cut, one that takes little is not, and is told what it missed once the ring has passed it.
 
 use std::{
+    future::poll_fn,
     io,
     sync::Arc,
     task::{Context, Poll},
@@ -14,9 +15,13 @@ use std::{
 
 use hyper::body::{Buf, Bytes};
 use socket2::SockRef;
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, task::yield_now, time::timeout};
 
-use super::{batch::Batch, ring::Cursor, viewer::Seat};
+use super::{
+    batch::Batch,
+    ring::Cursor,
+    viewer::{Seat, Waits},
+};
 
 /// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
 /// book-keeping.)
@@ -75,13 +80,23 @@ impl Socket {
         Self { stream, seat, rest: rest.into(), batch, _place: place }.go_alone();
     }
 
-    /// Tells it at its own pace, by a task of its own, until it was told all; then it is its batch's.
+    /// Tells it at its own pace, by a task of its own, until it was told all, its absence too; then it is its batch's.
     pub fn go_alone(mut self) {
         let tasks = self.seat.board.tasks.clone();
         tasks.spawn(async move {
+            let mut waits = None;
             loop {
                 match self.go_on() {
-                    Progress::Told => return Batch::take_in(self),
+                    Progress::Told if self.seat.absence.is_none() => return Batch::take_in(self),
+                    Progress::Told => {
+                        let waits = waits.get_or_insert_with(|| Waits::new(&self.seat.feed));
+                        match poll_fn(|context| self.wait(waits, context)).await {
+                            Some(bytes) => self.rest = bytes,
+                            None => return,
+                        }
+                        // There may be minutes of it at once, and others are on this thread.
+                        yield_now().await;
+                    }
                     Progress::Gone => return,
                     Progress::Blocked => {
                         let metrics = &self.seat.board.metrics;
@@ -97,15 +112,25 @@ impl Socket {
         });
     }
 
-    /// Tells what it can be told now.
+    /// What it is told next, its absence too; `None` when the feed ends or the viewer has gone. Empty when its absence is over.
+    fn wait(&mut self, waits: &Waits, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.is_gone(context) {
+            return Poll::Ready(None);
+        }
+        match self.seat.take(Some((&waits.slot, context.waker()))) {
+            Poll::Pending if self.seat.absence.is_none() => Poll::Ready(Some(Bytes::new())),
+            told => told,
+        }
+    }
+
+    /// Tells what it can be told now of what is said now.
     pub fn go_on(&mut self) -> Progress {
         loop {
             match self.write_rest() {
                 Progress::Told => {}
                 other => return other,
             }
-            let Seat { board, feed, cursor } = &mut self.seat;
-            self.rest = match board.take(feed.ring.next(cursor)) {
+            self.rest = match self.seat.take_live(None) {
                 Poll::Ready(Some(bytes)) => bytes,
                 Poll::Ready(None) => return Progress::Gone,
                 Poll::Pending => return Progress::Told,
@@ -113,10 +138,11 @@ impl Socket {
         }
     }
 
-    /// Tells what is new to all: `news` is what lies between the two cursors.
-    pub fn tell(&mut self, from: &Cursor, news: &[News], to: &Cursor) -> Progress {
+    /// Tells what is new to all: `news` is what lies between the two cursors. Gives also how many of them were handed over
+    /// here; what it is told by itself is counted where it is.
+    pub fn tell(&mut self, from: &Cursor, news: &[News], to: &Cursor) -> (Progress, usize) {
         if !self.seat.cursor.is_at(from) {
-            return self.go_on();
+            return (self.go_on(), 0);
         }
         for (at, News { bytes, .. }) in news.iter().enumerate() {
             match self.stream.try_write(bytes) {
@@ -127,12 +153,12 @@ impl Socket {
                     let danmu = news[..=at].iter().map(|news| news.danmu).sum();
                     self.seat.cursor.pass(at as u64 + 1, danmu);
                     let progress = self.after(outcome);
-                    return if progress == Progress::Told { Progress::Blocked } else { progress };
+                    return (if progress == Progress::Told { Progress::Blocked } else { progress }, at + 1);
                 }
             }
         }
         self.seat.cursor.clone_from(to);
-        Progress::Told
+        (Progress::Told, news.len())
     }
 
     /// Whether the viewer went, or says more than its request; otherwise `context` is woken when it does.

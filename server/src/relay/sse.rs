@@ -25,6 +25,20 @@ pub fn retry(ms: u32) -> Bytes {
     format!("retry: {ms}\n\n").into()
 }
 
+/// The same event under another id, and marked as past if it is.
+pub fn again(event: &Bytes, id: &str, past: bool) -> Bytes {
+    let Some(data) = data(event) else { return event.clone() };
+    // Data are an object with something in it: what one event says is said of each.
+    let (mark, rest) = if past { (&b"{\"past\":true,"[..], &data[1..]) } else { (&b""[..], data) };
+    [b"id: ", id.as_bytes(), b"\ndata: ", mark, rest, b"\n\n"].concat().into()
+}
+
+/// The id of an event that [`event`] made without a name.
+#[cfg(test)]
+pub fn id(event: &[u8]) -> Option<&str> {
+    std::str::from_utf8(event.strip_prefix(b"id: ")?.split(|byte| *byte == b'\n').next()?).ok()
+}
+
 /// The data of an event that [`event`] made.
 pub fn data(event: &[u8]) -> Option<&[u8]> {
     let line = event.strip_suffix(b"\n\n")?.rsplit(|byte| *byte == b'\n').next()?;
@@ -39,6 +53,14 @@ mod tests {
     fn an_event_is_its_fields_and_an_empty_line() {
         assert_eq!(event(None, Some("7"), &"a\nb"), "id: 7\ndata: \"a\\nb\"\n\n");
         assert_eq!(event(Some("gap"), None, &1), "event: gap\ndata: 1\n\n");
+    }
+
+    #[test]
+    fn an_event_is_told_again_under_another_id_and_as_past() {
+        let made = event(None, Some("7"), &serde_json::json!({ "dropped": 1 }));
+        assert_eq!(id(&made), Some("7"));
+        assert_eq!(again(&made, "8", false), "id: 8\ndata: {\"dropped\":1}\n\n");
+        assert_eq!(again(&made, "8", true), "id: 8\ndata: {\"past\":true,\"dropped\":1}\n\n");
     }
 
     #[test]

@@ -16,9 +16,11 @@ use tokio::{
 use super::{
     consumer_name,
     hub::{Board, Feed},
+    place::Place,
     reader::ReaderStats,
-    ring::Window,
-    samples::{danmu, lineage},
+    refill::Request,
+    ring::{Said, Window},
+    samples::{item, lineage, place},
     viewer::{Asked, Viewer},
 };
 use crate::identity::Verifier;
@@ -66,7 +68,8 @@ impl Stage {
         let place = Arc::clone(&self.places).try_acquire_owned().expect("a place");
         let accepted = accepted.expect("accepted").0;
         accepted.set_nodelay(true).expect("set");
-        let viewer = Viewer::join(Arc::clone(&self.board), Arc::clone(&self.feed), &Asked::default(), 1_000);
+        let (board, feed, asked) = (Arc::clone(&self.board), Arc::clone(&self.feed), Asked::default());
+        let viewer = Viewer::join(board, feed, &asked, 1_000, None::<fn(Place, Place) -> Request>);
         viewer.sit(accepted, place);
         let mut client = client.expect("connected");
         assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -74,9 +77,9 @@ impl Stage {
     }
 
     fn tell(&self, n: u64, length: usize) {
-        let (place, mut item) = danmu(n);
+        let mut item = item(n);
         item.text = format!("n{n} {}", "x".repeat(length));
-        self.feed.ring.tell(vec![(place, item)], 0);
+        self.feed.ring.tell(vec![(place(n), Said::Danmu(item))]);
     }
 
     async fn until_there_are(&self, viewers: usize) {
@@ -119,6 +122,23 @@ async fn every_viewer_is_told_what_comes_and_each_only_once() {
         assert_eq!(["n1 ", "n2 ", "n3 "].map(|text| heard.matches(text).count()), [1, 1, 1]);
     }
     assert_eq!(stage.feed.ring.viewers(), 300);
+    // What a viewer has heard may be counted a little later.
+    let counted = async {
+        let figure = |text: &str, name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+            line.trim().parse::<u64>().expect("a figure")
+        };
+        loop {
+            let text = stage.board.metrics.render(&stage.board);
+            let counts = ["danmu_events_total", "danmu_deliveries_total"].map(|name| figure(&text, name));
+            assert!(counts.into_iter().all(|count| count <= 900), "{counts:?}");
+            if counts == [900, 900] {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), counted).await.expect("each event and danmu is counted once for each viewer");
     drop(viewers);
     stage.until_there_are(0).await;
     assert_eq!(stage.places.available_permits(), 1_000);

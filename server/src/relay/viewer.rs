@@ -8,16 +8,20 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use danmu::feed::{self, Position, Told};
+use danmu::feed::{self, Position, Progress, Told};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 
 use super::{
+    absence::{Absence, Past},
     hub::{Board, Feed},
+    place::Place,
+    refill::Request,
     ring::{Cursor, Next, Slot, Start, gap},
+    room::state_event,
     socket::Socket,
     sse,
 };
@@ -34,8 +38,8 @@ pub struct Viewer {
 /// What a viewer asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
-    /// The place that it comes from, as it says.
-    pub position: Option<Position>,
+    /// How much it has heard, as it says.
+    pub heard: Option<Progress<Position>>,
     /// Whether that is where the feed stood when its page was made: it has heard nothing yet.
     pub page: bool,
     /// So many of the last danmu, if it has heard nothing.
@@ -50,6 +54,8 @@ pub struct Seat {
     pub feed: Arc<Feed>,
     /// How much of it the viewer was told.
     pub cursor: Cursor,
+    /// What it is told beside of the time when it was away.
+    pub absence: Option<Box<Absence>>,
 }
 
 /// A slot to wait in, given back when it is dropped.
@@ -60,21 +66,31 @@ pub struct Waits {
 }
 
 impl Viewer {
-    /// Lets a viewer in, with what it [asks for](Asked).
-    pub fn join(board: Arc<Board>, feed: Arc<Feed>, asked: &Asked, retry_ms: u32) -> Self {
-        let position = asked.position.as_ref();
-        let place = position.and_then(|position| feed.learn(|lineage| lineage.resolve(position)));
-        let start = match place {
+    /// Lets a viewer in, with what it [asks for](Asked). What the window has passed of it is had of `ask`, where that may be:
+    /// what follows a place, up to another.
+    pub fn join(
+        board: Arc<Board>,
+        feed: Arc<Feed>,
+        asked: &Asked,
+        retry_ms: u32,
+        ask: Option<impl FnOnce(Place, Place) -> Request>,
+    ) -> Self {
+        let resolve =
+            |heard: &Progress<Position>| feed.learn(|lineage| heard.try_map(|position| lineage.resolve(position)));
+        let start = match asked.heard.as_ref().and_then(resolve) {
             None => Start::Now,
-            Some(place) if asked.page => Start::Page(place),
-            Some(place) => Start::After(place),
+            // A page that was made so long ago is to show what is said now.
+            Some(heard) if asked.page => Start::Page(heard.after),
+            Some(heard) if heard.ahead.is_empty() && feed.ring.reaches(&heard.after) => Start::After(heard.after),
+            Some(heard) if ask.is_some() => Start::Absent(heard),
+            Some(heard) => Start::After(heard.after),
         };
         let joined = feed.ring.join(start, asked.history);
-        board.metrics.joined(position.is_some(), joined.recovered);
+        board.metrics.joined(asked.heard.is_some(), joined.recovered);
         let (reading, behind_ms) = board.reading();
         let hello = Told {
             recovered: joined.recovered,
-            from: position.map(ToString::to_string),
+            from: asked.heard.as_ref().map(ToString::to_string),
             missed: joined.recovered.then_some(0),
             reading: Some(reading),
             behind_ms,
@@ -82,9 +98,13 @@ impl Viewer {
             danmu: joined.history,
             ..Told::default()
         };
-        let place = joined.place.map(|place| place.to_string());
+        let place = match &joined.absent {
+            Some(heard) => Some(heard.to_string()),
+            None => joined.place.map(|place| place.to_string()),
+        };
+        let absence = joined.absent.zip(ask).map(|(heard, ask)| Box::new(Absence::new(heard, &feed.ring, ask)));
         let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];
-        Self { seat: Seat { board, feed, cursor: joined.cursor }, first, waits: None }
+        Self { seat: Seat { board, feed, cursor: joined.cursor, absence }, first, waits: None }
     }
 
     /// Tells it over a connection that is its own from now on, and in which its request was read. `place` is given back when
@@ -103,34 +123,68 @@ impl Body for Viewer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
-        let Self { seat: Seat { board, feed, cursor }, first, waits } = &mut *self;
+        let Self { seat, first, waits } = &mut *self;
         if let Some(bytes) = first.pop() {
             return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
         }
-        let Waits { slot, .. } = waits.get_or_insert_with(|| Waits::new(feed));
-        match board.take(feed.ring.poll_next(cursor, slot, context.waker())) {
-            Poll::Ready(Some(bytes)) => Poll::Ready(Some(Ok(BodyFrame::data(bytes)))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        let Waits { slot, .. } = waits.get_or_insert_with(|| Waits::new(&seat.feed));
+        seat.take(Some((slot, context.waker()))).map(|bytes| bytes.map(|bytes| Ok(BodyFrame::data(bytes))))
     }
 }
 
-impl Board {
-    /// What a viewer is sent for what follows its cursor, counted. Nothing yet is pending, nothing ever is none.
-    pub fn take(&self, next: Next) -> Poll<Option<Bytes>> {
+impl Seat {
+    /// What the viewer is sent next, counted: what is said now, before its absence. Nothing yet is pending, nothing ever is none.
+    pub fn take(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
+        let waker = wait.map(|(_, waker)| waker);
+        match self.take_live(wait) {
+            Poll::Pending => self.take_past(waker),
+            live => live,
+        }
+    }
+
+    /// The same of what is said now alone.
+    pub fn take_live(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
+        let Self { board, feed, cursor, absence } = self;
+        let next = match wait {
+            Some((slot, waker)) => feed.ring.poll_next(cursor, slot, waker),
+            None => feed.ring.next(cursor),
+        };
         match next {
-            Next::Event { bytes, made, danmu } => {
-                self.metrics.sent(made, danmu, 1);
-                Poll::Ready(Some(bytes))
+            Next::Event { frame, made } => {
+                board.metrics.sent(made, 1, frame.danmu());
+                Poll::Ready(Some(match absence {
+                    Some(absence) => absence.beside(&frame),
+                    None => frame.bytes,
+                }))
             }
             Next::Missed(danmu) => {
-                self.metrics.missed(danmu);
-                Poll::Ready(Some(gap(danmu)))
+                board.metrics.missed(danmu);
+                Poll::Ready(Some(gap(None, Some(danmu))))
             }
             Next::Nothing => Poll::Pending,
             Next::Closed => Poll::Ready(None),
         }
+    }
+
+    fn take_past(&mut self, waker: Option<&Waker>) -> Poll<Option<Bytes>> {
+        let Self { board, feed, absence, .. } = self;
+        let Some(told) = absence else { return Poll::Pending };
+        match told.next(&feed.ring, waker) {
+            Past::Event(bytes, danmu) => {
+                board.metrics.sent_again(1, danmu);
+                return Poll::Ready(Some(bytes));
+            }
+            Past::Lost(place) => {
+                *absence = None;
+                return Poll::Ready(Some(gap(Some(&place), None)));
+            }
+            Past::Over(place) => {
+                *absence = None;
+                return Poll::Ready(Some(state_event(board.reading(), Some(&place))));
+            }
+            Past::Nothing => {}
+        }
+        Poll::Pending
     }
 }
 

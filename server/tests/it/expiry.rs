@@ -4,10 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
-use danmu::{
-    feed::Position,
-    room::{Room, RoomId},
-};
+use danmu::room::{Room, RoomId};
 use danmu_server::{
     bus::Bus,
     config::{Config, ReaderKind},
@@ -41,8 +38,8 @@ async fn follow(name: &'static str, relays: Vec<Relay>, stays: usize) -> Result<
     let mut relays = relays.iter().cycle();
     while !ear.heard_last(&last) {
         let relay = relays.next().ok_or("no relay")?;
-        let asked = Asked { position: ear.place.parse::<Position>().ok(), ..Asked::default() };
-        let mut feed = relay.join(&RoomId::demo(), &asked, 1_000).await.ok_or("no such room")?;
+        let asked = Asked { heard: ear.place.parse().ok(), ..Asked::default() };
+        let mut feed = relay.join(&RoomId::demo(), &asked, 1_000).ok_or("no such room")?;
         let began = ear.danmu;
         while let Some(Ok(frame)) = feed.frame().await {
             ear.hear(&frame.into_data().map_err(|_| "no data")?)?;

@@ -20,9 +20,10 @@ use crate::{
 };
 
 const VIEWERS: usize = 30;
-const KEPT: &str = "danmu_ring_danmu{room=\"demo\"}";
+/// Danmu that a viewer hears before it leaves.
+const HEARD: usize = 100;
 
-/// So many viewers leave in the middle of 600 danmu, and come back at once when the window has passed them.
+/// So many viewers leave, one after the other, and come back at once when the window has passed them, while the room goes on.
 async fn away_for_long(variables: &[(&str, &str)]) -> Result<(Program, Truth, Vec<Account>), Failure> {
     let program = Program::start(&[&[("DANMU_RELAY__WINDOW_S", "10")], variables].concat())?;
     program.get_ready()?;
@@ -30,7 +31,7 @@ async fn away_for_long(variables: &[(&str, &str)]) -> Result<(Program, Truth, Ve
     let (stop, passed) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let viewer = |n: usize| {
         let passed = Arc::clone(&passed);
-        let pause = Pause { after: 100 + n, over: Box::new(move |_| passed.load(SeqCst)) };
+        let pause = Pause { after: HEARD + n, over: Box::new(move |_| passed.load(SeqCst)) };
         let viewer = Viewer::new("away for long", [address(&program.url)?]).leaving(pause);
         Ok(viewer.follow(last(), Arc::clone(&stop)))
     };
@@ -38,33 +39,34 @@ async fn away_for_long(variables: &[(&str, &str)]) -> Result<(Program, Truth, Ve
     program.has_viewers(VIEWERS as u64)?;
     let writers = Writers {
         count: 2,
-        each: 300,
-        at_once: 5..10,
-        rest: Duration::from_millis(2),
+        each: 1_500,
+        at_once: 1..6,
+        rest: Duration::from_millis(15),
         text: "",
         chance: Chance(1),
         acknowledged: Arc::default(),
     };
-    for task in writers.start(&client) {
-        task.await??;
-    }
+    let writing = writers.start(&client);
     let since = Instant::now();
-    // What the window has passed goes when something comes after it: another event, every fifteen seconds.
-    while program.figure(KEPT)? > 0 {
+    let [admitted, kept] = ["danmu_admitted_total", "danmu_ring_danmu"].map(|name| format!("{name}{{room=\"demo\"}}"));
+    while program.figure(&admitted)? <= program.figure(&kept)? + (HEARD + 3 * VIEWERS) as u64 {
         assert!(since.elapsed() < Duration::from_secs(60), "the window does not pass them");
         sleep(Duration::from_millis(100)).await;
     }
     passed.store(true, SeqCst);
     program.has_viewers(VIEWERS as u64)?;
+    for task in writing {
+        task.await??;
+    }
     put_last(&client).await?;
     let accounts = accounts(viewers, &stop, Duration::from_secs(60)).await?;
     Ok((program, Truth::read(&client).await?, accounts))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_window_has_passed_is_read_again_once_for_all_who_ask() -> Test {
+async fn what_the_window_has_passed_is_read_again_once_for_all_who_ask_while_the_room_goes_on() -> Test {
     let (program, truth, accounts) = away_for_long(&[]).await?;
-    assert_eq!(truth.danmu.len(), 601);
+    assert_eq!(truth.danmu.len(), 3_001);
     for account in &accounts {
         assert_eq!(truth.judge(account)?.missed, 0, "{} came back to a gap", account.name);
     }

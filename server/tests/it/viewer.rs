@@ -43,6 +43,8 @@ pub struct Ear {
     pub danmu: usize,
     /// How often the feed began.
     pub hellos: usize,
+    /// Where among what was told its absence belongs.
+    absent: usize,
     line: Vec<u8>,
     event: Event,
 }
@@ -83,12 +85,15 @@ impl Ear {
         self.event = Event::default();
     }
 
-    /// Whether this danmu is what it heard last.
+    /// Whether this danmu is what it heard last, and nothing of its absence is left.
     pub fn heard_last(&self, id: &str) -> bool {
-        matches!(self.heard.last(), Some(Heard::Danmu(last)) if last == id)
+        !self.place.contains("~~") && matches!(self.heard.last(), Some(Heard::Danmu(last)) if last == id)
     }
 
     fn understand(&mut self, Event { name, id, data }: Event) -> Test {
+        if name == HELLO && !self.place.contains("~~") {
+            self.absent = self.heard.len();
+        }
         if let Some(id) = id {
             self.place = id;
         }
@@ -102,7 +107,9 @@ impl Ear {
             }
             "" => {
                 self.danmu += told.danmu.len();
-                self.heard.extend(told.danmu.into_iter().map(|item| Heard::Danmu(item.id)));
+                let at = if told.past { self.absent } else { self.heard.len() };
+                self.absent += if told.past { told.danmu.len() } else { 0 };
+                self.heard.splice(at..at, told.danmu.into_iter().map(|item| Heard::Danmu(item.id)));
             }
             HELLO => {
                 // The first one, without a place to go on from, loses nothing.

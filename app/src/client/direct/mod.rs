@@ -43,9 +43,9 @@ pub struct Reading {
 
 impl Reading {
     /// Nothing is asked or read yet. `room` and what follows are the rules of its gate, the last of them [`Paces`]; `place` is the
-    /// feed's, empty for one that begins now; `now_ms` is the time, in Unix milliseconds, as the page knows it.
+    /// feed's, empty for one that begins now; `skew_ms` is what the page adds to the local clock.
     #[must_use]
-    pub fn new(room: &str, signed_only: bool, paces: [u32; 3], place: &str, now_ms: f64) -> Self {
+    pub fn new(room: &str, signed_only: bool, paces: [u32; 3], place: &str, skew_ms: f64) -> Self {
         let room = room.parse().ok().map(|id| Room {
             id,
             title: String::new(),
@@ -54,7 +54,7 @@ impl Reading {
             unsigned: if signed_only { Unsigned::Deny } else { Unsigned::Allow },
             paces: Paces(paces),
         });
-        let stream = room.map(|room| Stream::new(room, place, now_ms as i64));
+        let stream = room.map(|room| Stream::new(room, place, skew_ms as i64));
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
     }
 
@@ -104,11 +104,12 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(room: Room, place: &str, now_ms: i64) -> Self {
+    fn new(room: Room, place: &str, skew_ms: i64) -> Self {
         let (clock, vend) = (Clock::new(Browser), ServerVend::new(room.id.clone()));
-        clock.learn(now_ms);
+        clock.adopt(skew_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
-        let place = place.parse::<feed::Position>().ok();
+        // What it has heard ahead of that is told again, and known by its ids.
+        let place = place.parse::<feed::Progress<feed::Position>>().ok().map(|heard| heard.after);
         let created_ms = place.as_ref().map_or(0, feed::Position::created_ms);
         let verifier = Verifier::new(keeper.clone());
         Self { room, place, created_ms, vend, keeper, reading: None, verifier, again: None }
@@ -118,7 +119,7 @@ impl Stream {
         let news = self.read().await;
         let stats = self.reading.as_ref().map(|(reader, _)| reader.stats()).unwrap_or_default();
         let Stats { reads, throttled, .. } = stats;
-        Read { news, now_ms: self.keeper.clock().now_ms(), reads, throttled }
+        Read { news, skew_ms: self.keeper.clock().skew_ms(), reads, throttled }
     }
 
     async fn read(&mut self) -> News {

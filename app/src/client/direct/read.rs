@@ -11,8 +11,8 @@ use crate::problem::Problem;
 pub struct Read {
     /// What it is.
     pub news: News,
-    /// The time, in Unix milliseconds, as the server has it.
-    pub now_ms: i64,
+    /// How wrong the local clock is, as far as the reading has learnt: what is to be added to it, milliseconds.
+    pub skew_ms: i64,
     /// Answered reads so far.
     pub reads: u64,
     /// Reads that were refused so far because the shard's readers asked too often.
@@ -55,7 +55,7 @@ impl News {
 }
 
 impl From<Read> for JsValue {
-    fn from(Read { news, now_ms, reads, throttled }: Read) -> Self {
+    fn from(Read { news, skew_ms, reads, throttled }: Read) -> Self {
         let none = || JsValue::UNDEFINED;
         let (kind, what, more) = match news {
             News::Nothing => (0, none(), none()),
@@ -68,7 +68,7 @@ impl From<Read> for JsValue {
             News::Refused(problem) => of_problem(7, problem),
             News::Denied(problem) => of_problem(8, problem),
         };
-        let counts = [now_ms as f64, reads as f64, throttled as f64].map(JsValue::from);
+        let counts = [skew_ms as f64, reads as f64, throttled as f64].map(JsValue::from);
         [kind.into(), what, more].into_iter().chain(counts).collect::<Array>().into()
     }
 }
@@ -111,6 +111,6 @@ impl From<&Array> for Read {
             8 => News::Denied(problem()),
             _ => News::Nothing,
         };
-        Self { news, now_ms: number(3), reads: number(4).unsigned_abs(), throttled: number(5).unsigned_abs() }
+        Self { news, skew_ms: number(3), reads: number(4).unsigned_abs(), throttled: number(5).unsigned_abs() }
     }
 }

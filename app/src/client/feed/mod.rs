@@ -104,7 +104,13 @@ impl Hands {
 
     fn carry_out(&mut self, act: Act, follow: &Follow, inner: &Rc<Inner>) {
         match act {
-            Act::Hear { told, fresh } => inner.hear(told, fresh),
+            Act::Hear { told, fresh } => {
+                // What another tab passes on may have waited until this one awoke.
+                if let (Some(now), Some(source)) = (told.now, &self.source) {
+                    inner.clock.compare(source.asked_ms, now);
+                }
+                inner.hear(told, fresh);
+            }
             Act::Gap(missed) => inner.miss(missed),
             Act::Post(note) => {
                 if let Some(tabs) = &self.tabs {
@@ -158,8 +164,8 @@ impl Hands {
 
     /// Takes in what was read off the stream. Where the page's address does not ask for it, it is no news that it cannot be.
     fn read(&mut self, read: Read, follow: &mut Follow, inner: &Rc<Inner>, wanted: bool) {
-        let Read { news, now_ms, reads, throttled } = read;
-        inner.clock.learn(now_ms);
+        let Read { news, skew_ms, reads, throttled } = read;
+        inner.clock.adopt(skew_ms);
         inner.live.reads.try_set(ReadCounts { reads, throttled });
         let denied = matches!(news, News::Denied(_));
         let crowded = matches!(news, News::Crowded);

@@ -1,15 +1,20 @@
 //! The relay's feed in the browser: one connection, until it breaks off.
 
-use danmu::feed;
+use danmu::{feed, kinesis::Host};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource};
 
-use super::inbox::{Inbox, Signal};
+use super::{
+    super::host::Browser,
+    inbox::{Inbox, Signal},
+};
 
 /// A connection to the feed. Closed with this value; what it told until then may still be in the inbox, under its number.
 pub struct Source {
     /// Names it among the connections of this page.
     pub number: usize,
+    /// When it was opened, by the local clock.
+    pub asked_ms: i64,
     source: Option<EventSource>,
     _listener: Closure<dyn FnMut(Event)>,
 }
@@ -30,7 +35,7 @@ impl Source {
                 let _ = source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref());
             }
         }
-        Self { number, source, _listener: listener }
+        Self { number, asked_ms: Browser.now_ms(), source, _listener: listener }
     }
 }
 

@@ -31,7 +31,7 @@ extern "C" {
         member: u32,
         moderator: u32,
         place: &str,
-        now_ms: f64,
+        skew_ms: f64,
     ) -> Promise;
 
     /// [`Reading`](super::super::direct::Reading), of another module.
@@ -84,16 +84,16 @@ impl Stream {
 
     fn open(&self) -> Promise {
         let Room { id, unsigned, paces: Paces([viewer, member, moderator]), .. } = &self.room;
-        let (signed_only, now_ms) = (*unsigned == Unsigned::Deny, self.clock.now_ms() as f64);
+        let (signed_only, skew_ms) = (*unsigned == Unsigned::Deny, self.clock.skew_ms() as f64);
         let open = |reader: &_, page: &_| {
-            open(reader, page, id.as_str(), signed_only, *viewer, *member, *moderator, &self.place, now_ms)
+            open(reader, page, id.as_str(), signed_only, *viewer, *member, *moderator, &self.place, skew_ms)
         };
         READER.with(|reader| PAGE.with(|page| open(reader, page)))
     }
 
     /// The module did not come, or fell.
     fn refused(&self) -> Read {
-        Read { news: News::Refused(Problem::Network), now_ms: self.clock.now_ms(), reads: 0, throttled: 0 }
+        Read { news: News::Refused(Problem::Network), skew_ms: self.clock.skew_ms(), reads: 0, throttled: 0 }
     }
 }
 

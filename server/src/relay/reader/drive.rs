@@ -197,7 +197,7 @@ impl<'a> Driver<'a> {
                 Outcome::Answer(Answer::Iterator(shard_id, outcome))
             }),
             (Call::Records { shard_id, iterator }, None) => Box::pin(async move {
-                let outcome = in_time(sdk::get_records(&client, &iterator)).await;
+                let outcome = in_time(sdk::get_records(&client, &iterator, sdk::LIMIT)).await;
                 Outcome::Answer(Answer::Records(shard_id, outcome))
             }),
             (Call::Iterator { shard_id, from }, Some(consumer)) => {

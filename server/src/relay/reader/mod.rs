@@ -8,7 +8,7 @@
 mod drive;
 mod fan_out;
 mod lease;
-mod sdk;
+pub(super) mod sdk;
 #[cfg(test)]
 mod tests;
 
@@ -132,21 +132,8 @@ pub fn start(
     (readings, stats)
 }
 
-/// Reads the shards of a partition key once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until
-/// nobody takes the readings any more.
-pub async fn again(
-    kinesis: &aws_sdk_kinesis::Client,
-    stream: &str,
-    key: &str,
-    since_ms: i64,
-    tell: &mpsc::Sender<Reading>,
-) {
-    let from = (Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
-    let stats = ReaderStats::default();
-    Driver::new((kinesis, stream), None, from, tell, &stats, None).run(pending::<()>()).await;
-}
-
-/// The same of all shards, until it has told that it has caught up, and beyond that.
+/// Reads all shards once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until nobody takes the
+/// readings any more.
 pub async fn all_again(kinesis: &aws_sdk_kinesis::Client, stream: &str, since_ms: i64, tell: &mpsc::Sender<Reading>) {
     let from = (Scope::All, Position::at(since_ms));
     Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(pending::<()>()).await;

@@ -17,7 +17,7 @@ use danmu::kinesis::{
 use tokio::time::timeout;
 
 /// The most records of one read, the service's own limit.
-const LIMIT: i32 = 10_000;
+pub const LIMIT: i32 = 10_000;
 /// A call without a reply is given up after this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,9 +63,9 @@ pub async fn shard_iterator(client: &Client, stream: &str, shard_id: &str, from:
     answer.shard_iterator.ok_or_else(|| strange("no shard iterator"))
 }
 
-/// What is there.
-pub async fn get_records(client: &Client, iterator: &str) -> Result<GetRecordsReply, Error> {
-    let call = client.get_records().shard_iterator(iterator).limit(LIMIT);
+/// What is there, up to so many records.
+pub async fn get_records(client: &Client, iterator: &str, limit: i32) -> Result<GetRecordsReply, Error> {
+    let call = client.get_records().shard_iterator(iterator).limit(limit);
     let answer = call.send().await.map_err(|error| failed(&error))?;
     Ok(GetRecordsReply {
         records: answer.records.into_iter().map(record).collect(),

@@ -5,6 +5,7 @@
 //! resuming leave no gap; a viewer whose place fell out of the window is told how many danmu it lost.
 //! Never waits for a viewer.
 
+mod frame;
 mod line;
 mod waiting;
 
@@ -20,14 +21,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use danmu::feed::{self, Item, MAX_HISTORY, Told};
+use danmu::feed::{self, Item, MAX_HISTORY, Progress, Told};
 use hyper::body::Bytes;
 
-use self::{line::Line, waiting::Waiting};
 pub use self::{
-    line::{Base, Frame},
+    frame::{Frame, Said, frame_end},
+    line::Base,
     waiting::Slot,
 };
+use self::{line::Line, waiting::Waiting};
 use super::{place::Place, sse};
 
 /// How much of a room's feed is kept.
@@ -53,12 +55,10 @@ pub struct Ring {
 pub enum Next {
     /// This event.
     Event {
-        /// As it is sent.
-        bytes: Bytes,
+        /// As it is sent, and what is in it.
+        frame: Frame,
         /// When it was made.
         made: Instant,
-        /// Danmu in it.
-        danmu: u64,
     },
     /// The window has passed the cursor, which stands at its beginning now: so many danmu are lost to its reader.
     Missed(u64),
@@ -87,6 +87,8 @@ pub enum Start {
     After(Place),
     /// From a page that was made when the feed stood at this place. It has heard nothing: what came before is history to it.
     Page(Place),
+    /// From so long ago that what it missed is told beside what is said now: this much it has heard.
+    Absent(Progress<Place>),
 }
 
 /// How a viewer begins.
@@ -98,6 +100,8 @@ pub struct Joined {
     pub recovered: bool,
     /// Where it stands: the place that it asked for if it was recovered, else the newest.
     pub place: Option<Place>,
+    /// Of one who was absent: how much it has heard, the last of the spans ahead being that which it hears now.
+    pub absent: Option<Progress<Place>>,
     /// What was said last before that; empty for who has heard it.
     pub history: Vec<Item>,
 }
@@ -108,53 +112,50 @@ impl Ring {
         Self { window, line: Mutex::new(Line::new()), waiting: Mutex::default(), viewers: AtomicUsize::new(0) }
     }
 
-    /// Appends danmu, with the place of each, and `dropped` more that nobody is shown. Gives how long the event is, bytes.
-    pub fn tell(&self, danmu: Vec<(Place, Item)>, dropped: u32) -> usize {
-        let Some((frame, items)) = frame(danmu, dropped) else { return 0 };
-        let (bytes, places) = frame;
-        let length = bytes.len();
+    /// Appends what was said, with the place of each.
+    pub fn tell(&self, said: Vec<(Place, Said)>) {
+        let Some((frame, items)) = Frame::new(said) else { return };
         let mut line = self.line();
-        line.tip = places.last().cloned();
-        for (place, item) in places.iter().zip(items) {
+        line.tip = frame.end().cloned();
+        for item in items {
             if line.history.len() == MAX_HISTORY {
                 line.history.pop_front();
             }
-            line.history.push_back((place.clone(), item));
+            line.history.push_back(item);
         }
-        line.append(bytes, places, self.window);
+        line.append(frame, self.window);
         drop(line);
         self.wake();
-        length
     }
 
     /// Appends an event that is no danmu, and that nobody needs to be told again.
     pub fn note(&self, bytes: Bytes) {
-        self.line().append(bytes, Box::default(), self.window);
+        self.line().append(Frame::of(bytes), self.window);
         self.wake();
     }
 
     /// Begins, or begins anew when another stream stands behind the room: all that arrives at `since_ms` or later will be
-    /// in it. Who is connected goes on; who asks for a place of the old stream is told that it is gone.
+    /// in it. Who is connected is told a gap, and goes on; who asks for a place of the old stream is told that it is gone.
     pub fn begin(&self, beginning: Place, since_ms: i64) {
-        self.line().begin(beginning, since_ms);
-    }
-
-    /// Where the line begins.
-    pub fn base(&self) -> Base {
-        self.line().base().clone()
-    }
-
-    /// Puts danmu in front of the line, that somebody asked for after the window had passed them: all that follows `base`
-    /// up to `end`, where the line began when they were looked for. They stay for as long as the window is. Answers whether
-    /// the line begins there still; otherwise nothing is done.
-    pub fn put_in_front(&self, danmu: Vec<Vec<(Place, Item)>>, base: Base, end: &Base) -> bool {
-        let frames = danmu.into_iter().filter_map(|danmu| frame(danmu, 0)).map(|(frame, _)| frame).collect();
-        self.line().put_in_front(frames, base, end, Instant::now() + self.window.age)
+        let mut line = self.line();
+        let anew = line.tip.is_some();
+        let gap = gap(Some(&beginning), None);
+        line.begin(beginning, since_ms);
+        if anew {
+            line.append(Frame::of(gap), self.window);
+        }
+        drop(line);
+        self.wake();
     }
 
     /// Whether all that follows a place can be told.
     pub fn reaches(&self, place: &Place) -> bool {
         self.line().base().is_before(place)
+    }
+
+    /// Whether nothing has gone since it began.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.line().base(), Base::Since(_))
     }
 
     /// Ends the feed of everybody.
@@ -188,25 +189,37 @@ impl Ring {
             let end = line.history.partition_point(|(place, _)| until.is_none_or(|until| place <= until));
             line.history.range(end.saturating_sub(history)..end).map(|(_, item)| item.clone()).collect()
         };
+        let now = || Cursor { next: line.end(), told: line.told, known: None };
         let (place, history) = match start {
             Start::After(place) if line.base().is_before(&place) => (place, Vec::new()),
             Start::Page(place) if line.base().is_before(&place) => {
                 let history = last(Some(&place));
                 (place, history)
             }
-            _ => {
-                return Joined {
-                    cursor: Cursor { next: line.end(), told: line.told, known: None },
-                    recovered: false,
-                    place: line.tip.clone(),
-                    history: last(None),
+            Start::Absent(mut heard) if line.tip.is_some() => {
+                // It goes on from what it heard last where that is still here, else from now on.
+                let (cursor, span) = match (heard.ahead.pop(), &line.tip) {
+                    (Some((from, to)), _) if line.base().is_before(&to) => (line.after(&to), Some((from, to))),
+                    (lost, tip) => {
+                        heard.ahead.extend(lost);
+                        (now(), tip.clone().map(|tip| (tip.clone(), tip)))
+                    }
                 };
+                heard.ahead.extend(span);
+                let place = Some(heard.after.clone());
+                return Joined { cursor, recovered: true, place, absent: Some(heard), history: Vec::new() };
+            }
+            _ => {
+                let place = line.tip.clone();
+                return Joined { cursor: now(), recovered: false, place, absent: None, history: last(None) };
             }
         };
-        let found = line.iter().find(|(_, chunk)| chunk.places.last().is_some_and(|last| *last > place));
-        let (next, told) = found.map_or((line.end(), line.told), |(number, chunk)| (number, chunk.before));
-        let cursor = Cursor { next, told, known: Some(Box::new(place.clone())) };
-        Joined { cursor, recovered: true, place: Some(place), history }
+        Joined { cursor: line.after(&place), recovered: true, place: Some(place), absent: None, history }
+    }
+
+    /// A reader of what follows a place.
+    pub fn after(&self, place: &Place) -> Cursor {
+        self.line().after(place)
     }
 
     /// A viewer is gone.
@@ -237,21 +250,13 @@ impl Ring {
             };
             cursor.next += 1;
             cursor.told = chunk.told;
-            let (mut bytes, mut danmu) = (chunk.bytes.clone(), chunk.told - chunk.before);
-            if let (Some(known), Some(last)) = (&cursor.known, chunk.places.last()) {
-                let skipped = chunk.places.partition_point(|place| *place <= **known);
-                if *last <= **known {
-                    continue;
-                }
-                // Another server cut its frames elsewhere.
-                if skipped > 0
-                    && let Some(cut) = chunk.without(skipped)
-                {
-                    (bytes, danmu) = (cut, danmu - skipped as u64);
-                }
+            let mut frame = chunk.frame.clone();
+            if let (Some(known), Some(_)) = (&cursor.known, frame.end()) {
+                let Some(new) = frame.only(|place| place > known) else { continue };
+                frame = new;
                 cursor.known = None;
             }
-            return Next::Event { bytes, made: chunk.made, danmu };
+            return Next::Event { frame, made: chunk.made };
         }
     }
 
@@ -305,15 +310,16 @@ impl Cursor {
     }
 }
 
-/// The event of these danmu, if there are any, and the danmu again.
-fn frame(danmu: Vec<(Place, Item)>, dropped: u32) -> Option<(Frame, Vec<Item>)> {
-    let (places, danmu): (Vec<_>, Vec<_>) = danmu.into_iter().unzip();
-    let tip = places.last()?.to_string();
-    let told = Told { danmu, dropped, ..Told::default() };
-    Some(((sse::event(None, Some(&tip), &told), places.into()), told.danmu))
+impl Line {
+    fn after(&self, place: &Place) -> Cursor {
+        let (next, told) = self.behind(place);
+        Cursor { next, told, known: Some(Box::new(place.clone())) }
+    }
 }
 
-/// The event that tells what was missed.
-pub fn gap(missed: u64) -> Bytes {
-    sse::event(Some(feed::GAP), None, &Told { missed: Some(missed), ..Told::default() })
+/// The event that tells what was missed, as far as anybody knows how many, and from where the viewer goes on if that is not
+/// where it was.
+pub fn gap(place: Option<&Place>, missed: Option<u64>) -> Bytes {
+    let id = place.map(ToString::to_string);
+    sse::event(Some(feed::GAP), id.as_deref(), &Told { missed, ..Told::default() })
 }

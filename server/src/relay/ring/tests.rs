@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::relay::samples::{danmu, lineage, place};
+use crate::relay::samples::{danmu, item, lineage, lineage_of, place};
 
 const WINDOW: Window = Window { age: Duration::from_secs(60), bytes: 1 << 20 };
 
@@ -12,7 +12,7 @@ fn ring(window: Window) -> Ring {
 }
 
 fn tell(ring: &Ring, numbers: impl IntoIterator<Item = u64>) {
-    ring.tell(numbers.into_iter().map(danmu).collect(), 0);
+    ring.tell(numbers.into_iter().map(danmu).collect());
 }
 
 fn texts(bytes: &[u8]) -> Vec<u64> {
@@ -26,8 +26,8 @@ fn read(ring: &Ring, joined: &mut Joined) -> (Vec<u64>, u64) {
     let mut missed = 0;
     loop {
         match ring.next(&mut joined.cursor) {
-            Next::Event { danmu: 0, .. } => {}
-            Next::Event { bytes, .. } => got.extend(texts(&bytes)),
+            Next::Event { frame, .. } if frame.danmu() == 0 => {}
+            Next::Event { frame, .. } => got.extend(texts(&frame.bytes)),
             Next::Missed(n) => missed += n,
             Next::Nothing | Next::Closed => return (got, missed),
         }
@@ -149,63 +149,52 @@ fn another_stream_makes_old_places_worthless_and_cuts_nobody_off() {
     assert_eq!(read(&ring, &mut joined), (vec![101], 0));
 }
 
-/// What was evicted, read again: the danmu with these numbers, in frames of three.
-fn again(numbers: std::ops::RangeInclusive<u64>) -> Vec<Vec<(Place, Item)>> {
-    let danmu: Vec<_> = numbers.map(danmu).collect();
-    danmu.chunks(3).map(<[_]>::to_vec).collect()
+#[test]
+fn a_stream_made_anew_is_heard_by_whoever_is_connected_after_a_gap() {
+    let ring = ring(WINDOW);
+    // One that comes from a server which had read further, one that has heard all, and one that lags.
+    let mut viewers = [Start::After(place(1_000)), Start::Now, Start::After(place(0))].map(|start| ring.join(start, 0));
+    tell(&ring, [2]);
+    assert_eq!(read(&ring, &mut viewers[1]).0, [2]);
+    let anew = lineage_of(2);
+    ring.begin(anew.beginning(100).expect("a place"), 100);
+    assert!(ring.join(Start::Now, 20).history.is_empty(), "the old stream's is no history of the new one");
+    ring.tell(vec![(anew.place("s", "7", 107).expect("a place"), Said::Danmu(item(7)))]);
+    for viewer in &mut viewers {
+        let mut told = Vec::new();
+        loop {
+            match ring.next(&mut viewer.cursor) {
+                Next::Event { frame, .. } => told.push(String::from_utf8_lossy(&frame.bytes).into_owned()),
+                Next::Missed(_) => {}
+                Next::Nothing | Next::Closed => break,
+            }
+        }
+        let [gap, new] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(gap, "event: gap\nid: 2~s~0~100\ndata: {}\n\n");
+        assert_eq!(texts(new.as_bytes()), [7]);
+    }
 }
 
 #[test]
-fn what_is_put_in_front_is_told_as_if_it_had_never_gone() {
+fn a_number_in_the_line_is_given_once_and_who_lags_is_told_what_it_lost() {
     let ring = ring(Window { bytes: 2_000, ..WINDOW });
-    for n in 1..=100 {
-        tell(&ring, [n]);
-    }
-    let gone = 100 - ring.size().1;
-    let wanted = gone - 5;
-    assert!(!ring.reaches(&place(wanted)));
-    let (end, since) = (ring.base(), wanted - 2);
-    assert!(ring.put_in_front(again(since..=gone), Base::Since(since as i64), &end));
-    let mut joined = ring.join(Start::After(place(wanted)), 0);
-    assert!(joined.recovered && !ring.reaches(&place(since - 1)));
-    // What the window passes meanwhile stays behind what was put in front of it.
-    tell(&ring, [101, 102]);
-    assert_eq!(read(&ring, &mut joined), ((wanted + 1..=102).collect::<Vec<_>>(), 0));
-    // More of it, for somebody who was away for longer.
-    let (end, earlier) = (ring.base(), since - 6);
-    assert!(ring.put_in_front(again(earlier..=since - 1), Base::Since(earlier as i64), &end));
-    let mut joined = ring.join(Start::After(place(earlier)), 0);
-    assert_eq!(read(&ring, &mut joined), ((earlier + 1..=102).collect::<Vec<_>>(), 0));
+    let mut lags = ring.join(Start::Now, 0);
+    (1..=5).for_each(|n| tell(&ring, [n]));
+    assert!(matches!(ring.next(&mut lags.cursor), Next::Event { .. }));
+    (6..=100).for_each(|n| tell(&ring, [n]));
+    let (got, missed) = read(&ring, &mut lags);
+    assert_eq!((got.last(), got.len() as u64 + missed), (Some(&100), 99));
+    assert!(got.is_sorted() && got[0] > 5, "{got:?}");
 }
 
 #[test]
-fn what_is_put_in_front_goes_again_and_whoever_was_at_it_is_told() {
-    let ring = ring(Window { bytes: 2_000, ..WINDOW });
-    for n in 1..=100 {
-        tell(&ring, [n]);
-    }
-    let (gone, end) = (100 - ring.size().1, ring.base());
-    assert!(ring.put_in_front(again(1..=gone), Base::Since(0), &end));
-    let mut joined = ring.join(Start::After(place(0)), 0);
-    assert!(matches!(ring.next(&mut joined.cursor), Next::Event { danmu: 3, .. }));
-    // As many bytes once more are as many as it may have.
-    for n in 101..=140 {
-        tell(&ring, [n]);
-    }
-    assert!(!ring.reaches(&place(gone)));
-    let (got, missed) = read(&ring, &mut joined);
-    assert_eq!((got.last(), got.len() as u64 + missed), (Some(&140), 137));
-    assert!(ring.size().0 <= 2_000);
-}
-
-#[test]
-fn nothing_is_put_in_front_of_a_line_that_went_on() {
-    let ring = ring(Window { bytes: 2_000, ..WINDOW });
-    (1..=50).for_each(|n| tell(&ring, [n]));
-    let end = ring.base();
-    (51..=60).for_each(|n| tell(&ring, [n]));
-    assert!(!ring.put_in_front(again(1..=20), Base::Since(0), &end));
-    assert!(!ring.reaches(&place(5)));
+fn of_a_frame_that_is_cut_only_that_is_told_which_stands_behind() {
+    let ring = ring(WINDOW);
+    let mut joined = ring.join(Start::After(place(2)), 0);
+    ring.tell(vec![danmu(1), (place(2), Said::Dropped(5)), danmu(3), (place(4), Said::Dropped(6))]);
+    let Next::Event { frame, .. } = ring.next(&mut joined.cursor) else { panic!("an event") };
+    let told: Told = serde_json::from_slice(sse::data(&frame.bytes).expect("data")).expect("a frame");
+    assert_eq!((texts(&frame.bytes), told.dropped, frame.danmu()), (vec![3], 6, 1));
 }
 
 proptest! {

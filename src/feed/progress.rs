@@ -1,0 +1,100 @@
+//! How much of a room's feed a viewer has heard.
+//!
+//! Mostly that is a single position, up to which it has heard all. One who comes back after a long absence hears what is said
+//! now at once, and its absence beside it: until that is told, it has also heard spans that lie ahead of that position.
+
+use std::{fmt, str::FromStr};
+
+use super::{Position, PositionError};
+
+/// Between the positions of a token. No position has an empty part.
+const SEPARATOR: &str = "~~";
+/// The most spans that a token tells. Where there were more, the oldest are heard again.
+pub const MAX_SPANS: usize = 3;
+
+/// How much a viewer has heard: all up to a position, and spans ahead of it. `P` is a [`Position`], or what a server makes of
+/// one. As text (`Display`, `FromStr`) it is a token like a position's, which it is where there are no spans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress<P> {
+    /// Up to here all was heard, or declared missing.
+    pub after: P,
+    /// What follows the first of two, up to the second, was heard as well. In order, and apart.
+    pub ahead: Vec<(P, P)>,
+}
+
+impl<P> Progress<P> {
+    /// All up to that position, and nothing ahead of it.
+    pub const fn up_to(after: P) -> Self {
+        Self { after, ahead: Vec::new() }
+    }
+
+    /// The same with other positions; `None` where one of them means nothing.
+    pub fn try_map<Q>(&self, map: impl Fn(&P) -> Option<Q>) -> Option<Progress<Q>> {
+        let span = |(from, to): &(P, P)| Some((map(from)?, map(to)?));
+        Some(Progress { after: map(&self.after)?, ahead: self.ahead.iter().map(span).collect::<Option<_>>()? })
+    }
+}
+
+impl<P: Ord> Progress<P> {
+    /// Whether what stands there was heard.
+    pub fn has(&self, place: &P) -> bool {
+        *place <= self.after || self.ahead.iter().any(|(from, to)| from < place && place <= to)
+    }
+}
+
+impl<P: fmt::Display> fmt::Display for Progress<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.after.fmt(f)?;
+        let newest = self.ahead.len().saturating_sub(MAX_SPANS);
+        self.ahead[newest..].iter().try_for_each(|(from, to)| write!(f, "{SEPARATOR}{from}{SEPARATOR}{to}"))
+    }
+}
+
+impl FromStr for Progress<Position> {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split(SEPARATOR).map(str::parse);
+        let after = parts.next().ok_or(PositionError::Form)??;
+        let mut ahead = Vec::new();
+        while let Some(from) = parts.next() {
+            ahead.push((from?, parts.next().ok_or(PositionError::Form)??));
+        }
+        if ahead.len() > MAX_SPANS {
+            return Err(PositionError::Form);
+        }
+        Ok(Self { after, ahead })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_progress_survives_its_text() {
+        for token in ["1~s~5~6", "1~s~5~6~~1~s~9~10~~1~s~12~-3"] {
+            let progress: Progress<Position> = token.parse().expect("a progress");
+            assert_eq!(progress.to_string(), token);
+        }
+        for none in ["", "1~s~5~6~~", "1~s~5~6~~1~s~9~10", "1~s~5", "1~s~5~6~~~1~s~9~10~~1~s~12~3"] {
+            assert!(none.parse::<Progress<Position>>().is_err(), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_token_tells_the_newest_spans_and_no_more_than_it_may() {
+        let position = |n: i64| Position::new(1, "s", n.to_string(), n).expect("a position");
+        let ahead = (2..7).map(|n| (position(10 * n), position(10 * n + 5))).collect();
+        let told: Progress<Position> = Progress { after: position(1), ahead }.to_string().parse().expect("a progress");
+        assert_eq!(told.ahead.len(), MAX_SPANS);
+        assert_eq!(told.ahead.last(), Some(&(position(60), position(65))));
+    }
+
+    #[test]
+    fn what_was_heard_is_all_up_to_the_place_and_the_spans_ahead() {
+        let progress = Progress { after: 5, ahead: vec![(7, 9), (12, 13)] };
+        let heard: Vec<_> = (0..15).filter(|place| progress.has(place)).collect();
+        assert_eq!(heard, [0, 1, 2, 3, 4, 5, 8, 9, 13]);
+    }
+}
