@@ -22,8 +22,12 @@ mod proxy;
 mod relay;
 mod relay_density;
 mod relay_refill;
+mod replicas;
 mod scene;
 mod shards;
+mod speaker;
+#[path = "../../stream/tests/it/still.rs"]
+mod still;
 mod truth;
 mod vending;
 mod viewer;
