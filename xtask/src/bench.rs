@@ -13,11 +13,12 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
     Bench::cargo("engines", "danmu-stream"),
     Bench::cargo("verify", "danmu-server"),
+    Bench::cargo("bans", "danmu-server"),
     Bench::cargo("vending", "danmu-server"),
     Bench::cargo("fanout", "danmu-server"),
     Bench::browser("weight"),

@@ -15,7 +15,7 @@ use danmu_server::crowd::{CrowdError, CrowdOptions, Native, run};
 
 use crate::{
     program::Program,
-    world::{Shifted, Test, read, story},
+    world::{PATIENCE, Test, read, story},
 };
 
 /// Sessions as a page gets them.
@@ -59,7 +59,7 @@ fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
         assert!(totals.sent >= 20, "{totals}");
 
         let count = usize::try_from(totals.confirmed)?;
-        let seen = read(&mut reader, &Shifted::default(), count, Duration::from_secs(10)).await?;
+        let seen = read(&mut reader, count, PATIENCE).await?;
         assert_eq!(seen.records.len(), count);
         for record in &seen.records {
             assert!(matches!(decode(&record.data)?.content, Content::Danmu(_)));
@@ -117,7 +117,7 @@ async fn an_audience_that_cannot_come_says_why() {
     assert!(matches!(run(options(here, "demo", 1, f64::NAN)).await, Err(CrowdError::Rate(_))));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_audience_that_nobody_lets_in_counts_who_was_turned_away_and_ends_in_time() -> Test {
     let options = CrowdOptions {
         url: "http://127.0.0.1:1".into(),
@@ -126,7 +126,7 @@ async fn an_audience_that_nobody_lets_in_counts_who_was_turned_away_and_ends_in_
         duration: Some(Duration::from_secs(2)),
         rate: 600.0,
     };
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let totals = run(options).await?;
     assert!(totals.turned_away > 0 && totals.sent == 0, "{totals}");
     assert!(began.elapsed() < Duration::from_secs(4));

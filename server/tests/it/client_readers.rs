@@ -5,7 +5,7 @@ use std::time::Duration;
 use danmu::kinesis::Scope;
 use futures::future::try_join3;
 
-use crate::world::{Failure, Test, World, assert_complete, read, story};
+use crate::world::{Failure, PATIENCE, Test, World, assert_complete, read, story};
 
 const RECORDS: usize = 160;
 const PAUSE: Duration = Duration::from_millis(125);
@@ -23,20 +23,14 @@ fn two_readers_on_one_shard_lose_nothing_and_neither_starves() -> Test {
             }
             Ok::<_, Failure>(())
         };
-        let patience = PAUSE * RECORDS as u32 + Duration::from_secs(15);
-        let ((), first, second) = try_join3(
-            write,
-            read(&mut one, &world.clock, RECORDS, patience),
-            read(&mut two, &world.clock, RECORDS, patience),
-        )
-        .await?;
-        for (mut seen, stats) in [(first, one.stats()), (second, two.stats())] {
+        let patience = PAUSE * RECORDS as u32 + PATIENCE;
+        let ((), first, second) =
+            try_join3(write, read(&mut one, RECORDS, patience), read(&mut two, RECORDS, patience)).await?;
+        for (seen, stats) in [(first, one.stats()), (second, two.stats())] {
             assert_complete(&seen.records, (0..RECORDS).map(|n| n.to_string()));
-            seen.ages.sort_unstable();
-            let at = |percent: usize| seen.ages[(seen.ages.len() - 1) * percent / 100];
-            println!("median {} ms, p95 {} ms, most {} ms; {stats:?}", at(50), at(95), at(100));
-            // Twice what it takes on an idle machine: other tests run beside this one.
-            assert!(at(50) <= 500 && at(95) <= 1_200, "median {} ms, p95 {} ms", at(50), at(95));
+            // How soon a record is seen is measured in virtual time: `kinesis_pace`. Neither had to wait for the end.
+            println!("{} reads brought something; {stats:?}", seen.batches);
+            assert!(seen.batches > RECORDS / 40, "{} reads brought all of it", seen.batches);
         }
         Ok(())
     })

@@ -1,12 +1,12 @@
 //! Ten thousand records of four writers, while one shard is split and two are merged.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use danmu::kinesis::{Scope, shard_map::hash_key};
 use futures::future::{join_all, try_join3};
 use serde_json::json;
 
-use crate::world::{STREAM, Test, World, assert_complete, order, read, story};
+use crate::world::{PATIENCE, STREAM, Test, World, assert_complete, order, read, story};
 
 const WRITERS: usize = 4;
 const EACH: usize = 2_500;
@@ -17,6 +17,12 @@ fn ten_thousand_records_arrive_once_while_a_shard_is_split_and_two_are_merged() 
         let world = World::start(3).await?;
         let mut reader = world.reader(Scope::All);
 
+        let said = &Cell::new(0);
+        let until_said = async |count: usize| {
+            while said.get() < count {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
         let write = async {
             let writers: Vec<_> = (0..WRITERS)
                 .map(|writer| {
@@ -33,6 +39,7 @@ fn ten_thousand_records_arrive_once_while_a_shard_is_split_and_two_are_merged() 
                             for outcome in join_all(puts).await {
                                 outcome?;
                             }
+                            said.set(said.get() + 50);
                             tokio::time::sleep(Duration::from_millis(70)).await;
                         }
                         Ok::<_, danmu::kinesis::PutError>(())
@@ -45,15 +52,15 @@ fn ten_thousand_records_arrive_once_while_a_shard_is_split_and_two_are_merged() 
             Ok(())
         };
         let reshard = async {
-            tokio::time::sleep(Duration::from_millis(800)).await;
+            until_said(1_500).await;
             let middle = u128::MAX / 6;
             let split = json!({"StreamName": STREAM, "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": middle.to_string()});
             world.control("SplitShard", split).await?;
-            tokio::time::sleep(Duration::from_millis(800)).await;
+            until_said(4_000).await;
             let merge = json!({"StreamName": STREAM, "ShardToMerge": "shardId-000000000001", "AdjacentShardToMerge": "shardId-000000000002"});
             world.control("MergeShards", merge).await
         };
-        let reading = read(&mut reader, &world.clock, WRITERS * EACH, Duration::from_secs(45));
+        let reading = read(&mut reader, WRITERS * EACH, 2 * PATIENCE);
         let ((), (), seen) = try_join3(write, reshard, reading).await?;
 
         let texts = (0..WRITERS).flat_map(|writer| {

@@ -4,26 +4,30 @@ use std::time::Duration;
 
 use danmu::kinesis::Scope;
 use futures::future::try_join3;
+use tokio::sync::Notify;
 
-use crate::world::{Failure, Test, World, assert_complete, read, story};
+use crate::world::{Failure, PATIENCE, Test, World, assert_complete, read, story};
 
 #[test]
 fn a_reader_and_a_writer_go_on_after_the_endpoint_was_restarted() -> Test {
     story(async {
         let world = World::start(1).await?;
-        let (clock, producer, mut reader) = (world.clock.clone(), world.producer(), world.reader(Scope::All));
+        let (producer, mut reader, said) = (world.producer(), world.reader(Scope::All), Notify::new());
         let write = async {
             for n in 0..60 {
                 producer.put(format!("{n}").into_bytes(), "demo").await?;
+                if n == 20 {
+                    said.notify_one();
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             Ok::<_, Failure>(())
         };
         let restart = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            said.notified().await;
             world.restart(Duration::from_millis(1_500)).await
         };
-        let reading = read(&mut reader, &clock, 60, Duration::from_secs(30));
+        let reading = read(&mut reader, 60, PATIENCE);
         let ((), world, seen) = try_join3(write, restart, reading).await?;
 
         // A put whose reply was lost in the restart may stand there twice, under two numbers; nothing else may.

@@ -1,14 +1,12 @@
 //! Credentials end after 900 seconds; what is being sent then is not lost, and one new session is enough for all.
 
-use std::time::Duration;
-
 use danmu::{
     kinesis::{Options, Producer, PutError, Scope},
     session::Purpose,
 };
 use futures::future::{join, join_all};
 
-use crate::world::{Test, World, assert_complete, read, story};
+use crate::world::{PATIENCE, Test, World, assert_complete, read, story};
 
 #[test]
 fn ten_sends_after_the_session_has_ended_make_one_call_and_all_arrive() -> Test {
@@ -29,7 +27,7 @@ fn ten_sends_after_the_session_has_ended_make_one_call_and_all_arrive() -> Test 
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         assert_eq!(world.assumed(), 2, "one more AssumeRole");
 
-        let seen = read(&mut reader, &world.clock, 11, Duration::from_secs(10)).await?;
+        let seen = read(&mut reader, 11, PATIENCE).await?;
         assert_complete(&seen.records, texts.chain(["before".to_owned()]));
         Ok(())
     })
@@ -48,18 +46,16 @@ fn ten_sends_on_their_way_when_the_session_ends_make_one_call_and_all_arrive_onc
         client.put_record(b"still", "demo").await?;
         assert_eq!(world.assumed(), 1);
 
-        host.on_the_way.set(Duration::from_millis(120));
+        let held = host.on_the_way.acquire_many(host.on_the_way.available_permits() as u32).await?;
         let texts = (0..10).map(|n| format!("on the way {n}"));
         let sends = texts.clone().map(|text| {
             let client = client.clone();
             async move { client.put_record(text.as_bytes(), "demo").await }
         });
+        // Polled after the others: all ten are signed and under way. The session ends before they are there.
         let end = async {
-            // All ten are signed and under way. The session ends before they are there.
-            tokio::time::sleep(Duration::from_millis(60)).await;
-            world.clock.by_seconds(290);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            world.clock.by_seconds(12);
+            world.clock.by_seconds(302);
+            drop(held);
         };
         let (outcomes, ()) = join(join_all(sends), end).await;
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
@@ -67,8 +63,7 @@ fn ten_sends_on_their_way_when_the_session_ends_make_one_call_and_all_arrive_onc
         let rejected = world.endpoint.metrics().rejected;
         assert_eq!(rejected.values().sum::<u64>(), 10, "all ten came with the old session: {rejected:?}");
 
-        host.on_the_way.set(Duration::ZERO);
-        let seen = read(&mut reader, &world.clock, 12, Duration::from_secs(10)).await?;
+        let seen = read(&mut reader, 12, PATIENCE).await?;
         assert_complete(&seen.records, texts.chain(["before".to_owned(), "still".to_owned()]));
         Ok(())
     })
@@ -92,7 +87,7 @@ fn a_viewer_who_speaks_for_an_hour_never_waits_and_loses_nothing() -> Test {
         }
         // 3,600 s in steps of a fifth less than 900: 720, 1440, …
         assert!((5..=6).contains(&world.assumed()), "{} sessions", world.assumed());
-        let seen = read(&mut reader, &world.clock, 600, Duration::from_secs(10)).await?;
+        let seen = read(&mut reader, 600, PATIENCE).await?;
         assert_complete(&seen.records, texts.into_iter());
         Ok(())
     })

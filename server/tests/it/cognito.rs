@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    net::TcpListener,
+    io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -58,13 +58,17 @@ impl Moto {
             eprintln!("not tested: E2E_PYTHON names no Python that has moto");
             return Ok(None);
         };
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new(python)
-            .args(["-c", "import sys; from moto.server import main; main(sys.argv[1:])", "-p", &port.to_string()])
+        // The system chooses the port, and it says which: "Running on http://127.0.0.1:40000".
+        let mut child = Command::new(python)
+            .args(["-u", "-c", "import sys; from moto.server import main; main(sys.argv[1:])", "-p", "0"])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()?;
-        let url = format!("http://127.0.0.1:{port}/");
+        let mut lines = BufReader::new(child.stderr.take().ok_or("no output")?).lines().map_while(Result::ok);
+        let running = lines.find_map(|line| Some(line.split_once("Running on ")?.1.to_owned()));
+        let url = format!("{}/", running.ok_or("moto ended before it told its address")?.trim());
+        // Somebody must go on listening, or what it says next breaks the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
         let pool = UserPool { id: String::new(), client_id: String::new(), endpoint: Some(url.clone()) };
         let mut moto = Self { child, url, host: Native::new(), pool };
         let deadline = Instant::now() + PATIENCE;

@@ -16,6 +16,7 @@ mod client_sessions;
 mod cognito;
 mod decisions;
 mod expiry;
+mod flood;
 mod http2;
 mod iam;
 mod policies;
@@ -28,6 +29,9 @@ mod replicas;
 mod rights;
 mod scene;
 mod shards;
+mod speaker;
+#[path = "../../stream/tests/it/still.rs"]
+mod still;
 mod truth;
 mod vending;
 mod viewer;

@@ -1,7 +1,7 @@
 //! The policies of `deploy/policies` are what the code uses, and no more: with each of them the code that it is for works
 //! against the real endpoint, and with any action of it taken away it does not.
 
-use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::{
@@ -15,23 +15,23 @@ use danmu_app::services::Caller;
 use danmu_server::{
     bus::Bus,
     crowd::Native,
-    identity::Identity,
-    moderation::Moderation,
     policies::{Part, Place, Policy},
     relay::reader::{self, Kind, ReaderOptions, Reading},
-    store::Store,
-    vending::{Limits, Rate, TokenVending},
 };
 use danmu_stream::Endpoint;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Failure, REGION, STREAM, Test, story};
+use crate::{
+    vending::vending_on,
+    world::{Failure, PATIENCE, REGION, STREAM, Test, story},
+};
 
 const ACCOUNT: &str = "000000000000";
-/// How long what works takes at the most, and after which what does not work is known not to.
-const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long who was refused something has to do without it. What may do everything is never refused, and has no such limit.
+const ALL_THE_SAME: Duration = Duration::from_secs(3);
 
 /// An endpoint that judges sessions by their policies whatever they ask for, as IAM does.
 struct Aws {
@@ -95,6 +95,25 @@ impl Aws {
         Client::new(Keeper::new(Clock::new(Native::new()), Given(session), purpose), "")
     }
 
+    /// How many calls were refused for what they may not do.
+    fn denied(&self) -> u64 {
+        self.endpoint.metrics().rejected.get("AccessDeniedException").copied().unwrap_or(0)
+    }
+
+    /// Waits until more than so many were, and then for what goes on all the same.
+    async fn denies_more_than(&self, calls: u64) {
+        while self.denied() <= calls {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(ALL_THE_SAME).await;
+    }
+
+    /// How many consumers the stream has.
+    async fn consumers(&self) -> Result<i32, Failure> {
+        let summary = self.root().kinesis.describe_stream_summary().stream_name(STREAM).send().await?;
+        Ok(summary.stream_description_summary.and_then(|summary| summary.consumer_count).unwrap_or_default())
+    }
+
     async fn put_by_root(&self) -> Test {
         let data = aws_sdk_kinesis::primitives::Blob::new("hi");
         self.root().kinesis.put_record().stream_name(STREAM).partition_key("demo").data(data).send().await?;
@@ -126,7 +145,11 @@ async fn reads(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
     let client = aws.client(&credentials, Purpose::Consume);
     let mut reader = Reader::new(client, Scope::PartitionKey("demo".to_owned()), Position::at(0));
     let read = async { while !matches!(reader.next().await, Event::Records(_)) {} };
-    Ok(timeout(PATIENCE, read).await.is_ok())
+    let denied = aws.denied();
+    tokio::select! {
+        read = timeout(PATIENCE, read) => Ok(read.is_ok()),
+        () = aws.denies_more_than(denied) => Ok(false),
+    }
 }
 
 /// What a relay does: it reads, and takes back its consumer where it has one, and those that it left behind before.
@@ -152,36 +175,37 @@ async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool,
         }
         true
     };
-    let read = timeout(PATIENCE, read).await.unwrap_or(false);
+    let denied = aws.denied();
+    let read = tokio::select! {
+        read = timeout(PATIENCE, read) => read.unwrap_or(false),
+        () = aws.denies_more_than(denied) => false,
+    };
+    let denied = aws.denied();
     stop.cancel();
     while timeout(PATIENCE, readings.recv()).await?.is_some() {}
-    // It takes its consumer back after it has said its last.
-    let consumers = async || -> Result<Vec<_>, Failure> {
-        let listed = root.kinesis.list_stream_consumers().stream_arn(root.stream_arn()).send().await?;
-        Ok(listed.consumers.unwrap_or_default())
-    };
-    let mut left = consumers().await?;
-    for _ in 0..20 {
-        if left.is_empty() {
-            break;
+    // It has taken its consumers back by now, or was refused that.
+    let gone = async {
+        while aws.consumers().await? > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        left = consumers().await?;
+        Ok::<_, Failure>(())
+    };
+    let left = tokio::select! {
+        gone = timeout(PATIENCE, gone) => gone.is_err(),
+        () = aws.denies_more_than(denied) => aws.consumers().await? > 0,
+    };
+    if left {
+        let listed = root.kinesis.list_stream_consumers().stream_arn(root.stream_arn()).send().await?;
+        for consumer in listed.consumers() {
+            root.kinesis.deregister_stream_consumer().consumer_arn(&consumer.consumer_arn).send().await?;
+        }
     }
-    for consumer in &left {
-        root.kinesis.deregister_stream_consumer().consumer_arn(&consumer.consumer_arn).send().await?;
-    }
-    Ok(read && left.is_empty())
+    Ok(read && !left)
 }
 
 /// What a server does that vends sessions.
 async fn vends(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
-    let dir = tempfile::tempdir()?;
-    let identity = Identity::open(&dir.path().join("keys.json"))?;
-    let (moderation, _work) = Moderation::open(Store::open(dir.path()).await?).await?;
-    let often = Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
-    let limits = Limits::new(often, often);
-    let vending = TokenVending::new(aws.bus(credentials), limits, identity, moderation, 900, true);
+    let (vending, _kept) = vending_on(aws.bus(credentials)).await?;
     let (addr, viewer) = ([127, 0, 0, 1].into(), ViewerId::guest(7));
     let caller = Caller { addr, viewer, name: None, rights: Rights::default(), login: None };
     let produce = vending.session(RoomId::demo(), Purpose::Produce, None, caller.clone()).await;

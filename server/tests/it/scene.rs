@@ -26,13 +26,12 @@ use serde_json::Value;
 
 use crate::{
     program::{Answer, Program},
-    world::{Failure, STREAM, Test},
+    world::{Failure, PATIENCE, STREAM, Test},
     writers::kinesis,
 };
 
 /// A room that shows what is not signed, and one that does not.
 const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\nunsigned = 'allow'\n[[rooms]]\nid = 'strict'\nvideo = ''\n";
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program, and who posts to its stream.
 pub struct Scene {

@@ -25,7 +25,10 @@ use std::{
 };
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, compaction::Leveled};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot},
+};
 
 use self::{
     change::Change,
@@ -201,9 +204,14 @@ impl Store {
         };
         let writer = Writer::new(keyspaces.clone(), Disk::of(dir, bounds.reserve), Arc::clone(&clock), outside);
         let (commands, inbox) = mpsc::channel(INBOX);
+        // Its allowances go by the time of the runtime that it works for, which tests move.
+        let runtime = Handle::try_current().ok();
         let writer = thread::Builder::new()
             .name("stream-writer".to_owned())
-            .spawn(move || writer.run(inbox))
+            .spawn(move || {
+                let _time = runtime.as_ref().map(Handle::enter);
+                writer.run(inbox);
+            })
             .map_err(StoreError::engine)?;
         Ok(Self {
             keyspaces,

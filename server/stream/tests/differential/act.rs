@@ -15,7 +15,7 @@ use crate::{Failure, subjects::Subject};
 /// The stream of a history.
 pub const STREAM: &str = "history";
 /// How long a stream may take to be active again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a read begins. Records are named by their numbers.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ use crate::Failure;
 /// Twelve digits: kinesis-local takes an access key id of this form for the account.
 const ACCOUNT: &str = "000000000000";
 /// How long kinesis-local may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whose endpoint it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

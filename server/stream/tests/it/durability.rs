@@ -5,14 +5,13 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use aws_sdk_kinesis::{primitives::Blob, types::ShardIteratorType};
 use danmu_stream::{Endpoint, OpenError, Options};
 use serde_json::json;
 
-use crate::world::{Failure, Keys, STREAM, Test, World, kinesis, serve};
+use crate::world::{Failure, Keys, STREAM, Test, World, kinesis, serve, until_free};
 
 const SHARD: &str = "shardId-000000000000";
 const CHILD_DIR: &str = "DANMU_STREAM_TEST_CHILD_DIR";
@@ -166,8 +165,8 @@ fn root(endpoint: &Endpoint) -> Keys {
     Keys { id: key.access_key_id.clone(), secret: key.secret_access_key.clone(), token: None }
 }
 
-/// Lets a child put for `life` after its first acknowledgement, kills it, and returns what it was told is safe.
-fn puts_until_killed(dir: &Path, round: usize, life: Duration) -> Result<Vec<(String, String, String)>, Failure> {
+/// Lets a child put until it has told of so many acknowledgements, kills it, and returns all that it was told is safe.
+fn puts_until_killed(dir: &Path, round: usize, enough: usize) -> Result<Vec<(String, String, String)>, Failure> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["--exact", "durability::child_that_puts_until_it_is_killed", "--ignored", "--nocapture"])
         .env(CHILD_DIR, dir)
@@ -177,7 +176,6 @@ fn puts_until_killed(dir: &Path, round: usize, life: Duration) -> Result<Vec<(St
         .spawn()?;
     let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
     let mut acknowledged = Vec::new();
-    let mut until: Option<Instant> = None;
     for line in lines {
         // A line that the kill cut in two is no acknowledgement.
         let Ok(line) = line else { break };
@@ -189,7 +187,7 @@ fn puts_until_killed(dir: &Path, round: usize, life: Duration) -> Result<Vec<(St
             acknowledged.push((shard.to_owned(), sequence.to_owned(), text.to_owned()));
         }
         // While lines keep coming the others are in the middle of their puts.
-        if !acknowledged.is_empty() && Instant::now() > *until.get_or_insert_with(|| Instant::now() + life) {
+        if acknowledged.len() >= enough {
             child.kill()?;
         }
     }
@@ -202,8 +200,8 @@ async fn kill_nine_loses_nothing_that_was_acknowledged() -> Test {
     let dir = tempfile::tempdir()?;
     let mut acknowledged = BTreeMap::new();
     for round in 0..50 {
-        let (path, life) = (dir.path().to_owned(), Duration::from_millis(60 + 37 * (round as u64 % 7)));
-        let more = tokio::task::spawn_blocking(move || puts_until_killed(&path, round, life)).await??;
+        let (path, enough) = (dir.path().to_owned(), 11 + 37 * (round % 7));
+        let more = tokio::task::spawn_blocking(move || puts_until_killed(&path, round, enough)).await??;
         assert!(more.len() > 10, "round {round}: only {} acknowledged", more.len());
         for (shard, sequence, text) in more {
             assert!(acknowledged.insert(sequence, (shard, text)).is_none(), "a sequence number was given out twice");
@@ -252,7 +250,6 @@ async fn check(dir: &Path, acknowledged: &BTreeMap<String, (String, String)>) ->
     server.abort();
     let _ = server.await;
     drop((client, endpoint));
-    // The server's connections let go of the directory a moment later.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until_free(dir).await;
     Ok(())
 }

@@ -10,7 +10,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::world::{ARN, Ask, Failure, Keys, World};
+use crate::world::{ARN, Ask, Failure, Keys, World, public_router};
 
 /// One frame: whether it is an event or an exception, of which name, and its payload.
 #[derive(Debug)]
@@ -114,9 +114,19 @@ pub fn subscription(world: &World, keys: &Keys, consumer: &str, shard: &str, sta
     world.ask(keys).kinesis("SubscribeToShard", &body)
 }
 
-/// Asks the router itself: no connection keeps a frame that nobody has looked at.
+/// Asks the router of its address itself: no connection keeps a frame that nobody has looked at.
 pub async fn straight(world: &World, ask: &Ask) -> Result<Response<Body>, Failure> {
-    Ok(world.endpoint.router().oneshot(ask.signed()?.map(Body::new)).await?)
+    begin_straight(world, ask)?.await
+}
+
+/// The same for a task of its own.
+pub fn begin_straight(
+    world: &World,
+    ask: &Ask,
+) -> Result<impl Future<Output = Result<Response<Body>, Failure>> + Send + use<>, Failure> {
+    let router = if ask.addr == world.public { public_router(&world.endpoint) } else { world.endpoint.router() };
+    let answer = router.oneshot(ask.signed()?.map(Body::new));
+    Ok(async { Ok(answer.await?) })
 }
 
 /// Asks over HTTP/2, where the host is in `:authority` alone.

@@ -16,6 +16,7 @@ mod revoking;
 mod sdk;
 mod security;
 mod sessions;
+mod still;
 mod subscribe;
 mod subscriptions_end;
 mod validation;

@@ -1,10 +1,15 @@
 //! What one session may put, and how much of the endpoint's memory it may take.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 
-use crate::world::{Failure, Keys, STREAM, Test, World};
+use crate::{
+    still::StillTime,
+    world::{Failure, Keys, STREAM, Test, World},
+};
 
 /// Puts so many records at once; how many were taken.
 async fn put_many(world: &World, keys: &Keys, count: usize, size: usize) -> Result<usize, Failure> {
@@ -25,18 +30,17 @@ async fn put_many(world: &World, keys: &Keys, count: usize, size: usize) -> Resu
     Ok(records.len() - refused.len())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn one_session_cannot_fill_a_shard_with_junk() -> Test {
     let world = World::start().await?;
     let (junk, other) = (world.session_of("junk", None).await?, world.session_of("other", None).await?);
-    // Far more than a shard takes in a second, as fast as it goes.
+    // Far more than a shard takes in a second, all at once.
+    let time = StillTime::begin();
     let mut taken = 0;
-    let started = std::time::Instant::now();
     for _ in 0..4 {
         taken += put_many(&world, &junk, 500, 10).await?;
     }
-    let at_most = 100 + started.elapsed().as_secs_f64().ceil() as usize * 20;
-    assert!((100..=at_most).contains(&taken), "{taken} of 2000, {at_most} at the most");
+    assert_eq!(taken, 100, "of 2000");
     let refused = world.put(&junk, "room", "one more").await?;
     assert_eq!(refused.error(), (400, "ProvisionedThroughputExceededException".to_owned()));
     assert!(refused.message().contains("for this session"), "{}", refused.message());
@@ -44,23 +48,25 @@ async fn one_session_cannot_fill_a_shard_with_junk() -> Test {
     assert_eq!(world.put(&other, "room", "hi").await?.status, 200, "the shard is there for others");
     assert_eq!(put_many(&world, &world.root(), 500, 10).await?, 500, "the root key is not metered");
     let metrics = world.endpoint.metrics();
-    assert_eq!((metrics.records_metered, metrics.records_throttled), (2_001 - taken as u64, 0));
+    assert_eq!((metrics.records_metered, metrics.records_throttled), (1_901, 0));
+    time.pass(Duration::from_secs(1)).await;
+    assert_eq!(put_many(&world, &junk, 500, 10).await?, 20, "what a second gives");
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn many_sessions_of_one_viewer_are_one_and_bytes_count_too() -> Test {
     let world = World::start().await?;
     let (first, second) = (world.session_of("ann", None).await?, world.session_of("ann", None).await?);
     let nameless = world.session(None).await?;
-    let taken = put_many(&world, &first, 60, 6_000).await?;
-    assert!((54..=55).contains(&taken), "{taken} of 6 kB, of 320 KiB");
-    assert!(put_many(&world, &second, 10, 6_000).await? <= 1, "their sessions share one allowance");
+    let _time = StillTime::begin();
+    assert_eq!(put_many(&world, &first, 60, 6_000).await?, 54, "of 6 kB, of 320 KiB");
+    assert_eq!(put_many(&world, &second, 10, 6_000).await?, 0, "their sessions share one allowance");
     assert_eq!(put_many(&world, &nameless, 10, 6_000).await?, 10, "and nobody else's");
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn one_session_holds_no_more_of_the_memory_than_one_body_of_what_it_may_put() -> Test {
     let world = World::start().await?;
     let (ann, bob) = (world.session_of("ann", None).await?, world.session_of("bob", None).await?);
@@ -71,8 +77,7 @@ async fn one_session_holds_no_more_of_the_memory_than_one_body_of_what_it_may_pu
     let too_large = put(&ann, 900_000).send().await?;
     assert_eq!(too_large.error(), (413, "RequestEntityTooLargeException".to_owned()), "{}", too_large.text());
     // Begun and not ended: it is held until its end comes.
-    let _begun = put(&ann, 200_000).begin().await?;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let _begun = put(&ann, 200_000).begin_and_be_read().await?;
     let second = put(&ann, 200_000).send().await?;
     assert_eq!(second.error(), (400, "ProvisionedThroughputExceededException".to_owned()));
     assert_eq!(world.put(&ann, "room", "small ones never wait").await?.status, 200);

@@ -1,6 +1,12 @@
 //! Splitting and merging, while others write.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use aws_sdk_kinesis::{
     Client,
@@ -12,7 +18,7 @@ use aws_sdk_kinesis::{
 use danmu_stream::Clock;
 use serde_json::{Value, json};
 
-use crate::world::{Failure, STREAM, Test, World};
+use crate::world::{Failure, PATIENCE, STREAM, Test, World};
 
 const MIDDLE: &str = "170141183460469231731687303715884105728";
 
@@ -141,7 +147,7 @@ async fn shards_are_found_by_time_and_forgotten_after_retention() -> Test {
 }
 
 /// Puts `texts` under keys of their own, trying again what was refused.
-async fn put_all(kinesis: Client, mut texts: VecDeque<String>) -> Result<(), Failure> {
+async fn put_all(kinesis: Client, mut texts: VecDeque<String>, taken: Arc<AtomicUsize>) -> Result<(), Failure> {
     while !texts.is_empty() {
         let batch: Vec<_> = texts.drain(..texts.len().min(100)).collect();
         let entry = |text: &String| {
@@ -152,6 +158,8 @@ async fn put_all(kinesis: Client, mut texts: VecDeque<String>) -> Result<(), Fai
         for (text, record) in batch.into_iter().zip(put.records()) {
             if record.error_code.is_some() {
                 texts.push_back(text);
+            } else {
+                taken.fetch_add(1, SeqCst);
             }
         }
         if put.failed_record_count > Some(0) {
@@ -165,13 +173,19 @@ async fn put_all(kinesis: Client, mut texts: VecDeque<String>) -> Result<(), Fai
 async fn ten_thousand_records_survive_a_split_and_a_merge_among_four_writers() -> Test {
     let world = World::start_with(4, |_| {}).await?;
     let kinesis = world.kinesis(&world.root());
+    let taken = Arc::<AtomicUsize>::default();
     let writers: Vec<_> = (0..4)
         .map(|writer| {
             let texts = (0..2500).map(|number| format!("{writer}-{number}")).collect();
-            tokio::spawn(put_all(kinesis.clone(), texts))
+            tokio::spawn(put_all(kinesis.clone(), texts, Arc::clone(&taken)))
         })
         .collect();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let in_the_middle = async {
+        while taken.load(SeqCst) < 2_500 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, in_the_middle).await?;
     let key = "42535295865117307932921825928971026432".parse::<u128>()?.to_string();
     kinesis
         .split_shard()

@@ -8,9 +8,12 @@ use aws_sdk_kinesis::{
     types::{PutRecordsRequestEntry, ShardIteratorType},
 };
 use danmu_stream::Endpoint;
-use tokio::time::{sleep, timeout};
+use tokio::time::{resume, sleep, timeout};
 
-use crate::world::{Failure, STREAM, Test, World};
+use crate::{
+    still::StillTime,
+    world::{Failure, PATIENCE, STREAM, Test, World},
+};
 
 const LIMIT: u64 = 1024 * 1024;
 const SIZE: usize = 10_000;
@@ -69,7 +72,7 @@ async fn until_within_limit(endpoint: &Endpoint) -> Test {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    Ok(timeout(Duration::from_secs(20), within).await?)
+    Ok(timeout(PATIENCE, within).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +99,7 @@ async fn over_the_limit_the_oldest_records_go_by_themselves_whatever_their_shard
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_reader_whose_place_is_gone_goes_on_at_the_oldest_record() -> Test {
     let world = World::start_with(1, |options| options.max_bytes = LIMIT).await?;
     let client = world.kinesis(&world.root());
@@ -104,11 +107,13 @@ async fn a_reader_whose_place_is_gone_goes_on_at_the_oldest_record() -> Test {
     let early = iterator(&client, "shardId-000000000000").await?;
     let first = client.get_records().shard_iterator(&early).limit(1).send().await?;
     let early = first.next_shard_iterator.ok_or("it ends")?;
+    let time = StillTime::begin();
     for start in (10..200).step_by(90) {
-        put(&client, start..(start + 90).min(200)).await?;
         // A shard takes 1 MB a second.
-        sleep(Duration::from_millis(1_100)).await;
+        time.pass(Duration::from_secs(1)).await;
+        put(&client, start..(start + 90).min(200)).await?;
     }
+    resume();
     until_within_limit(&world.endpoint).await?;
     let numbers = read(&client, early).await?;
     assert!(numbers[0] > 1, "{numbers:?}");

@@ -1,14 +1,12 @@
 //! `aws-sdk-kinesis` drives what no other test does by it, in one history; the other operations are all over this suite.
 
-use std::time::Duration;
-
 use aws_sdk_kinesis::{
     primitives::Blob,
     types::{ConsumerStatus, ShardIteratorType, StartingPosition, StreamStatus, SubscribeToShardEventStream},
 };
 use tokio::time::timeout;
 
-use crate::world::{ARN, STREAM, Test, World};
+use crate::world::{ARN, PATIENCE, STREAM, Test, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_for_rust_describes_lists_and_subscribes() -> Test {
@@ -40,7 +38,7 @@ async fn the_sdk_for_rust_describes_lists_and_subscribes() -> Test {
         }
         Ok(None)
     };
-    let record = timeout(Duration::from_secs(10), pushed).await??.ok_or("the subscription ended")?;
+    let record = timeout(PATIENCE, pushed).await??.ok_or("the subscription ended")?;
     assert_eq!((record.data.as_ref(), record.sequence_number), (&b"pushed"[..], put.sequence_number));
     drop(subscription);
 

@@ -13,11 +13,11 @@ use aws_sdk_kinesis::{
 };
 use danmu_stream::Clock;
 use serde_json::{Value, json};
-use tokio::time::{Duration, timeout};
+use tokio::time::timeout;
 
 use crate::{
     events::{Frames, over_http2, register, straight, subscription},
-    world::{Failure, STREAM, Test, World},
+    world::{Failure, PATIENCE, STREAM, Test, World},
 };
 
 const SHARD: &str = "shardId-000000000000";
@@ -35,7 +35,7 @@ async fn listen(
 ) -> Test {
     let call = kinesis.subscribe_to_shard().consumer_arn(consumer).shard_id(shard);
     let mut answer = call.starting_position(start.build()?).send().await?;
-    while let Some(event) = timeout(Duration::from_secs(20), answer.event_stream.recv()).await?? {
+    while let Some(event) = timeout(PATIENCE, answer.event_stream.recv()).await?? {
         let Pushed(event) = event else { return Err(format!("{event:?}").into()) };
         if look(&event) {
             break;
@@ -73,7 +73,7 @@ async fn every_starting_position_begins_where_it_says() -> Test {
         let call = kinesis.subscribe_to_shard().consumer_arn(&consumer).shard_id(SHARD);
         let mut answer = call.starting_position(start.clone().build()?).send().await?;
         while seen.last().is_none_or(|last| last != &format!("late-{number}")) {
-            let event = timeout(Duration::from_secs(20), answer.event_stream.recv()).await??.ok_or("it ended")?;
+            let event = timeout(PATIENCE, answer.event_stream.recv()).await??.ok_or("it ended")?;
             let Pushed(event) = event else { return Err(format!("{event:?}").into()) };
             assert_eq!(event.millis_behind_latest, 0);
             seen.extend(texts(&event));

@@ -3,7 +3,9 @@
 use std::{
     collections::BTreeMap,
     error::Error,
+    fs::File,
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -19,9 +21,9 @@ use aws_sigv4::{
 use axum::Router;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danmu_stream::{Clock, Endpoint, Options, SystemClock};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,7 +31,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
-    time::timeout,
+    time,
 };
 
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -55,6 +57,9 @@ impl Clock for Shifted {
     }
 }
 
+/// The outer limit of a wait: it only ends what hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 #[derive(Clone, Debug)]
 pub struct Keys {
     pub id: String,
@@ -69,6 +74,7 @@ pub struct World {
     pub own: SocketAddr,
     pub public: SocketAddr,
     pub dir: Arc<TempDir>,
+    data: PathBuf,
     servers: Vec<JoinHandle<()>>,
 }
 
@@ -88,11 +94,11 @@ impl World {
         let mut options = Options::new(dir.path().join("data"));
         options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         change(&mut options);
+        let data = options.data_dir.clone();
         let endpoint = Endpoint::open(options).await?;
         let (own, first) = serve(endpoint.router()).await?;
-        let page = Router::new().nest_service("/aws", endpoint.public_router());
-        let (public, second) = serve(page).await?;
-        Ok(Self { endpoint, clock, own, public, dir, servers: vec![first, second] })
+        let (public, second) = serve(public_router(&endpoint)).await?;
+        Ok(Self { endpoint, clock, own, public, dir, data, servers: vec![first, second] })
     }
 
     /// Stops, and opens the same directory again.
@@ -113,9 +119,8 @@ impl World {
             server.abort();
             let _ = server.await;
         }
-        // Connections hold the router a moment longer than the listener does.
         drop(self.endpoint);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until_free(&self.data).await;
     }
 
     pub fn root(&self) -> Keys {
@@ -240,6 +245,21 @@ pub fn kinesis(addr: SocketAddr, keys: &Keys) -> aws_sdk_kinesis::Client {
     aws_sdk_kinesis::Client::from_conf(config)
 }
 
+/// Under `/aws`, as a server mounts it.
+pub fn public_router(endpoint: &Endpoint) -> Router {
+    Router::new().nest_service("/aws", endpoint.public_router())
+}
+
+/// Waits until nobody holds a data directory: connections do so for a moment longer than their listener.
+pub async fn until_free(data: &Path) {
+    let free = async {
+        while File::open(data.join("lock")).is_ok_and(|lock| lock.try_lock().is_err()) {
+            time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    time::timeout(PATIENCE, free).await.expect("the data directory is held by something");
+}
+
 pub async fn serve(router: Router) -> Result<(SocketAddr, JoinHandle<()>), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
@@ -333,11 +353,24 @@ impl Ask {
         Ok(connection)
     }
 
+    /// Begins it, and returns when the endpoint has made room for the body and reads it.
+    pub async fn begin_and_be_read(&self) -> Result<TcpStream, Failure> {
+        let mut ask = self.clone();
+        ask.late_headers.push(("expect".to_owned(), "100-continue".to_owned()));
+        let mut connection = ask.begin().await?;
+        let mut said = Vec::new();
+        while !said.ends_with(b"\r\n\r\n") {
+            said.push(connection.read_u8().await?);
+        }
+        let said = String::from_utf8(said)?;
+        if said.starts_with("HTTP/1.1 100") { Ok(connection) } else { Err(said.into()) }
+    }
+
     /// What is answered to a request that was only begun.
     pub async fn send_without_end(&self) -> Result<String, Failure> {
         let mut connection = self.begin().await?;
         let mut answer = Vec::new();
-        timeout(Duration::from_secs(10), connection.read_to_end(&mut answer)).await??;
+        connection.read_to_end(&mut answer).await?;
         Ok(String::from_utf8(answer)?)
     }
 
@@ -372,10 +405,7 @@ impl Ask {
 
 pub async fn send(request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-    let response = client.request(request).await?;
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await?.to_bytes().to_vec();
-    Ok(Answer { status: parts.status, headers: parts.headers, body })
+    Answer::of(client.request(request).await?).await
 }
 
 #[derive(Debug)]
@@ -386,6 +416,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The whole of it.
+    pub async fn of<B>(response: Response<B>) -> Result<Self, Failure>
+    where
+        B: Body<Error: Into<Failure>>,
+    {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(Into::into)?.to_bytes().to_vec();
+        Ok(Self { status: parts.status, headers: parts.headers, body })
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
