@@ -18,7 +18,7 @@ export default defineConfig({
     locale: 'en-US',
     viewport: { width: 1280, height: 800 },
     screenshot: 'only-on-failure',
-    // What was done and what was asked; pictures and snapshots of every step would cost more than the tests.
+    // What was done and what was asked, without a picture of each step.
     trace: { mode: 'retain-on-failure', screenshots: false, snapshots: false, sources: false },
   },
 });
