@@ -37,7 +37,7 @@ try {
   }
   await lines(reader).nth(COUNT).waitFor({ timeout: 20_000 });
   const ids = await lines(writer).evaluateAll((items) => items.map((item) => item.dataset.id));
-  await drawn(reader, ids.at(-1), 20_000);
+  await drawn(reader, ids.at(-1));
   await report(writer, reader, ids.slice(1));
 } finally {
   await Promise.all(browsers.map((browser) => browser.close()));

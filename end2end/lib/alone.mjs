@@ -7,7 +7,10 @@ const FAMILY = 'PingFang SC';
 const HTML =
   '<!doctype html><style>body{margin:0;background:#345}canvas{width:100vw;height:100vh;display:block}</style><canvas></canvas>';
 
-/** Opens a page with nothing but an overlay, as `window.overlay`, in a document of that direction; it can write `texts`. */
+/**
+ * Opens a page with nothing but an overlay, as `window.overlay`, in a document of that direction; it can write `texts`.
+ * Gives the worker that draws.
+ */
 export async function alone(page, texts, direction = 'ltr') {
   const text = async (path) => (await page.request.get(path)).text();
   const [pageGlue] = (await text('/')).match(/\/pkg\/[^"']+\.js/);
@@ -22,6 +25,8 @@ export async function alone(page, texts, direction = 'ltr') {
     await module.default();
     window.overlay = new module.Overlay(document.querySelector('canvas'));
   }, glue);
+  const worker = await started;
   // The worker measures and paints; the page's fonts are not its own.
-  await (await started).evaluate(loadFaces, { faces: facesFor(texts.join('')), family: FAMILY });
+  await worker.evaluate(loadFaces, { faces: facesFor(texts.join('')), family: FAMILY });
+  return worker;
 }

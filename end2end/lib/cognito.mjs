@@ -74,6 +74,8 @@ export async function startPool(wants = {}) {
     refresh: new Set(),
     /** Answers the next such operation so. */
     instead: {},
+    /** How long its tokens last. */
+    lifetimeS,
     mustChange: temporary,
   };
   let verifier = enrolled(password);
@@ -88,7 +90,7 @@ export async function startPool(wants = {}) {
 
   function tokens(nonce) {
     const now = Math.floor(Date.now() / 1000);
-    const issued = { iss: pool.issuer, sub: user.sub, iat: now, exp: now + lifetimeS, auth_time: now };
+    const issued = { iss: pool.issuer, sub: user.sub, iat: now, exp: now + pool.lifetimeS, auth_time: now };
     const id = { ...issued, aud: CLIENT, token_use: 'id', 'cognito:username': user.sub, nickname: user.nickname, nonce };
     const refresh = randomBytes(24).toString('base64url');
     pool.refresh.add(refresh);
@@ -96,7 +98,7 @@ export async function startPool(wants = {}) {
       IdToken: jwt({ ...id, 'cognito:groups': groups }),
       AccessToken: jwt({ ...issued, client_id: CLIENT, token_use: 'access' }),
       RefreshToken: refresh,
-      ExpiresIn: lifetimeS,
+      ExpiresIn: pool.lifetimeS,
       TokenType: 'Bearer',
     };
   }
@@ -230,7 +232,7 @@ export async function startPool(wants = {}) {
           id_token: given.IdToken,
           access_token: given.AccessToken,
           refresh_token: redeemed ? given.RefreshToken : undefined,
-          expires_in: lifetimeS,
+          expires_in: pool.lifetimeS,
           token_type: 'Bearer',
         }),
       );

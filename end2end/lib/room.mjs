@@ -11,7 +11,7 @@ export async function enter(page, address = '/room/demo') {
   });
   await page.goto(address);
   if (address.startsWith('/room/')) await expect(composer(page)).toHaveAttribute('data-ready', 'true');
-  await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 15_000 });
+  await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
 }
 
 export const composer = (page) => page.locator('[data-composer]');
@@ -27,8 +27,8 @@ export async function say(page, text) {
 }
 
 /** Waits until the overlay of `page` has drawn the danmu `id`. */
-export async function drawn(page, id, timeout = 10_000) {
-  await page.waitForFunction((id) => window.shown.some((danmu) => danmu.id === id), id, { timeout });
+export async function drawn(page, id) {
+  await page.waitForFunction((id) => window.shown.some((danmu) => danmu.id === id), id, { timeout: 60_000 });
 }
 
 /**

@@ -27,7 +27,6 @@ test('what is put again is shown to nobody who reads the stream and came after i
 });
 
 test('who was banned long ago is shown to nobody who reads the stream', async ({ page, otherPage }) => {
-  test.setTimeout(90_000);
   // The stream keeps so little that it soon tells of no ban any more.
   const server = await startServer({
     DANMU_STREAM__MAX_BYTES: '1048576',

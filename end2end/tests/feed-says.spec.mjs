@@ -19,6 +19,7 @@ for (const [locale, gap, unshown] of [
     test.use({ locale, viewport: { width: 390, height: 844 }, tolerated: /ERR_/ });
 
     test('merged danmu say how many, gaps and what is not shown are said where they belong', async ({ page }, testInfo) => {
+      await page.clock.install();
       let answered = 0;
       await page.route('**/events?*', (route) => {
         answered += 1;
@@ -38,6 +39,7 @@ for (const [locale, gap, unshown] of [
       expect(overflow).toBe(0);
       await page.screenshot({ path: testInfo.outputPath('says.png') });
       // It goes when nothing more was left out for a while.
+      await page.clock.runFor(10_000);
       await expect(counter).toBeHidden({ timeout: 12_000 });
     });
   });

@@ -68,12 +68,16 @@ test.describe('a server that falls and comes back', () => {
       const before = fresh('before');
       await say(otherPage, before);
       await expect(line(page, before)).toHaveCount(1);
-      await server.crash(1_000);
-      await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live', { timeout: 20_000 });
+      await server.fall();
+      for (const each of [page, otherPage]) {
+        await expect(each.locator('[data-feed]')).toHaveAttribute('data-state', 'reconnecting');
+      }
+      await server.rise();
+      await expect(page.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
       const after = fresh('after');
       await say(otherPage, after);
       for (const each of [page, otherPage]) {
-        await expect(line(each, after)).toHaveCount(1, { timeout: 20_000 });
+        await expect(line(each, after)).toHaveCount(1);
         await expect(line(each, before)).toHaveCount(1);
         await expect(lines(each)).toHaveCount(2);
       }

@@ -1,4 +1,5 @@
 import { test, expect } from '../lib/test.mjs';
+import { stopWorker, untilOnStage } from '../lib/clock.mjs';
 import { drawn, enter, fresh, input, line, say, visiblePixels } from '../lib/room.mjs';
 
 const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -36,11 +37,13 @@ test('the overlay page is transparent but for the danmu', async ({ page, otherPa
     expect(background).toBe('rgba(0, 0, 0, 0)');
   }
   // Danmu of other tests may still be on their way across.
-  await expect.poll(() => visiblePixels(otherPage), { timeout: 15_000 }).toBe(0);
+  await expect.poll(() => visiblePixels(otherPage)).toBe(0);
+  const clock = await stopWorker(otherPage);
   const text = fresh('over the game');
   await say(page, text);
-  const id = await line(page, text).getAttribute('data-id');
-  await drawn(otherPage, id);
+  await untilOnStage(otherPage, clock, 1);
+  await clock.pass(2_000);
+  await drawn(otherPage, await line(page, text).getAttribute('data-id'));
   await expect.poll(() => visiblePixels(otherPage)).toBeGreaterThan(500);
   const all = await otherPage.evaluate(() => innerWidth * innerHeight);
   expect(await visiblePixels(otherPage)).toBeLessThan(all / 4);

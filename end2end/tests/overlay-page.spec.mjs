@@ -1,4 +1,5 @@
 import { test, expect } from '../lib/test.mjs';
+import { stopWorker, untilOnStage } from '../lib/clock.mjs';
 import { drawn, enter, fresh, line, say, visiblePixels } from '../lib/room.mjs';
 
 const listed = (page, text) => page.locator('.danmu-list .danmu-line').filter({ hasText: text });
@@ -37,14 +38,17 @@ test('names stand in front of danmu that fly where the address says so, and a li
   await enter(plain, '/overlay/demo');
   await enter(list, '/overlay/demo?style=list&names=no');
   await enter(otherPage);
+  const clocks = await Promise.all([page, plain].map(stopWorker));
   const text = fresh('who');
   await say(otherPage, text);
   const id = await line(otherPage, text).getAttribute('data-id');
+  await Promise.all([page, plain].map((each, n) => untilOnStage(each, clocks[n], 1)));
+  // All of it is in the picture, with a name that is that much more to see.
+  await Promise.all(clocks.map((clock) => clock.pass(3_000)));
   await Promise.all([drawn(page, id), drawn(plain, id)]);
   await expect(listed(list, text)).toHaveText(text);
-  // Until all of it is in the picture: then the name is that much more to see.
   await expect
-    .poll(async () => (await visiblePixels(page)) / (await visiblePixels(plain)), { timeout: 6_000 })
+    .poll(async () => (await visiblePixels(page)) / (await visiblePixels(plain)))
     .toBeGreaterThan(1.3);
 });
 

@@ -1,5 +1,6 @@
 // The overlay: who draws it, and what it does when something happens to the page in mid-flight.
 import { test, expect } from '../lib/test.mjs';
+import { stopClock, stopWorker, untilOnStage } from '../lib/clock.mjs';
 import { pour } from '../lib/pour.mjs';
 import { drawn, enter, fresh, line, say, visiblePixels } from '../lib/room.mjs';
 
@@ -7,25 +8,16 @@ const overlay = (page) => page.locator('[data-overlay]');
 const count = async (page, name) => Number(await overlay(page).getAttribute(`data-${name}`));
 const many = (text, length) => Array.from({ length }, (_, n) => `${fresh(text)} #${n}`);
 
-/** Waits until the picture has at least so many. */
-const onStage = (page, least) => expect.poll(() => count(page, 'on-stage')).toBeGreaterThanOrEqual(least);
-
 /** The whole picture, as it looks. */
 const picture = async (page) => (await overlay(page).screenshot({ omitBackground: true })).toString('base64');
-
-/** Says something, and waits until it is in the picture. */
-async function sayAndSee(page, text) {
-  await say(page, text);
-  const id = await line(page, text).getAttribute('data-id');
-  await drawn(page, id);
-  return id;
-}
 
 test('a worker draws, and the page only passes messages', async ({ page, server }) => {
   await enter(page, '/overlay/demo');
   expect(page.workers()).toHaveLength(1);
+  const clock = await stopWorker(page);
   await pour(server, many('by a worker', 3));
-  await onStage(page, 3);
+  await untilOnStage(page, clock, 3);
+  await clock.pass(2_000);
   await expect.poll(() => visiblePixels(page)).toBeGreaterThan(500);
 });
 
@@ -37,9 +29,11 @@ for (const [what, prepare] of [
     await page.addInitScript(prepare);
     await enter(page, '/overlay/demo');
     expect(page.workers()).toHaveLength(0);
+    const clock = await stopClock(page);
     const empty = await picture(page);
     await pour(server, many('without one', 3));
-    await onStage(page, 3);
+    await untilOnStage(page, clock, 3);
+    await clock.pass(2_000);
     await expect.poll(() => picture(page)).not.toBe(empty);
   });
 }
@@ -56,16 +50,20 @@ test.describe('where a worker falls while it starts', () => {
       };
     });
     await enter(page, '/overlay/demo');
+    const clock = await stopClock(page);
     await pour(server, many('all the same', 3));
-    await onStage(page, 3);
+    await untilOnStage(page, clock, 3);
+    await clock.pass(2_000);
     await expect.poll(() => visiblePixels(page)).toBeGreaterThan(500);
   });
 });
 
 test('a resize in mid-flight loses nobody', async ({ page, server }) => {
   await enter(page, '/overlay/demo');
+  const clock = await stopWorker(page);
   await pour(server, many('resized', 6));
-  await onStage(page, 6);
+  await untilOnStage(page, clock, 6);
+  await clock.pass(2_000);
   const shown = await count(page, 'on-stage');
   for (const [width, height] of [[900, 500], [1600, 900], [1280, 800]]) {
     await page.setViewportSize({ width, height });
@@ -81,14 +79,18 @@ test.describe('on a screen of two pixels a point', () => {
     await enter(page, '/overlay/demo');
     const { width, height } = page.viewportSize();
     await expect.poll(() => overlay(page).evaluate((canvas) => [canvas.width, canvas.height])).toEqual([2 * width, 2 * height]);
+    const clock = await stopWorker(page);
     await pour(server, many('sharp', 4));
-    await onStage(page, 4);
+    await untilOnStage(page, clock, 4);
   });
 });
 
 test('full screen in mid-flight keeps who is there', async ({ page }) => {
   await enter(page);
-  await sayAndSee(page, fresh('larger'));
+  const clock = await stopWorker(page);
+  await say(page, fresh('larger'));
+  await untilOnStage(page, clock, 1);
+  await clock.pass(2_000);
   await page.getByRole('button', { name: 'Full screen' }).click();
   await expect(page.getByRole('button', { name: 'Leave full screen' })).toBeAttached();
   expect(await count(page, 'on-stage')).toBeGreaterThan(0);
@@ -99,16 +101,26 @@ test('danmu stand still with the video, go on with it, and do not mind a jump', 
   await enter(page);
   const video = page.locator('video');
   await expect.poll(() => video.evaluate((video) => video.currentTime)).toBeGreaterThan(0);
-  await sayAndSee(page, fresh('one moment'));
+  const clock = await stopWorker(page);
+  const text = fresh('one moment');
+  await say(page, text);
+  await untilOnStage(page, clock, 1);
+  await clock.pass(2_000);
+  await drawn(page, await line(page, text).getAttribute('data-id'));
   await video.evaluate((video) => video.pause());
-  await expect.poll(async () => (await picture(page)) === (await picture(page))).toBe(true);
+  await expect(page.getByRole('button', { name: 'Play' })).toBeVisible();
+  await clock.pass(0);
   const still = await picture(page);
   // Longer than it takes to cross the picture.
-  await page.waitForTimeout(9_000);
+  await clock.pass(9_000);
   expect(await picture(page)).toBe(still);
   await video.evaluate((video) => (video.currentTime = 1));
+  await clock.pass(500);
+  expect(await count(page, 'on-stage')).toBe(1);
   await video.evaluate((video) => video.play());
-  await expect.poll(() => count(page, 'on-stage'), { timeout: 15_000 }).toBe(0);
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await clock.pass(9_000);
+  await expect.poll(() => count(page, 'on-stage')).toBe(0);
 });
 
 test('the danmu under the pointer stands still, and a click shows it in the chat', async ({ page }) => {
@@ -119,9 +131,15 @@ test('the danmu under the pointer stands still, and a click shows it in the chat
   // It flies through the topmost lane, towards the pointer.
   await page.mouse.move(x + width / 2, y + 18);
   const text = fresh('catch me if you can');
-  const id = await sayAndSee(page, text);
-  await expect(overlay(page)).toHaveAttribute('data-under', id);
-  await page.waitForTimeout(3_000);
+  const clock = await stopWorker(page);
+  await say(page, text);
+  await untilOnStage(page, clock, 1);
+  const id = await line(page, text).getAttribute('data-id');
+  await expect(async () => {
+    await clock.pass(100);
+    expect(await overlay(page).getAttribute('data-under')).toBe(id);
+  }).toPass({ intervals: [50] });
+  await clock.pass(3_000);
   await expect(overlay(page)).toHaveAttribute('data-under', id);
   await page.mouse.click(x + width / 2, y + 18);
   await expect(line(page, text)).toHaveAttribute('data-picked', '');
@@ -134,11 +152,13 @@ test.describe('for who wants less motion', () => {
   test.use({ contextOptions: { reducedMotion: 'reduce' } });
   test('danmu stand still', async ({ page, server }) => {
     await enter(page, '/overlay/demo');
+    const clock = await stopWorker(page);
     await pour(server, [fresh('calm')]);
-    await onStage(page, 1);
+    await untilOnStage(page, clock, 1);
+    await clock.pass(100);
     await expect.poll(() => visiblePixels(page)).toBeGreaterThan(100);
     const before = await picture(page);
-    await page.waitForTimeout(500);
+    await clock.pass(500);
     expect(await picture(page)).toBe(before);
   });
 });

@@ -223,12 +223,17 @@ test('signing out ends it here, and everywhere where that is wanted', async ({ p
 test.describe('tokens that end soon', () => {
   test.use({ wants: { lifetimeS: 302 } });
 
+  // Two seconds later they are to be renewed.
+  test.beforeEach(async ({ page }) => page.clock.install());
+
   test('are renewed, also by the next page, each refresh token once', async ({ page, pool }) => {
     await page.goto('/room/demo');
     await give(page);
     await isSignedIn(page);
     const before = await slot(page).getAttribute('data-until');
-    await page.waitForTimeout(2_500);
+    // What comes now lasts longer.
+    pool.lifetimeS = 3_600;
+    await page.clock.fastForward(2_500);
     await page.reload();
     await expect.poll(() => pool.calls.filter((call) => call === 'GetTokensFromRefreshToken').length).toBe(1);
     await expect.poll(async () => Number(await slot(page).getAttribute('data-until'))).toBeGreaterThan(Number(before));
@@ -241,7 +246,7 @@ test.describe('tokens that end soon', () => {
     await give(page);
     await isSignedIn(page);
     pool.refresh.clear();
-    await page.waitForTimeout(2_500);
+    await page.clock.fastForward(2_500);
     await page.reload();
     await expect(button(page)).toHaveText('Sign in');
     await page.reload();
