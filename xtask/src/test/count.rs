@@ -26,15 +26,15 @@ impl Count {
         Self { passed: usize::from(passed), failed: usize::from(!passed) }
     }
 
-    /// Reads the summary of `cargo nextest run` (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, …`) or the
-    /// summaries of `cargo test` (`test result: ok. 8 passed; 0 failed; …`). A runner that failed without a count,
-    /// because something did not compile, is one failure.
+    /// Reads the summary of `cargo nextest run` (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, …`), the last
+    /// one, since a test may print such a line too; where there is none, all summaries of `cargo test`
+    /// (`test result: ok. 8 passed; 0 failed; …`), which under nextest are the words of single tests that failed. A runner
+    /// that failed without a count, because something did not compile, is one failure.
     pub fn of_cargo(output: &str, success: bool) -> Self {
-        let summaries = output
-            .lines()
-            .map(str::trim_start)
-            .filter(|line| line.starts_with("Summary [") || line.starts_with("test result:"));
-        let count = summaries.fold(Self::default(), |total, line| {
+        let lines = || output.lines().map(str::trim_start);
+        let nextest = lines().filter(|line| line.starts_with("Summary [")).next_back();
+        let cargo = lines().filter(|line| nextest.is_none() && line.starts_with("test result:"));
+        let count = nextest.into_iter().chain(cargo).fold(Self::default(), |total, line| {
             let failed = ["failed", "timed out", "exec failed"].map(|word| number_before(line, word)).iter().sum();
             total + Self { passed: number_before(line, "passed"), failed }
         });
@@ -70,6 +70,14 @@ mod tests {
     fn nextest_is_counted() {
         let line = "     Summary [   0.043s] 11 tests run: 8 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(Count::of_cargo(line, false), Count { passed: 8, failed: 3 });
+    }
+
+    #[test]
+    fn a_test_that_nextest_saw_fail_is_counted_once() {
+        let own_words = "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 9 filtered out";
+        let summary = "     Summary [  12.0s] 10 tests run: 9 passed, 1 failed, 2 skipped";
+        let output = format!("        FAIL [ 0.1s] danmu a::b\n{own_words}\n{summary}\nerror: test run failed");
+        assert_eq!(Count::of_cargo(&output, false), Count { passed: 9, failed: 1 });
     }
 
     #[test]

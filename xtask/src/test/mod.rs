@@ -1,4 +1,5 @@
-//! Every check and test there is, one after another, each counted; a failure stops nothing but what depends on it.
+//! Every check and test there is, each counted; a failure stops nothing but what depends on it. All is built first, then the
+//! native tests and the browser's run side by side.
 
 mod checks;
 mod count;
@@ -8,11 +9,15 @@ mod undefended;
 use crate::{
     build,
     error::{Error, Result},
-    tools, ui,
+    tools::{self, Optimisers},
+    ui,
     workspace::Workspace,
 };
 use count::Count;
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 pub use suites::browser_environment;
 pub use undefended::undefended;
 
@@ -46,23 +51,35 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     ];
     reports.extend(checks::dependencies(workspace)?);
 
-    ui::heading("Testing");
-    reports.extend(suites::native(workspace, &python)?);
-
+    ui::heading("Building the tests");
+    let tests = suites::build(workspace)?;
     // What a browser meets is what `cargo xtask run` serves: the same build, the same binary.
-    let build_began = Instant::now();
-    let built = build::release(workspace, &optimisers);
-    reports.push(Report {
+    let site = release(workspace, &optimisers);
+    let served = site.count.failed == 0;
+    reports.extend([tests, site]);
+
+    // Side by side: both wait more than they compute, and nothing is compiled any more.
+    ui::heading("Testing");
+    let (native, pages) = thread::scope(|scope| {
+        let pages = served.then(|| scope.spawn(|| suites::browser(workspace, &node, &chromium)));
+        let native = suites::native(workspace, &python);
+        let pages = pages.map(|pages| pages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        (native, pages)
+    });
+    reports.extend(native?);
+    reports.extend(pages.transpose()?);
+    summarise(&reports, since.elapsed())
+}
+
+fn release(workspace: &Workspace, optimisers: &Optimisers) -> Report {
+    let began = Instant::now();
+    let built = build::release(workspace, optimisers);
+    Report {
         name: "release build",
         count: Count::one(built.is_ok()),
-        time: build_began.elapsed(),
+        time: began.elapsed(),
         output: built.as_ref().err().map(ToString::to_string).unwrap_or_default(),
-    });
-    if built.is_ok() {
-        ui::heading("Testing in Chromium");
-        reports.push(suites::browser(workspace, &node, &chromium)?);
     }
-    summarise(&reports, since.elapsed())
 }
 
 /// Runs the tests that take long, and prints what they tell meanwhile.

@@ -10,8 +10,35 @@ use crate::{
 };
 use std::{fs, path::Path, process::Command};
 
-/// All native tests. This program's own are a run by themselves: with it selected, cargo would build the crates that
-/// it shares with the server a second time, with other features. `python` has the packages of the SDK tests.
+/// This program's own tests are a run by themselves: with it selected, cargo would build the crates that it shares with the
+/// server a second time, with other features.
+const OWN: [&str; 2] = ["--package", env!("CARGO_PKG_NAME")];
+/// Examples in docs, which nextest does not run.
+const DOCS: [&str; 3] = ["test", "--doc", "--no-fail-fast"];
+
+/// Compiles all native tests.
+///
+/// # Errors
+/// Where cargo cannot be started.
+pub fn build(workspace: &Workspace) -> Result<Report> {
+    let step = Step::start("native tests");
+    let nextest = tools::has_cargo_command("nextest");
+    let mut all = Output { text: String::new(), success: true };
+    for selection in [&[][..], &OWN] {
+        let mut command = cargo();
+        command.args(if nextest { &["nextest", "run", "--no-run"][..] } else { &["test", "--no-run", "--all-targets"] });
+        command.args(selection).current_dir(&workspace.root);
+        let output = process::run_to_end(&mut command, process::cargo_progress(&step))?;
+        all = Output { text: all.text + &output.text, success: all.success && output.success };
+    }
+    let count = Count::one(all.success);
+    Ok(conclude("build of the tests", step, all, count))
+}
+
+/// All native tests. `python` has the packages of the SDK tests.
+///
+/// # Errors
+/// Where cargo cannot be started.
 pub fn native(workspace: &Workspace, python: &Path) -> Result<Vec<Report>> {
     let nextest = tools::has_cargo_command("nextest");
     let suite = |name, selection: &[&str]| {
@@ -25,10 +52,11 @@ pub fn native(workspace: &Workspace, python: &Path) -> Result<Vec<Report>> {
         command.env("E2E_PYTHON", python).env("E2E_NODE_MODULES", workspace.end2end().join("node_modules"));
         cargo_suite(workspace, name, command.args(selection))
     };
-    let own = ["--package", env!("CARGO_PKG_NAME")];
-    let mut reports = vec![suite("tests", &[])?, suite("tests of xtask", &own)?];
-    reports.push(cargo_suite(workspace, "examples in docs", cargo().args(["test", "--doc", "--no-fail-fast"]))?);
-    Ok(reports)
+    Ok(vec![
+        suite("tests", &[])?,
+        suite("tests of xtask", &OWN)?,
+        cargo_suite(workspace, "examples in docs", cargo().args(DOCS))?,
+    ])
 }
 
 /// The tests whose names begin with `soak`, which are ignored otherwise. What they print is shown as it comes: the seeds.
