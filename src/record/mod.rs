@@ -2,11 +2,13 @@
 //!
 //! A record's data is UTF-8 text. Line 1 is one JSON object, the danmu, readable to any consumer. A second line, where
 //! there is one, is the proof that the record is its author's: a ticket, a full stop and a signature over the exact
-//! bytes of line 1. Data that are no such object are a plain text from a foreign producer, and as good a danmu.
+//! bytes of line 1. Data that are no such object are a plain text from a foreign producer, and as good a danmu. What is meant
+//! as a record and cannot be read is refused, and never shown as a text.
 //!
 //! Nothing here judges whether a danmu may be shown: that is the [gate](crate::gate)'s.
 
 mod id;
+mod lenient;
 mod moderation;
 mod text;
 
@@ -104,6 +106,7 @@ impl<'de> Deserialize<'de> for Color {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Danmu {
     /// Version of the wire form, [`VERSION`].
+    #[serde(deserialize_with = "lenient::read_version")]
     pub v: u8,
     /// Given by the author's client. A put that is tried again may stand on the stream twice; the id tells that it is one.
     pub id: RecordId,
@@ -111,13 +114,15 @@ pub struct Danmu {
     pub room: RoomId,
     /// The text, verbatim: 1 to [`MAX_TEXT_GRAPHEMES`] graphemes. Text, never HTML.
     pub text: String,
-    /// When the author sent it, by the author's clock, in Unix milliseconds. Tells nothing that can be relied on.
+    /// When the author sent it, by the author's clock, in Unix milliseconds. Tells nothing that can be relied on;
+    /// 0 where a foreign producer wrote no number.
+    #[serde(default, deserialize_with = "lenient::read_time")]
     pub at: i64,
     /// Where it is shown.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, deserialize_with = "lenient::read_mode", skip_serializing_if = "is_default")]
     pub mode: Mode,
     /// Its colour.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, deserialize_with = "lenient::read_color", skip_serializing_if = "is_default")]
     pub color: Color,
     /// What a moderator decides; the record is nothing to show then, and its text is empty.
     #[serde(default, rename = "mod", skip_serializing_if = "Option::is_none")]
@@ -188,19 +193,11 @@ pub enum RecordError {
     Malformed(String),
 }
 
-/// Only what tells whether an object is ours.
-#[derive(Deserialize)]
-struct Probe {
-    v: u64,
-    #[serde(rename = "room")]
-    _room: de::IgnoredAny,
-    #[serde(rename = "text")]
-    _text: de::IgnoredAny,
-}
-
 /// Reads a record's data.
 ///
-/// An object with `v`, `room` and `text` is ours; whatever else is a plain text.
+/// An object with `v`, and `room` or `text`, is meant as a record, also where it is cut off; whatever else is a plain text, of
+/// which tabs and line breaks become blanks. A byte order mark and blanks in front are passed over. `v` and `at` may be written
+/// as texts or with a fraction, a colour as a number or by name; a mode or colour that nobody knows is dropped, not the danmu.
 ///
 /// # Errors
 /// See [`RecordError`].
@@ -209,35 +206,49 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
         return Err(RecordError::TooLarge(data.len()));
     }
     let text = std::str::from_utf8(data).map_err(|error| RecordError::NotUtf8(error.valid_up_to()))?;
-    let (line, proof) = match text.split_once('\n') {
-        // Who writes by hand ends the line, and proves nothing by it.
-        Some((line, rest)) => (line, Some(rest).filter(|rest| !rest.is_empty())),
-        None => (text, None),
-    };
     // From bytes, as everything else is that comes off the network: the parser is generic over its source, and one of it
     // is enough in the browser.
-    let line = line.as_bytes();
-    let probe = line.starts_with(b"{").then(|| serde_json::from_slice::<Probe>(line).ok()).flatten();
-    let Some(Probe { v: version, .. }) = probe else {
-        return Ok(Parsed { content: Content::Foreign(text.to_owned()), signed: data, proof: None });
+    let whole = lenient::without_head(data);
+    let (line, proof) = lines(whole);
+    let (json, version, proof) = match lenient::version(line)? {
+        Some(version) => (line, version, proof),
+        // One that was written for people to read has many lines, and can have no proof.
+        None => match proof.map_or(Ok(None), |_| lenient::version(whole))? {
+            Some(version) => (whole, version, None),
+            None => {
+                let content = Content::Foreign(lenient::one_line(text));
+                return Ok(Parsed { content, signed: data, proof: None });
+            }
+        },
     };
     if version != u64::from(VERSION) {
         return Err(RecordError::Version(version));
     }
-    let danmu = serde_json::from_slice(line).map_err(|error| RecordError::Malformed(error.to_string()))?;
-    Ok(Parsed { content: Content::Danmu(danmu), signed: line, proof })
+    if proof.is_some_and(|proof| proof.starts_with('{')) {
+        let second = "a second object follows; put each danmu in a record of its own";
+        return Err(RecordError::Malformed(second.to_owned()));
+    }
+    let danmu = serde_json::from_slice(json).map_err(|error| RecordError::Malformed(error.to_string()))?;
+    Ok(Parsed { content: Content::Danmu(danmu), signed: json, proof })
+}
+
+/// Line 1 and, where there is one, line 2. Who writes by hand ends the line, and proves nothing by it.
+fn lines(data: &[u8]) -> (&[u8], Option<&str>) {
+    let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return (data, None) };
+    let rest = std::str::from_utf8(&data[end + 1..]).ok();
+    (&data[..end], rest.filter(|rest| !rest.is_empty()))
 }
 
 /// The two lines of a record that may be signed, the first as it was signed and the proof, for whoever verifies before the
 /// [gate](crate::gate) reads. Cheap, and no judgement: what has two lines may still be anything.
 #[must_use]
 pub fn signed(data: &[u8]) -> Option<(&[u8], &str)> {
-    if data.len() > MAX_RECORD_BYTES || data.first() != Some(&b'{') {
+    if data.len() > MAX_RECORD_BYTES {
         return None;
     }
-    let end = data.iter().position(|byte| *byte == b'\n')?;
-    let proof = std::str::from_utf8(&data[end + 1..]).ok()?;
-    (!proof.is_empty()).then_some((&data[..end], proof))
+    let data = lenient::without_head(data);
+    let (line, proof) = lines(data);
+    proof.filter(|_| line.starts_with(b"{")).map(|proof| (line, proof))
 }
 
 #[cfg(test)]

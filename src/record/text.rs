@@ -129,9 +129,10 @@ pub fn check_text(text: &str, unicode: Unicode) -> Result<(), TextError> {
     if text.chars().all(is_blank) {
         return Err(TextError::Empty);
     }
-    // Bytes first where they are hopeless: graphemes of a megabyte are not worth counting.
+    // Bytes first where they are hopeless: graphemes of a megabyte are not worth counting, and code points say as well that
+    // it is far too long.
     if text.len() > 16 * MAX_TEXT_BYTES {
-        return Err(TextError::TooManyBytes(text.len()));
+        return Err(TextError::TooLong(text.chars().count()));
     }
     // No text has more graphemes than code points, and most are short: they need no tables.
     if text.chars().nth(MAX_TEXT_GRAPHEMES).is_some() {
@@ -180,6 +181,7 @@ mod tests {
     fn one_character_cannot_grow_without_end() {
         let tower = format!("a{}", "\u{301}".repeat(MAX_TEXT_BYTES));
         assert_eq!(check_text(&tower), Err(TextError::Marks(MAX_TEXT_BYTES)));
+        assert_eq!(check_text(&"弹".repeat(20_000)), Err(TextError::TooLong(20_000)), "no tower, but a long text");
         let heavy = "👨‍👩‍👧‍👦".repeat(81);
         assert_eq!(check_text(&heavy), Err(TextError::TooManyBytes(heavy.len())));
     }

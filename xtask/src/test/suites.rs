@@ -26,7 +26,11 @@ pub fn build(workspace: &Workspace) -> Result<Report> {
     let mut all = Output { text: String::new(), success: true };
     for selection in [&[][..], &OWN] {
         let mut command = cargo();
-        command.args(if nextest { &["nextest", "run", "--no-run"][..] } else { &["test", "--no-run", "--all-targets"] });
+        command.args(if nextest {
+            &["nextest", "run", "--no-run"][..]
+        } else {
+            &["test", "--no-run", "--all-targets"]
+        });
         command.args(selection).current_dir(&workspace.root);
         let output = process::run_to_end(&mut command, process::cargo_progress(&step))?;
         all = Output { text: all.text + &output.text, success: all.success && output.success };
