@@ -8,7 +8,9 @@
   if (back) {
     sessionStorage.removeItem('danmu-account-back');
     const room = new URL(back);
-    if (room.origin === location.origin) location.replace(`${room.pathname}${room.search}#signed-in?${answer}`);
+    room.hash = `signed-in?${answer}`;
+    // By its whole address: a path that begins with two slashes would name another host.
+    if (room.origin === location.origin) location.replace(room.href);
   } else {
     new BroadcastChannel('danmu-account').postMessage(answer);
     close();

@@ -58,7 +58,7 @@ pub async fn returned(offers: &[Offer]) -> Option<Result<(String, Tokens, String
     let hash = location.hash().ok()?;
     let came_with = hash.strip_prefix(FRAGMENT)?;
     // Neither the code nor the attempt is good a second time.
-    let plain = location.pathname().ok()? + &location.search().ok()?;
+    let plain = origin() + &location.pathname().ok()? + &location.search().ok()?;
     let _ = window().history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&plain));
     let storage = window().session_storage().ok().flatten()?;
     let left: Left = serde_json::from_str(&storage.get_item(NAME).ok()??).ok()?;

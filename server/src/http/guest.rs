@@ -65,9 +65,10 @@ pub fn member(identity: &Identity, headers: &HeaderMap) -> Option<Member> {
 
 /// The values of all cookies of that name.
 fn cookies<'a>(headers: &'a HeaderMap, wanted: &'a str) -> impl Iterator<Item = &'a str> {
-    // HTTP/2 may send a line for each.
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    // HTTP/2 may send a line for each. Another program on this host may have set one that is no ASCII: it is passed over alone.
+    let lines = headers.get_all(header::COOKIE).iter();
+    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let cookies = cookies.filter_map(|cookie| std::str::from_utf8(cookie).ok()?.trim().split_once('='));
     cookies.filter_map(move |(name, value)| (name == wanted).then_some(value))
 }
 
@@ -94,7 +95,7 @@ mod tests {
         let found = |lines: &[String]| {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(header::COOKIE, line.parse().expect("a line"));
+                headers.append(header::COOKIE, HeaderValue::from_bytes(line.as_bytes()).expect("a line"));
             }
             known(&identity, &headers)
         };
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(found(&[]), None);
         assert_eq!(found(&[format!("lang=zh; {cookie}; a=b=c")]), Some(viewer.clone()));
         assert_eq!(found(&["lang=zh".into(), cookie.clone()]), Some(viewer.clone()));
+        assert_eq!(found(&[format!("{cookie}; nick=张三")]), Some(viewer.clone()), "another program's name");
         assert_eq!(found(&[format!("{COOKIE}={viewer}.AAAA")]), None);
         assert_eq!(found(&[format!("{COOKIE}={viewer}.AAAA; {cookie}")]), Some(viewer));
         assert_eq!(found(&[format!("x{cookie}")]), None);

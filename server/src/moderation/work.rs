@@ -17,7 +17,7 @@ use danmu::{
 use danmu_stream::{Endpoint, RevokeError};
 use ipnet::IpNet;
 use thiserror::Error;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -118,7 +118,7 @@ impl Work {
         if let Some(endpoint) = &means.endpoint {
             self.denied.extend(endpoint.denied().sources.into_iter().map(|(source, _)| source));
         }
-        let denying =
+        let mut denying =
             means.roles.take().map(|roles| tokio::spawn(aws::deny(self.moderation.clone(), roles, stop.clone())));
         while !stop.is_cancelled() {
             self.step(&means).await;
@@ -129,6 +129,8 @@ impl Work {
                 count = self.inbox.recv_many(&mut self.unkept, super::QUEUE), if keeps => if count == 0 { return },
                 () = self.moderation.0.decided.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
+                // Nobody's credentials would be denied any more: whoever watches this task says so.
+                () = ended(denying.as_mut()) => return,
             }
         }
         if let Some(denying) = denying {
@@ -329,6 +331,14 @@ impl Work {
         }
         tracing::debug!(records = count, "the stream was told what is in force");
         Ok(())
+    }
+}
+
+/// Ends with the task; never, where there is none.
+async fn ended(task: Option<&mut JoinHandle<()>>) {
+    match task {
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
     }
 }
 

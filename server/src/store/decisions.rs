@@ -13,7 +13,7 @@ use danmu::{
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
 
-use super::{Store, StoreError, next_change, next_changes};
+use super::{Store, StoreError, in_time, next_change, next_changes};
 
 /// How long a server may take to tell the stream of a decision before another one does, milliseconds.
 const CLAIM_MS: i64 = 5_000;
@@ -53,15 +53,19 @@ impl Store {
         now_ms: i64,
     ) -> Result<RecordId, StoreError> {
         let id = new_id(now_ms)?;
-        let mut writing = self.pool.begin().await?;
-        let change = next_change(&mut writing).await?;
         let (kind, subject) = columns_of(&decision.on);
         let sql = "INSERT INTO decisions \
                    (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, NULL, $8)";
         let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
-        row.bind(number(decision.by)).bind(now_ms).bind(change).execute(&mut *writing).await?;
-        writing.commit().await?;
+        let row = row.bind(number(decision.by)).bind(now_ms);
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            let change = next_change(&mut writing).await?;
+            row.bind(change).execute(&mut *writing).await?;
+            writing.commit().await
+        })
+        .await?;
         Ok(id)
     }
 
@@ -89,7 +93,8 @@ impl Store {
              ORDER BY CASE WHEN arrival_ms IS NULL THEN 1 ELSE 0 END, arrival_ms, change"
         );
         let rows = query(sqlx::AssertSqlSafe(sql)).bind(kind).bind(subject).bind(key(room));
-        let rows: Vec<_> = rows.fetch_all(&self.pool).await?.iter().map(read).collect::<Result<_, _>>()?;
+        let rows = in_time(rows.fetch_all(&self.pool)).await?;
+        let rows: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(rows.into_iter().reduce(Row::counts_before))
     }
 
@@ -99,7 +104,7 @@ impl Store {
     /// [`StoreError::Query`], also for a row that cannot be read: what is decided must not be guessed at.
     pub async fn decisions_since(&self, change: i64) -> Result<Vec<Row>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM decisions WHERE change > $1 ORDER BY change, decided_ms");
-        let rows = query(sqlx::AssertSqlSafe(sql)).bind(change).fetch_all(&self.pool).await?;
+        let rows = in_time(query(sqlx::AssertSqlSafe(sql)).bind(change).fetch_all(&self.pool)).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -114,23 +119,26 @@ impl Store {
         );
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         // Nothing is owed most of the time, and a read waits for no writer.
-        let owed = query(sqlx::AssertSqlSafe(sql.clone())).bind(limit).fetch_optional(&self.pool).await?;
-        if owed.is_none() {
+        let owed = query(sqlx::AssertSqlSafe(sql.clone())).bind(limit).fetch_optional(&self.pool);
+        if in_time(owed).await?.is_none() {
             return Ok(Vec::new());
         }
-        let mut writing = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let owed = query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *writing).await?;
-        let (mut seen, mut claimed) = (HashSet::new(), Vec::new());
-        for row in &owed {
-            let claimed_ms: i64 = row.try_get("claimed_ms")?;
-            let row = read(row)?;
-            if seen.insert((row.room.clone(), row.decision.on.clone())) && claimed_ms <= now_ms - CLAIM_MS {
-                claimed.push(row);
+        in_time(async {
+            let mut writing = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let owed = query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *writing).await?;
+            let (mut seen, mut claimed) = (HashSet::new(), Vec::new());
+            for row in &owed {
+                let claimed_ms: i64 = row.try_get("claimed_ms")?;
+                let row = read(row)?;
+                if seen.insert((row.room.clone(), row.decision.on.clone())) && claimed_ms <= now_ms - CLAIM_MS {
+                    claimed.push(row);
+                }
             }
-        }
-        set(&mut writing, "claimed_ms", now_ms, claimed.iter().map(|row| row.id)).await?;
-        writing.commit().await?;
-        Ok(claimed)
+            set(&mut writing, "claimed_ms", now_ms, claimed.iter().map(|row| row.id)).await?;
+            writing.commit().await?;
+            Ok(claimed)
+        })
+        .await
     }
 
     /// Gives up a claim: the stream did not take them.
@@ -138,9 +146,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`]; then the claim ends by itself.
     pub async fn release(&self, ids: impl Iterator<Item = RecordId>) -> Result<(), StoreError> {
-        let mut writing = self.pool.begin().await?;
-        set(&mut writing, "claimed_ms", 0, ids).await?;
-        Ok(writing.commit().await?)
+        self.set(("claimed_ms", 0), ids).await
     }
 
     /// The stream has taken them.
@@ -148,9 +154,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`]; then they are told again, which changes nothing.
     pub async fn told(&self, ids: impl Iterator<Item = RecordId>, now_ms: i64) -> Result<(), StoreError> {
-        let mut writing = self.pool.begin().await?;
-        set(&mut writing, "told_ms", now_ms, ids).await?;
-        Ok(writing.commit().await?)
+        self.set(("told_ms", now_ms), ids).await
+    }
+
+    async fn set(
+        &self,
+        (column, value): (&'static str, i64),
+        ids: impl Iterator<Item = RecordId>,
+    ) -> Result<(), StoreError> {
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            set(&mut writing, column, value, ids).await?;
+            writing.commit().await
+        })
+        .await
     }
 
     /// Owes to the stream again what it took before then (Unix milliseconds) and nobody has read there.
@@ -159,8 +176,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn owe_again(&self, before_ms: i64) -> Result<(), StoreError> {
         let sql = "UPDATE decisions SET told_ms = NULL WHERE arrival_ms IS NULL AND told_ms < $1";
-        query(sql).bind(before_ms).execute(&self.pool).await?;
-        Ok(())
+        in_time(query(sql).bind(before_ms).execute(&self.pool)).await.map(drop)
     }
 
     /// Keeps decisions that the stream tells, all or none. Those that are known have the place at which they were first read.
@@ -168,31 +184,34 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn keep(&self, decided: &[Decided]) -> Result<(), StoreError> {
-        let mut writing = self.pool.begin().await?;
-        let mut changes = next_changes(&mut writing, decided.len()).await?..;
-        for rows in decided.chunks(ROWS) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO decisions \
-                 (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
-            );
-            sql.push_values(rows, |mut row, decided| {
-                let (kind, subject) = columns_of(&decided.decision.on);
-                row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
-                row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
-                row.push_bind(number(decided.decision.by));
-                row.push_bind(decided.at)
-                    .push_bind(0_i64)
-                    .push_bind(decided.at)
-                    .push_bind(decided.at)
-                    .push_bind(changes.next());
-            });
-            sql.push(
-                " ON CONFLICT (id) DO UPDATE SET arrival_ms = excluded.arrival_ms, change = excluded.change, \
-                 told_ms = COALESCE(decisions.told_ms, excluded.told_ms) WHERE decisions.arrival_ms IS NULL",
-            );
-            sql.build().execute(&mut *writing).await?;
-        }
-        Ok(writing.commit().await?)
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            let mut changes = next_changes(&mut writing, decided.len()).await?..;
+            for rows in decided.chunks(ROWS) {
+                let mut sql = QueryBuilder::<Sqlite>::new(
+                    "INSERT INTO decisions \
+                     (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
+                );
+                sql.push_values(rows, |mut row, decided| {
+                    let (kind, subject) = columns_of(&decided.decision.on);
+                    row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
+                    row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
+                    row.push_bind(number(decided.decision.by));
+                    row.push_bind(decided.at)
+                        .push_bind(0_i64)
+                        .push_bind(decided.at)
+                        .push_bind(decided.at)
+                        .push_bind(changes.next());
+                });
+                sql.push(
+                    " ON CONFLICT (id) DO UPDATE SET arrival_ms = excluded.arrival_ms, change = excluded.change, \
+                     told_ms = COALESCE(decisions.told_ms, excluded.told_ms) WHERE decisions.arrival_ms IS NULL",
+                );
+                sql.build().execute(&mut *writing).await?;
+            }
+            writing.commit().await
+        })
+        .await
     }
 
     /// Until when it was kept what the stream tells, Unix milliseconds; `None` where nothing was ever.
@@ -200,7 +219,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn heard(&self) -> Result<Option<i64>, StoreError> {
-        Ok(query_scalar("SELECT value FROM counters WHERE name = 'heard'").fetch_optional(&self.pool).await?)
+        let heard = query_scalar("SELECT value FROM counters WHERE name = 'heard'");
+        in_time(heard.fetch_optional(&self.pool)).await
     }
 
     /// All is kept that the stream told until then, Unix milliseconds.
@@ -210,8 +230,7 @@ impl Store {
     pub async fn set_heard(&self, until_ms: i64) -> Result<(), StoreError> {
         let sql = "INSERT INTO counters (name, value) VALUES ('heard', $1) \
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value";
-        query(sql).bind(until_ms).execute(&self.pool).await?;
-        Ok(())
+        in_time(query(sql).bind(until_ms).execute(&self.pool)).await.map(drop)
     }
 
     /// Forgets what has been over for long, and what later decisions have long taken the place of.
@@ -224,11 +243,11 @@ impl Store {
                           SELECT 1 FROM decisions AS later WHERE later.kind = decisions.kind \
                           AND later.subject = decisions.subject AND later.room = decisions.room AND later.rank >= decisions.rank \
                           AND later.arrival_ms > decisions.arrival_ms AND later.arrival_ms < $1)";
-        query(superseded).bind(over_ms).execute(&self.pool).await?;
+        in_time(query(superseded).bind(over_ms).execute(&self.pool)).await?;
         let over = "DELETE FROM decisions WHERE arrival_ms < $1 AND until_ms < $1 AND kind <> 'sessions'";
-        query(over).bind(over_ms).execute(&self.pool).await?;
-        query("DELETE FROM guests WHERE until_ms < $1").bind(over_ms).execute(&self.pool).await?;
-        Ok(())
+        in_time(query(over).bind(over_ms).execute(&self.pool)).await?;
+        let guests = query("DELETE FROM guests WHERE until_ms < $1");
+        in_time(guests.bind(over_ms).execute(&self.pool)).await.map(drop)
     }
 }
 

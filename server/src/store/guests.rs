@@ -8,7 +8,7 @@ use danmu::{
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, sqlite::SqliteRow};
 
-use super::{Store, StoreError, next_change};
+use super::{Store, StoreError, in_time, next_change};
 
 /// How many rows one statement takes in.
 const ROWS: usize = 1_000;
@@ -21,29 +21,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn keep_guests(&self, guests: &[Guests]) -> Result<(), StoreError> {
-        let mut writing = self.pool.begin().await?;
-        let change = next_change(&mut writing).await?;
-        for Guests { network, viewers, until, from } in guests {
-            for rows in viewers.chunks(ROWS) {
-                let mut sql =
-                    QueryBuilder::<Sqlite>::new("INSERT INTO guests (network, viewer, until_ms, told_ms, change) ");
-                sql.push_values(rows, |mut row, viewer| {
-                    row.push_bind(network.as_str().to_owned()).push_bind(viewer.as_str().to_owned());
-                    row.push_bind(*until).push_bind(*from).push_bind(change);
-                });
-                // Whom the stream was told of with an earlier end is owed to it again.
-                sql.push(
-                    " ON CONFLICT (network, viewer) DO UPDATE SET \
-                     told_ms = CASE WHEN excluded.told_ms IS NULL THEN NULL \
-                               ELSE COALESCE(guests.told_ms, excluded.told_ms) END, \
-                     until_ms = CASE WHEN excluded.until_ms > guests.until_ms THEN excluded.until_ms \
-                                ELSE guests.until_ms END, change = excluded.change \
-                     WHERE excluded.until_ms > guests.until_ms OR guests.told_ms IS NULL",
-                );
-                sql.build().execute(&mut *writing).await?;
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            let change = next_change(&mut writing).await?;
+            for Guests { network, viewers, until, from } in guests {
+                for rows in viewers.chunks(ROWS) {
+                    let mut sql =
+                        QueryBuilder::<Sqlite>::new("INSERT INTO guests (network, viewer, until_ms, told_ms, change) ");
+                    sql.push_values(rows, |mut row, viewer| {
+                        row.push_bind(network.as_str().to_owned()).push_bind(viewer.as_str().to_owned());
+                        row.push_bind(*until).push_bind(*from).push_bind(change);
+                    });
+                    // Whom the stream was told of with an earlier end is owed to it again.
+                    sql.push(
+                        " ON CONFLICT (network, viewer) DO UPDATE SET \
+                         told_ms = CASE WHEN excluded.told_ms IS NULL THEN NULL \
+                                   ELSE COALESCE(guests.told_ms, excluded.told_ms) END, \
+                         until_ms = CASE WHEN excluded.until_ms > guests.until_ms THEN excluded.until_ms \
+                                    ELSE guests.until_ms END, change = excluded.change \
+                         WHERE excluded.until_ms > guests.until_ms OR guests.told_ms IS NULL",
+                    );
+                    sql.build().execute(&mut *writing).await?;
+                }
             }
-        }
-        Ok(writing.commit().await?)
+            writing.commit().await
+        })
+        .await
     }
 
     /// The guests whose rows changed after that number.
@@ -52,7 +55,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn guests_since(&self, change: i64) -> Result<Vec<Guests>, StoreError> {
         let sql = "SELECT network, viewer, until_ms, told_ms FROM guests WHERE change > $1 AND told_ms IS NOT NULL";
-        grouped(&query(sql).bind(change).fetch_all(&self.pool).await?)
+        grouped(&in_time(query(sql).bind(change).fetch_all(&self.pool)).await?)
     }
 
     /// Those whom the stream is to be told of, as many together as a record may name.
@@ -61,7 +64,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn owed_guests(&self) -> Result<Vec<Guests>, StoreError> {
         let sql = "SELECT network, viewer, until_ms, told_ms FROM guests WHERE told_ms IS NULL ORDER BY until_ms";
-        let all = grouped(&query(sql).fetch_all(&self.pool).await?)?;
+        let all = grouped(&in_time(query(sql).fetch_all(&self.pool)).await?)?;
         Ok(all.iter().flat_map(in_records).collect())
     }
 }
