@@ -201,13 +201,15 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint), pool)?;
     let (limits, until) = (state.0, stop.clone());
     supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
+    // Before anybody is told that the server is here: a signal that nobody waits for would end it at once.
+    let ended = ended();
     announce(&state.1.config, addr, stream_addr);
 
     let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
     let door = Door::new(state.1.vending.clone(), router(state.1, public));
     let serving = supervisor.watch("connections", &stop, serve(pages, door, connections, stop.clone()));
-    ended().await;
+    ended.await;
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
     tokio::time::sleep(Duration::from_secs(drain_delay)).await;
@@ -457,22 +459,22 @@ fn local_addr() -> Option<std::net::IpAddr> {
     socket.local_addr().ok().map(|addr| addr.ip())
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn ended() {
-    let interrupted = tokio::signal::ctrl_c();
+/// Waits for Ctrl-C or SIGTERM; for the latter from this call on.
+fn ended() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let terminated = {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                tokio::select! {
-                    _ = interrupted => {}
-                    _ = terminated.recv() => {}
-                }
+        signal(SignalKind::terminate()).ok()
+    };
+    async move {
+        #[cfg(unix)]
+        if let Some(mut terminated) = terminated {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
             }
-            Err(_) => drop(interrupted.await),
+            return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    #[cfg(not(unix))]
-    drop(interrupted.await);
 }

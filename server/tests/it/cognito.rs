@@ -336,6 +336,7 @@ async fn who_signs_in_speaks_by_credentials_of_the_identity_pool_and_guests_wher
     };
     for guests in [true, false] {
         let program = Program::start_with(&settings(guests), &elsewhere)?;
+        program.get_ready()?;
         let ask =
             |head: &[&str]| program.ask("POST /api/session", &[&[FORM], head].concat(), "room=demo&purpose=produce");
         let answer = program.ask("POST /api/sign_in", &[FORM], &format!("id_token={}", tokens.id_token))?;

@@ -23,6 +23,8 @@ pub struct Program {
     /// Where its stream is for programs, likewise.
     pub stream: String,
     dir: TempDir,
+    /// Whose stream it reads, where it is another's.
+    bus: Option<Box<Program>>,
 }
 
 impl Program {
@@ -64,7 +66,7 @@ impl Program {
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut lines = BufReader::new(output).lines();
-        let mut program = Self { child, url: String::new(), stream: String::new(), dir };
+        let mut program = Self { child, url: String::new(), stream: String::new(), dir, bus: None };
         while let Some(line) = lines.next() {
             let line = line?;
             if let Some((url, _)) = line.trim().strip_prefix("room").and_then(|rest| rest.trim().split_once("/room/")) {
@@ -466,17 +468,24 @@ fn sts(status: &str, body: &'static str) -> Result<(String, std::sync::mpsc::Rec
 
 /// The program on AWS, as far as STS is concerned.
 pub fn on_aws(sts: &str) -> Result<Program, Failure> {
-    Program::start(&[
+    let bus = Program::start(&[("DANMU_ROLE", "bus")])?;
+    let key: serde_json::Value = serde_json::from_slice(&std::fs::read(bus.directory().join("data/root-key.json"))?)?;
+    let member = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+    let mut program = Program::start(&[
         ("DANMU_BUS", "aws"),
         ("DANMU_VENDING__ROLE_ARN", "arn:aws:iam::123456789012:role/danmu-viewer"),
         ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ACCESS_KEY_ID", &member("access_key_id")),
+        ("AWS_SECRET_ACCESS_KEY", &member("secret_access_key")),
         ("AWS_ENDPOINT_URL_STS", sts),
-        ("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_KINESIS", &bus.stream),
         // Whoever asks says from where.
         ("DANMU_HTTP__TRUSTED_PROXIES", "127.0.0.0/8"),
-    ])
+    ])?;
+    // Nobody is vended anything until what was decided before is known.
+    program.get_ready()?;
+    program.bus = Some(Box::new(bus));
+    Ok(program)
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Count {
     /// that failed without a count, because something did not compile, is one failure.
     pub fn of_cargo(output: &str, success: bool) -> Self {
         let lines = || output.lines().map(str::trim_start);
-        let nextest = lines().filter(|line| line.starts_with("Summary [")).next_back();
+        let nextest = lines().rfind(|line| line.starts_with("Summary ["));
         let cargo = lines().filter(|line| nextest.is_none() && line.starts_with("test result:"));
         let count = nextest.into_iter().chain(cargo).fold(Self::default(), |total, line| {
             let failed = ["failed", "timed out", "exec failed"].map(|word| number_before(line, word)).iter().sum();
