@@ -243,7 +243,11 @@ fn lines(data: &[u8]) -> (&[u8], Option<&str>) {
 /// [gate](crate::gate) reads. Cheap, and no judgement: what has two lines may still be anything.
 #[must_use]
 pub fn signed(data: &[u8]) -> Option<(&[u8], &str)> {
-    let data = Some(data).filter(|data| data.len() <= MAX_RECORD_BYTES).map(lenient::without_head)?;
+    // Neither is anything that is no text.
+    if data.len() > MAX_RECORD_BYTES || data.first() == Some(&0) {
+        return None;
+    }
+    let data = lenient::without_head(data);
     let (line, proof) = lines(data);
     proof.filter(|_| line.starts_with(b"{")).map(|proof| (line, proof))
 }
