@@ -8,7 +8,6 @@
 mod chance;
 #[path = "../../tests/it/flood.rs"]
 mod flood;
-#[allow(dead_code, reason = "a kit for every measurement")]
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
 #[allow(dead_code, reason = "the tests use more of it")]

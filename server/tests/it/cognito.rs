@@ -95,11 +95,22 @@ impl Moto {
         self.call("AWSCognitoIdentityProviderService", operation, request).await
     }
 
+    /// A stream by the name that the settings have unless they say otherwise.
+    async fn create_stream(&self) -> Result<(), Failure> {
+        self.call("Kinesis_20131202", "CreateStream", json!({"StreamName": "danmu", "ShardCount": 1})).await?;
+        Ok(())
+    }
+
     async fn call(&self, service: &str, operation: &str, request: Value) -> Result<Value, Failure> {
-        let headers = [
+        // Moto tells Kinesis by the scope of a signature, which it does not check.
+        let scope = format!("Credential=test/20260101/{REGION}/kinesis/aws4_request");
+        let mut headers = vec![
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", [service, operation].join(".")),
         ];
+        if service.starts_with("Kinesis") {
+            headers.push(("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0")));
+        }
         let reply = self.host.post(&self.url, &headers, request.to_string().into_bytes()).await?;
         let body = String::from_utf8_lossy(&reply.body).into_owned();
         if reply.status != 200 {
@@ -316,6 +327,7 @@ async fn who_signs_in_speaks_by_credentials_of_the_identity_pool_and_guests_wher
     let Some(moto) = Moto::start().await? else { return Ok(()) };
     let (tokens, _) = moto.sign_in("Temporary-1", &[new_password()]).await?;
     let pool = moto.identity_pool().await?;
+    moto.create_stream().await?;
     let url = moto.url.trim_end_matches('/');
     let elsewhere = [
         ("DANMU_BUS", "aws"),
