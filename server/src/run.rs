@@ -177,7 +177,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if relays {
         // Whoever reads the embedded stream shares its directory, and the store that is in it.
         let reach = if config.bus == BusKind::Aws { Reach::Snapshot } else { Reach::Recent };
-        tokio::spawn(moderation.catch_up(&bus, &rooms, identity.verifier(), reach, reading.clone()));
+        let catching_up = moderation.catch_up(&bus, &rooms, identity.verifier(), reach, reading.clone());
+        supervisor.finish("reading what was decided", catching_up);
     }
     let relay = relays.then(|| {
         let (verifier, moderation) = (identity.verifier(), moderation.clone());

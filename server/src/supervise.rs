@@ -41,12 +41,18 @@ impl Supervisor {
         tokio::spawn(async move {
             let ended = tokio::spawn(task).await;
             if !stop.is_cancelled() {
-                health.fail(name);
-                tracing::error!(
-                    task = name,
-                    reason = why(ended),
-                    "a task has ended that the server needs; restart the server"
-                );
+                fail(&health, name, ended);
+            }
+        })
+    }
+
+    /// The same for a task that ends when its work is done: the server is not ready any more if it panics.
+    pub fn finish(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let health = self.health.clone();
+        tokio::spawn(async move {
+            let ended = tokio::spawn(task).await;
+            if ended.is_err() {
+                fail(&health, name, ended);
             }
         })
     }
@@ -84,6 +90,11 @@ impl Supervisor {
             }
         })
     }
+}
+
+fn fail(health: &Health, name: &'static str, ended: Result<(), JoinError>) {
+    health.fail(name);
+    tracing::error!(task = name, reason = why(ended), "a task has ended that the server needs; restart the server");
 }
 
 fn why(ended: Result<(), JoinError>) -> String {
@@ -129,6 +140,19 @@ mod tests {
             sleep(Duration::from_secs(1)).await;
             until(&health, true).await;
             assert_eq!(health.failed(), ["relay"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_work_to_finish_may_return_and_not_panic() {
+        for panics in [false, true] {
+            let health = Health::default();
+            let task = async move {
+                sleep(Duration::from_secs(60)).await;
+                assert!(!panics, "as it may");
+            };
+            Supervisor::new(health.clone()).finish("what was decided", task).await.expect("it is watched");
+            assert_eq!(!health.failed().is_empty(), panics);
         }
     }
 

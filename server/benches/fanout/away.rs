@@ -18,7 +18,7 @@ use danmu::feed::Told;
 use crate::{
     kit::{Failure, Noise, figure},
     publish::put_signed,
-    report::Report,
+    report::{Report, median},
     signers::Signers,
     subject::Server,
     viewers::{Histogram, Watch},
@@ -271,10 +271,4 @@ fn numbers(told: &Told) -> impl Iterator<Item = u32> {
 
 fn largest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -2,11 +2,12 @@
 //! stream, every delivery counted by whoever received it.
 //!
 //! The server has core 0 to itself, the load the others. `--quick` is a tenth of it; the names of parts (`nchan`, `crowds`,
-//! `trouble`, `away`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
+//! `trouble`, `away`, `network`, `screen`) choose them, and after `crowds` numbers of viewers choose those. Ends by itself.
 
 mod away;
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
+mod network;
 mod publish;
 mod report;
 mod signers;
@@ -85,11 +86,12 @@ fn measure(quick: bool) -> Result<Vec<String>, Failure> {
     raise_file_limit()?;
     pin_to_load_core()?;
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("nchan", beside_nchan),
         ("crowds", crowds),
         ("trouble", trouble::measure),
         ("away", away::measure),
+        ("network", network::measure),
         ("screen", to_screen),
     ];
     let mut report = Report::default();

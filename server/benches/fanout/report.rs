@@ -74,3 +74,10 @@ impl Report {
         Ok(self.broken)
     }
 }
+
+/// The median of some; the upper one of an even number of them.
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

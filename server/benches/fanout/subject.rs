@@ -65,6 +65,21 @@ impl Server {
         Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
     }
 
+    /// The whole server with these settings, and sessions for whoever asks.
+    pub fn with_settings(settings: &str) -> Result<Self, Failure> {
+        let (dir, pages, stream) = (tempfile::tempdir()?, free()?, free()?);
+        fs::write(dir.path().join("danmu.toml"), settings)?;
+        let process = danmu(Core::Server, &dir, pages, stream).spawn()?;
+        Self { process: Running(process), _bus: None, pages, stream: Some(stream), dir }.wait_for(pages)
+    }
+
+    /// An order of its operator.
+    pub fn order(&self, arguments: &[&str]) -> Command {
+        let mut command = alone(Core::Load, env!("CARGO_BIN_EXE_danmu-server"));
+        command.args(arguments).current_dir(self.dir.path());
+        command
+    }
+
     /// The relay by itself, as it is in front of Amazon's stream: what puts cost is another process', on the load's core.
     pub fn relay(tick_ms: u64) -> Result<Self, Failure> {
         let (dir, pages, elsewhere, stream) = (tempfile::tempdir()?, free()?, free()?, free()?);

@@ -13,19 +13,21 @@
 
 mod call;
 mod event;
+mod listing;
 mod pace;
 mod shard;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
+use std::collections::{BTreeMap, VecDeque};
 
 pub use call::{Answer, Call, Step};
 pub use event::{Event, Position, Record, Scope, State, Stats};
+use listing::Listing;
 use pace::Pace;
 pub use shard::is_before;
 use shard::{Line, Phase};
 
 use super::{
-    api::{From, GetRecordsReply, ListShardsReply},
+    api::{From, GetRecordsReply},
     backoff::full_jitter,
     error::{Error, Kind},
 };
@@ -36,9 +38,6 @@ const SLOW_MS: i64 = 150;
 const BEHIND_MS: i64 = 3_000;
 /// First and longest wait after a failure that may pass.
 const BACKOFF_MS: (u32, u32) = (200, 10_000);
-/// How often the shards are listed though nothing asks for it: a stream that was made anew while no shard of it was being read may
-/// have one of the same name that tells nothing.
-const RELIST_MS: i64 = 60_000;
 /// Least wait after a failure that will not pass by itself; as much again at random.
 const RARELY_MS: i64 = 10_000;
 
@@ -57,22 +56,6 @@ pub struct Machine {
     events: VecDeque<Event>,
     state: State,
     stats: Stats,
-}
-
-#[derive(Debug, Default)]
-struct Listing {
-    wanted: bool,
-    busy: bool,
-    due: i64,
-    /// When one is wanted in any case.
-    again: i64,
-    /// How many were begun, and the last that was completed.
-    begun: u64,
-    completed: u64,
-    token: Option<String>,
-    found: BTreeSet<String>,
-    failures: u32,
-    trouble: Option<State>,
 }
 
 impl Machine {
@@ -204,25 +187,6 @@ impl Machine {
         self.shards.values().filter(move |line| line.in_scope && line.parents.iter().any(|parent| parent == id))
     }
 
-    /// Parks the shards whose parents are all finished.
-    fn start_ready(&mut self) {
-        let settled = |line: &Line, parent: &String| match self.shards.get(parent) {
-            Some(parent) => !parent.in_scope || parent.is_done(),
-            None => self.listing.completed >= line.settled_by,
-        };
-        let ready = |line: &Line| {
-            // Before the first listing is complete, nobody's family is known.
-            let known = self.listing.completed > 0 && line.phase == Phase::Waiting && line.in_scope;
-            known && line.parents.iter().all(|parent| settled(line, parent))
-        };
-        let ready: Vec<String> = self.shards.iter().filter(|(_, line)| ready(line)).map(|(id, _)| id.clone()).collect();
-        for id in ready {
-            if let Some(line) = self.shards.get_mut(&id) {
-                line.phase = Phase::Parked;
-            }
-        }
-    }
-
     /// Where a shard goes on, or starts. A child starts at its beginning; but where nothing was read from its parents,
     /// they may have been closed before the starting time, and it holds here too.
     fn start_of(&self, line: &Line) -> From {
@@ -232,85 +196,6 @@ impl Machine {
                 From::TrimHorizon
             }
             None => From::Timestamp(self.since_ms),
-        }
-    }
-
-    fn shards_listed(&mut self, reply: ListShardsReply, now: i64) {
-        let listing = &mut self.listing;
-        listing.busy = false;
-        listing.failures = 0;
-        listing.trouble = None;
-        for shard in reply.shards {
-            listing.found.insert(shard.shard_id.clone());
-            let parents = shard.parents().map(str::to_owned).collect();
-            let new = Line::new(parents, shard.hash_key_range, self.keys.as_deref(), listing.begun);
-            let start = shard.sequence_number_range.starting_sequence_number;
-            match self.shards.entry(shard.shard_id) {
-                Entry::Vacant(place) => place.insert(new).start = start,
-                Entry::Occupied(place) => {
-                    let line = place.into_mut();
-                    if line.precedes(&start) {
-                        // What was read belongs to a stream that is gone. Of this one nothing was.
-                        *line = Line { busy: line.busy, ..new };
-                    } else {
-                        (line.parents, line.in_scope) = (new.parents, new.in_scope);
-                    }
-                    line.start = start;
-                }
-            }
-        }
-        listing.token = reply.next_token;
-        listing.due = now;
-        if listing.token.is_some() {
-            return;
-        }
-        listing.completed = listing.begun;
-        listing.wanted = false;
-        listing.again = now + RELIST_MS;
-        // What is not listed any more has been trimmed away, unless it was learnt about after this listing began.
-        let (found, completed) = (&listing.found, listing.completed);
-        self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));
-
-        for (id, number) in std::mem::take(&mut self.resume) {
-            if let Some(line) = self.shards.get_mut(&id)
-                && !is_before(&number, &line.start)
-            {
-                line.last = Some(number);
-                self.finish_ancestors(&id);
-            }
-        }
-        self.look_for_children(now);
-    }
-
-    /// A shard that was being read had all of its ancestors finished.
-    fn finish_ancestors(&mut self, id: &str) {
-        let parents = self.shards.get(id).map(|line| line.parents.clone()).unwrap_or_default();
-        for parent in parents {
-            if let Some(line) = self.shards.get_mut(&parent)
-                && !line.is_done()
-            {
-                line.phase = Phase::Done;
-                self.finish_ancestors(&parent);
-            }
-        }
-    }
-
-    /// Wants a listing if the scope has an end without a successor, or a child with an unknown parent.
-    fn look_for_children(&mut self, now: i64) {
-        let orphan = |line: &Line| {
-            line.settled_by > self.listing.completed && line.parents.iter().any(|id| !self.shards.contains_key(id))
-        };
-        let open_end = |(id, line): (&String, &Line)| line.is_done() && self.children(id).next().is_none();
-        let in_scope = || self.shards.iter().filter(|(_, line)| line.in_scope);
-        let unknown = in_scope().any(|(_, line)| orphan(line));
-        let ended = in_scope().any(open_end) || in_scope().next().is_none();
-        if (unknown || ended) && !self.listing.wanted {
-            // The first time at once; a listing that did not help is not repeated soon.
-            let helped = self.listing.due < now;
-            self.listing.wanted = true;
-            self.listing.due = if unknown || helped { now } else { now + 2_000 };
-        } else if unknown && self.listing.trouble.is_none() {
-            self.listing.due = self.listing.due.min(now);
         }
     }
 
@@ -376,17 +261,6 @@ impl Machine {
             self.shards.entry(child.shard_id).or_insert(line);
         }
         self.look_for_children(now);
-    }
-
-    fn listing_failed(&mut self, error: Error, now: i64, random: u64) {
-        let listing = &mut self.listing;
-        listing.busy = false;
-        // A listing is begun afresh: its token may be what is wrong.
-        listing.token = None;
-        let state = trouble(error, listing.failures, random);
-        listing.failures += 1;
-        listing.due = now + state.retry_in_ms();
-        listing.trouble = Some(state);
     }
 
     fn shard_failed(&mut self, id: &str, error: Error, now: i64, random: u64) {

@@ -1,0 +1,143 @@
+//! The listing of the shards: which there are, whose children they are, and which of them are ready to be read.
+
+use std::collections::{BTreeSet, btree_map::Entry};
+
+use super::{
+    Machine,
+    event::State,
+    shard::{Line, Phase, is_before},
+    trouble,
+};
+use crate::kinesis::{api::ListShardsReply, error::Error};
+
+/// How often the shards are listed though nothing asks for it: a stream that was made anew while no shard of it was being read may
+/// have one of the same name that tells nothing.
+const RELIST_MS: i64 = 60_000;
+
+/// How far it is.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) wanted: bool,
+    pub(super) busy: bool,
+    pub(super) due: i64,
+    /// When one is wanted in any case.
+    pub(super) again: i64,
+    /// How many were begun, and the last that was completed.
+    pub(super) begun: u64,
+    pub(super) completed: u64,
+    pub(super) token: Option<String>,
+    pub(super) found: BTreeSet<String>,
+    pub(super) failures: u32,
+    pub(super) trouble: Option<State>,
+}
+
+impl Machine {
+    /// Parks the shards whose parents are all finished.
+    pub(super) fn start_ready(&mut self) {
+        let settled = |line: &Line, parent: &String| match self.shards.get(parent) {
+            Some(parent) => !parent.in_scope || parent.is_done(),
+            None => self.listing.completed >= line.settled_by,
+        };
+        let ready = |line: &Line| {
+            // Before the first listing is complete, nobody's family is known.
+            let known = self.listing.completed > 0 && line.phase == Phase::Waiting && line.in_scope;
+            known && line.parents.iter().all(|parent| settled(line, parent))
+        };
+        let ready: Vec<String> = self.shards.iter().filter(|(_, line)| ready(line)).map(|(id, _)| id.clone()).collect();
+        for id in ready {
+            if let Some(line) = self.shards.get_mut(&id) {
+                line.phase = Phase::Parked;
+            }
+        }
+    }
+
+    pub(super) fn shards_listed(&mut self, reply: ListShardsReply, now: i64) {
+        let listing = &mut self.listing;
+        listing.busy = false;
+        listing.failures = 0;
+        listing.trouble = None;
+        for shard in reply.shards {
+            listing.found.insert(shard.shard_id.clone());
+            let parents = shard.parents().map(str::to_owned).collect();
+            let new = Line::new(parents, shard.hash_key_range, self.keys.as_deref(), listing.begun);
+            let start = shard.sequence_number_range.starting_sequence_number;
+            match self.shards.entry(shard.shard_id) {
+                Entry::Vacant(place) => place.insert(new).start = start,
+                Entry::Occupied(place) => {
+                    let line = place.into_mut();
+                    if line.precedes(&start) {
+                        // What was read belongs to a stream that is gone. Of this one nothing was.
+                        *line = Line { busy: line.busy, ..new };
+                    } else {
+                        (line.parents, line.in_scope) = (new.parents, new.in_scope);
+                    }
+                    line.start = start;
+                }
+            }
+        }
+        listing.token = reply.next_token;
+        listing.due = now;
+        if listing.token.is_some() {
+            return;
+        }
+        listing.completed = listing.begun;
+        listing.wanted = false;
+        listing.again = now + RELIST_MS;
+        // What is not listed any more has been trimmed away, unless it was learnt about after this listing began.
+        let (found, completed) = (&listing.found, listing.completed);
+        self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));
+
+        for (id, number) in std::mem::take(&mut self.resume) {
+            if let Some(line) = self.shards.get_mut(&id)
+                && !is_before(&number, &line.start)
+            {
+                line.last = Some(number);
+                self.finish_ancestors(&id);
+            }
+        }
+        self.look_for_children(now);
+    }
+
+    /// A shard that was being read had all of its ancestors finished.
+    fn finish_ancestors(&mut self, id: &str) {
+        let parents = self.shards.get(id).map(|line| line.parents.clone()).unwrap_or_default();
+        for parent in parents {
+            if let Some(line) = self.shards.get_mut(&parent)
+                && !line.is_done()
+            {
+                line.phase = Phase::Done;
+                self.finish_ancestors(&parent);
+            }
+        }
+    }
+
+    /// Wants a listing if the scope has an end without a successor, or a child with an unknown parent.
+    pub(super) fn look_for_children(&mut self, now: i64) {
+        let orphan = |line: &Line| {
+            line.settled_by > self.listing.completed && line.parents.iter().any(|id| !self.shards.contains_key(id))
+        };
+        let open_end = |(id, line): (&String, &Line)| line.is_done() && self.children(id).next().is_none();
+        let in_scope = || self.shards.iter().filter(|(_, line)| line.in_scope);
+        let unknown = in_scope().any(|(_, line)| orphan(line));
+        let ended = in_scope().any(open_end) || in_scope().next().is_none();
+        if (unknown || ended) && !self.listing.wanted {
+            // The first time at once; a listing that did not help is not repeated soon.
+            let helped = self.listing.due < now;
+            self.listing.wanted = true;
+            self.listing.due = if unknown || helped { now } else { now + 2_000 };
+        } else if unknown && self.listing.trouble.is_none() {
+            self.listing.due = self.listing.due.min(now);
+        }
+    }
+
+    pub(super) fn listing_failed(&mut self, error: Error, now: i64, random: u64) {
+        let listing = &mut self.listing;
+        listing.busy = false;
+        // A listing is begun afresh: its token may be what is wrong.
+        listing.token = None;
+        let state = trouble(error, listing.failures, random);
+        listing.failures += 1;
+        listing.due = now + state.retry_in_ms();
+        listing.trouble = Some(state);
+    }
+}
