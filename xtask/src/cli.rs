@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 /// Printed by `cargo xtask help`.
 pub const HELP: &str = "\
@@ -25,6 +25,7 @@ cargo xtask <task>
                     without a name
       --quick         … for a short time only (overlay)
   setup             install what the other tasks would install when they need it
+  advisories CLONE  write deny/advisories.toml anew, from a clone of RustSec's advisory-db
   watch             `cargo leptos watch`, with the tools that it would otherwise download
   help              this
 ";
@@ -48,6 +49,8 @@ pub enum Task {
     Undefended,
     /// Build, then measure.
     Bench(Bench),
+    /// Write the list of advisories anew, from this clone of the database.
+    Advisories(PathBuf),
     /// Serve while developing, rebuilt at every change.
     Watch,
 }
@@ -91,6 +94,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task> {
         "build" => Task::Build,
         "test" => return test(parser),
         "watch" => Task::Watch,
+        "advisories" => Task::Advisories(parser.value().map_err(usage)?.into()),
         "run" => return run(parser),
         "bench" => return bench(parser),
         other => return Err(Error::Usage(format!("There is no task `{other}`."))),

@@ -4,6 +4,7 @@
 //! line a step what it did and how long it took, and does nothing twice. It never touches anything outside the
 //! repository, cargo's target directory, and the system's package manager (Chromium, for the tests, where it may).
 
+mod advisories;
 mod bench;
 mod build;
 mod cli;
@@ -60,6 +61,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Soak => test::soak(&workspace),
         Task::Undefended => test::undefended(&workspace),
         Task::Bench(bench) => bench::measure(&workspace, bench.name.as_deref(), bench.quick),
+        Task::Advisories(clone) => advisories::update(&workspace, &clone),
         Task::Watch => watch::watch(&workspace),
     }
 }

@@ -16,6 +16,8 @@ use std::{
 
 /// The target of the browser half.
 pub const WASM: &str = "wasm32-unknown-unknown";
+/// Of `cargo-deny`, where it is not installed.
+const DENY_VERSION: &str = "0.20.2";
 
 /// Makes sure that the toolchain can compile for browsers.
 ///
@@ -199,6 +201,28 @@ fn may_install_debian_packages() -> bool {
 /// Whether a cargo subcommand is installed.
 pub fn has_cargo_command(name: &str) -> bool {
     process::run_to_end(cargo().args([name, "--version"]), |_| {}).is_ok_and(|output| output.success)
+}
+
+/// `cargo-deny`, from `PATH` or one of our own, compiled unless it is there already.
+///
+/// # Errors
+/// Where cargo cannot install it.
+pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(installed) = process::find("cargo-deny") {
+        return Ok(installed);
+    }
+    let root = workspace.cache().join("tools");
+    let program = root.join("bin/cargo-deny").with_extension(std::env::consts::EXE_EXTENSION);
+    let step = Step::start("cargo-deny");
+    if program.exists() {
+        step.done("present");
+        return Ok(program);
+    }
+    let mut install = cargo();
+    install.args(["install", "--locked", "--version", DENY_VERSION, "cargo-deny", "--root"]).arg(&root);
+    process::build(&step, &mut install)?;
+    step.done(workspace.show(&program));
+    Ok(program)
 }
 
 /// Node.js, without which there are no browser tests.

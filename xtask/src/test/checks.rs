@@ -2,13 +2,15 @@
 
 use super::{Count, Report};
 use crate::{
+    advisories::{self, LOCKED},
     build::LATER,
     error::Result,
     process::{self, Output},
     tools::{self, WASM},
-    ui::{self, Step},
+    ui::Step,
     workspace::{Workspace, cargo},
 };
+use std::process::Command;
 
 fn check(name: &'static str, workspace: &Workspace, arguments: &[&str]) -> Result<Report> {
     let step = Step::start(name);
@@ -79,13 +81,24 @@ fn intruders(workspace: &Workspace, selection: &[&str], feature: &str) -> Result
     Ok(found)
 }
 
-/// Licences, sources and banned crates, where cargo-deny is installed.
-pub fn dependencies(workspace: &Workspace) -> Result<Option<Report>> {
-    if !tools::has_cargo_command("deny") {
-        ui::note(
-            "cargo-deny is not installed: licences and sources stay unchecked (`cargo install cargo-deny --locked`)",
-        );
-        return Ok(None);
+/// Licences and sources of all dependencies, and what is known against them, in every lock file.
+///
+/// # Errors
+/// Where `cargo-deny` is missing and cannot be installed.
+pub fn dependencies(workspace: &Workspace) -> Result<Report> {
+    let deny = tools::cargo_deny(workspace)?;
+    let database = advisories::database(workspace)?;
+    let step = Step::start("dependencies");
+    let mut all = Output { text: String::new(), success: true };
+    for directory in LOCKED {
+        let mut command = Command::new(&deny);
+        command.current_dir(workspace.root.join(directory)).envs(database.clone());
+        command.arg("--config").arg(workspace.root.join("deny.toml")).args(["check", "advisories"]);
+        if directory == "." {
+            command.args(["bans", "licenses", "sources"]);
+        }
+        let output = process::run_to_end(&mut command, |line| step.note(line.trim()))?;
+        all = Output { text: all.text + &output.text, success: all.success && output.success };
     }
-    check("dependencies", workspace, &["deny", "check", "bans", "licenses", "sources"]).map(Some)
+    Ok(conclude("dependencies", step, all))
 }

@@ -48,8 +48,8 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
         checks::halves_apart(workspace)?,
         checks::clippy_native(workspace)?,
         checks::clippy_browser(workspace)?,
+        checks::dependencies(workspace)?,
     ];
-    reports.extend(checks::dependencies(workspace)?);
 
     ui::heading("Building the tests");
     let tests = suites::build(workspace)?;

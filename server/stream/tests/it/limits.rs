@@ -122,12 +122,11 @@ async fn a_record_outside_its_limits_is_refused_with_the_member_and_the_rule() -
     Ok(())
 }
 
-/// Asks the router itself for `count` reads of the same iterator at once; each answer with the moment at which it came.
-fn reads_at_once(
-    world: &World,
-    iterator: &str,
-    count: usize,
-) -> Result<JoinSet<Result<(Instant, Answer), Failure>>, Failure> {
+/// Each answer with the moment at which it came.
+type Answers = JoinSet<Result<(Instant, Answer), Failure>>;
+
+/// Asks the router itself for `count` reads of the same iterator at once.
+fn reads_at_once(world: &World, iterator: &str, count: usize) -> Result<Answers, Failure> {
     let ask = world.ask(&world.root()).kinesis("GetRecords", &json!({ "ShardIterator": iterator }));
     let mut reads = JoinSet::new();
     for _ in 0..count {
