@@ -39,14 +39,15 @@ def refused(name, call, **arguments):
 
 
 def read(stream, shard, **how):
-    """Everything from there on, until the tip or the shard's end."""
+    """Everything from there on, until a page is empty: at the tip, or at the shard's end."""
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **how)["ShardIterator"]
     records = []
     while True:
         page = kinesis.get_records(ShardIterator=iterator, Limit=3)
         records += page["Records"]
-        if page["MillisBehindLatest"] == 0 and len(page["Records"]) < 3:
+        if page["MillisBehindLatest"] == 0 and not page["Records"]:
             return records, page
+        assert page["NextShardIterator"] and "ChildShards" not in page, page
         iterator = page["NextShardIterator"]
 
 

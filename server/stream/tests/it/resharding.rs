@@ -82,6 +82,34 @@ async fn a_split_shard_is_read_to_its_end_and_then_its_children() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_records_of_a_closed_shard_come_before_its_end() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    for text in ["one", "two", "three"] {
+        assert_eq!(world.put(&root, "room", text).await?.status, 200);
+    }
+    let split = json!({ "StreamName": STREAM, "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": MIDDLE });
+    assert_eq!(world.call(&root, "SplitShard", split).await?.status, 200);
+    let mut next =
+        world.iterator(&root, "shardId-000000000000", json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    for texts in [vec!["one", "two"], vec!["three"]] {
+        let page = world.call(&root, "GetRecords", json!({ "ShardIterator": next, "Limit": 2 })).await?;
+        assert_eq!(page.texts()?, texts);
+        let page = page.json()?;
+        assert_eq!(page["ChildShards"], Value::Null, "it goes on: {page}");
+        next = page["NextShardIterator"].as_str().ok_or("records without an iterator are dropped by clients")?.into();
+    }
+    // Whoever stops here and comes back finds the end as well.
+    for _ in 0..2 {
+        let end = world.get(&root, &next).await?.json()?;
+        assert_eq!((&end["Records"], &end["NextShardIterator"]), (&json!([]), &Value::Null));
+        assert_eq!(end["MillisBehindLatest"], 0);
+        assert_eq!(end["ChildShards"].as_array().map(Vec::len), Some(2), "{end}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_split_or_merged_is_refused() -> Test {
     let world = World::start_with(3, |_| {}).await?;
     let kinesis = world.kinesis(&world.root());
