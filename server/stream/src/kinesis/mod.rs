@@ -13,6 +13,7 @@ mod push;
 mod put;
 mod reshard;
 mod retention;
+mod shapes;
 mod shards;
 mod streams;
 mod subscribe;
@@ -137,10 +138,16 @@ impl Call<'_> {
 
     /// The stream that a control-plane request names: for the root key, and for sessions where they may.
     fn stream_to_control(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
+        self.existing(self.controllable(request)?)
+    }
+
+    /// The name of the stream that a control-plane request names, which need not exist, once it is sure that the caller may
+    /// control it.
+    fn controllable<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request);
         let arn = self.endpoint.place.stream_arn(name.as_deref().unwrap_or_default());
         self.may_control(&arn)?;
-        self.existing(name?)
+        name
     }
 
     fn must_be_root(&self) -> Result<(), ApiError> {
@@ -241,7 +248,7 @@ impl Call<'_> {
             ),
             Refusal::NoSuchShard(shard) => self.no_shard(stream, &shard_id(shard)),
             Refusal::ShardClosed(shard) => ApiError::new(
-                Kind::ResourceInUse,
+                Kind::InvalidArgument,
                 format!(
                     "Shard {} {of} has already been merged or split, and thus is not eligible for merging or splitting.",
                     shard_id(shard)

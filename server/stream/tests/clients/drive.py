@@ -94,6 +94,10 @@ def records(arn):
     latest, _ = read("py", shard, ShardIteratorType="LATEST")
     assert latest == []
     refused("InvalidArgumentException", kinesis.get_records, ShardIterator="nonsense")
+    start = {"StreamName": "py", "ShardId": shard, "ShardIteratorType": "LATEST"}
+    refused("InvalidArgumentException", kinesis.get_shard_iterator, StartingSequenceNumber=numbers[0], **start)
+    refused("ValidationException", kinesis.get_shard_iterator, StartingSequenceNumber="sth", **start)
+    refused("ValidationException", kinesis.put_record, StreamName="py", PartitionKey="key", Data=b"x" * (2**20 - 2))
     refused("ResourceNotFoundException", kinesis.put_record, StreamName="nobody", PartitionKey="a", Data=b"x")
 
 
@@ -113,8 +117,10 @@ def shards(arn):
     assert parents == {"0": ("", ""), "1": ("", ""), "2": ("1", ""), "3": ("1", ""), "4": ("0", "2")}, parents
     latest = kinesis.list_shards(StreamARN=arn, ShardFilter={"Type": "AT_LATEST"})["Shards"]
     assert [shard["ShardId"][-1] for shard in latest] == ["3", "4"], latest
-    _, last = read("py", "shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
-    assert last.get("NextShardIterator") is None, last
+    refused("InvalidArgumentException", kinesis.split_shard, StreamARN=arn, ShardToSplit="shardId-000000000001", NewStartingHashKey="7")
+    refused("ValidationException", kinesis.split_shard, StreamARN=arn, ShardToSplit="?", NewStartingHashKey="sth")
+    all_of_it, last = read("py", "shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+    assert len(all_of_it) == 7 and last.get("NextShardIterator") is None, (all_of_it, last)
     assert [child["ShardId"] for child in last["ChildShards"]] == ["shardId-000000000004"], last
     scaled = kinesis.update_shard_count(StreamName="py", TargetShardCount=4, ScalingType="UNIFORM_SCALING")
     assert (scaled["CurrentShardCount"], scaled["TargetShardCount"]) == (2, 4), scaled

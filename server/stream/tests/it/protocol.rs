@@ -25,6 +25,8 @@ async fn a_preflight_is_answered_as_the_real_service_does() -> Test {
         assert_eq!(header("access-control-allow-headers"), "authorization,content-type,x-amz-date,x-amz-target");
         assert_eq!(header("access-control-allow-methods"), "POST");
         assert_eq!(header("access-control-max-age"), "172800");
+        assert_eq!(header("x-amzn-requestid").len(), 36, "{url}");
+        assert!(!header("x-amz-id-2").is_empty(), "{url}");
     }
     Ok(())
 }

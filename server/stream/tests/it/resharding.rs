@@ -119,17 +119,29 @@ async fn what_cannot_be_split_or_merged_is_refused() -> Test {
     let merge = |shard: &'static str, other: &'static str| {
         kinesis.merge_shards().stream_name(STREAM).shard_to_merge(shard).adjacent_shard_to_merge(other).send()
     };
-    for key in ["0", "1", MIDDLE, "-1", "x"] {
+    let beyond = "999999999999999999999999999999999999999";
+    for key in ["0", "1", MIDDLE, beyond] {
         let error = split("shardId-000000000000", key).await.err().ok_or(key)?;
         assert_eq!(error.code(), Some("InvalidArgumentException"), "{key}");
     }
+    for (shard, key) in [("shardId-000000000000", "-1"), ("shardId-000000000000", "sth"), ("?", "7"), ("", "7")] {
+        let error = split(shard, key).await.err().ok_or(key)?;
+        assert_eq!(error.code(), Some("ValidationException"), "{shard} {key}");
+    }
+    let error = merge("shardId-000000000000", "?").await.err().ok_or("merged with nothing")?;
+    assert_eq!(error.code(), Some("ValidationException"));
     let error = merge("shardId-000000000000", "shardId-000000000002").await.err().ok_or("merged strangers")?;
     assert_eq!(error.code(), Some("InvalidArgumentException"));
     let error = merge("shardId-000000000000", "shardId-000000000000").await.err().ok_or("merged with itself")?;
     assert_eq!(error.code(), Some("InvalidArgumentException"));
     merge("shardId-000000000001", "shardId-000000000000").await?;
-    let error = split("shardId-000000000000", "7").await.err().ok_or("split a closed shard")?;
-    assert_eq!(error.code(), Some("ResourceInUseException"));
+    let split_again = split("shardId-000000000000", "7").await.err().ok_or("split a closed shard")?;
+    let merged_again = merge("shardId-000000000000", "shardId-000000000001").await.err().ok_or("merged closed ones")?;
+    for (code, message) in [(split_again.code(), split_again.message()), (merged_again.code(), merged_again.message())]
+    {
+        assert_eq!(code, Some("InvalidArgumentException"));
+        assert!(message.is_some_and(|words| words.contains("already been merged or split")), "{message:?}");
+    }
     let error = split("shardId-000000000099", "7").await.err().ok_or("split nothing")?;
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
     Ok(())

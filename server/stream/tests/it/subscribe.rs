@@ -235,6 +235,9 @@ async fn what_cannot_be_subscribed_to_is_refused_by_name() -> Test {
         (&consumer, "shardId-000000000007", latest(), "ResourceNotFoundException"),
         (&consumer, other, at(Type::AtSequenceNumber).sequence_number(number), "InvalidArgumentException"),
         (&consumer, SHARD, at(Type::AtSequenceNumber), "InvalidArgumentException"),
+        (&consumer, SHARD, latest().sequence_number(number), "InvalidArgumentException"),
+        (&consumer, SHARD, at(Type::AtSequenceNumber).sequence_number("x"), "ValidationException"),
+        (&consumer, "?", latest(), "ValidationException"),
         (&consumer, SHARD, at(Type::AtTimestamp), "InvalidArgumentException"),
         (&consumer, SHARD, at(Type::from("EARLIEST")), "ValidationException"),
     ] {
