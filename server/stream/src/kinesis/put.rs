@@ -25,7 +25,8 @@ const MAX_KEY: usize = 256;
 /// Records of one `PutRecords`.
 const MAX_RECORDS: usize = 500;
 /// Data and partition keys of one `PutRecords`, bytes.
-const MAX_REQUEST: usize = 5 * 1024 * 1024;
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
+const MAX_REQUEST: usize = 10 * 1024 * 1024;
 
 const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
 
@@ -94,7 +95,7 @@ impl Call<'_> {
             sizes.push(bytes);
         }
         if total > MAX_REQUEST {
-            let message = format!("Records size exceeds 5 MB limit: {total} bytes of data and partition keys");
+            let message = format!("Records size exceeds 10 MB limit: {total} bytes of data and partition keys");
             return Err(ApiError::new(Kind::InvalidArgument, message));
         }
         unless_dry(request.dry_run)?;

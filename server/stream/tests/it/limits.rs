@@ -57,8 +57,10 @@ async fn five_hundred_records_are_taken_and_one_more_is_not() -> Test {
     assert_eq!(over.error(), (400, "ValidationException".to_owned()));
     let none = world.call(&root, "PutRecords", request(0, 1)).await?;
     assert_eq!(none.error(), (400, "ValidationException".to_owned()));
-    let heavy = world.call(&root, "PutRecords", request(6, LARGEST)).await?;
+    let heavy = world.call(&root, "PutRecords", request(11, LARGEST)).await?;
     assert_eq!(heavy.error(), (400, "InvalidArgumentException".to_owned()));
+    let full = world.call(&root, "PutRecords", request(10, LARGEST)).await?.json()?;
+    assert_eq!(full["FailedRecordCount"], 9, "10 MiB are taken, of which a shard has room for one");
     assert_eq!(world.call(&root, "PutRecords", request(500, 1)).await?.status, 200);
     Ok(())
 }
@@ -142,12 +144,11 @@ async fn a_record_outside_its_limits_is_refused_with_the_member_and_the_rule() -
     Ok(())
 }
 
-/// Asks the router itself for `count` reads of the same iterator at once; each answer with the moment at which it came.
-fn reads_at_once(
-    world: &World,
-    iterator: &str,
-    count: usize,
-) -> Result<JoinSet<Result<(Instant, Answer), Failure>>, Failure> {
+/// An answer with the moment at which it came.
+type Timed = Result<(Instant, Answer), Failure>;
+
+/// Asks the router itself for `count` reads of the same iterator at once.
+fn reads_at_once(world: &World, iterator: &str, count: usize) -> Result<JoinSet<Timed>, Failure> {
     let ask = world.ask(&world.root()).kinesis("GetRecords", &json!({ "ShardIterator": iterator }));
     let mut reads = JoinSet::new();
     for _ in 0..count {
@@ -255,11 +256,11 @@ async fn slow_large_puts_take_their_own_room_and_nobody_elses() -> Test {
     };
     let time = StillTime::begin();
     let mut slow = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..64 * MIB / danmu_stream::MAX_BODY {
         slow.push(padded(danmu_stream::MAX_BODY).begin_and_be_read().await?);
     }
-    let seventh = padded(danmu_stream::MAX_BODY);
-    let waiting = begin_straight(&world, &seventh)?;
+    let one_more = padded(danmu_stream::MAX_BODY);
+    let waiting = begin_straight(&world, &one_more)?;
     let waiting = tokio::spawn(async move { Answer::of(waiting.await?).await });
     // A small one takes no time though a large one waits, and the other door has its own room.
     assert_eq!(padded(60_000).send().await?.status, 200);
