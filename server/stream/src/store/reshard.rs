@@ -5,6 +5,7 @@
 use super::{
     Refusal,
     model::{Closed, RETENTION_HOURS, Shard, Stream, StreamMeta},
+    tags::Tags,
 };
 use crate::{hash::uniform_ranges, kinesis::MAX_SHARDS, sequence::Position};
 
@@ -34,6 +35,7 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
         horizon_ms: 0,
         next_shard: count,
         last_deregistered_s: 0,
+        tags: Tags::new(),
     };
     Stream { meta, shards, consumers: Vec::new() }
 }

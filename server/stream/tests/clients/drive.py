@@ -188,6 +188,22 @@ def sessions(arn):
     refused("InvalidSignatureException", wrong.list_streams)
 
 
+def tags(arn):
+    kinesis.add_tags_to_stream(StreamName="py", Tags={"team": "live", "b": ""})
+    kinesis.tag_resource(ResourceARN=arn, Tags={"b": "弹幕"})
+    assert kinesis.list_tags_for_stream(StreamARN=arn, Limit=1) | {"ResponseMetadata": 0} == {
+        "Tags": [{"Key": "b", "Value": "弹幕"}],
+        "HasMoreTags": True,
+        "ResponseMetadata": 0,
+    }
+    kinesis.remove_tags_from_stream(StreamARN=arn, TagKeys=["b"])
+    assert kinesis.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "live"}]
+    kinesis.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert kinesis.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
+    refused("InvalidArgumentException", kinesis.add_tags_to_stream, StreamName="py", Tags={"a;b": ""})
+    assert kinesis.describe_limits()["OpenShardCount"] == 4
+
+
 def end():
     kinesis.delete_stream(StreamName="py", EnforceConsumerDeletion=True)
     kinesis.get_waiter("stream_not_exists").wait(StreamName="py")
@@ -197,6 +213,7 @@ arn = streams()
 records(arn)
 shards(arn)
 retention(arn)
+tags(arn)
 consumers(arn)
 sessions(arn)
 end()
