@@ -26,6 +26,7 @@ proptest! {
         seed in any::<u64>(),
         faults in 0_u64..35,
         names_children in any::<bool>(),
+        end_alone in any::<bool>(),
         refuse in any::<bool>(),
         keys in proptest::option::of(prop::collection::vec((0_u64..6).prop_map(|key| format!("key {key}")), 1..3)),
         // Some records and some resharding lie before the start.
@@ -40,6 +41,7 @@ proptest! {
         script.retain(|(_, act)| !(lasting && matches!(act, Act::MakeAnew(_))));
         let lasting = !script.iter().any(|(_, act)| matches!(act, Act::MakeAnew(_)));
         let mut model = Model::new(names_children, if refuse { Limit::Refuse } else { Limit::None });
+        model.end_alone = end_alone;
         let mut driver = Driver::new(scope.clone(), Position::at(since), seed, faults);
         let end = run(&mut driver, &mut model, &script, 0, &scope);
         // Faults end; then everything must arrive that is on the stream: of one that was made anew before, what was not

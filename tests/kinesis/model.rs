@@ -17,6 +17,8 @@ pub struct Model {
     pub born: u128,
     /// Whether the end of a shard names its children, as Amazon's does and some emulators' does not.
     names_children: bool,
+    /// Whether the last records of a shard come before its end, as the embedded endpoint's do, or together with it.
+    pub end_alone: bool,
     limit: Limit,
 }
 
@@ -38,7 +40,7 @@ pub enum Limit {
 
 impl Model {
     pub fn new(names_children: bool, limit: Limit) -> Self {
-        let mut model = Self { shards: vec![], next: 98, born: 98, names_children, limit };
+        let mut model = Self { shards: vec![], next: 98, born: 98, names_children, end_alone: true, limit };
         model.open(0, u128::MAX, vec![]);
         model
     }
@@ -189,7 +191,8 @@ impl Model {
                 let records: Vec<_> = shard.records[place..].iter().take(7).cloned().collect();
                 let next = place + records.len();
                 let rest = &shard.records[next..];
-                let ended = rest.is_empty() && shard.shard.is_closed();
+                let all = rest.is_empty() && (records.is_empty() || !self.end_alone);
+                let ended = all && shard.shard.is_closed();
                 let children = || {
                     let of = |s: &&ModelShard| s.shard.parents().any(|parent| parent == shard_id);
                     let child = |s: &ModelShard| ChildShard {

@@ -113,6 +113,12 @@ pub(crate) fn role_name(arn: &str) -> Option<&str> {
     .then_some(name)
 }
 
+/// `[\w+=,.@-]{2,256}`, the rule of `SourceIdentity`.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+pub(crate) fn is_source_identity(name: &str) -> bool {
+    (2..=256).contains(&name.len()) && name.bytes().all(is_name_byte)
+}
+
 /// `[\w+=,.@-]`, the letters of role and session names.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')

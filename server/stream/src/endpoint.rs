@@ -24,7 +24,7 @@ use crate::{
     metrics::{Counters, Metrics, add},
     options::Options,
     root_key::RootKey,
-    store::{Bounds, Refusal, Store, StoreError, Stream},
+    store::{Bounds, Refusal, Store, StoreError, Stream, Tags},
     sts::token::Tokens,
     subscriptions::Subscriptions,
 };
@@ -167,7 +167,7 @@ impl Endpoint {
         if let Some(stream) = self.inner.store.stream(name) {
             return Ok(self.info(&stream));
         }
-        match self.inner.store.create(name, shards).await {
+        match self.inner.store.create(name, shards, Tags::new()).await {
             Ok(stream) => Ok(self.info(&stream)),
             // Somebody else was quicker.
             Err(StoreError::Refused(Refusal::StreamExists)) => self

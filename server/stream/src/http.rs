@@ -79,11 +79,13 @@ struct Reply {
 async fn respond(endpoint: &Arc<Inner>, door: Door, request: Request) -> Response {
     let now_ms = endpoint.clock.now_ms();
     let cross_origin = request.headers().contains_key(ORIGIN);
-    if request.method() == Method::OPTIONS {
-        return preflight(request.headers());
-    }
     let ids = crypto::random().unwrap_or([0; 64]);
     let request_id = request_id(&ids);
+    if request.method() == Method::OPTIONS {
+        let mut response = preflight(request.headers());
+        insert_ids(response.headers_mut(), &ids, &request_id);
+        return response;
+    }
     let protocol = protocol(request.headers());
     let result = carry_out(endpoint, door, protocol, request, &request_id, now_ms).await;
     add(&endpoint.counters.requests, 1);
@@ -223,8 +225,7 @@ fn finish(reply: Reply, ids: &[u8; 64], request_id: &str, now_ms: i64, cross_ori
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    insert(headers, HeaderName::from_static("x-amzn-requestid"), request_id);
-    insert(headers, HeaderName::from_static("x-amz-id-2"), &STANDARD.encode(&ids[16..]));
+    insert_ids(headers, ids, request_id);
     if let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) {
         // Clients with a wrong clock learn the right time from here.
         insert(headers, DATE, &now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
@@ -252,6 +253,12 @@ fn preflight(asked: &HeaderMap) -> Response {
     }
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("172800"));
     response
+}
+
+/// What an answer is told by where somebody looks for it.
+fn insert_ids(headers: &mut HeaderMap, ids: &[u8; 64], request_id: &str) {
+    insert(headers, HeaderName::from_static("x-amzn-requestid"), request_id);
+    insert(headers, HeaderName::from_static("x-amz-id-2"), &STANDARD.encode(&ids[16..]));
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

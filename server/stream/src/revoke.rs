@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     Endpoint,
-    arn::is_name_byte,
+    arn::is_source_identity,
     auth::denials::{Entry, Whom},
     endpoint::Inner,
     store::StoreError,
@@ -50,7 +50,7 @@ impl Endpoint {
     /// Clients see `AccessDeniedException`, "with an explicit deny", as they do where an IAM policy of the role denies them.
     ///
     /// # Errors
-    /// [`RevokeError::Invalid`] for what cannot be a source identity (`[\w+=,.@-]{2,64}`), [`RevokeError::Log`] when the log
+    /// [`RevokeError::Invalid`] for what cannot be a source identity (`[\w+=,.@-]{2,256}`), [`RevokeError::Log`] when the log
     /// cannot be written.
     pub async fn deny_source(&self, source_identity: &str) -> Result<(), RevokeError> {
         self.deny_sources(&[source_identity]).await
@@ -157,10 +157,10 @@ async fn on_disk(
 }
 
 fn source(name: &str) -> Result<Whom, RevokeError> {
-    if (2..=64).contains(&name.len()) && name.bytes().all(is_name_byte) {
+    if is_source_identity(name) {
         return Ok(Whom::Source(name.to_owned()));
     }
-    let (what, rule) = ("source identity", "2 to 64 of a-z, A-Z, 0-9, _, +, =, ,, ., @ and -");
+    let (what, rule) = ("source identity", "2 to 256 of a-z, A-Z, 0-9, _, +, =, ,, ., @ and -");
     Err(RevokeError::Invalid { what, value: name.to_owned(), rule })
 }
 

@@ -97,7 +97,16 @@ impl SequenceNumber {
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut limbs = self.limbs();
+        Decimal(self.limbs()).fmt(f)
+    }
+}
+
+/// A number of three 64-bit limbs, the greatest first.
+struct Decimal([u64; 3]);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut limbs = self.0;
         let mut chunks = [0_u64; 4];
         for chunk in &mut chunks {
             let mut rest = 0_u128;
@@ -118,23 +127,46 @@ impl FromStr for SequenceNumber {
     type Err = NotASequenceNumber;
 
     fn from_str(text: &str) -> Result<Self, NotASequenceNumber> {
-        if text.len() != 56 {
-            return Err(NotASequenceNumber);
-        }
-        let mut limbs = [0_u64; 3];
-        for byte in text.bytes() {
-            if !byte.is_ascii_digit() {
-                return Err(NotASequenceNumber);
-            }
-            let mut carry = u128::from(byte - b'0');
-            for limb in limbs.iter_mut().rev() {
-                let value = u128::from(*limb) * 10 + carry;
-                *limb = value as u64;
-                carry = value >> 64;
-            }
-        }
-        Self::from_limbs(limbs).ok_or(NotASequenceNumber)
+        read_limbs(text).and_then(Self::from_limbs).ok_or(NotASequenceNumber)
     }
+}
+
+/// A number of 56 digits as three 64-bit limbs, the greatest first.
+fn read_limbs(text: &str) -> Option<[u64; 3]> {
+    if text.len() != 56 {
+        return None;
+    }
+    let mut limbs = [0_u64; 3];
+    for byte in text.bytes() {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        let mut carry = u128::from(digit);
+        for limb in limbs.iter_mut().rev() {
+            let value = u128::from(*limb) * 10 + carry;
+            *limb = value as u64;
+            carry = value >> 64;
+        }
+    }
+    Some(limbs)
+}
+
+/// Whether it is the sequence number of a record that may have been put by `now_ms`, milliseconds since the Unix epoch: one of
+/// ours, or one of the real service's, which has the seconds of its shard and of the record in it.
+pub(crate) fn is_past(text: &str, now_ms: u64) -> bool {
+    let Some(limbs @ [high, middle, low]) = read_limbs(text) else { return false };
+    let now_s = now_ms / 1000;
+    let seconds = |bits: u64| bits & ((1 << SECONDS_BITS) - 1);
+    let shard_is_past = seconds(high >> 20) <= now_s;
+    if high >> 56 == LEAD && low & 0xf == 1 {
+        // The service's first version has no counter: the seconds are in the 36 bits from bit 100 on.
+        return shard_is_past && seconds(high << 28 | middle >> 36) <= now_s;
+    }
+    SequenceNumber::from_limbs(limbs).is_some_and(|number| match number.position {
+        // The service's counters have 63 bits.
+        Position { counter, .. } if counter >> 63 == 1 => false,
+        // So few milliseconds there are none of: these are seconds.
+        Position { ms, .. } if ms < 1 << SECONDS_BITS => shard_is_past && ms <= now_s,
+        Position { ms, .. } => ms <= now_ms,
+    })
 }
 
 #[cfg(test)]
@@ -184,6 +216,28 @@ mod tests {
             let _ = text.parse::<SequenceNumber>();
             let _ = digits.parse::<SequenceNumber>();
         }
+    }
+
+    #[test]
+    fn a_number_from_the_future_is_not_past_whether_it_is_ours_or_the_real_services() {
+        let now_ms = NOW * 1000 + 500;
+        let number =
+            |shard_created, ms| SequenceNumber { shard_created, shard: 3, position: Position { ms, counter: 7 } };
+        // A child of a split within the second is numbered ahead of the clock.
+        assert!(is_past(&number(NOW + 2, now_ms).to_string(), now_ms));
+        assert!(!is_past(&number(NOW, now_ms + 1).to_string(), now_ms));
+        // The real service's have seconds in the place of our milliseconds.
+        assert!(is_past(&number(NOW, NOW).to_string(), now_ms));
+        assert!(!is_past(&number(NOW, NOW + 1).to_string(), now_ms), "a record of the future");
+        assert!(!is_past(&number(NOW + 1, NOW).to_string(), now_ms), "a shard of the future");
+        let first = |seconds: u64| Decimal([LEAD << 56 | NOW << 20 | seconds >> 28, seconds << 36, 1]).to_string();
+        assert!(is_past(&first(NOW), now_ms));
+        assert!(!is_past(&first(NOW + 1), now_ms), "a record of the future, in the first version");
+        assert!(is_past(&Decimal([LEAD << 56, 0, 1]).to_string(), now_ms), "the smallest of the first version");
+        for wrong in [[LEAD << 56, 0, 3], [1 << 56, 0, 2], [LEAD << 56 | 1 << 15, 0, 2]] {
+            assert!(!is_past(&Decimal(wrong).to_string(), now_ms), "{wrong:x?}");
+        }
+        assert!(!is_past("5", now_ms));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub const KEY_ID: &str = "AKIAAAAAAAAAAAAAAAAA";
 pub const SECRET: &str = "ssssssssssssssssssssssssssssssssssssssss";
 
 /// Every operation of the API, and one that does not exist.
-pub const OPERATIONS: [&str; 24] = [
+pub const OPERATIONS: [&str; 29] = [
     "PutRecord",
     "PutRecords",
     "GetRecords",
@@ -50,6 +50,11 @@ pub const OPERATIONS: [&str; 24] = [
     "AddTagsToStream",
     "UpdateStreamMode",
     "NoSuchOperation",
+    "RemoveTagsFromStream",
+    "ListTagsForStream",
+    "TagResource",
+    "UntagResource",
+    "ListTagsForResource",
 ];
 
 /// What browsers may call.

@@ -30,11 +30,13 @@ enum Over {
 }
 
 /// Calls a second, and over what.
-const LIMITS: [(&str, f64, Over); 16] = [
+const LIMITS: [(&str, f64, Over); 23] = [
+    ("AddTagsToStream", 5.0, Over::Account),
     ("CreateStream", 5.0, Over::Account),
     ("DecreaseStreamRetentionPeriod", 5.0, Over::Stream),
     ("DeleteStream", 5.0, Over::Account),
     ("DeregisterStreamConsumer", 5.0, Over::Stream),
+    ("DescribeLimits", 1.0, Over::Account),
     ("DescribeStream", 10.0, Over::Account),
     ("DescribeStreamConsumer", 20.0, Over::Stream),
     ("DescribeStreamSummary", 20.0, Over::Account),
@@ -43,9 +45,14 @@ const LIMITS: [(&str, f64, Over); 16] = [
     ("ListShards", 1000.0, Over::Stream),
     ("ListStreamConsumers", 5.0, Over::Stream),
     ("ListStreams", 5.0, Over::Account),
+    ("ListTagsForResource", 5.0, Over::Account),
+    ("ListTagsForStream", 5.0, Over::Account),
     ("MergeShards", 5.0, Over::Account),
     ("RegisterStreamConsumer", 5.0, Over::Account),
+    ("RemoveTagsFromStream", 5.0, Over::Account),
     ("SplitShard", 5.0, Over::Account),
+    ("TagResource", 5.0, Over::Account),
+    ("UntagResource", 5.0, Over::Account),
     ("UpdateShardCount", 10.0, Over::Account),
 ];
 

@@ -10,6 +10,7 @@ use super::{
     Answer, Call, Outcome, in_range,
     pages::List,
     streams::ACTIVE,
+    tags::first_tags,
     types::{
         ConsumerInfo, DescribeStreamConsumerAnswer, ListStreamConsumers, ListStreamConsumersAnswer, NamedConsumer,
         RegisterStreamConsumer, RegisterStreamConsumerAnswer, Timestamp,
@@ -25,12 +26,13 @@ use crate::{
 const MAX_PAGE: usize = 100;
 
 impl Call<'_> {
-    pub(super) async fn register_stream_consumer(&self, request: &RegisterStreamConsumer) -> Outcome {
+    pub(super) async fn register_stream_consumer(&self, request: RegisterStreamConsumer) -> Outcome {
         self.may_control(request.stream_arn.as_deref().unwrap_or_default())?;
         let stream = self.stream_of_arn(request.stream_arn.as_deref())?;
         let name = check_consumer_name(request.consumer_name.as_deref())?;
+        let tags = first_tags(request.tags)?;
         self.turn_on(&stream).await?;
-        let registered = self.endpoint.store.register_consumer(&stream.meta.name, name).await;
+        let registered = self.endpoint.store.register_consumer(&stream.meta.name, name, tags).await;
         let consumer = registered.map_err(|error| self.consumer_error(&stream, name, error))?;
         self.answer(&RegisterStreamConsumerAnswer { consumer: self.consumer_info(&stream, &consumer) })
     }
@@ -136,7 +138,7 @@ impl Call<'_> {
         self.existing(self.name_of_arn(arn.ok_or_else(|| ApiError::missing("streamARN"))?)?)
     }
 
-    fn no_consumer(&self, named: &str) -> ApiError {
+    pub(super) fn no_consumer(&self, named: &str) -> ApiError {
         let account = &self.endpoint.place.account;
         ApiError::new(Kind::ResourceNotFound, format!("Consumer {named}, account {account} not found."))
     }
@@ -154,7 +156,7 @@ impl Call<'_> {
     }
 
     fn consumer_info(&self, stream: &Stream, consumer: &Consumer) -> ConsumerInfo {
-        let Consumer { name, created_ms } = consumer;
+        let Consumer { name, created_ms, .. } = consumer;
         ConsumerInfo {
             consumer_name: name.to_string(),
             consumer_arn: self.endpoint.place.consumer_arn(&stream.meta.name, name, created_ms / 1000),

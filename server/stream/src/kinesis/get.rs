@@ -89,10 +89,9 @@ impl Call<'_> {
     }
 
     fn records_answer(&self, stream: &Stream, cursor: Cursor, page: Page) -> Outcome {
-        // A shard that was forgotten meanwhile has ended, too.
         let shard = stream.shard(cursor.shard);
         let now_ms = self.endpoint.store.now_ms();
-        let ended = !page.more && shard.is_none_or(|shard| !shard.is_open());
+        let ended = is_end(shard, &page);
         let behind = match page.records.last() {
             Some(last) if page.more => now_ms.saturating_sub(last.position.ms),
             _ => 0,
@@ -107,6 +106,13 @@ impl Call<'_> {
             child_shards: ended.then(children),
         })
     }
+}
+
+/// Whether a page of a shard tells of its end: nothing is left, and nothing will come. The last records are a page of their
+/// own before that one: clients drop the records of an answer that has no iterator, or write no checkpoint for them.
+pub(super) fn is_end(shard: Option<&Shard>, page: &Page) -> bool {
+    // A shard that was forgotten meanwhile has ended, too.
+    page.records.is_empty() && !page.more && shard.is_none_or(|shard| !shard.is_open())
 }
 
 /// Records of a shard as answers carry them.

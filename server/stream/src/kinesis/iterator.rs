@@ -8,6 +8,7 @@ use base64::Engine;
 use super::{
     Call, Outcome,
     pages::Pages,
+    shapes::{SEQUENCE_NUMBER, SHARD_ID},
     types::{GetShardIterator, GetShardIteratorAnswer, Timestamp},
     unless_dry,
 };
@@ -33,12 +34,31 @@ pub(super) struct Cursor {
 
 /// Where a client wants to begin, in its own words.
 pub(super) struct Start<'a> {
-    /// One of the five types.
+    /// One of [`KINDS`].
     pub(super) kind: Option<&'a str>,
-    /// What the request calls the type.
-    pub(super) kind_field: &'static str,
     pub(super) sequence_number: Option<&'a str>,
     pub(super) timestamp: Option<Timestamp>,
+    /// What the request calls the kind, and the sequence number.
+    pub(super) fields: [&'static str; 2],
+}
+
+/// The kinds of starts, in the service's order.
+const KINDS: [&str; 5] = ["AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
+
+impl Start<'_> {
+    /// Notes what is wrong with its members.
+    pub(super) fn check(&self, violations: &mut Violations) {
+        let [kind, number] = self.fields;
+        match self.kind {
+            None => violations.missing(kind),
+            Some(given) if !KINDS.contains(&given) => {
+                let rule = format!("Member must satisfy enum value set: [{}]", KINDS.join(", "));
+                violations.constraint(given, kind, &rule);
+            }
+            Some(_) => {}
+        }
+        SEQUENCE_NUMBER.check(self.sequence_number, number, violations);
+    }
 }
 
 /// Seals what clients carry for us.
@@ -116,23 +136,20 @@ impl Cursor {
 impl Call<'_> {
     pub(super) async fn get_shard_iterator(&self, request: &GetShardIterator) -> Outcome {
         let name = self.allowed(request)?;
+        let start = Start {
+            kind: request.shard_iterator_type.as_deref(),
+            sequence_number: request.starting_sequence_number.as_deref(),
+            timestamp: request.timestamp,
+            fields: ["shardIteratorType", "startingSequenceNumber"],
+        };
         let mut violations = Violations::default();
-        for (member, field) in [(&request.shard_id, "shardId"), (&request.shard_iterator_type, "shardIteratorType")] {
-            if member.is_none() {
-                violations.missing(field);
-            }
-        }
+        SHARD_ID.require(request.shard_id.as_deref(), "shardId", &mut violations);
+        start.check(&mut violations);
         violations.verdict()?;
         let stream = self.existing(name)?;
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
         let Some(shard) = stream.shard(index) else {
             return Err(self.no_shard(&stream.meta.name, &shard_id(index)));
-        };
-        let start = Start {
-            kind: request.shard_iterator_type.as_deref(),
-            kind_field: "shardIteratorType",
-            sequence_number: request.starting_sequence_number.as_deref(),
-            timestamp: request.timestamp,
         };
         let from = self.position(&stream, shard, &start)?;
         unless_dry(request.dry_run)?;
@@ -142,17 +159,29 @@ impl Call<'_> {
         self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
     }
 
-    /// Where in `shard` it is to begin.
+    /// Where in `shard` it is to begin; of a start that was [checked](Start::check).
     pub(super) fn position(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
-        let kind = start.kind.ok_or_else(|| ApiError::missing(start.kind_field))?;
+        let kind = start.kind.unwrap_or_default();
+        // A time has a member of its own.
+        if kind != "AT_TIMESTAMP" && start.sequence_number.is_some() != kind.ends_with("_SEQUENCE_NUMBER") {
+            let given = if start.sequence_number.is_some() { "also a" } else { "no" };
+            let message = format!(
+                "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) \
+                 TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {kind} and {given} \
+                 StartingSequenceNumber."
+            );
+            return Err(ApiError::new(Kind::InvalidArgument, message));
+        }
         Ok(match kind {
             "TRIM_HORIZON" => Position::START,
             "LATEST" => self.endpoint.store.tip(),
             "AT_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?,
             "AFTER_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?.next(),
-            "AT_TIMESTAMP" => {
+            // The last of them: at a time.
+            _ => {
                 let Some(at) = start.timestamp else {
-                    let message = "Must either specify timestamp for AT_TIMESTAMP iterator type.";
+                    let message = "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
+                                   request has no timestamp parameter.";
                     return Err(ApiError::new(Kind::InvalidArgument, message));
                 };
                 let now_ms = self.endpoint.store.now_ms();
@@ -166,20 +195,12 @@ impl Call<'_> {
                 }
                 Position::at(at.0)
             }
-            other => {
-                let rule = "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, \
-                            AT_SEQUENCE_NUMBER, TRIM_HORIZON]";
-                return Err(ApiError::constraint(other, start.kind_field, rule));
-            }
         })
     }
 
     /// The position of `StartingSequenceNumber`, which must be one of this shard's.
     fn given_sequence(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
-        let Some(text) = start.sequence_number else {
-            let message = "Must specify StartingSequenceNumber for AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER.";
-            return Err(ApiError::new(Kind::InvalidArgument, message));
-        };
+        let text = start.sequence_number.unwrap_or_default();
         let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
         match text.parse::<SequenceNumber>() {
             Ok(sequence) if sequence.shard == shard.index && sequence.shard_created == shard.epoch => {

@@ -13,9 +13,11 @@ mod push;
 mod put;
 mod reshard;
 mod retention;
+mod shapes;
 mod shards;
 mod streams;
 mod subscribe;
+mod tags;
 mod types;
 
 use std::sync::Arc;
@@ -29,7 +31,7 @@ use crate::{
     auth::{Caller, Door},
     endpoint::Inner,
     error::{ApiError, Kind},
-    store::{MAX_CONSUMERS, Refusal, StoreError, Stream, shard_id, shard_index},
+    store::{MAX_CONSUMERS, MAX_TAGS, Refusal, StoreError, Stream, shard_id, shard_index},
 };
 
 pub use self::streams::MAX_SHARDS;
@@ -88,12 +90,24 @@ impl Call<'_> {
             "IncreaseStreamRetentionPeriod" => self.change_retention(&self.parse(body)?, Change::Increase).await,
             "DecreaseStreamRetentionPeriod" => self.change_retention(&self.parse(body)?, Change::Decrease).await,
             "UpdateShardCount" => self.update_shard_count(&self.parse(body)?).await,
-            "RegisterStreamConsumer" => self.register_stream_consumer(&self.parse(body)?).await,
+            "RegisterStreamConsumer" => self.register_stream_consumer(self.parse(body)?).await,
             "DescribeStreamConsumer" => self.describe_stream_consumer(&self.parse(body)?).await,
             "ListStreamConsumers" => self.list_stream_consumers(&self.parse(body)?).await,
             "DeregisterStreamConsumer" => self.deregister_stream_consumer(&self.parse(body)?).await,
+            "DescribeLimits" => self.describe_limits().await,
+            "AddTagsToStream" => self.add_tags_to_stream(self.parse(body)?).await,
+            "RemoveTagsFromStream" => self.remove_tags_from_stream(self.parse(body)?).await,
+            "ListTagsForStream" => self.list_tags_for_stream(&self.parse(body)?).await,
+            "TagResource" => self.tag_resource(self.parse(body)?).await,
+            "UntagResource" => self.untag_resource(self.parse(body)?).await,
+            "ListTagsForResource" => self.list_tags_for_resource(&self.parse(body)?).await,
             "SplitShard" => self.split_shard(&self.parse(body)?).await,
             "MergeShards" => self.merge_shards(&self.parse(body)?).await,
+            other if other.contains("Queue") || other.contains("Channel") => {
+                let message =
+                    format!("{other} is not available here; this endpoint has streams, no queues and no channels.");
+                Err(ApiError::new(Kind::UnknownOperation, message))
+            }
             other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),
         }
     }
@@ -137,10 +151,16 @@ impl Call<'_> {
 
     /// The stream that a control-plane request names: for the root key, and for sessions where they may.
     fn stream_to_control(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
+        self.existing(self.controllable(request)?)
+    }
+
+    /// The name of the stream that a control-plane request names, which need not exist, once it is sure that the caller may
+    /// control it.
+    fn controllable<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request);
         let arn = self.endpoint.place.stream_arn(name.as_deref().unwrap_or_default());
         self.may_control(&arn)?;
-        self.existing(name?)
+        name
     }
 
     fn must_be_root(&self) -> Result<(), ApiError> {
@@ -241,7 +261,7 @@ impl Call<'_> {
             ),
             Refusal::NoSuchShard(shard) => self.no_shard(stream, &shard_id(shard)),
             Refusal::ShardClosed(shard) => ApiError::new(
-                Kind::ResourceInUse,
+                Kind::InvalidArgument,
                 format!(
                     "Shard {} {of} has already been merged or split, and thus is not eligible for merging or splitting.",
                     shard_id(shard)
@@ -263,6 +283,13 @@ impl Call<'_> {
                 Kind::LimitExceeded,
                 format!(
                     "Stream {stream} under account {account} has {MAX_CONSUMERS} consumers, the most that a stream may have."
+                ),
+            ),
+            Refusal::TooManyTags => ApiError::new(
+                Kind::InvalidArgument,
+                format!(
+                    "Failed to add tags to stream {stream} under account {account} because a given resource cannot have more \
+                     than {MAX_TAGS} tags associated with it."
                 ),
             ),
             Refusal::TooManyShards => ApiError::new(

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Format,
-    get::{child_shards, records},
+    get::{child_shards, is_end, records},
     types::{ChildShard, Record},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     events,
     metrics::add,
     sequence::Position,
-    store::{Page, Stream, shard_id},
+    store::{Page, Shard, Stream, shard_id},
     subscriptions::{Ending, Place, Seat},
 };
 
@@ -263,9 +263,11 @@ fn look(endpoint: &Inner, place: &Place, format: Format, from: Position, is_due:
         tracing::error!(%error, stream = &*stream.meta.name, "the log could not be read");
         ApiError::new(Kind::InternalFailure, "The log could not be read.")
     })?;
-    // All there was up to the tip was seen, so the subscription is further than its last record.
-    let next = if page.more { page.next } else { page.next.max(tip) };
-    let ended = !page.more && stream.shard(place.shard).is_none_or(|shard| !shard.is_open());
+    let shard = stream.shard(place.shard);
+    let ended = is_end(shard, &page);
+    // Up to the tip everything was seen of a shard that is open, so the subscription is further than its last record.
+    let seen = !page.more && shard.is_some_and(Shard::is_open);
+    let next = if seen { page.next.max(tip) } else { page.next };
     if page.records.is_empty() && !ended && !is_due {
         return Ok(Found::Nothing { next });
     }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     Call, Outcome,
+    shapes::{HASH_KEY, SEQUENCE_NUMBER},
     types::{PutEntry, PutRecord, PutRecordAnswer, PutRecords, PutRecordsAnswer, PutRecordsEntry},
     unless_dry,
 };
@@ -12,18 +13,20 @@ use crate::{
     error::{ApiError, Kind, Violations},
     hash::{hash_key, parse_hash_key},
     metrics::add,
-    sequence::SequenceNumber,
+    sequence,
     store::{NewRecord, Put, Stream, shard_id},
 };
 
-/// The largest record, bytes of data.
-const MAX_DATA: usize = 1024 * 1024;
+/// The largest record, bytes of data and partition key.
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html>
+const MAX_RECORD: usize = 1024 * 1024;
 /// The longest partition key, characters.
 const MAX_KEY: usize = 256;
 /// Records of one `PutRecords`.
 const MAX_RECORDS: usize = 500;
 /// Data and partition keys of one `PutRecords`, bytes.
-const MAX_REQUEST: usize = 5 * 1024 * 1024;
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
+const MAX_REQUEST: usize = 10 * 1024 * 1024;
 
 const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
 
@@ -42,10 +45,12 @@ impl Call<'_> {
         let entry = PutEntry { data, partition_key, explicit_hash_key };
         let mut violations = Violations::default();
         check(&entry, "", &mut violations);
+        let ordering = sequence_number_for_ordering.as_deref();
+        SEQUENCE_NUMBER.check(ordering, "sequenceNumberForOrdering", &mut violations);
         violations.verdict()?;
         let stream = self.existing(&name)?;
-        if let Some(after) = sequence_number_for_ordering {
-            self.check_ordering(&stream, &after)?;
+        if let Some(after) = ordering {
+            self.check_ordering(&stream, after)?;
         }
         let (record, bytes) = record(&entry)?;
         unless_dry(dry_run)?;
@@ -90,7 +95,7 @@ impl Call<'_> {
             sizes.push(bytes);
         }
         if total > MAX_REQUEST {
-            let message = format!("Records size exceeds 5 MB limit: {total} bytes of data and partition keys");
+            let message = format!("Records size exceeds 10 MB limit: {total} bytes of data and partition keys");
             return Err(ApiError::new(Kind::InvalidArgument, message));
         }
         unless_dry(request.dry_run)?;
@@ -120,7 +125,7 @@ impl Call<'_> {
     /// refused as the service does.
     fn check_ordering(&self, stream: &Stream, after: &str) -> Result<(), ApiError> {
         let now_ms = self.endpoint.store.now_ms();
-        if after.parse::<SequenceNumber>().is_ok_and(|number| number.position.ms <= now_ms) {
+        if sequence::is_past(after, now_ms) {
             return Ok(());
         }
         let message = format!(
@@ -166,14 +171,21 @@ impl Call<'_> {
 
 /// Notes what is wrong with the members of a record; `at` is where it stands in the request.
 fn check(entry: &PutEntry, at: &str, violations: &mut Violations) {
-    match &entry.data {
+    let key_bytes = entry.partition_key.as_deref().map_or(0, str::len);
+    match entry.data.as_ref().map(|data| data.0.len()) {
         None => violations.missing(&format!("{at}data")),
-        Some(data) if data.0.len() > MAX_DATA => {
-            let rule = format!("Member must have length less than or equal to {MAX_DATA}");
-            violations.constraint(format_args!("{} bytes", data.0.len()), &format!("{at}data"), &rule);
+        Some(bytes) if bytes + key_bytes > MAX_RECORD => {
+            let rule = format!("Member must have length less than or equal to {MAX_RECORD}");
+            let size = if bytes > MAX_RECORD {
+                format!("{bytes} bytes")
+            } else {
+                format!("{} bytes with its partition key", bytes + key_bytes)
+            };
+            violations.constraint(size, &format!("{at}data"), &rule);
         }
         Some(_) => {}
     }
+    HASH_KEY.check(entry.explicit_hash_key.as_deref(), &format!("{at}explicitHashKey"), violations);
     let field = || format!("{at}partitionKey");
     match entry.partition_key.as_deref() {
         None => violations.missing(&field()),

@@ -2,24 +2,27 @@
 
 use super::{
     Answer, Call, MAX_SHARDS, Outcome, in_range,
+    shapes::{HASH_KEY, SHARD_ID},
     streams::too_many_shards,
     types::{MergeShards, SplitShard, UpdateShardCount, UpdateShardCountAnswer},
 };
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, Kind, Violations},
     hash::parse_hash_key,
 };
 
 impl Call<'_> {
     pub(super) async fn split_shard(&self, request: &SplitShard) -> Outcome {
-        let stream = self.stream_to_control(request)?;
+        let stream = self.controllable(request)?;
+        let mut violations = Violations::default();
+        HASH_KEY.require(request.new_starting_hash_key.as_deref(), "newStartingHashKey", &mut violations);
+        SHARD_ID.require(request.shard_to_split.as_deref(), "shardToSplit", &mut violations);
+        violations.verdict()?;
+        let stream = self.existing(stream)?;
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_split.as_deref(), "shardToSplit")?;
-        let text = request.new_starting_hash_key.as_deref().ok_or_else(|| ApiError::missing("newStartingHashKey"))?;
-        let new_start = parse_hash_key(text).ok_or_else(|| {
-            let message = format!("NewStartingHashKey {text} is not in the range: [0, 2^128-1].");
-            ApiError::new(Kind::InvalidArgument, message)
-        })?;
+        // What is beyond the last hash key is told as what is beyond the shard's.
+        let new_start = request.new_starting_hash_key.as_deref().and_then(parse_hash_key).unwrap_or(u128::MAX);
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.split(name, shard, new_start).await;
         done.map_err(|error| self.store_error(name, error))?;
@@ -27,7 +30,12 @@ impl Call<'_> {
     }
 
     pub(super) async fn merge_shards(&self, request: &MergeShards) -> Outcome {
-        let stream = self.stream_to_control(request)?;
+        let stream = self.controllable(request)?;
+        let mut violations = Violations::default();
+        SHARD_ID.require(request.shard_to_merge.as_deref(), "shardToMerge", &mut violations);
+        SHARD_ID.require(request.adjacent_shard_to_merge.as_deref(), "adjacentShardToMerge", &mut violations);
+        violations.verdict()?;
+        let stream = self.existing(stream)?;
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_merge.as_deref(), "shardToMerge")?;
         let adjacent = self.shard(&stream, request.adjacent_shard_to_merge.as_deref(), "adjacentShardToMerge")?;

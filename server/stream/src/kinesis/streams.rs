@@ -1,12 +1,14 @@
-//! `CreateStream`, `ListStreams`, `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`. For the root key.
+//! `CreateStream`, `ListStreams`, `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`, `DescribeLimits`. For the root key.
 
 use super::{
     Answer, Call, Outcome, check_name, in_range,
     pages::List,
     shards::{describe, parse_shard_id},
+    tags::first_tags,
     types::{
-        CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer, ListStreams,
-        ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary, Summary, SummaryAnswer, Timestamp,
+        CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, Description, DescriptionAnswer,
+        LimitsAnswer, ListStreams, ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary, Summary,
+        SummaryAnswer, Timestamp,
     },
 };
 use crate::{
@@ -19,6 +21,9 @@ use crate::{
 /// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 pub const MAX_SHARDS: u32 = 500;
 
+/// What is told for the shards of all streams together: here they are limited a stream, and this is the most that the service's
+/// model allows to tell.
+const NO_LIMIT: u32 = 1_000_000;
 /// The most streams, or shards, that a page of descriptions holds, whatever was asked for.
 const MAX_PAGE: usize = 100;
 /// Streams are made and changed before the answer goes out: nobody sees another status.
@@ -52,8 +57,9 @@ impl Call<'_> {
             return Err(ApiError::new(Kind::InvalidArgument, "ShardCount is required for a provisioned stream."));
         }
         let shards = check_new_stream(&name, request.shard_count)?;
+        let tags = first_tags(request.tags)?;
         self.turn().await?;
-        self.endpoint.store.create(&name, shards).await.map_err(|error| self.store_error(&name, error))?;
+        self.endpoint.store.create(&name, shards, tags).await.map_err(|error| self.store_error(&name, error))?;
         Ok(Answer::EMPTY)
     }
 
@@ -90,6 +96,18 @@ impl Call<'_> {
             stream_mode_details: StreamModeDetails::provisioned(),
             stream_creation_timestamp: Timestamp(stream.meta.created_ms),
         }
+    }
+
+    pub(super) async fn describe_limits(&self) -> Outcome {
+        self.must_be_root()?;
+        self.turn().await?;
+        let open = self.endpoint.store.streams().iter().map(|stream| stream.open_shards()).sum();
+        self.answer(&LimitsAnswer {
+            shard_limit: NO_LIMIT,
+            open_shard_count: open,
+            on_demand_stream_count: 0,
+            on_demand_stream_count_limit: 0,
+        })
     }
 
     pub(super) async fn delete_stream(&self, request: &DeleteStream) -> Outcome {

@@ -9,11 +9,12 @@ use super::{
     Answer, Call, Outcome,
     iterator::Start,
     push::{Subscription, Times},
+    shapes::SHARD_ID,
     types::Timestamp,
 };
 use crate::{
     auth::Caller,
-    error::{ApiError, Kind},
+    error::{ApiError, Kind, Violations},
     metrics::add,
     store::shard_id,
     subscriptions::{Occupied, Place},
@@ -43,15 +44,22 @@ impl Call<'_> {
         let endpoint = self.endpoint;
         let arn = request.consumer_arn.as_deref().ok_or_else(|| ApiError::missing("consumerARN"))?;
         let (stream, consumer) = self.consumer(arn)?;
-        let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
-        let shard = stream.shard(index).ok_or_else(|| self.no_shard(&stream.meta.name, &shard_id(index)))?;
-        let start = request.starting_position.as_ref().ok_or_else(|| ApiError::missing("startingPosition"))?;
-        let start = Start {
+        let start = request.starting_position.as_ref().map(|start| Start {
             kind: start.kind.as_deref(),
-            kind_field: "startingPosition.type",
             sequence_number: start.sequence_number.as_deref(),
             timestamp: start.timestamp,
-        };
+            fields: ["startingPosition.type", "startingPosition.sequenceNumber"],
+        });
+        let mut violations = Violations::default();
+        SHARD_ID.require(request.shard_id.as_deref(), "shardId", &mut violations);
+        match &start {
+            Some(start) => start.check(&mut violations),
+            None => violations.missing("startingPosition"),
+        }
+        violations.verdict()?;
+        let start = start.ok_or_else(|| ApiError::missing("startingPosition"))?;
+        let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
+        let shard = stream.shard(index).ok_or_else(|| self.no_shard(&stream.meta.name, &shard_id(index)))?;
         let from = self.position(&stream, shard, &start)?;
         let place = Place {
             stream: stream.meta.id,

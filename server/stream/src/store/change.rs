@@ -6,6 +6,7 @@ use super::{
     Refusal,
     model::{Consumer, MAX_CONSUMERS, Stream},
     reshard,
+    tags::{Tags, tag, tags_of},
 };
 use crate::sequence::Position;
 
@@ -16,8 +17,12 @@ pub(super) enum Change {
     Retention(u32),
     /// So many open shards of equal ranges.
     Resize(u32),
-    Register(Arc<str>),
+    Register(Arc<str>, Tags),
     Deregister(Arc<str>),
+    /// Tags to be had, beside those that there are, by the stream or a consumer of it.
+    Tag(Option<Arc<str>>, Tags),
+    /// Keys of tags not to be had any more.
+    Untag(Option<Arc<str>>, Vec<String>),
 }
 
 impl Change {
@@ -31,20 +36,27 @@ impl Change {
                 Ok(())
             }
             Self::Resize(shards) => reshard::resize(stream, *shards, advance),
-            Self::Register(name) => register(stream, name, advance().ms),
+            Self::Register(name, tags) => register(stream, name, tags, advance().ms),
             Self::Deregister(name) => deregister(stream, name),
+            Self::Tag(consumer, tags) => tag(tags_of(stream, consumer.as_deref())?, tags),
+            Self::Untag(consumer, keys) => {
+                tags_of(stream, consumer.as_deref())?.retain(|key, _| !keys.contains(key));
+                Ok(())
+            }
         }
     }
 }
 
-fn register(stream: &mut Stream, name: &Arc<str>, now_ms: u64) -> Result<(), Refusal> {
+fn register(stream: &mut Stream, name: &Arc<str>, tags: &Tags, now_ms: u64) -> Result<(), Refusal> {
     let at = stream.consumers.binary_search_by(|known| known.name.cmp(name)).err().ok_or(Refusal::ConsumerExists)?;
     if stream.consumers.len() >= MAX_CONSUMERS {
         return Err(Refusal::TooManyConsumers);
     }
     // The second is in the ARN: one that was registered before under this name must not come back.
     let created_ms = now_ms.max((stream.meta.last_deregistered_s + 1) * 1000);
-    stream.consumers.insert(at, Consumer { name: Arc::clone(name), created_ms });
+    let mut consumer = Consumer { name: Arc::clone(name), created_ms, tags: Tags::new() };
+    tag(&mut consumer.tags, tags)?;
+    stream.consumers.insert(at, consumer);
     Ok(())
 }
 
@@ -74,8 +86,8 @@ mod tests {
         let mut stream = reshard::create(1, "s", 1, NOW);
         let mut seconds = Vec::new();
         for _ in 0..3 {
-            change(&mut stream, &Change::Register("a".into()))?;
-            assert_eq!(change(&mut stream, &Change::Register("a".into())), Err(Refusal::ConsumerExists));
+            change(&mut stream, &Change::Register("a".into(), Tags::new()))?;
+            assert_eq!(change(&mut stream, &Change::Register("a".into(), Tags::new())), Err(Refusal::ConsumerExists));
             seconds.extend(stream.consumer("a").map(|consumer| consumer.created_ms / 1000));
             change(&mut stream, &Change::Deregister("a".into()))?;
         }
@@ -88,9 +100,9 @@ mod tests {
     fn a_stream_has_twenty_consumers_in_the_order_of_their_names() -> Result<(), Refusal> {
         let mut stream = reshard::create(1, "s", 1, NOW);
         for number in (0..MAX_CONSUMERS).rev() {
-            change(&mut stream, &Change::Register(format!("{number:02}").into()))?;
+            change(&mut stream, &Change::Register(format!("{number:02}").into(), Tags::new()))?;
         }
-        assert_eq!(change(&mut stream, &Change::Register("x".into())), Err(Refusal::TooManyConsumers));
+        assert_eq!(change(&mut stream, &Change::Register("x".into(), Tags::new())), Err(Refusal::TooManyConsumers));
         assert!(stream.consumers.is_sorted_by_key(|consumer| Arc::clone(&consumer.name)));
         Ok(())
     }
@@ -102,10 +114,15 @@ mod tests {
         let open = || Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock));
         let (kept, gone) = {
             let store = open()?;
-            let (kept, gone) = (store.create("kept", 1).await?.meta.id, store.create("gone", 1).await?.meta.id);
-            store.register_consumer("kept", "b").await?;
-            store.register_consumer("kept", "a").await?;
+            let tags = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
+            let kept = store.create("kept", 1, tags("team", "live")).await?.meta.id;
+            let gone = store.create("gone", 1, Tags::new()).await?.meta.id;
+            store.register_consumer("kept", "b", Tags::new()).await?;
+            store.register_consumer("kept", "a", tags("wall", "1")).await?;
             store.deregister_consumer("kept", "b").await?;
+            store.tag("kept", None, tags("cost", "7")).await?;
+            store.tag("kept", Some("a".into()), tags("wall", "2")).await?;
+            store.untag("kept", None, vec!["team".to_owned(), "none".to_owned()]).await?;
             store.set_retention("kept", 48).await?;
             store.resize("kept", 2).await?;
             for name in ["kept", "gone"] {
@@ -122,12 +139,13 @@ mod tests {
         let stream = store.stream("kept").ok_or("it is gone")?;
         assert_eq!((stream.meta.retention_hours, stream.open_shards()), (48, 2));
         assert_eq!(stream.consumers.iter().map(|consumer| &*consumer.name).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(format!("{:?} {:?}", stream.meta.tags, stream.consumers[0].tags), r#"{"cost": "7"} {"wall": "2"}"#);
         let count =
             |stream, shard| Ok::<_, StoreError>(store.read(stream, shard, Position::START, 10, 100)?.records.len());
         assert_eq!((count(gone, 0)?, store.trim()?.records, count(gone, 0)?), (1, 1, 0));
         assert_eq!((count(kept, 1)?, store.trim()?.records), (1, 0), "and it is not looked for again");
         // A stream of the same name shares nothing with it.
-        assert_ne!(store.create("gone", 1).await?.meta.id, gone);
+        assert_ne!(store.create("gone", 1, Tags::new()).await?.meta.id, gone);
         Ok(())
     }
 }

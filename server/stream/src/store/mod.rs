@@ -10,6 +10,7 @@ mod keys;
 mod model;
 mod ranges;
 mod reshard;
+mod tags;
 mod torn;
 mod watch;
 mod writer;
@@ -40,6 +41,7 @@ use self::{
 };
 pub(crate) use self::{
     model::{Consumer, MAX_CONSUMERS, Shard, Stream, shard_id, shard_index},
+    tags::{MAX_TAGS, Tags},
     writer::{NewRecord, Put},
 };
 use crate::{clock::Clock, kinesis::MAX_SHARDS, sequence::Position};
@@ -98,6 +100,8 @@ pub(crate) enum Refusal {
     TooManyConsumers,
     #[error("there is no such consumer")]
     NoSuchConsumer,
+    #[error("there would be more than {MAX_TAGS} tags")]
+    TooManyTags,
     #[error("the stream has consumers")]
     HasConsumers,
     #[error("the hash key is not inside {start}..{end}")]
@@ -285,8 +289,8 @@ impl Store {
         self.ask(|answer| Command::Put { stream, records, answer }).await
     }
 
-    pub(crate) async fn create(&self, name: &str, shards: u32) -> Result<Arc<Stream>, StoreError> {
-        self.ask(|answer| Command::Create { name: name.into(), shards, answer }).await
+    pub(crate) async fn create(&self, name: &str, shards: u32, tags: Tags) -> Result<Arc<Stream>, StoreError> {
+        self.ask(|answer| Command::Create { name: name.into(), shards, tags, answer }).await
     }
 
     pub(crate) async fn split(&self, stream: &str, shard: u32, new_start: u128) -> Result<(), StoreError> {
@@ -313,8 +317,8 @@ impl Store {
         self.change(stream, Change::Resize(shards)).await.map(drop)
     }
 
-    pub(crate) async fn register_consumer(&self, stream: &str, name: &str) -> Result<Consumer, StoreError> {
-        let stream = self.change(stream, Change::Register(name.into())).await?;
+    pub(crate) async fn register_consumer(&self, stream: &str, name: &str, tags: Tags) -> Result<Consumer, StoreError> {
+        let stream = self.change(stream, Change::Register(name.into(), tags)).await?;
         stream.consumer(name).cloned().ok_or(StoreError::Refused(Refusal::NoSuchConsumer))
     }
 
@@ -514,7 +518,7 @@ mod tests {
     async fn an_answer_comes_after_its_batch_and_never_before() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        let stream = store.create("s", 1).await?;
+        let stream = store.create("s", 1, Tags::new()).await?;
         let id = stream.meta.id;
         for number in 0..100_u8 {
             let from = store.tip();
@@ -550,7 +554,7 @@ mod tests {
         let clock = Arc::new(Hurried::default());
         clock.now_ms.store(1_732_000_000_000, Relaxed);
         let store = Store::open(dir.path(), UNBOUNDED, Arc::clone(&clock) as Arc<dyn Clock>)?;
-        let stream = store.create("s", 1).await?;
+        let stream = store.create("s", 1, Tags::new()).await?;
         let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
         store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
         store.split(&name, 0, 1 << 64).await?;
@@ -575,9 +579,9 @@ mod tests {
     async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        store.create("s", 1).await?;
+        store.create("s", 1, Tags::new()).await?;
         let (tip, commits) = (store.tip(), store.commits());
-        assert!(store.create("s", 1).await.is_err());
+        assert!(store.create("s", 1, Tags::new()).await.is_err());
         assert!(store.split("s", 0, 0).await.is_err());
         assert!(store.merge("s", 0, 0).await.is_err());
         assert_eq!(
@@ -592,7 +596,7 @@ mod tests {
     async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        let stream = store.create("s", 1).await?;
+        let stream = store.create("s", 1, Tags::new()).await?;
         let records = (0..5).map(|_| NewRecord::new("k", 0, &[0; 99])).collect();
         store.put(Arc::clone(&stream.meta.name), records).await?;
         let read = |from, limit, bytes| store.read(stream.meta.id, 0, from, limit, bytes);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::tags::Tags;
 use crate::sequence::{Position, SequenceNumber};
 
 /// Default retention of a stream, hours.
@@ -29,6 +30,9 @@ pub(crate) struct Consumer {
     pub(crate) name: Arc<str>,
     /// When it was registered; its second is never used again under this name.
     pub(crate) created_ms: u64,
+    /// Directories of before there were tags have none.
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }
 
 /// What the keyspace `streams` holds. Directories of before there were consumers have none.
@@ -55,6 +59,9 @@ pub(crate) struct StreamMeta {
     /// The latest second in which a consumer was registered that is not any more.
     #[serde(default)]
     pub(crate) last_deregistered_s: u64,
+    /// Directories of before there were tags have none.
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }
 
 /// What the keyspace `shards` holds.

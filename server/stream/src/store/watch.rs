@@ -43,7 +43,7 @@ mod tests {
     use crate::{
         clock::SystemClock,
         sequence::Position,
-        store::{NewRecord, Store, UNBOUNDED},
+        store::{NewRecord, Store, Tags, UNBOUNDED},
     };
 
     #[tokio::test]
@@ -51,7 +51,7 @@ mod tests {
     -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        let id = store.create("s", 2).await?.meta.id;
+        let id = store.create("s", 2, Tags::new()).await?.meta.id;
         let mut changes = store.watch(id, 0);
         let put = |hash_key| store.put("s".into(), vec![NewRecord::new("k", hash_key, b"text")]);
         put(u128::MAX).await?;

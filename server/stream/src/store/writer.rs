@@ -27,6 +27,7 @@ use super::{
     model::{Stream, StreamEntry},
     ranges::Ranges,
     reshard,
+    tags::{Tags, tag},
     watch::{ShardKey, Watches},
 };
 use crate::{
@@ -82,6 +83,7 @@ pub(super) enum Command {
     Create {
         name: Arc<str>,
         shards: u32,
+        tags: Tags,
         answer: Answer<Arc<Stream>>,
     },
     Split {
@@ -204,8 +206,8 @@ impl Writer {
                 let result = self.put(&stream, records, group);
                 group.answer(answer, result);
             }
-            Command::Create { name, shards, answer } => {
-                let result = self.create(&name, shards, group);
+            Command::Create { name, shards, tags, answer } => {
+                let result = self.create(&name, shards, &tags, group);
                 group.answer(answer, result);
             }
             Command::Split { stream, shard, new_start, answer } => {
@@ -281,12 +283,13 @@ impl Writer {
         if wanted as u64 <= room { Ok(()) } else { Err(self.disk.full(room)) }
     }
 
-    fn create(&mut self, name: &str, shards: u32, group: &mut Group) -> Result<Arc<Stream>, StoreError> {
+    fn create(&mut self, name: &str, shards: u32, tags: &Tags, group: &mut Group) -> Result<Arc<Stream>, StoreError> {
         if self.streams.contains_key(name) {
             return Err(StoreError::Refused(Refusal::StreamExists));
         }
         let at = self.advance();
-        let stream = reshard::create(at.counter, name, shards, at.ms);
+        let mut stream = reshard::create(at.counter, name, shards, at.ms);
+        tag(&mut stream.meta.tags, tags).map_err(StoreError::Refused)?;
         self.save(stream, group)
     }
 

@@ -15,7 +15,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use self::token::{Grant, MAX_TOKEN, Tokens};
 use crate::{
-    arn::{Place, is_name_byte, role_name},
+    arn::{Place, is_name_byte, is_source_identity, role_name},
     auth::{
         Caller, Session,
         denials::Denials,
@@ -79,7 +79,10 @@ impl Sts<'_> {
         let role =
             role_name(role_arn).ok_or_else(|| ApiError::new(Kind::Validation, format!("{role_arn} is invalid")))?;
         let name = form.get("RoleSessionName").ok_or_else(|| ApiError::missing("roleSessionName"))?;
-        check_name("roleSessionName", name)?;
+        if !(2..=64).contains(&name.len()) || !name.bytes().all(is_name_byte) {
+            let rule = "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}";
+            return Err(ApiError::constraint(name, "roleSessionName", rule));
+        }
         let source_identity = self.source_identity(caller, role_arn, form.get("SourceIdentity"))?;
         // A policy that only AWS could look up would be a limit that nobody enforces.
         if let Some(other) =
@@ -115,9 +118,12 @@ impl Sts<'_> {
             + &xml::element("SessionToken", &issued.token)
             + &xml::element("Expiration", &expiration);
         let mut result = format!("<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{credentials}</Credentials>");
+        let percent = (issued.token.len() * 100).div_ceil(MAX_TOKEN).to_string();
+        result += &xml::element("SessionTokenUtilization", &percent);
+        result += &xml::element("SessionTokenSize", &issued.token.len().to_string());
         if !policy.is_empty() {
-            let percent = (issued.token.len() * 100).div_ceil(MAX_TOKEN);
-            result += &xml::element("PackedPolicySize", &percent.to_string());
+            // What it was called before.
+            result += &xml::element("PackedPolicySize", &percent);
         }
         if !source_identity.is_empty() {
             result += &xml::element("SourceIdentity", source_identity);
@@ -140,7 +146,10 @@ impl Sts<'_> {
             Caller::Root => "",
         };
         if let Some(wanted) = wanted {
-            check_name("sourceIdentity", wanted)?;
+            if !is_source_identity(wanted) {
+                let rule = "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,256}";
+                return Err(ApiError::constraint(wanted, "sourceIdentity", rule));
+            }
             caller.may_control(self.place, "sts:SetSourceIdentity", role_arn, self.sessions_may)?;
         }
         let source_identity = wanted.map_or(inherited, String::as_str);
@@ -158,14 +167,6 @@ impl Sts<'_> {
         }
         Ok(source_identity)
     }
-}
-
-fn check_name(field: &str, name: &str) -> Result<(), ApiError> {
-    if !(2..=64).contains(&name.len()) || !name.bytes().all(is_name_byte) {
-        let rule = "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}";
-        return Err(ApiError::constraint(name, field, rule));
-    }
-    Ok(())
 }
 
 /// Seconds of a session: 900 to 43,200.

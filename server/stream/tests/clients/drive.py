@@ -39,14 +39,15 @@ def refused(name, call, **arguments):
 
 
 def read(stream, shard, **how):
-    """Everything from there on, until the tip or the shard's end."""
+    """Everything from there on, until a page is empty: at the tip, or at the shard's end."""
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **how)["ShardIterator"]
     records = []
     while True:
         page = kinesis.get_records(ShardIterator=iterator, Limit=3)
         records += page["Records"]
-        if page["MillisBehindLatest"] == 0 and len(page["Records"]) < 3:
+        if page["MillisBehindLatest"] == 0 and not page["Records"]:
             return records, page
+        assert page["NextShardIterator"] and "ChildShards" not in page, page
         iterator = page["NextShardIterator"]
 
 
@@ -93,6 +94,10 @@ def records(arn):
     latest, _ = read("py", shard, ShardIteratorType="LATEST")
     assert latest == []
     refused("InvalidArgumentException", kinesis.get_records, ShardIterator="nonsense")
+    start = {"StreamName": "py", "ShardId": shard, "ShardIteratorType": "LATEST"}
+    refused("InvalidArgumentException", kinesis.get_shard_iterator, StartingSequenceNumber=numbers[0], **start)
+    refused("ValidationException", kinesis.get_shard_iterator, StartingSequenceNumber="sth", **start)
+    refused("ValidationException", kinesis.put_record, StreamName="py", PartitionKey="key", Data=b"x" * (2**20 - 2))
     refused("ResourceNotFoundException", kinesis.put_record, StreamName="nobody", PartitionKey="a", Data=b"x")
 
 
@@ -112,8 +117,10 @@ def shards(arn):
     assert parents == {"0": ("", ""), "1": ("", ""), "2": ("1", ""), "3": ("1", ""), "4": ("0", "2")}, parents
     latest = kinesis.list_shards(StreamARN=arn, ShardFilter={"Type": "AT_LATEST"})["Shards"]
     assert [shard["ShardId"][-1] for shard in latest] == ["3", "4"], latest
-    _, last = read("py", "shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
-    assert last.get("NextShardIterator") is None, last
+    refused("InvalidArgumentException", kinesis.split_shard, StreamARN=arn, ShardToSplit="shardId-000000000001", NewStartingHashKey="7")
+    refused("ValidationException", kinesis.split_shard, StreamARN=arn, ShardToSplit="?", NewStartingHashKey="sth")
+    all_of_it, last = read("py", "shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+    assert len(all_of_it) == 7 and last.get("NextShardIterator") is None, (all_of_it, last)
     assert [child["ShardId"] for child in last["ChildShards"]] == ["shardId-000000000004"], last
     scaled = kinesis.update_shard_count(StreamName="py", TargetShardCount=4, ScalingType="UNIFORM_SCALING")
     assert (scaled["CurrentShardCount"], scaled["TargetShardCount"]) == (2, 4), scaled
@@ -181,6 +188,22 @@ def sessions(arn):
     refused("InvalidSignatureException", wrong.list_streams)
 
 
+def tags(arn):
+    kinesis.add_tags_to_stream(StreamName="py", Tags={"team": "live", "b": ""})
+    kinesis.tag_resource(ResourceARN=arn, Tags={"b": "弹幕"})
+    assert kinesis.list_tags_for_stream(StreamARN=arn, Limit=1) | {"ResponseMetadata": 0} == {
+        "Tags": [{"Key": "b", "Value": "弹幕"}],
+        "HasMoreTags": True,
+        "ResponseMetadata": 0,
+    }
+    kinesis.remove_tags_from_stream(StreamARN=arn, TagKeys=["b"])
+    assert kinesis.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "live"}]
+    kinesis.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert kinesis.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
+    refused("InvalidArgumentException", kinesis.add_tags_to_stream, StreamName="py", Tags={"a;b": ""})
+    assert kinesis.describe_limits()["OpenShardCount"] == 4
+
+
 def end():
     kinesis.delete_stream(StreamName="py", EnforceConsumerDeletion=True)
     kinesis.get_waiter("stream_not_exists").wait(StreamName="py")
@@ -190,6 +213,7 @@ arn = streams()
 records(arn)
 shards(arn)
 retention(arn)
+tags(arn)
 consumers(arn)
 sessions(arn)
 end()

@@ -51,10 +51,19 @@ pub const KNOWN: &[Known] = &[
     Known {
         name: Name::Ferrokinesis,
         what: "it splits a shard that is closed",
-        source: "API_SplitShard.html: ResourceInUseException where the resource is not available for the operation",
+        source: "API_SplitShard.html: InvalidArgumentException for a parameter that cannot be used; a shard is split once",
         is: |act, field, ours, theirs| {
-            let refused = (ours, theirs) == (Some("ResourceInUseException"), Some("none"));
+            let refused = (ours, theirs) == (Some("InvalidArgumentException"), Some("none"));
             matches!(act, Act::Split { .. }) && field == "error" && refused
+        },
+    },
+    Known {
+        name: Name::KinesisLocal,
+        what: "it calls a shard that is closed a resource in use",
+        source: "API_SplitShard.html: ResourceInUseException is for a stream that is not ACTIVE, and passes",
+        is: |act, field, ours, theirs| {
+            let differs = (ours, theirs) == (Some("InvalidArgumentException"), Some("ResourceInUseException"));
+            matches!(act, Act::Split { .. } | Act::Merge { .. }) && field == "error" && differs
         },
     },
     Known {

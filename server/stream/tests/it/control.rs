@@ -182,6 +182,13 @@ async fn the_control_plane_is_for_the_root_key_alone() -> Test {
         "CreateStream",
         "DescribeStream",
         "DescribeStreamSummary",
+        "DescribeLimits",
+        "AddTagsToStream",
+        "RemoveTagsFromStream",
+        "ListTagsForStream",
+        "TagResource",
+        "UntagResource",
+        "ListTagsForResource",
     ] {
         // The stream exists or not: that is not told.
         for name in [STREAM, "nowhere"] {

@@ -17,6 +17,8 @@ use crate::{
 
 const SHARD: &str = "shardId-000000000000";
 const MIB: usize = 1024 * 1024;
+/// The most data of a record under the key that [`record`] gives it: both together may have a MiB.
+const LARGEST: usize = MIB - "room".len();
 
 fn record(size: usize) -> Value {
     json!({ "StreamName": STREAM, "PartitionKey": "room", "Data": STANDARD.encode(vec![b'x'; size]) })
@@ -29,10 +31,17 @@ async fn a_mebibyte_is_taken_and_one_byte_more_is_not() -> Test {
     let over = world.call(&root, "PutRecord", record(MIB + 1)).await?;
     assert_eq!(over.error(), (400, "ValidationException".to_owned()));
     assert!(over.message().contains("1048577 bytes") && over.message().contains("1048576"), "{}", over.message());
-    let exact = world.call(&root, "PutRecord", record(MIB)).await?;
+    let with_key = world.call(&root, "PutRecord", record(LARGEST + 1)).await?;
+    assert_eq!(with_key.error(), (400, "ValidationException".to_owned()));
+    assert!(with_key.message().contains("1048577 bytes with its partition key"), "{}", with_key.message());
+    let many = json!({ "StreamName": STREAM, "Records": [record(3), record(LARGEST + 1)] });
+    let many = world.call(&root, "PutRecords", many).await?;
+    assert_eq!(many.error(), (400, "ValidationException".to_owned()));
+    assert!(many.message().contains("'records.2.member.data'"), "{}", many.message());
+    let exact = world.call(&root, "PutRecord", record(LARGEST)).await?;
     assert_eq!(exact.status, 200, "{}", exact.text());
     let iterator = world.iterator(&root, SHARD, json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
-    assert_eq!(world.get(&root, &iterator).await?.texts()?[0].len(), MIB);
+    assert_eq!(world.get(&root, &iterator).await?.texts()?[0].len(), LARGEST);
     Ok(())
 }
 
@@ -48,8 +57,10 @@ async fn five_hundred_records_are_taken_and_one_more_is_not() -> Test {
     assert_eq!(over.error(), (400, "ValidationException".to_owned()));
     let none = world.call(&root, "PutRecords", request(0, 1)).await?;
     assert_eq!(none.error(), (400, "ValidationException".to_owned()));
-    let heavy = world.call(&root, "PutRecords", request(6, MIB)).await?;
+    let heavy = world.call(&root, "PutRecords", request(11, LARGEST)).await?;
     assert_eq!(heavy.error(), (400, "InvalidArgumentException".to_owned()));
+    let full = world.call(&root, "PutRecords", request(10, LARGEST)).await?.json()?;
+    assert_eq!(full["FailedRecordCount"], 9, "10 MiB are taken, of which a shard has room for one");
     assert_eq!(world.call(&root, "PutRecords", request(500, 1)).await?.status, 200);
     Ok(())
 }
@@ -71,7 +82,7 @@ async fn records_over_a_shards_limit_fail_one_by_one() -> Test {
     );
     // The largest record needs the whole allowance of a second: of three at once two are refused.
     time.pass(Duration::from_secs(1)).await;
-    let put = || world.call(&root, "PutRecord", record(MIB));
+    let put = || world.call(&root, "PutRecord", record(LARGEST));
     let (one, two, three) = tokio::join!(put(), put(), put());
     let refused = [one?, two?, three?]
         .iter()
@@ -94,7 +105,8 @@ async fn a_record_outside_its_limits_is_refused_with_the_member_and_the_rule() -
         (json!({ "PartitionKey": 7 }), "SerializationException", "string"),
         (json!({ "Data": null }), "ValidationException", "data"),
         (json!({ "Data": "?" }), "SerializationException", ""),
-        (json!({ "ExplicitHashKey": "-1" }), "InvalidArgumentException", "ExplicitHashKey"),
+        (json!({ "ExplicitHashKey": "-1" }), "ValidationException", "explicitHashKey"),
+        (json!({ "SequenceNumberForOrdering": "later" }), "ValidationException", "sequenceNumberForOrdering"),
         (json!({ "ExplicitHashKey": "340282366920938463463374607431768211456" }), "InvalidArgumentException", "2^128"),
         (json!({ "StreamName": "no such" }), "ValidationException", "streamName"),
         (json!({ "StreamName": "nowhere" }), "ResourceNotFoundException", "nowhere"),
@@ -119,14 +131,24 @@ async fn a_record_outside_its_limits_is_refused_with_the_member_and_the_rule() -
         assert!(answer.message().contains(part), "{change}: {}", answer.message());
     }
     assert_eq!(world.call(&root, "PutRecord", record(0)).await?.status, 200, "an empty record is a record");
+
+    let mut in_order = record(3);
+    let put = world.call(&root, "PutRecord", in_order.clone()).await?.json()?;
+    in_order["SequenceNumberForOrdering"] = put["SequenceNumber"].clone();
+    assert_eq!(world.call(&root, "PutRecord", in_order.clone()).await?.status, 200);
+    // As the real service writes it: the shard of 2026-01-01, the record of 2096.
+    in_order["SequenceNumberForOrdering"] = json!("49670424472731169861061894383151348057803097580308004866");
+    let future = world.call(&root, "PutRecord", in_order).await?;
+    assert_eq!(future.error(), (400, "InvalidArgumentException".to_owned()), "{}", future.text());
+    assert!(future.message().starts_with("ExclusiveMinimumSequenceNumber"), "{}", future.message());
     Ok(())
 }
 
-/// Each answer with the moment at which it came.
-type Answers = JoinSet<Result<(Instant, Answer), Failure>>;
+/// An answer with the moment at which it came.
+type Timed = Result<(Instant, Answer), Failure>;
 
 /// Asks the router itself for `count` reads of the same iterator at once.
-fn reads_at_once(world: &World, iterator: &str, count: usize) -> Result<Answers, Failure> {
+fn reads_at_once(world: &World, iterator: &str, count: usize) -> Result<JoinSet<Timed>, Failure> {
     let ask = world.ask(&world.root()).kinesis("GetRecords", &json!({ "ShardIterator": iterator }));
     let mut reads = JoinSet::new();
     for _ in 0..count {
@@ -234,11 +256,11 @@ async fn slow_large_puts_take_their_own_room_and_nobody_elses() -> Test {
     };
     let time = StillTime::begin();
     let mut slow = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..64 * MIB / danmu_stream::MAX_BODY {
         slow.push(padded(danmu_stream::MAX_BODY).begin_and_be_read().await?);
     }
-    let seventh = padded(danmu_stream::MAX_BODY);
-    let waiting = begin_straight(&world, &seventh)?;
+    let one_more = padded(danmu_stream::MAX_BODY);
+    let waiting = begin_straight(&world, &one_more)?;
     let waiting = tokio::spawn(async move { Answer::of(waiting.await?).await });
     // A small one takes no time though a large one waits, and the other door has its own room.
     assert_eq!(padded(60_000).send().await?.status, 200);

@@ -19,5 +19,6 @@ mod sessions;
 mod still;
 mod subscribe;
 mod subscriptions_end;
+mod tags;
 mod validation;
 mod world;

@@ -190,12 +190,24 @@ async fn a_wrong_start_is_refused_with_the_reason() -> Test {
             json!({ "ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": "7" }),
             "InvalidArgumentException",
         ),
+        (
+            SHARD,
+            json!({ "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": "x" }),
+            "ValidationException",
+        ),
+        (SHARD, json!({ "ShardIteratorType": "LATEST", "StartingSequenceNumber": number }), "InvalidArgumentException"),
+        (
+            SHARD,
+            json!({ "ShardIteratorType": "TRIM_HORIZON", "StartingSequenceNumber": number }),
+            "InvalidArgumentException",
+        ),
         (SHARD, json!({ "ShardIteratorType": "AT_SEQUENCE_NUMBER" }), "InvalidArgumentException"),
         (SHARD, json!({ "ShardIteratorType": "AT_TIMESTAMP" }), "InvalidArgumentException"),
         (SHARD, json!({ "ShardIteratorType": "AT_TIMESTAMP", "Timestamp": 9e12 }), "InvalidArgumentException"),
         (SHARD, json!({ "ShardIteratorType": "SOMEWHERE" }), "ValidationException"),
         ("shardId-000000000009", json!({ "ShardIteratorType": "LATEST" }), "ResourceNotFoundException"),
         ("nonsense", json!({ "ShardIteratorType": "LATEST" }), "ResourceNotFoundException"),
+        ("?", json!({ "ShardIteratorType": "LATEST" }), "ValidationException"),
     ] {
         let mut body = json!({ "StreamName": STREAM, "ShardId": shard });
         if let (Some(body), Some(more)) = (body.as_object_mut(), request.as_object()) {

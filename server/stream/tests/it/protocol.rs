@@ -25,6 +25,8 @@ async fn a_preflight_is_answered_as_the_real_service_does() -> Test {
         assert_eq!(header("access-control-allow-headers"), "authorization,content-type,x-amz-date,x-amz-target");
         assert_eq!(header("access-control-allow-methods"), "POST");
         assert_eq!(header("access-control-max-age"), "172800");
+        assert_eq!(header("x-amzn-requestid").len(), 36, "{url}");
+        assert!(!header("x-amz-id-2").is_empty(), "{url}");
     }
     Ok(())
 }
@@ -95,6 +97,9 @@ async fn what_is_not_offered_is_refused_by_name() -> Test {
     let root = world.root();
     let unknown = world.call(&root, "BakeBread", json!({})).await?;
     assert_eq!(unknown.error(), (400, "UnknownOperationException".to_owned()));
+    let queue = world.call(&root, "CreateQueue", json!({ "QueueName": "q" })).await?;
+    assert_eq!(queue.error(), (400, "UnknownOperationException".to_owned()));
+    assert!(queue.message().contains("no queues"), "{}", queue.message());
 
     let mut other = world.ask(&root).kinesis("PutRecord", &json!({}));
     other.headers.insert("x-amz-target".to_owned(), "DynamoDB_20120810.PutItem".to_owned());

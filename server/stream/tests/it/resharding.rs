@@ -82,6 +82,34 @@ async fn a_split_shard_is_read_to_its_end_and_then_its_children() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_records_of_a_closed_shard_come_before_its_end() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    for text in ["one", "two", "three"] {
+        assert_eq!(world.put(&root, "room", text).await?.status, 200);
+    }
+    let split = json!({ "StreamName": STREAM, "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": MIDDLE });
+    assert_eq!(world.call(&root, "SplitShard", split).await?.status, 200);
+    let mut next =
+        world.iterator(&root, "shardId-000000000000", json!({ "ShardIteratorType": "TRIM_HORIZON" })).await?;
+    for texts in [vec!["one", "two"], vec!["three"]] {
+        let page = world.call(&root, "GetRecords", json!({ "ShardIterator": next, "Limit": 2 })).await?;
+        assert_eq!(page.texts()?, texts);
+        let page = page.json()?;
+        assert_eq!(page["ChildShards"], Value::Null, "it goes on: {page}");
+        next = page["NextShardIterator"].as_str().ok_or("records without an iterator are dropped by clients")?.into();
+    }
+    // Whoever stops here and comes back finds the end as well.
+    for _ in 0..2 {
+        let end = world.get(&root, &next).await?.json()?;
+        assert_eq!((&end["Records"], &end["NextShardIterator"]), (&json!([]), &Value::Null));
+        assert_eq!(end["MillisBehindLatest"], 0);
+        assert_eq!(end["ChildShards"].as_array().map(Vec::len), Some(2), "{end}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_split_or_merged_is_refused() -> Test {
     let world = World::start_with(3, |_| {}).await?;
     let kinesis = world.kinesis(&world.root());
@@ -91,17 +119,29 @@ async fn what_cannot_be_split_or_merged_is_refused() -> Test {
     let merge = |shard: &'static str, other: &'static str| {
         kinesis.merge_shards().stream_name(STREAM).shard_to_merge(shard).adjacent_shard_to_merge(other).send()
     };
-    for key in ["0", "1", MIDDLE, "-1", "x"] {
+    let beyond = "999999999999999999999999999999999999999";
+    for key in ["0", "1", MIDDLE, beyond] {
         let error = split("shardId-000000000000", key).await.err().ok_or(key)?;
         assert_eq!(error.code(), Some("InvalidArgumentException"), "{key}");
     }
+    for (shard, key) in [("shardId-000000000000", "-1"), ("shardId-000000000000", "sth"), ("?", "7"), ("", "7")] {
+        let error = split(shard, key).await.err().ok_or(key)?;
+        assert_eq!(error.code(), Some("ValidationException"), "{shard} {key}");
+    }
+    let error = merge("shardId-000000000000", "?").await.err().ok_or("merged with nothing")?;
+    assert_eq!(error.code(), Some("ValidationException"));
     let error = merge("shardId-000000000000", "shardId-000000000002").await.err().ok_or("merged strangers")?;
     assert_eq!(error.code(), Some("InvalidArgumentException"));
     let error = merge("shardId-000000000000", "shardId-000000000000").await.err().ok_or("merged with itself")?;
     assert_eq!(error.code(), Some("InvalidArgumentException"));
     merge("shardId-000000000001", "shardId-000000000000").await?;
-    let error = split("shardId-000000000000", "7").await.err().ok_or("split a closed shard")?;
-    assert_eq!(error.code(), Some("ResourceInUseException"));
+    let split_again = split("shardId-000000000000", "7").await.err().ok_or("split a closed shard")?;
+    let merged_again = merge("shardId-000000000000", "shardId-000000000001").await.err().ok_or("merged closed ones")?;
+    for (code, message) in [(split_again.code(), split_again.message()), (merged_again.code(), merged_again.message())]
+    {
+        assert_eq!(code, Some("InvalidArgumentException"));
+        assert!(message.is_some_and(|words| words.contains("already been merged or split")), "{message:?}");
+    }
     let error = split("shardId-000000000099", "7").await.err().ok_or("split nothing")?;
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
     Ok(())

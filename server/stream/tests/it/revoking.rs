@@ -74,6 +74,19 @@ async fn one_session_is_denied_by_its_key_and_not_the_others_of_its_identity() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_identity_of_256_characters_is_taken_and_denied_also_after_a_restart() -> Test {
+    let world = World::start().await?;
+    let long = "x".repeat(256);
+    let session = world.session_of(&long, None).await?;
+    assert_eq!(puts(&world, &session).await?, 200);
+    world.endpoint.deny_source(&long).await?;
+    let world = world.restart().await?;
+    assert_eq!(puts(&world, &session).await?, 400);
+    assert!(world.endpoint.deny_source(&"x".repeat(257)).await.is_err());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_session_older_than_a_time_is_revoked_and_new_ones_are_good() -> Test {
     let world = World::start().await?;
     let (named, nameless) = (world.session_of("ann", None).await?, world.session(None).await?);

@@ -45,6 +45,17 @@ async fn a_session_made_by_the_sdk_may_put() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_comes_with_the_size_of_its_token() -> Test {
+    let world = World::start().await?;
+    let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=viewer");
+    let text = world.ask(&world.root()).sts(form).send().await?.text();
+    let size = element(&text, "SessionToken")?.len();
+    assert_eq!(element(&text, "SessionTokenSize")?, size.to_string());
+    assert_eq!(element(&text, "SessionTokenUtilization")?, (size * 100).div_ceil(3000).to_string());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_outlives_a_restart_and_ends_when_it_says() -> Test {
     let world = World::start().await?;
     let producer = world.producer().await?;
@@ -77,7 +88,8 @@ async fn what_a_session_must_not_be_is_refused_with_the_reason() -> Test {
         (("SourceIdentity", ""), "ValidationError", "sourceIdentity"),
         (("SourceIdentity", "x"), "ValidationError", "sourceIdentity"),
         (("SourceIdentity", "aws:me"), "ValidationError", "sourceIdentity"),
-        (("SourceIdentity", &"x".repeat(65)), "ValidationError", "sourceIdentity"),
+        (("SourceIdentity", &"x".repeat(257)), "ValidationError", "sourceIdentity"),
+        (("RoleSessionName", &"x".repeat(65)), "ValidationError", "roleSessionName"),
         (("RoleArn", "arn:aws:iam::000000000000:user/me"), "ValidationError", "invalid"),
         (("Policy", "{"), "MalformedPolicyDocument", "JSON"),
         (("Policy", condition), "MalformedPolicyDocument", "Condition"),

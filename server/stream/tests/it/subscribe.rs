@@ -191,6 +191,33 @@ async fn a_split_and_a_merge_lose_nothing_for_whoever_follows_the_children() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_records_of_a_closed_shard_are_pushed_before_its_end() -> Test {
+    let world = World::start().await?;
+    let root = world.root();
+    let put = world.put(&root, "room", "last").await?.json()?;
+    let middle = (1_u128 << 127).to_string();
+    let split = json!({ "StreamName": STREAM, "ShardToSplit": SHARD, "NewStartingHashKey": middle });
+    assert_eq!(world.call(&root, "SplitShard", split).await?.status, 200);
+    let number = put["SequenceNumber"].as_str().ok_or("no number")?;
+    let again = json!({ "Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number });
+    for (name, start) in [("first", json!({ "Type": "TRIM_HORIZON" })), ("again", again)] {
+        let consumer = register(&world, name).await?;
+        let ask = subscription(&world, &root, &consumer, SHARD, start);
+        let mut frames = Frames::of(straight(&world, &ask).await?).await?;
+        if name == "first" {
+            let records = frames.next().await?.ok_or("it ended")?;
+            assert_eq!((records.texts()?, records.continuation()), (vec!["last".to_owned()], number), "{records:?}");
+            assert_eq!(records.json["ChildShards"], Value::Null, "it goes on: {records:?}");
+        }
+        let end = frames.next().await?.ok_or("it ended without a word")?;
+        assert_eq!((end.texts()?, end.continuation()), (Vec::new(), ""), "{end:?}");
+        assert_eq!(end.json["ChildShards"].as_array().map(Vec::len), Some(2), "{end:?}");
+        assert!(frames.next().await?.is_none(), "nothing comes after the end");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_subscribed_to_is_refused_by_name() -> Test {
     let world = World::start_with(2, |_| {}).await?;
     let (root, kinesis) = (world.root(), world.kinesis(&world.root()));
@@ -208,6 +235,9 @@ async fn what_cannot_be_subscribed_to_is_refused_by_name() -> Test {
         (&consumer, "shardId-000000000007", latest(), "ResourceNotFoundException"),
         (&consumer, other, at(Type::AtSequenceNumber).sequence_number(number), "InvalidArgumentException"),
         (&consumer, SHARD, at(Type::AtSequenceNumber), "InvalidArgumentException"),
+        (&consumer, SHARD, latest().sequence_number(number), "InvalidArgumentException"),
+        (&consumer, SHARD, at(Type::AtSequenceNumber).sequence_number("x"), "ValidationException"),
+        (&consumer, "?", latest(), "ValidationException"),
         (&consumer, SHARD, at(Type::AtTimestamp), "InvalidArgumentException"),
         (&consumer, SHARD, at(Type::from("EARLIEST")), "ValidationException"),
     ] {

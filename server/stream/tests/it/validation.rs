@@ -18,6 +18,16 @@ async fn all_members_that_are_wrong_are_told_at_once_and_before_what_exists() ->
             "2 validation errors detected: Value null at 'data' failed to satisfy constraint: Member must not be null; \
              Value '' at 'partitionKey' failed to satisfy constraint: Member must have length greater than or equal to 1"
         );
+        let split = json!({ "StreamName": stream, "ShardToSplit": "?", "NewStartingHashKey": "sth" });
+        let split = world.call(&root, "SplitShard", split).await?;
+        assert_eq!(
+            split.message(),
+            "2 validation errors detected: Value 'sth' at 'newStartingHashKey' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: 0|([1-9]\\d{0,38}); Value '?' at 'shardToSplit' failed to satisfy \
+             constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+        );
+        let merge = world.call(&root, "MergeShards", json!({ "StreamName": stream })).await?;
+        assert!(merge.message().starts_with("2 validation errors"), "{}", merge.message());
         let iterator = world.call(&root, "GetShardIterator", json!({ "StreamName": stream })).await?;
         assert_eq!(iterator.error(), (400, "ValidationException".to_owned()));
         assert!(iterator.message().starts_with("2 validation errors"), "{}", iterator.message());

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use crate::store::Tags;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -10,6 +11,7 @@ pub(crate) struct RegisterStreamConsumer {
     #[serde(rename = "StreamARN")]
     pub(crate) stream_arn: Option<String>,
     pub(crate) consumer_name: Option<String>,
+    pub(crate) tags: Option<Tags>,
 }
 
 /// The request of `DescribeStreamConsumer` and of `DeregisterStreamConsumer`.

@@ -8,6 +8,7 @@ mod consumers;
 mod records;
 mod shards;
 mod streams;
+mod tags;
 pub(super) mod wire;
 
 pub(super) use self::{
@@ -25,9 +26,10 @@ pub(super) use self::{
     },
     streams::{
         ChangeRetention, CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, Description,
-        DescriptionAnswer, ListStreams, ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary, Summary,
-        SummaryAnswer,
+        DescriptionAnswer, LimitsAnswer, ListStreams, ListStreamsAnswer, Monitoring, StreamModeDetails, StreamSummary,
+        Summary, SummaryAnswer,
     },
+    tags::{AddTagsToStream, ListTagsForStream, OnResource, RemoveTagsFromStream, Tag, TagsAnswer},
     wire::{Blob, Timestamp},
 };
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ShardInfo, Timestamp, names_a_stream};
+use crate::store::Tags;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -10,6 +11,7 @@ pub(crate) struct CreateStream {
     pub(crate) stream_name: Option<String>,
     pub(crate) shard_count: Option<i64>,
     pub(crate) stream_mode_details: Option<StreamModeDetails>,
+    pub(crate) tags: Option<Tags>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,6 +82,15 @@ pub(crate) struct ListStreamsAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_token: Option<String>,
     pub(crate) stream_summaries: Vec<StreamSummary>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct LimitsAnswer {
+    pub(crate) shard_limit: u32,
+    pub(crate) open_shard_count: usize,
+    pub(crate) on_demand_stream_count: u32,
+    pub(crate) on_demand_stream_count_limit: u32,
 }
 
 #[derive(Debug, Serialize)]
