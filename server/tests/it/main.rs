@@ -26,6 +26,7 @@ mod relay;
 mod relay_density;
 mod relay_refill;
 mod replicas;
+mod retract;
 mod rights;
 mod scene;
 mod shards;

@@ -23,7 +23,7 @@ pub struct Read {
 pub enum News {
     /// Nothing.
     Nothing,
-    /// Danmu, and the feed's place after them.
+    /// Danmu, and the feed's place after them; without a place, what is retracted.
     Told(Told, String),
     /// It is at the newest record.
     Live,

@@ -62,6 +62,8 @@ pub struct Again {
     /// Makes a gate that knows nothing yet but who may not speak. It must have seen what came so many milliseconds before to
     /// judge as the room's own did.
     pub judge: Box<dyn Fn() -> Judge + Send + Sync>,
+    /// Takes back what is retracted by now.
+    pub retract: Box<dyn Fn(&mut [(Place, Said)]) + Send + Sync>,
     /// So many milliseconds.
     pub warm_up_ms: i64,
 }
@@ -165,12 +167,15 @@ impl<S: Source> Refill<S> {
             }
             // What only warmed the gate up is none of it.
             said.retain(|(place, _)| !place.is_before(since_ms));
+            // Before the look: what is retracted after it is taken back from the desk.
+            let as_of = desk.retractions();
+            (room.retract)(&mut said);
             let mut frames = Vec::new();
             while !said.is_empty() {
                 let rest = said.split_off(frame_end(&said));
                 frames.extend(Frame::new(std::mem::replace(&mut said, rest)).map(|(frame, _)| frame));
             }
-            desk.put(frames, latest.filter(|latest| !latest.is_before(since_ms)), all);
+            desk.put(frames, latest.filter(|latest| !latest.is_before(since_ms)), all, as_of);
             match desk.verdict(begun) {
                 Verdict::GoOn if all => return Some(Verdict::Done),
                 Verdict::GoOn => {}
