@@ -86,6 +86,9 @@ pub enum RunError {
     /// A room that the settings do not list.
     #[error("there is no room {0}")]
     NoRoom(RoomId),
+    /// A viewer that nobody knows, or that may be another than is meant.
+    #[error("{0}")]
+    Whom(String),
     /// A ban that is not in force.
     #[error("nobody bans {0}; danmu-server bans tells who is banned")]
     NoBan(String),

@@ -220,6 +220,7 @@ impl Hub {
         match room.judge(&self.board.verifier, record) {
             Ok((place, admitted)) => {
                 metrics.admitted(room.id(), &admitted);
+                self.moderation.spoke(room.id(), &admitted);
                 let fate = room.choose(place, admitted, &record.sequence_number);
                 metrics.chosen(room.id(), fate);
             }

@@ -72,7 +72,7 @@ impl Replicas {
         until("it is shown", || Ok(is_shown())).await?;
         let before = [replicas[0].figure(BANNED)?, replicas[1].figure(BANNED)?];
         let decided = Instant::now();
-        bus.order(&["ban", &viewer.id])?;
+        bus.order(&["ban", &viewer.id, "--yes"])?;
         let mut acted = [None; 2];
         while acted.iter().any(Option::is_none) {
             for ((acted, before), replica) in acted.iter_mut().zip(before).zip(replicas) {

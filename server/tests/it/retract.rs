@@ -123,7 +123,7 @@ async fn is_taken_back(ban: &[&str]) -> Test {
     let (mut scene, mut tape) = Scene::begin(&[]).await?;
     let id = scene.banned.id.clone();
     assert!(scene.sent("history=50").await?.contains(NEEDLE));
-    scene.program.order(&[&["ban", &id], ban].concat())?;
+    scene.program.order(&[&["ban", &id, "--yes"], ban].concat())?;
     // Whoever has heard it is told, once it is in nothing that anybody is told any more.
     tape.until(&format!("\"retracted\":[{{\"viewer\":\"{id}\""))?;
     scene.is_nowhere().await?;
@@ -164,7 +164,7 @@ async fn what_the_window_has_passed_is_read_again_without_what_a_ban_took_back()
     let refilled = "danmu_refilled_total{reason=\"done\"}";
     until("it was had of the stream", || Ok(scene.program.figure(refilled)? > 0)).await?;
     let id = scene.banned.id.clone();
-    scene.program.order(&["ban", &id, "--for", "1h"])?;
+    scene.program.order(&["ban", &id, "--yes", "--for", "1h"])?;
     tape.until(&format!("\"retracted\":[{{\"viewer\":\"{id}\""))?;
     // From what lies there of the read before, and by another read.
     for _ in 0..2 {
