@@ -53,6 +53,9 @@ const AT_ONCE: usize = 16;
 /// Adds what is shown of a record, and of what was merged before it; gives its place if the gate let it through.
 pub type Judge = Box<dyn FnMut(&Record, &mut Vec<(Place, Said)>) -> Option<Place> + Send>;
 
+/// Takes back what is retracted by now.
+pub type Retract = Box<dyn Fn(&mut [(Place, Said)]) + Send + Sync>;
+
 /// A room, as it is read again.
 pub struct Again {
     /// Its partition key.
@@ -63,7 +66,7 @@ pub struct Again {
     /// judge as the room's own did.
     pub judge: Box<dyn Fn() -> Judge + Send + Sync>,
     /// Takes back what is retracted by now.
-    pub retract: Box<dyn Fn(&mut [(Place, Said)]) + Send + Sync>,
+    pub retract: Retract,
     /// So many milliseconds.
     pub warm_up_ms: i64,
 }
