@@ -19,6 +19,7 @@ mod expiry;
 mod flood;
 mod http2;
 mod iam;
+mod log;
 mod policies;
 mod program;
 mod proxy;
