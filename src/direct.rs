@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::{
     feed,
-    gate::{Admitted, Evidence, Gate, Incoming, REMEMBERED_MS},
+    gate::{Admitted, Evidence, Gate, Incoming, REMEMBERED_MS, Reason, Retracted},
     kinesis::{Position, Record, Scope, machine::is_before},
     record::SERVICE_KEY,
     room::RoomId,
@@ -24,6 +24,9 @@ pub const WARM_UP_MS: i64 = REMEMBERED_MS + 2_000;
 pub struct Direct {
     gate: Gate,
     start: Start,
+    /// When the first of the decisions arrived that were read since [`Self::retracted`] was asked, in Unix milliseconds; at
+    /// first from when on those count that were handed along.
+    decided_ms: Option<i64>,
 }
 
 /// From where on danmu are shown.
@@ -39,13 +42,14 @@ impl Direct {
     /// Shows what arrives at `since_ms` (Unix milliseconds) or later.
     #[must_use]
     pub const fn since(gate: Gate, since_ms: i64) -> Self {
-        Self { gate, start: Start::Since(since_ms) }
+        Self { gate, start: Start::Since(since_ms), decided_ms: Some(since_ms) }
     }
 
     /// Shows what follows a place in the feed.
     #[must_use]
-    pub const fn after(gate: Gate, place: feed::Position) -> Self {
-        Self { gate, start: Start::After(place, false) }
+    pub fn after(gate: Gate, place: feed::Position) -> Self {
+        let decided_ms = Some(place.arrival_ms());
+        Self { gate, start: Start::After(place, false), decided_ms }
     }
 
     /// What is to be read of a room: its records, and what is decided for every room.
@@ -77,11 +81,35 @@ impl Direct {
         };
         if record.partition_key == SERVICE_KEY {
             // Whatever is wrong with it, it says nothing then.
-            let _ = self.gate.take_order(incoming);
+            if self.gate.take_order(incoming).is_ok() {
+                self.decided_ms.get_or_insert(record.arrival_ms);
+            }
             return None;
         }
         let shown = self.start.is_before(record);
-        self.gate.admit(incoming).ok().filter(|_| shown)
+        match self.gate.admit(incoming) {
+            Ok(admitted) => Some(admitted).filter(|_| shown),
+            Err(Reason::Moderation(_)) => {
+                self.decided_ms.get_or_insert(record.arrival_ms);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Whether what it gave to be shown is retracted by what was read since.
+    #[must_use]
+    pub fn is_retracted(&self, admitted: &Admitted) -> bool {
+        admitted
+            .evidence
+            .as_deref()
+            .is_some_and(|evidence| self.gate.bans().retract(&evidence.viewer, evidence.role, admitted.arrival_ms))
+    }
+
+    /// What the decisions retract that were read since this was asked before, and more that was told about then.
+    pub fn retracted(&mut self) -> Vec<Retracted> {
+        let decided_ms = self.decided_ms.take();
+        decided_ms.map(|ms| self.gate.bans().retracted(ms - WARM_UP_MS)).unwrap_or_default()
     }
 }
 
@@ -117,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        record::{Danmu, Moderation, Order, RecordId, Unicode},
+        record::{Danmu, Decision, Moderation, Order, RecordId, Subject, Unicode},
         room::{Pace, Room, Unsigned},
         viewer::{Rank, Role, ViewerId},
     };
@@ -199,6 +227,32 @@ mod tests {
         assert_eq!(direct.judge(&order, Some(&server)), None);
         let mut says = |id, ms| direct.judge(&record(id, 1, true, ms), Some(&evidence("ann"))).is_some();
         assert!(says(2, 100_000) && !says(3, 101_000));
+    }
+
+    #[test]
+    fn what_was_said_before_a_ban_is_shown_no_more_whether_it_is_read_or_handed_along() {
+        let banned: ViewerId = "ann".parse().expect("an id");
+        let ban = Decision { on: Subject::Viewer(banned.clone()), until: None, by: Rank::Operator };
+        let gone = |before| vec![Retracted { viewer: banned.clone(), before, by: Rank::Operator }];
+        let handed = gate();
+        handed.bans().of_room().apply(RecordId::new(1, 9), &ban, 100_000);
+        let mut late = Direct::after(handed, place("parent", "1", 90_000));
+        assert_eq!(late.retracted(), gone(100_001), "the page may have had it of others");
+        let said = late.judge(&record(2, 2, true, 95_000), Some(&evidence("ann"))).expect("judged as it was");
+        assert!(late.is_retracted(&said));
+
+        let mut direct = Direct::since(gate(), 0);
+        assert_eq!(direct.retracted(), []);
+        let said = [("ann", 1), ("bob", 2)]
+            .map(|(author, id)| direct.judge(&record(id, 1, true, 95_000), Some(&evidence(author))).expect("shown"));
+        let streamer = Arc::new(Evidence { role: Role::Streamer, ..Evidence::clone(&evidence("eve")) });
+        let mut data = Danmu::moderation(RecordId::new(1, 9), RoomId::demo(), ban.into(), 100_000).encode();
+        data.extend_from_slice(b"\nticket.signature");
+        assert_eq!(direct.judge(&Record { data, ..record(9, 3, true, 100_000) }, Some(&streamer)), None);
+        assert_eq!(said.map(|said| direct.is_retracted(&said)), [true, false]);
+        let by = Rank::Streamer;
+        assert_eq!(direct.retracted(), [Retracted { by, ..gone(100_001)[0].clone() }]);
+        assert_eq!(direct.retracted(), [], "it is told once");
     }
 
     proptest! {

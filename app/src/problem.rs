@@ -16,6 +16,8 @@ pub enum Problem {
     TooFast(u32),
     /// The server refused, or cannot be reached.
     Api(ApiError),
+    /// The page shows the viewer as signed in, and the server takes it for a guest.
+    Guest,
     /// The stream cannot be reached.
     Network,
     /// It was sent, and no answer came: it may have arrived.
@@ -48,6 +50,7 @@ impl Problem {
             Self::Text(error) => say_text(*error, i18n),
             Self::TooFast(seconds) => fill(t_string!(i18n, problem.too_fast), &[("seconds", seconds)]),
             Self::Api(error) => say_api(error, i18n),
+            Self::Guest => t_string!(i18n, problem.guest).to_owned(),
             Self::Network => t_string!(i18n, problem.network).to_owned(),
             Self::Unanswered => t_string!(i18n, problem.unanswered).to_owned(),
             Self::Busy => t_string!(i18n, problem.busy).to_owned(),

@@ -40,7 +40,7 @@ test('who was banned long ago is shown to nobody who reads the stream', async ({
     await say(otherPage, before);
     await expect(line(otherPage, before)).toHaveAttribute('data-state', 'confirmed');
     // In the room alone, so that what is put still arrives.
-    await server.order('ban', records[0].ticket.sub, '--room', 'demo');
+    await server.order('ban', records[0].ticket.sub, '--yes', '--room', 'demo');
     const told = async () => (await fetch(`${server.origin}/metrics`)).text();
     await expect.poll(told).toContain('danmu_refused_total{reason="moderation"} 1');
     for (let part = 0; part < 4; part += 1) {

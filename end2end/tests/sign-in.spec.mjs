@@ -85,6 +85,29 @@ test('what is said from then on bears the name, and what was said as a guest doe
   await other.close();
 });
 
+test('a page that shows somebody whom the server takes for a guest says so, and nothing is said without the name', async ({
+  page,
+  context,
+}) => {
+  await enter(page);
+  await give(page);
+  await isSignedIn(page);
+  // Another program on the host took it, or another tab signed out.
+  await context.clearCookies({ name: /danmu_member/ });
+  const text = fresh('under my name');
+  await say(page, text);
+  const answer = page.locator('[data-composer] [data-problem]');
+  await expect(answer).toContainText('the server takes you for a guest');
+  await expect(page.locator('[data-composer] [name=text]')).toHaveValue(text);
+  await expect(line(page, text)).toHaveAttribute('data-state', 'failed');
+  // What this browser keeps makes the same of it again.
+  await page.reload();
+  await isSignedIn(page);
+  await say(page, text);
+  await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+  await expect(line(page, text)).toContainText('小艾');
+});
+
 test('a wrong password is told, and the next try is right', async ({ page }) => {
   await page.goto('/room/demo');
   await give(page, `${PASSWORD} `);

@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDR")]
     pub addr: Option<SocketAddr>,
 
-    /// Serves pages to the local network too (0.0.0.0), direct reading included. For a trusted network.
+    /// Serves pages to the local network too (0.0.0.0, on the port of --addr), direct reading included. For a trusted network.
     #[arg(long)]
     pub lan: bool,
 

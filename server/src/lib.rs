@@ -20,4 +20,4 @@ mod supervise;
 pub mod unicode;
 pub mod vending;
 
-pub use run::{RunError, run};
+pub use run::{RunError, run, say_failure};

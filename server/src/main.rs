@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use danmu_server::{args::Args, run};
+use danmu_server::{args::Args, run, say_failure};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("danmu-server: {error}");
+            say_failure(&error);
             ExitCode::FAILURE
         }
     }

@@ -4,7 +4,10 @@ use std::{
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -86,6 +89,9 @@ pub enum RunError {
     /// A room that the settings do not list.
     #[error("there is no room {0}")]
     NoRoom(RoomId),
+    /// A viewer that nobody knows, or that may be another than is meant.
+    #[error("{0}")]
+    Whom(String),
     /// A ban that is not in force.
     #[error("nobody bans {0}; danmu-server bans tells who is banned")]
     NoBan(String),
@@ -141,6 +147,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         return Ok(());
     }
     log_to_stderr(&config)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), bus = ?config.bus, role = ?config.role, "danmu-server starts");
 
     // Both ports first: a port that is taken is said before anything is opened.
     let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr")?;
@@ -423,6 +430,18 @@ async fn keep_keys(identity: Identity, stop: CancellationToken) {
     }
 }
 
+/// Says why the program ends, as its log is written from when there is one.
+pub fn say_failure(error: &RunError) {
+    if LOGS_JSON.load(Relaxed) {
+        tracing::error!(%error, "danmu-server ends");
+    } else {
+        eprintln!("danmu-server: {error}");
+    }
+}
+
+/// Whether all that this process says is JSON.
+static LOGS_JSON: AtomicBool = AtomicBool::new(false);
+
 fn log_to_stderr(config: &Config) -> Result<(), RunError> {
     let filter =
         EnvFilter::try_new(&config.log.filter).map_err(|error| RunError::Filter(config.log.filter.clone(), error))?;
@@ -431,14 +450,20 @@ fn log_to_stderr(config: &Config) -> Result<(), RunError> {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }
+    LOGS_JSON.store(config.log.format == LogFormat::Json, Relaxed);
     Ok(())
 }
 
-/// Says where to look, for whoever started the server by hand.
+/// Says where to look, for whoever started the server by hand; to a machine by a line of the log.
 fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
     let mut shown = pages;
     if pages.ip().is_unspecified() {
         shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
+    }
+    if config.log.format == LogFormat::Json {
+        let rooms: Vec<_> = config.rooms.iter().map(|room| room.id.as_str()).collect();
+        let stream = stream.map(|stream| format!("http://{stream}"));
+        return tracing::info!(pages = %format_args!("http://{shown}"), ?rooms, stream, "Danmu is live");
     }
     let mut text = String::from("\n  Danmu is live\n\n");
     for room in &config.rooms {

@@ -3,7 +3,8 @@
 //! A state machine without I/O. It gives [`Step::Send`], takes the outcome by [`SignIn::reply`], puts [`Step::Ask`] to the person
 //! and takes [`SignIn::answer`]. It promises: the password is forgotten as soon as the proof is made; a wrong answer to a question
 //! asks it again, as long as the pool does; every other failure ends it, and the way out is to begin anew. It offers what the
-//! issue of a password needs: a new one instead of a temporary one, and the code of an authenticator app. What else a pool
+//! issue of a password needs: a new one instead of a temporary one, and the code of an authenticator app, which it chooses where
+//! the pool gives a choice. What else a pool
 //! may ask (SMS, passkeys, setting up an authenticator) is named in [`SignInError::Unsupported`]; the pool's own page has it.
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 const VERIFY: &str = "PASSWORD_VERIFIER";
 const NEW_PASSWORD: &str = "NEW_PASSWORD_REQUIRED";
 const CODE: &str = "SOFTWARE_TOKEN_MFA";
+const SELECT: &str = "SELECT_MFA_TYPE";
 /// How names of attributes are told from other answers.
 const ATTRIBUTE: &str = "userAttributes.";
 
@@ -88,7 +90,8 @@ struct Asked {
 }
 
 impl<N: Number> SignIn<N> {
-    /// Begins, with fresh bytes of a secure chance; gives the first call.
+    /// Begins, with fresh bytes of a secure chance; gives the first call. Blanks around the name are passed over: they come along
+    /// when it is pasted, and no name has any.
     ///
     /// # Errors
     /// [`SignInError::Untrusted`] for chance that is none.
@@ -100,6 +103,7 @@ impl<N: Number> SignIn<N> {
     ) -> Result<(Self, Call), SignInError> {
         let srp = Srp::new(chance).ok_or_else(|| SignInError::Untrusted("there is no chance to be had".into()))?;
         let public: String = srp.public();
+        let username = username.trim_matches(is_blank);
         let call = wire::initiate(&pool, "USER_SRP_AUTH", &[("USERNAME", username), ("SRP_A", &public)]);
         Ok((Self { pool, stage: Stage::Greeting { srp, password } }, call))
     }
@@ -112,6 +116,10 @@ impl<N: Number> SignIn<N> {
             (Stage::Greeting { srp, password }, Ok(reply)) => self.prove(&srp, &password, reply, now_ms),
             (Stage::Proving { user } | Stage::Asking(Asked { user, .. }), Ok(reply)) => {
                 self.advance(user, reply, now_ms)
+            }
+            // It takes no such name: so nobody has it.
+            (Stage::Greeting { .. }, Err(SignInError::Misconfigured(said))) if is_about_the_name(&said) => {
+                Step::Failed(SignInError::WrongPassword)
             }
             (Stage::Asking(asked), Err(error)) if may_ask_again(&error) => self.ask(asked, Some(error)),
             (_, Err(error)) => Step::Failed(error),
@@ -178,6 +186,12 @@ impl<N: Number> SignIn<N> {
         let question = match reply.challenge_name.as_deref() {
             Some(NEW_PASSWORD) => Question::NewPassword { required: attributes(&parameters.required_attributes) },
             Some(CODE) => Question::Code { device: parameters.friendly_device_name },
+            Some(SELECT) if attributes(&parameters.mfas_can_choose).iter().any(|offered| offered == CODE) => {
+                let answers = [("USERNAME", user.as_str()), ("ANSWER", CODE)];
+                let call = wire::respond(&self.pool, SELECT, reply.session.as_deref(), &answers);
+                self.stage = Stage::Proving { user };
+                return Step::Send(call);
+            }
             Some(other) => return Step::Failed(SignInError::Unsupported(other.into())),
             None => return Step::Failed(SignInError::unreadable()),
         };
@@ -197,6 +211,18 @@ impl<N: Number> SignIn<N> {
 fn may_ask_again(error: &SignInError) -> bool {
     use SignInError as E;
     matches!(error, E::WrongCode | E::WeakPassword(_) | E::TooMany | E::Network(_) | E::Service(_))
+}
+
+/// Whether it is seen beside a name, or not at all.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Whether that is what the pool says of a name that cannot be one
+/// ([`Username`](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html): 1 to 128
+/// letters, marks, symbols, numbers and punctuation).
+fn is_about_the_name(said: &str) -> bool {
+    said.to_ascii_lowercase().contains("username")
 }
 
 /// `["userAttributes.email"]` → `email`.

@@ -21,6 +21,8 @@ pub(super) struct Parameters {
     /// A list of names, as JSON within JSON.
     #[serde(rename = "requiredAttributes")]
     pub required_attributes: String,
+    /// Likewise: the ways to a second factor that there are.
+    pub mfas_can_choose: String,
     /// The name that the user gave the device whose codes are asked for.
     pub friendly_device_name: Option<String>,
 }

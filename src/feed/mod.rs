@@ -10,6 +10,7 @@
 //! | --- | --- | --- |
 //! | `hello` | first of all, once a connection | `recovered`, `from`, `missed`, `reading`, `now`, and in `danmu` what was said last |
 //! | (none) | new danmu; with `past`, what was said while this viewer was away | `danmu`, `dropped`, `past` |
+//! | (none) | somebody was banned: what it said before is to be taken down, from the picture and from lists. A hello to one who comes back says so, too | `retracted` |
 //! | `gap` | this viewer read too slowly, its absence cannot be had, or the stream was made anew | `missed` |
 //! | `state` | the server's own reading goes differently, or nothing was told for 15 s, or this viewer's absence was told | `reading`, `behind_ms` |
 //!
@@ -27,7 +28,7 @@ pub use self::{
     progress::{MAX_SPANS, Progress},
 };
 use crate::{
-    gate::{Admitted, DanmuKey},
+    gate::{Admitted, DanmuKey, Retracted},
     record::{Color, Mode},
     viewer::Role,
 };
@@ -55,6 +56,9 @@ pub struct Told {
     /// Whether these were said before what was told last: while this viewer was away.
     #[serde(skip_serializing_if = "is_default")]
     pub past: bool,
+    /// What was told and is to be shown no more, for good: its authors were banned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retracted: Vec<Retracted>,
     /// How many danmu lie between what was told and what follows, and will not come. In a hello `None` where nobody can know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
@@ -144,6 +148,13 @@ impl Item {
             self.id.push('x');
             self
         })
+    }
+
+    /// Whether one of these takes it back.
+    #[must_use]
+    pub fn is_among(&self, retracted: &[Retracted]) -> bool {
+        let viewer = self.viewer.as_deref().unwrap_or_default();
+        retracted.iter().any(|retracted| retracted.covers(viewer, self.role, self.at))
     }
 
     /// The id as it was before it became text.

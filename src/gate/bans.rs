@@ -31,8 +31,8 @@ pub const KEPT_MS: i64 = 3 * 3_600 * 1_000;
 pub struct Decisions(Arc<RwLock<Known>>);
 
 #[derive(Debug, Default)]
-struct Known {
-    timelines: HashMap<Subject, Vec<Entry>>,
+pub(super) struct Known {
+    pub(super) timelines: HashMap<Subject, Vec<Entry>>,
     /// Guests who had sessions from banned networks.
     guests: HashMap<ViewerId, Vec<Stay>>,
     /// With so many subjects and guests, what is over is looked for.
@@ -41,11 +41,11 @@ struct Known {
 
 /// A decision on a subject; of one arrival time the later ones stand behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    at_ms: i64,
+pub(super) struct Entry {
+    pub(super) at_ms: i64,
     id: RecordId,
-    until_ms: i64,
-    by: Rank,
+    pub(super) until_ms: i64,
+    pub(super) by: Rank,
 }
 
 impl Entry {
@@ -167,7 +167,25 @@ impl Decisions {
         groups.into_iter().map(group).collect()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Known> {
+    /// Looks at the networks that guests, or one of them, had sessions from, and when that was told.
+    pub(super) fn each_stay(&self, of: Option<&ViewerId>, look: &mut impl FnMut(&ViewerId, &Network, i64)) {
+        // A copy, since the look may want to know of the decisions.
+        let stays: Vec<_> = {
+            let known = self.read();
+            let mut stays = Vec::new();
+            let mut take = |(viewer, of): (&ViewerId, &Vec<Stay>)| {
+                stays.extend(of.iter().map(|stay| (viewer.clone(), stay.network.clone(), stay.told_ms)));
+            };
+            match of {
+                Some(of) => known.guests.get_key_value(of).into_iter().for_each(&mut take),
+                None => known.guests.iter().for_each(&mut take),
+            }
+            stays
+        };
+        stays.iter().for_each(|(viewer, network, told_ms)| look(viewer, network, *told_ms));
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,6 +7,7 @@
 mod bans;
 mod handed;
 mod pace;
+mod retract;
 mod seen;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use thiserror::Error;
 pub use self::{
     bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS},
     handed::Handed,
+    retract::Retracted,
 };
 use self::{pace::Buckets, seen::Seen};
 use crate::{

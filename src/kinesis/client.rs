@@ -141,6 +141,11 @@ impl<H: Host, V: Vend> Client<H, V> {
                     }
                     session_renewed = true;
                 }
+                // Whoever is banned, or whose session was revoked, is denied: the vending machine says why, or gives another one.
+                Kind::Denied if !session_renewed => {
+                    self.keeper.drop_session(&session);
+                    session_renewed = true;
+                }
                 _ => return Err(error),
             }
         }

@@ -70,7 +70,7 @@ fn a_wrong_password_and_a_name_that_is_nobody_s_fail_alike() {
 
 #[test]
 fn a_temporary_password_is_replaced_and_a_weak_one_asked_for_again() {
-    let mut pool = Pool::new(PASSWORD, Wants { new_password: true, code: false });
+    let mut pool = Pool::new(PASSWORD, Wants { new_password: true, ..Wants::default() });
     let (mut sign_in, step) = begin(&mut pool, NAME, PASSWORD);
     let question = Question::NewPassword { required: vec!["email".into()] };
     assert_eq!(step, Step::Ask(question.clone(), None));
@@ -82,7 +82,7 @@ fn a_temporary_password_is_replaced_and_a_weak_one_asked_for_again() {
 
 #[test]
 fn the_code_of_an_authenticator_is_asked_for_and_may_have_spaces() {
-    let mut pool = Pool::new(PASSWORD, Wants { new_password: true, code: true });
+    let mut pool = Pool::new(PASSWORD, Wants { new_password: true, code: true, choice: false });
     let (mut sign_in, _) = begin(&mut pool, NAME, PASSWORD);
     let step = answer(&mut pool, &mut sign_in, new_password("long enough now"));
     let question = Question::Code { device: Some("Amy's phone".into()) };
@@ -94,8 +94,36 @@ fn the_code_of_an_authenticator_is_asked_for_and_may_have_spaces() {
 }
 
 #[test]
+fn of_two_second_factors_the_authenticator_is_chosen_and_a_page_that_knows_none_of_them_says_so() {
+    let mut pool = Pool::new(PASSWORD, Wants { choice: true, ..Wants::default() });
+    let (mut sign_in, step) = begin(&mut pool, NAME, PASSWORD);
+    assert_eq!(step, Step::Ask(Question::Code { device: Some("Amy's phone".into()) }, None));
+    assert!(matches!(answer(&mut pool, &mut sign_in, code(CODE)), Step::Done(_)));
+
+    let mut pool = Pool::new(PASSWORD, Wants::default());
+    let (mut sign_in, call) = SignIn::<Natural>::begin(pool.settings.clone(), NAME, PASSWORD.into(), &[7; 64]).unwrap();
+    let Step::Send(_) = sign_in.reply(pool.answer(&call), NOW) else { panic!("a proof") };
+    let choice = json!({"MFAS_CAN_CHOOSE": r#"["SMS_MFA","EMAIL_OTP"]"#});
+    let choice = json!({"ChallengeName": "SELECT_MFA_TYPE", "Session": "s", "ChallengeParameters": choice});
+    let step = sign_in.reply(reply(200, &choice), NOW);
+    assert_eq!(step, Step::Failed(SignInError::Unsupported("SELECT_MFA_TYPE".into())));
+}
+
+#[test]
+fn blanks_around_a_name_are_no_part_of_it_and_a_name_that_cannot_be_one_is_nobodys() {
+    for name in ["amy\u{a0}", " amy\t", "\u{feff}amy\u{200b}", "\u{3000}amy\r\n"] {
+        let (_, step) = begin(&mut Pool::new(PASSWORD, Wants::default()), name, PASSWORD);
+        assert!(matches!(step, Step::Done(_)), "{name:?}: {step:?}");
+    }
+    for name in ["", "\u{a0}", "a my"] {
+        let (_, step) = begin(&mut Pool::new(PASSWORD, Wants::default()), name, PASSWORD);
+        assert_eq!(step, Step::Failed(SignInError::WrongPassword), "{name:?}");
+    }
+}
+
+#[test]
 fn wrong_codes_end_it_when_the_pool_has_had_enough() {
-    let mut pool = Pool::new(PASSWORD, Wants { new_password: false, code: true });
+    let mut pool = Pool::new(PASSWORD, Wants { code: true, ..Wants::default() });
     let (mut sign_in, _) = begin(&mut pool, NAME, PASSWORD);
     for _ in 0..2 {
         let step = answer(&mut pool, &mut sign_in, code("000000"));
@@ -107,7 +135,7 @@ fn wrong_codes_end_it_when_the_pool_has_had_enough() {
 
 #[test]
 fn an_answer_that_never_arrived_can_be_given_again() {
-    let mut pool = Pool::new(PASSWORD, Wants { new_password: false, code: true });
+    let mut pool = Pool::new(PASSWORD, Wants { code: true, ..Wants::default() });
     let (mut sign_in, _) = begin(&mut pool, NAME, PASSWORD);
     pool.instead = Some(Err(NetError("offline".into())));
     let step = answer(&mut pool, &mut sign_in, code(CODE));
@@ -117,7 +145,7 @@ fn an_answer_that_never_arrived_can_be_given_again() {
 
 #[test]
 fn only_the_question_that_is_open_is_answered() {
-    let mut pool = Pool::new(PASSWORD, Wants { new_password: false, code: true });
+    let mut pool = Pool::new(PASSWORD, Wants { code: true, ..Wants::default() });
     let (mut sign_in, call) = SignIn::<Natural>::begin(pool.settings.clone(), NAME, PASSWORD.into(), &[7; 64]).unwrap();
     assert!(sign_in.answer(&code(CODE)).is_none(), "nothing was asked yet");
     until_asked(&mut pool, &mut sign_in, Step::Send(call));

@@ -20,6 +20,8 @@ pub const CODE: &str = "123456";
 pub struct Wants {
     pub new_password: bool,
     pub code: bool,
+    /// Which second factor.
+    pub choice: bool,
 }
 
 pub struct Pool {
@@ -84,7 +86,13 @@ impl Pool {
     fn initiate(&mut self, body: &Value) -> Outcome {
         assert_eq!(body["AuthFlow"], "USER_SRP_AUTH");
         let given = &body["AuthParameters"];
-        if given["USERNAME"] != NAME {
+        let name = given["USERNAME"].as_str().expect("a name");
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            let rule = "Member must satisfy regular expression pattern: [\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}]+";
+            let said = format!("1 validation error detected: Value at 'username' failed to satisfy constraint: {rule}");
+            return refused("InvalidParameterException", &said);
+        }
+        if name != NAME {
             return refused("UserNotFoundException", "User does not exist.");
         }
         let big_a = BigUint::parse_bytes(given["SRP_A"].as_str().expect("digits").as_bytes(), 16).expect("digits");
@@ -119,6 +127,11 @@ impl Pool {
                 assert_eq!(text("userAttributes.email"), "amy@example.org");
                 self.wants.new_password = false;
             }
+            "SELECT_MFA_TYPE" => {
+                assert_eq!(body["Session"], format!("session {}", self.sessions));
+                assert_eq!(text("ANSWER"), "SOFTWARE_TOKEN_MFA");
+                self.wants = Wants { choice: false, code: true, ..self.wants };
+            }
             "SOFTWARE_TOKEN_MFA" => {
                 assert_eq!(body["Session"], format!("session {}", self.sessions));
                 if text("SOFTWARE_TOKEN_MFA_CODE") != CODE {
@@ -144,6 +157,10 @@ impl Pool {
             Wants { new_password: true, .. } => (
                 "NEW_PASSWORD_REQUIRED",
                 json!({"USER_ID_FOR_SRP": SUB, "requiredAttributes": r#"["userAttributes.email"]"#, "userAttributes": "{}"}),
+            ),
+            Wants { choice: true, .. } => (
+                "SELECT_MFA_TYPE",
+                json!({"USER_ID_FOR_SRP": SUB, "MFAS_CAN_CHOOSE": r#"["SMS_MFA","SOFTWARE_TOKEN_MFA"]"#}),
             ),
             Wants { code: true, .. } => {
                 ("SOFTWARE_TOKEN_MFA", json!({"USER_ID_FOR_SRP": SUB, "FRIENDLY_DEVICE_NAME": "Amy's phone"}))

@@ -248,6 +248,38 @@ fn a_token_that_is_always_refused_ends_in_an_error_not_in_a_loop() {
 }
 
 #[test]
+fn who_is_denied_is_told_why_by_the_vending_machine_and_goes_on_where_it_gives_another_session() {
+    story(async {
+        let denied = Rc::<RefCell<Vec<String>>>::default();
+        let dead = Rc::clone(&denied);
+        let here = Here::new(1, move |post| {
+            let dead = dead.borrow().iter().any(|token| post.header("x-amz-security-token") == token);
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok(if dead { error(400, "AccessDeniedException", "explicit deny") } else { ok(put_reply()) })
+            })
+        });
+        let vending = Machine::new(&here, QUARTER_HOUR_MS);
+        let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
+        let deny = || denied.borrow_mut().push(client.keeper().current().expect("a session").session_token.clone());
+        client.put_record(b"x", "demo").await.expect("put");
+        deny();
+        client.put_record(b"x", "demo").await.expect("its session was revoked, and it has another one");
+        deny();
+        vending.0.fail.set(true);
+        let refused = client.put_record(b"x", "demo").await.expect_err("banned");
+        assert_eq!((refused.kind, refused.message.as_str()), (Kind::NoSession, "closed"));
+        assert_eq!(vending.0.calls.get(), 3);
+
+        let here = Here::new(1, |_| Box::pin(async { Ok(error(400, "AccessDeniedException", "no such right")) }));
+        let vending = Machine::new(&here, QUARTER_HOUR_MS);
+        let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
+        let refused = client.put_record(b"x", "demo").await.expect_err("refused");
+        assert_eq!((refused.kind, vending.0.calls.get()), (Kind::Denied, 2), "it asks for one more, and no further");
+    });
+}
+
+#[test]
 fn a_wrong_clock_is_learnt_from_the_vending_machine() {
     for hours in [-30, -2, 2, 30] {
         story(async move {

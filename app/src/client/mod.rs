@@ -9,6 +9,7 @@ mod module;
 mod mount;
 mod pointer;
 mod remember;
+mod retract;
 mod room;
 mod speaker;
 mod unicode;

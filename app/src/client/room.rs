@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     i18n::{I18n, use_i18n},
-    live::{Author, Draft, Entry, FeedState, Line, LineState, Live, OwnPace, Wants},
+    live::{Author, Draft, Entry, FeedState, Line, LineState, Live, OwnPace, Traces, Wants},
     problem::Problem,
 };
 
@@ -57,9 +57,11 @@ pub(super) struct Inner {
     vend: ServerVend,
     speaker: Speaker,
     pace: RefCell<OwnPace>,
-    overlay: RefCell<Option<Overlay>>,
+    pub(super) overlay: RefCell<Option<Overlay>>,
     /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
     own: RefCell<HashSet<DanmuKey>>,
+    /// Whose the danmu are that others said.
+    pub(super) traces: RefCell<Traces>,
     /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
     unshown: Cell<u32>,
     counting: Cell<bool>,
@@ -92,6 +94,7 @@ impl RoomClient {
             pace: RefCell::default(),
             overlay: RefCell::default(),
             own: RefCell::default(),
+            traces: RefCell::default(),
             unshown: Cell::new(0),
             counting: Cell::new(false),
             reading: RefCell::default(),
@@ -123,8 +126,7 @@ impl RoomClient {
     pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
         let now = inner.clock.now_ms();
-        let role = inner.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role));
-        if let Some(pace) = inner.room.paces.of(role) {
+        if let Some(pace) = inner.room.paces.of(inner.role()) {
             inner.pace.borrow_mut().take(pace, now).map_err(Problem::TooFast)?;
         }
         // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
@@ -181,17 +183,21 @@ impl RoomClient {
         let inner = Rc::downgrade(&self.0);
         spawn_local(async move {
             let outcome = said.await;
-            if let Some(inner) = inner.upgrade() {
-                match outcome {
-                    Ok(_) => inner.confirm(&danmu.id.to_string()),
-                    Err(error) => inner.give_back(danmu, &error),
-                }
+            match (inner.upgrade(), outcome) {
+                (Some(inner), Ok(_)) => inner.confirm(&danmu.id.to_string()),
+                (Some(inner), Err(error)) => inner.give_back(danmu, &error),
+                (None, _) => {}
             }
         });
     }
 }
 
 impl Inner {
+    /// What this viewer may do here, as far as it is known.
+    pub(super) fn role(&self) -> Role {
+        self.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role))
+    }
+
     fn show(&self, danmu: Shown) {
         if let Some(overlay) = &*self.overlay.borrow() {
             overlay.show(danmu);
@@ -283,6 +289,7 @@ impl Inner {
         let me = own_viewer();
         let is_mine = |item: &Item| item.n == 1 && item.viewer.is_some() && item.viewer == me;
         for item in &items {
+            self.traces.borrow_mut().add(item);
             if fly && now - item.at < STALE_MS {
                 let (id, text, color) = (item.id.clone(), self.named(item), item.color.rgb());
                 let (own, important) = (is_mine(item), item.role == Role::Streamer);
@@ -311,6 +318,9 @@ impl Inner {
 
     /// Takes in what the feed told: its danmu fly if they are of now.
     pub(super) fn hear(self: &Rc<Self>, told: Told, fresh: bool) {
+        if !told.retracted.is_empty() {
+            self.retract(&told.retracted);
+        }
         self.receive(told.danmu, fresh, told.past);
         if fresh && !told.past && told.dropped > 0 {
             self.leave_out(told.dropped);

@@ -6,7 +6,9 @@ use danmu::{
     kinesis::{self, Host, Kind, Vend, VendError},
     room::RoomId,
     session::{Purpose, Session},
+    viewer::Role,
 };
+use leptos::prelude::document;
 
 use super::{host::Browser, identity};
 use crate::{api::ApiError, problem::Problem};
@@ -20,7 +22,7 @@ const AHEAD_MS: i64 = 30_000;
 #[derive(Clone)]
 pub struct ServerVend {
     room: RoomId,
-    refusal: Rc<RefCell<Option<ApiError>>>,
+    refusal: Rc<RefCell<Option<Problem>>>,
 }
 
 impl ServerVend {
@@ -31,7 +33,7 @@ impl ServerVend {
 
     /// Why the last session was refused, as the page says it: the Kinesis client knows only the message.
     pub fn problem(&self, message: &str) -> Problem {
-        self.refusal.borrow().clone().map_or_else(|| Problem::Stream(message.to_owned()), Problem::Api)
+        self.refusal.borrow().clone().unwrap_or_else(|| Problem::Stream(message.to_owned()))
     }
 
     /// What the stream answered to a call with one of these sessions, as the page says it.
@@ -51,7 +53,12 @@ impl Vend for ServerVend {
         match ask(&self.room, purpose).await {
             Ok(mut session) => {
                 self.refusal.replace(None);
-                if let Some((_, ends_ms)) = session.ticket.as_deref().and_then(identity::read_ticket) {
+                if let Some((me, ends_ms)) = session.ticket.as_deref().and_then(identity::read_ticket) {
+                    if me.role == Role::Viewer && shows_somebody() {
+                        // Whoever believes to speak under a name must not speak without it.
+                        self.refusal.replace(Some(Problem::Guest));
+                        return Err(VendError { message: "this is a guest's session".into(), retry_after: None });
+                    }
                     session.expiration = session.expiration.min(ends_ms - AHEAD_MS);
                 }
                 Ok(session)
@@ -71,11 +78,17 @@ impl Vend for ServerVend {
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();
-                self.refusal.replace(Some(error));
+                self.refusal.replace(Some(Problem::Api(error)));
                 Err(VendError { message, retry_after })
             }
         }
     }
+}
+
+/// Whether the page shows somebody as signed in: so the server wrote beside it, or the module of the account since then.
+fn shows_somebody() -> bool {
+    let slot = document().query_selector("[data-account]").ok().flatten();
+    slot.and_then(|slot| slot.get_attribute("data-until")).is_some_and(|until| until != "0")
 }
 
 /// Calls the server function, by the one way to post that there is in the browser: the library's own client has streams, forms

@@ -15,9 +15,11 @@ pub fn By(
     // The blank parts them for whoever listens.
     let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ");
     let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
+    // Who is to be banned is named by it: two may be called alike.
+    let id = move || author.read().as_ref().map(|author| author.viewer.clone());
     // The badge is the style sheet's, from the attribute: a text of its own would weigh more.
     view! {
-        <bdi class="danmu-name" data-badge=badge>
+        <bdi class="danmu-name" title=id data-badge=badge>
             {name}
         </bdi>
     }

@@ -150,6 +150,11 @@ impl Lines {
         });
     }
 
+    /// Takes out what is retracted: the lines of these keys.
+    pub fn retract(&mut self, keys: &[String]) {
+        self.lines.retain(|line| !keys.contains(&line.key));
+    }
+
     /// The line of that key.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<&Line> {

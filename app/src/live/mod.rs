@@ -5,6 +5,8 @@
 mod author;
 mod lines;
 mod pace;
+#[cfg(any(feature = "hydrate", test))]
+mod traces;
 
 use danmu::{
     feed::{Way, Ways},
@@ -13,12 +15,12 @@ use danmu::{
 };
 use leptos::prelude::*;
 
-#[cfg(feature = "hydrate")]
-pub use self::pace::OwnPace;
 pub use self::{
     author::Author,
     lines::{Line, LineState, Lines},
 };
+#[cfg(feature = "hydrate")]
+pub use self::{pace::OwnPace, traces::Traces};
 use crate::problem::Problem;
 
 /// The state of what is heard of the room.

@@ -1,13 +1,13 @@
 //! The settings: their names, their defaults, and where they come from.
 
+mod read;
 mod rooms;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
-use config::{ConfigError, Environment, File, FileFormat};
 use danmu::room::{RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 use ipnet::IpNet;
@@ -308,9 +308,17 @@ impl Default for Log {
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// A file, or a variable, that cannot be read or does not fit.
+    /// A file that cannot be read or does not fit.
     #[error("the settings cannot be read: {0}")]
-    Read(#[from] ConfigError),
+    Read(String),
+    /// A variable that does not fit.
+    #[error("the variable {name} is no setting, or has no value of one: {reason}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A value that fits its type, but makes no sense.
     #[error("{name} = {value} cannot be: {reason}")]
     Value {
@@ -329,33 +337,32 @@ impl Config {
     /// # Errors
     /// See [`SettingsError`]. Unknown names are errors too: a mistyped setting must not be passed over.
     pub fn load(args: &Args) -> Result<Self, SettingsError> {
-        let file = match &args.config {
-            Some(path) => File::from(path.as_path()).format(FileFormat::Toml),
-            None => File::new("danmu.toml", FileFormat::Toml).required(false),
-        };
-        let variables = Environment::with_prefix("DANMU")
-            .prefix_separator("_")
-            .separator("__")
-            .list_separator(",")
-            .with_list_parse_key("http.trusted_proxies")
-            .try_parsing(true)
-            .ignore_empty(true);
-        let mut config: Self =
-            config::Config::builder().add_source(file).add_source(variables).build()?.try_deserialize()?;
+        let mut config = read::read(args.config.as_deref())?;
         config.apply(args);
-        config.validate()?;
+        config.validate().map_err(|error| match &error {
+            SettingsError::Value { name, .. } => match read::variable(name) {
+                Some(name) => SettingsError::Variable { name, reason: error.to_string() },
+                None => error,
+            },
+            _ => error,
+        })?;
         Ok(config)
     }
 
     fn apply(&mut self, args: &Args) {
+        if let Some(addr) = args.addr {
+            self.http.addr = addr;
+        }
         if args.lan {
-            self.http.addr.set_ip(Ipv4Addr::UNSPECIFIED.into());
+            // An address of the local network's is one already.
+            match self.http.addr.ip() {
+                IpAddr::V4(addr) if addr.is_loopback() => self.http.addr.set_ip(Ipv4Addr::UNSPECIFIED.into()),
+                IpAddr::V6(addr) if addr.is_loopback() => self.http.addr.set_ip(Ipv6Addr::UNSPECIFIED.into()),
+                _ => {}
+            }
             if self.feed.direct == Direct::Auto {
                 self.feed.direct = Direct::On;
             }
-        }
-        if let Some(addr) = args.addr {
-            self.http.addr = addr;
         }
         if let Some(role) = args.role {
             self.role = role;
@@ -717,6 +724,13 @@ mod tests {
         let lan = Config::load(&Args { lan: true, ..Args::default() }).expect("settings");
         assert_eq!(lan.http.addr.to_string(), "0.0.0.0:3000");
         assert!(lan.direct_allowed());
+        for (addr, shown) in
+            [("127.0.0.1:8080", "0.0.0.0:8080"), ("[::1]:8080", "[::]:8080"), ("192.168.1.5:8080", "192.168.1.5:8080")]
+        {
+            let addr = Some(addr.parse().expect("an address"));
+            let lan = Config::load(&Args { lan: true, addr, ..Args::default() }).expect("settings");
+            assert_eq!((lan.http.addr.to_string().as_str(), lan.direct_allowed()), (shown, true));
+        }
         assert!(!load("[http]\naddr = '0.0.0.0:3000'").expect("settings").direct_allowed());
     }
 }

@@ -13,7 +13,7 @@ use super::AppState;
 use crate::config::Config;
 
 /// What a request under a foreign name is told; its sender may well be the operator's own proxy.
-const BENT: &str = "This server is served to its own machine only, under no other name than its address or localhost. \
+const BENT: &str = "This server is served to its own machine only, under no other name than its address, localhost or a name under that. \
                     If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.\n";
 
 /// The address that a request comes from.
@@ -95,14 +95,16 @@ fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<&str> 
     forwarded.and_then(|list| list.split(',').next()).map(str::trim).or_else(|| text("host"))
 }
 
-/// Whether a name can be this machine's own: an address, or `localhost`. Any other name that leads here was bent to it
+/// Whether a name can be this machine's own: an address, `localhost`, or a name under that, which leads nowhere else
+/// ([RFC 6761, section 6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3)). Any other name that leads here was bent to it
 /// by somebody's DNS, and the page behind it is a foreign one ([DNS rebinding](https://en.wikipedia.org/wiki/DNS_rebinding)).
 fn is_local_name(host: &str) -> bool {
     let name = host.strip_prefix('[').map_or_else(
         || host.rsplit_once(':').map_or(host, |(name, _)| name),
         |rest| rest.split(']').next().unwrap_or_default(),
     );
-    name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
+    let top = name.rsplit('.').next().unwrap_or_default();
+    name.parse::<IpAddr>().is_ok() || top.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
@@ -173,10 +175,26 @@ mod tests {
 
     #[test]
     fn a_name_bent_to_this_machine_is_told_from_its_own() {
-        for own in ["127.0.0.1:3000", "localhost:3000", "localhost", "[::1]:3000", "[::1]", "192.168.1.5"] {
+        for own in [
+            "127.0.0.1:3000",
+            "localhost:3000",
+            "localhost",
+            "[::1]:3000",
+            "[::1]",
+            "192.168.1.5",
+            "danmu.localhost:3000",
+            "a.b.LOCALHOST",
+        ] {
             assert!(is_local_name(own), "{own}");
         }
-        for bent in ["evil.example:3000", "evil.example", "127.0.0.1.evil.example", ""] {
+        for bent in [
+            "evil.example:3000",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evillocalhost",
+            "",
+        ] {
             assert!(!is_local_name(bent), "{bent}");
         }
     }

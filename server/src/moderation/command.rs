@@ -15,7 +15,7 @@ use danmu::{
     viewer::Rank,
 };
 
-use super::UNSIGNED;
+use super::{UNSIGNED, naming};
 use crate::{
     RunError,
     args::Args,
@@ -39,9 +39,14 @@ pub struct StoreArgs {
 /// Who is banned, where and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BanArgs {
-    /// A viewer's id, or a network whose guests are meant (192.0.2.7, 2001:db8::/64).
+    /// A viewer's id, what the page calls it (a name, or the end of its id), or a network whose guests are meant (192.0.2.7,
+    /// 2001:db8::/64). Without it, says who spoke within the last hour.
     #[arg(value_name = "VIEWER|NETWORK")]
-    pub whom: Whom,
+    pub whom: Option<String>,
+
+    /// It was shown whom a name means, and that is the right one; or the id is right though nobody has heard of it lately.
+    #[arg(long)]
+    pub yes: bool,
 
     /// For how long, as in 90s, 10m, 1h or 7d. Without it, for good.
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
@@ -94,7 +99,7 @@ impl StoreArgs {
 /// Bans.
 ///
 /// # Errors
-/// The settings or the store cannot be read or written, or there is no such room.
+/// The settings or the store cannot be read or written, or there is no such room, or viewer.
 pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     let (store, config) = args.store.open().await?;
     let known = |room: &RoomId| config.rooms.iter().any(|listed| listed.id == *room);
@@ -102,20 +107,32 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
         return Err(RunError::NoRoom(room.clone()));
     }
     let now_ms = now_ms();
+    let Some(whom) = &args.whom else { return speakers(&store, now_ms).await };
+    let whom = naming::whom(&store, whom, args.yes, now_ms).await?;
     let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
-    let decision = Decision { on: Subject::from(&args.whom), until: until_ms, by: Rank::Operator };
+    let decision = Decision { on: Subject::from(&whom), until: until_ms, by: Rank::Operator };
     store.decide(args.room.as_ref(), &decision, now_ms).await?;
-    say(format_args!("{} is banned from {}, {}", args.whom, place(args.room.as_ref()), until(until_ms, now_ms)));
+    say(format_args!("{whom} is banned from {}, {}", place(args.room.as_ref()), until(until_ms, now_ms)));
     for room in config.unsigned_rooms().filter(|room| args.room.as_ref().is_none_or(|only| only == *room)) {
         say(format_args!("room {room}: {UNSIGNED}"));
     }
     Ok(())
 }
 
+/// Says who spoke lately, the last one first.
+async fn speakers(store: &Store, now_ms: i64) -> Result<(), RunError> {
+    let speakers = store.speakers(now_ms).await?;
+    if speakers.is_empty() {
+        say(format_args!("nobody spoke within the last hour"));
+    }
+    speakers.iter().for_each(|speaker| say(format_args!("{}", naming::line(speaker, now_ms).trim_start())));
+    Ok(())
+}
+
 /// Ends a ban.
 ///
 /// # Errors
-/// As of [`ban`]; also when there is none.
+/// The settings or the store cannot be read or written; also when there is none.
 pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
     if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, now_ms()).await? {
@@ -237,6 +254,11 @@ fn time(text: &str) -> Result<Duration, String> {
         return Err(format!("{text:?} is not between 1s and 36500d"));
     }
     Ok(Duration::from_secs(number * seconds))
+}
+
+/// The same of so many milliseconds.
+pub(super) fn span_ms(ms: i64) -> String {
+    span(Duration::from_millis(ms.max(0).unsigned_abs()))
 }
 
 /// A time for people: its two largest units.

@@ -15,10 +15,12 @@ mod catch_up;
 pub mod command;
 mod iam;
 mod ledger;
+mod naming;
 mod networks;
 mod order;
 mod role;
 mod snapshot;
+mod speakers;
 mod staff;
 mod work;
 
@@ -32,7 +34,7 @@ use std::{
 };
 
 use danmu::{
-    gate::{Bans, Incoming, Reason, admit_order},
+    gate::{Admitted, Bans, Incoming, Reason, admit_order},
     kinesis::Record,
     record::{Decided, Decision, Guests, Moderation as Told, Subject},
     room::{Room, RoomId, Unsigned},
@@ -56,7 +58,7 @@ pub use self::{
     role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
-use self::{ledger::Ledger, networks::Guests as Visitors, staff::Staff};
+use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff};
 use crate::{
     clock::now_ms,
     identity::{Identity, Verifier},
@@ -90,6 +92,7 @@ struct Inner {
     heard: mpsc::Sender<Heard>,
     visitors: Visitors,
     staff: Staff,
+    speakers: Speakers,
     pace: DefaultKeyedRateLimiter<ViewerId>,
     /// There is something new to carry out, decided or heard.
     changed: watch::Sender<u64>,
@@ -145,6 +148,7 @@ impl Moderation {
             heard,
             visitors: Visitors::default(),
             staff: Staff::default(),
+            speakers: Speakers::default(),
             pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
             changed: watch::Sender::new(0),
             decided: Notify::new(),
@@ -182,6 +186,11 @@ impl Moderation {
             self.0.visitors.saw(viewer, addr.to_canonical(), until_ms, now_ms());
         }
         self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
+    }
+
+    /// The gate let that through in a room: its author is known to operators for an hour.
+    pub fn spoke(&self, room: &RoomId, admitted: &Admitted) {
+        self.0.speakers.heard(room, admitted);
     }
 
     /// What the gate of a room judges by: as it stands, and as it will.

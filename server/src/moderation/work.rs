@@ -39,6 +39,8 @@ const AGAIN_MS: i64 = 1_000;
 /// How many decisions are told by one call, of 500 records that it may have
 /// ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)).
 const TOGETHER: usize = 200;
+/// How often it is written down who spoke, milliseconds.
+const SPEAKERS_MS: i64 = 1_000;
 /// How often what has been over for long is forgotten.
 const FORGET_MS: i64 = 600_000;
 /// How often it is written down until when all was heard, milliseconds.
@@ -67,6 +69,7 @@ pub struct Work {
     tell_ms: i64,
     mark_ms: i64,
     forget_ms: i64,
+    speakers_ms: i64,
     snapshot: snapshot::Turn,
 }
 
@@ -109,6 +112,7 @@ impl Work {
             tell_ms: 0,
             mark_ms: 0,
             forget_ms: 0,
+            speakers_ms: 0,
             snapshot: snapshot::Turn::default(),
         }
     }
@@ -157,6 +161,7 @@ impl Work {
         }
         report("denying credentials", self.deny(means, now_ms).await);
         report("looking after the store", self.look_after(now_ms).await);
+        report("keeping who spoke", self.keep_speakers(now_ms).await);
         report("telling what is in force", self.tell_again(means, now_ms).await);
     }
 
@@ -304,12 +309,31 @@ impl Work {
         if now_ms - self.forget_ms > FORGET_MS {
             inner.store.forget(now_ms).await?;
             inner.store.forget_identities(now_ms).await?;
+            inner.store.forget_speakers(now_ms).await?;
             // The clock may have been too wrong for anybody to believe it, or the stream was made anew.
             inner.store.owe_again(now_ms - FORGET_MS).await?;
             inner.pace.retain_recent();
             self.forget_ms = now_ms;
         }
         Ok(())
+    }
+
+    /// Writes down who spoke.
+    async fn keep_speakers(&mut self, now_ms: i64) -> Result<(), Undone> {
+        if now_ms - self.speakers_ms < SPEAKERS_MS {
+            return Ok(());
+        }
+        self.speakers_ms = now_ms;
+        let inner = &self.moderation.0;
+        let heard = inner.speakers.take();
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let kept = inner.store.keep_speakers(&heard).await;
+        if kept.is_err() {
+            heard.into_iter().for_each(|speaker| inner.speakers.add(speaker));
+        }
+        Ok(kept?)
     }
 
     /// Tells what is in force once more, when it is time.

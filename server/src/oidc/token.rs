@@ -5,8 +5,8 @@ use danmu::{
     viewer::{Name, ViewerId},
 };
 use ring::digest::{SHA256, digest};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Map, Number, Value};
 
 use super::settings::IssuerSettings;
 
@@ -28,6 +28,7 @@ pub struct Person {
 pub(super) struct Claims {
     pub iss: String,
     pub sub: String,
+    #[serde(deserialize_with = "numeric_date")]
     pub exp: i64,
     pub aud: Value,
     pub azp: Option<String>,
@@ -37,6 +38,14 @@ pub(super) struct Claims {
     /// All others: names and groups.
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+/// Seconds, of which some issuers tell fractions, too ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+fn numeric_date<'de, D: Deserializer<'de>>(claim: D) -> Result<i64, D::Error> {
+    let number = Number::deserialize(claim)?;
+    // Beyond what is counted it is the greatest that is.
+    let whole = number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64));
+    whole.ok_or_else(|| Error::custom("no number of seconds"))
 }
 
 /// Where a name may be, the better first. Never the address of a mailbox: everybody in the room would read it.

@@ -36,6 +36,9 @@ use crate::{
     moderation::{Heard, Moderation},
 };
 
+/// With each decision viewers are told again what those retract that are so much older, in milliseconds: when the guests of a banned
+/// network were named is told by a server's clock, not by the stream's.
+const TOLD_AGAIN_MS: i64 = 10_000;
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
 
@@ -217,14 +220,16 @@ impl Hub {
         match room.judge(&self.board.verifier, record) {
             Ok((place, admitted)) => {
                 metrics.admitted(room.id(), &admitted);
+                self.moderation.spoke(room.id(), &admitted);
                 let fate = room.choose(place, admitted, &record.sequence_number);
                 metrics.chosen(room.id(), fate);
             }
             Err(refused) => {
-                if let Refused::Gate(Reason::Moderation(decided)) = &refused {
-                    self.unkept.push_back(self.moderation.decided(decided.clone()));
-                }
                 metrics.refused(&refused, record);
+                if let Refused::Gate(Reason::Moderation(decided)) = refused {
+                    room.retract(decided.at);
+                    self.unkept.push_back(self.moderation.decided(decided));
+                }
             }
         }
     }
@@ -232,15 +237,23 @@ impl Hub {
     /// Takes in what is decided for every room.
     fn judge_order(&mut self, record: &Record) {
         let metrics = &self.board.metrics;
-        match self.moderation.judge(&self.board.verifier, record) {
-            Ok(Heard::Nothing) => {}
-            Ok(heard) => {
-                if let Heard::Decision(decided) = &heard {
-                    metrics.refused(&Reason::Moderation(decided.clone()).into(), record);
-                }
-                self.unkept.push_back(heard);
-            }
-            Err(reason) => metrics.refused(&reason.into(), record),
+        let heard = match self.moderation.judge(&self.board.verifier, record) {
+            Ok(heard) => heard,
+            Err(reason) => return metrics.refused(&reason.into(), record),
+        };
+        let told_ms = match &heard {
+            Heard::Again(decided) => decided.iter().map(|decided| decided.at).min(),
+            Heard::Guests(guests) => guests.from,
+            Heard::Decision(_) | Heard::Nothing => None,
+        };
+        // Also what is no news here: the store may have told of it before, and nobody who watches.
+        let since_ms = told_ms.unwrap_or(record.arrival_ms).min(record.arrival_ms) - TOLD_AGAIN_MS;
+        self.rooms.values().for_each(|room| room.retract(since_ms));
+        if let Heard::Decision(decided) = &heard {
+            metrics.refused(&Reason::Moderation(decided.clone()).into(), record);
+        }
+        if heard != Heard::Nothing {
+            self.unkept.push_back(heard);
         }
     }
 

@@ -9,6 +9,7 @@ use danmu::{
     kinesis::Record,
     room::RoomId,
 };
+use danmu_stream::{Seldom, quoted};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -95,6 +96,8 @@ struct WithReason {
 pub struct Metrics {
     admitted: Family<OfRoom, Counter>,
     refused: Family<WithReason, Counter>,
+    /// What the log was told of that.
+    told: Seldom<&'static str>,
     junk: Alarm,
     merged: Family<OfRoom, Counter>,
     dropped: Family<OfRoom, Counter>,
@@ -118,6 +121,7 @@ impl Default for Metrics {
         Self {
             admitted: Family::default(),
             refused: Family::default(),
+            told: Seldom::default(),
             junk: Alarm::default(),
             merged: Family::default(),
             dropped: Family::default(),
@@ -160,6 +164,11 @@ impl Metrics {
     pub fn refused(&self, refused: &Refused, record: &Record) {
         let reason = refused.name();
         self.refused.get_or_create(&WithReason { reason }).inc();
+        if !matches!(refused, Refused::Gate(Reason::Moderation(_)))
+            && let Some(records) = self.told.note(&reason, Instant::now())
+        {
+            tracing::info!(reason, records, key = quoted(&record.partition_key), "records are told to nobody");
+        }
         if !refused.is_junk() {
             return;
         }

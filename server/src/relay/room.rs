@@ -5,7 +5,7 @@
 //! leaves every tick, since what a viewer costs is the write, not the danmu in it. Equal danmu that were merged, and how many were
 //! left out, are told when their second is over, after all else of it: their place is the second's end, on every replica, so
 //! that a viewer who goes on elsewhere gets them once.
-//! Never keeps a record that the gate refused.
+//! Never keeps a record that the gate refused, and tells of none that a ban retracts.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,7 @@ use std::{
 use danmu::{
     density::{Density, Fate, Judged, Settled},
     feed::{self, Item, Told},
-    gate::{Admitted, Gate, Incoming, REMEMBERED_MS},
+    gate::{Admitted, Bans, Gate, Incoming, REMEMBERED_MS},
     kinesis::{Record, shard_map::Shard},
     room::{Room, RoomId},
 };
@@ -107,6 +107,13 @@ impl RoomHub {
         judge(&self.feed.lineage, verifier, &mut self.gate, record)
     }
 
+    /// Takes back what decisions retract that were told at `since_ms` (Unix milliseconds) or later.
+    pub fn retract(&self, since_ms: i64) {
+        let retracted = self.feed.bans.retracted(since_ms);
+        self.feed.past.retract(&retracted);
+        self.feed.ring.retract(retracted);
+    }
+
     /// Gathers what passed the gate, if it is to be shown.
     pub fn choose(&mut self, place: Place, admitted: Admitted, sequence_number: &str) -> Fate {
         let arrival_ms = admitted.arrival_ms;
@@ -144,6 +151,7 @@ impl RoomHub {
             return self.feed.ring.note(state_event(reading, None));
         }
         let mut pending = std::mem::take(&mut self.pending);
+        retract(&self.feed.bans, &mut pending);
         while !pending.is_empty() {
             let rest = pending.split_off(frame_end(&pending));
             metrics.framed(&pending);
@@ -178,10 +186,22 @@ fn judge(
     Ok((place, admitted))
 }
 
+/// Takes back what is retracted by now.
+fn retract(bans: &Bans, said: &mut [(Place, Said)]) {
+    for (_, said) in said {
+        if let Said::Danmu(item) = said
+            && let Some(viewer) = item.viewer.as_deref().and_then(|viewer| viewer.parse().ok())
+            && bans.retract(&viewer, item.role, item.at)
+        {
+            *said = Said::Retracted;
+        }
+    }
+}
+
 /// How a room is read again: judged and thinned as it was when it was new, by what is known now of who may not speak.
 pub fn again(room: &Room, feed: &Arc<Feed>, verifier: &Arc<Verifier>, density: u32) -> Again {
     let (room, feed, verifier) = (room.clone(), Arc::clone(feed), Arc::clone(verifier));
-    let (key, lineage) = (room.id.as_str().to_owned(), feed.lineage.clone());
+    let (key, lineage, bans) = (room.id.as_str().to_owned(), feed.lineage.clone(), feed.bans.clone());
     let judge = Box::new(move || {
         let mut gate = Gate::new(&room, UNICODE).with_bans(feed.bans.clone());
         let (mut chooser, verifier, lineage) = (Chooser::new(density), Arc::clone(&verifier), feed.lineage.clone());
@@ -191,7 +211,8 @@ pub fn again(room: &Room, feed: &Arc<Feed>, verifier: &Arc<Verifier>, density: u
             Some(place)
         }) as _
     });
-    Again { key, lineage, judge, warm_up_ms: REMEMBERED_MS }
+    let retract = Box::new(move |said: &mut [_]| retract(&bans, said));
+    Again { key, lineage, judge, retract, warm_up_ms: REMEMBERED_MS }
 }
 
 /// The density of a room, with the place of what is told.

@@ -28,8 +28,12 @@ pub fn retry(ms: u32) -> Bytes {
 /// The same event under another id, and marked as past if it is.
 pub fn again(event: &Bytes, id: &str, past: bool) -> Bytes {
     let Some(data) = data(event) else { return event.clone() };
-    // Data are an object with something in it: what one event says is said of each.
-    let (mark, rest) = if past { (&b"{\"past\":true,"[..], &data[1..]) } else { (&b""[..], data) };
+    // Data are an object, mostly with something in it: what one event says is said of each.
+    let (mark, rest) = match (past, data) {
+        (false, data) => (&b""[..], data),
+        (true, b"{}") => (&b"{\"past\":true"[..], &data[1..]),
+        (true, data) => (&b"{\"past\":true,"[..], &data[1..]),
+    };
     [b"id: ", id.as_bytes(), b"\ndata: ", mark, rest, b"\n\n"].concat().into()
 }
 
@@ -61,6 +65,8 @@ mod tests {
         assert_eq!(id(&made), Some("7"));
         assert_eq!(again(&made, "8", false), "id: 8\ndata: {\"dropped\":1}\n\n");
         assert_eq!(again(&made, "8", true), "id: 8\ndata: {\"past\":true,\"dropped\":1}\n\n");
+        let empty = event(None, Some("7"), &serde_json::json!({}));
+        assert_eq!(again(&empty, "8", true), "id: 8\ndata: {\"past\":true}\n\n");
     }
 
     #[test]

@@ -27,6 +27,10 @@ use super::{
 };
 use crate::clock::now_ms;
 
+/// So much earlier than the place of one who comes back, in milliseconds, a ban may have arrived that it was not told of: it was read
+/// on another shard, by another replica.
+const LATE_MS: i64 = 60_000;
+
 /// A viewer who has just come.
 pub struct Viewer {
     seat: Seat,
@@ -88,6 +92,8 @@ impl Viewer {
         let joined = feed.ring.join(start, asked.history);
         board.metrics.joined(asked.heard.is_some(), joined.recovered);
         let (reading, behind_ms) = board.reading();
+        // A page that has heard nothing has nothing to take down.
+        let since_ms = asked.heard.as_ref().filter(|_| !asked.page).map(|heard| heard.after.arrival_ms() - LATE_MS);
         let hello = Told {
             recovered: joined.recovered,
             from: asked.heard.as_ref().map(ToString::to_string),
@@ -96,6 +102,7 @@ impl Viewer {
             behind_ms,
             now: Some(now_ms()),
             danmu: joined.history,
+            retracted: since_ms.map(|since_ms| feed.bans.retracted(since_ms)).unwrap_or_default(),
             ..Told::default()
         };
         let place = match &joined.absent {

@@ -1,4 +1,4 @@
-//! What must outlive the stream: what is decided about who may speak. SQLite, in a file of the data directory.
+//! What must outlive the stream: what is decided about who may speak, and who spoke lately. SQLite, in a file of the data directory.
 //!
 //! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change takes
 //! the next number of one counter in its own transaction, so that whoever looks at the counter knows whether there is anything
@@ -8,6 +8,7 @@
 mod decisions;
 mod guests;
 mod identities;
+mod speakers;
 mod whom;
 
 use std::{
@@ -28,6 +29,7 @@ use thiserror::Error;
 pub use self::{
     decisions::Row,
     guests::in_records,
+    speakers::Speaker,
     whom::{Whom, WhomError, named},
 };
 
@@ -41,10 +43,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
+    (4, "speakers", include_str!("../../migrations/0004_speakers.sql")),
 ];
 
 /// The store. A handle.

@@ -16,11 +16,12 @@ mod settings;
 mod turns;
 
 use std::{
+    mem::{Discriminant, discriminant},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_sts::{
@@ -38,6 +39,7 @@ use danmu_app::{
     api::ApiError,
     services::{Caller, VendFuture, Vending},
 };
+use danmu_stream::Seldom;
 use sha2::{Digest, Sha256};
 
 pub use self::{
@@ -84,6 +86,8 @@ struct Inner {
     turns: Turns,
     sessions: AtomicU64,
     too_often: AtomicU64,
+    /// What the log was told of who gets none.
+    refused: Seldom<Discriminant<ApiError>>,
     identity: Identity,
     moderation: Moderation,
     lifetime: Lifetime,
@@ -131,6 +135,7 @@ impl TokenVending {
             turns,
             sessions,
             too_often,
+            refused: Seldom::default(),
             identity,
             moderation,
             lifetime: Lifetime::new(duration_s),
@@ -203,6 +208,16 @@ impl TokenVending {
     }
 
     async fn assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
+        let given = self.try_assume(room, grant, caller).await;
+        if let Err(error) = &given
+            && let Some(requests) = self.0.refused.note(&discriminant(error), Instant::now())
+        {
+            tracing::info!(requests, %room, viewer = %caller.viewer, %error, "sessions are refused");
+        }
+        given
+    }
+
+    async fn try_assume(&self, room: &RoomId, grant: Grant, caller: &Caller) -> Result<Session, ApiError> {
         let Inner { bus, limits, turns, sessions, too_often, moderation, pool, .. } = &*self.0;
         moderation.admits(caller, room)?;
         limits.check(caller).map_err(|retry_after_s| {

@@ -37,6 +37,7 @@ mod metrics;
 mod options;
 mod revoke;
 mod root_key;
+mod seldom;
 mod sequence;
 mod store;
 mod sts;
@@ -54,4 +55,5 @@ pub use crate::{
     options::Options,
     revoke::{Denied, RevokeError},
     root_key::{RootKey, RootKeyError},
+    seldom::{Seldom, quoted},
 };

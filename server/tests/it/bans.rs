@@ -36,7 +36,7 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     let others: Vec<_> = (0..100).map(|n| Viewer::new(&program, 100 + n)).collect::<Result<_, _>>()?;
     assert_eq!(banned.says("hello").await?, None);
 
-    let said = program.order(&["ban", &banned.id, "--for", "1h"])?;
+    let said = program.order(&["ban", &banned.id, "--yes", "--for", "1h"])?;
     assert!(said.contains(&format!("{} is banned from every room, for 1h", banned.id)), "{said}");
     until_denied(&banned, true).await?;
     let refused = banned.comes_again(&program, 1)?;
@@ -71,6 +71,8 @@ async fn after_a_ban_nothing_works_for_the_viewer_and_everything_for_a_hundred_o
     let thanking = async {
         while program.figure(ADMITTED)? == admitted {
             assert_eq!(banned.says("thank you").await?, None);
+            // Its credentials put so many a second.
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok::<_, Failure>(())
     };
@@ -121,8 +123,8 @@ async fn a_ban_ends_by_itself_and_one_of_a_room_leaves_the_credentials_alone() -
             }
         }
     });
-    program.order(&["ban", &short.id, "--for", "5s"])?;
-    program.order(&["ban", &local.id, "--room", "demo"])?;
+    program.order(&["ban", &short.id, "--yes", "--for", "5s"])?;
+    program.order(&["ban", &local.id, "--yes", "--room", "demo"])?;
     assert!(program.order(&["ban", &local.id, "--room", "nowhere"]).is_err());
     until("a short ban is noticed", || Ok(denials.load(SeqCst) > 0)).await?;
     let root = kinesis(&program, &program.stream)?;
@@ -141,8 +143,8 @@ async fn the_end_of_a_ban_from_one_room_leaves_the_ban_from_every_room_in_force(
     let program = Program::start_with(rooms, &[])?;
     program.get_ready()?;
     let viewer = Viewer::new(&program, 1)?;
-    program.order(&["ban", &viewer.id])?;
-    program.order(&["ban", &viewer.id, "--room", "demo", "--for", "1h"])?;
+    program.order(&["ban", &viewer.id, "--yes"])?;
+    program.order(&["ban", &viewer.id, "--yes", "--room", "demo", "--for", "1h"])?;
     let told = "danmu_refused_total{reason=\"moderation\"}";
     until("both are told", || Ok(program.figure(told)? == 2)).await?;
     program.order(&["unban", &viewer.id, "--room", "demo"])?;
@@ -156,7 +158,7 @@ async fn the_end_of_a_ban_from_one_room_leaves_the_ban_from_every_room_in_force(
     until_gated(&program, &kinesis(&program, &program.stream)?, &viewer).await?;
     assert!(program.order(&["unban", &viewer.id, "--room", "demo"]).is_err(), "there is none any more");
 
-    program.order(&["ban", &viewer.id, "--room", "demo"])?;
+    program.order(&["ban", &viewer.id, "--yes", "--room", "demo"])?;
     program.order(&["unban", &viewer.id])?;
     until_denied(&viewer, false).await?;
     until("all is told", || Ok(program.figure(told)? == 5)).await?;
@@ -322,5 +324,29 @@ async fn a_ban_acts_on_every_replica() -> Test {
         let acted = replicas.ban_one_who_floods(round, Duration::from_millis(40)).await?;
         println!("the gates after {:?}, the last on a screen after {:?}", acted.gates, acted.screens);
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_known_by_a_short_name_alone_is_banned_after_it_was_shown_who_that_is_also_after_a_restart() -> Test {
+    let program = Program::start(&[])?;
+    program.get_ready()?;
+    let viewer = Viewer::new(&program, 1)?;
+    let short = &viewer.id[viewer.id.len() - 4..];
+    // The name that people see, of one who has said nothing, and one that nobody has.
+    for unknown in [short, "nobody"] {
+        for sure in [&[][..], &["--yes"]] {
+            let refused = program.order(&[&["ban", unknown], sure].concat()).err().ok_or("somebody is banned")?;
+            assert!(refused.to_string().contains("nobody who spoke within the last hour is called so"), "{refused}");
+        }
+    }
+    assert_eq!(viewer.says("the words by which it is known").await?, None);
+    until("it is known who spoke", || Ok(program.order(&["ban"])?.contains(&viewer.id))).await?;
+    let program = program.crash(&[])?;
+    let shown = program.order(&["ban", short]).err().ok_or("it is banned unseen")?.to_string();
+    assert!(shown.contains(&viewer.id) && shown.contains("the words by which it is known"), "{shown}");
+    assert!(program.order(&["bans"])?.contains("nobody is banned"));
+    assert!(program.order(&["ban", short, "--yes"])?.contains(&format!("{} is banned from every room", viewer.id)));
+    assert!(program.order(&["bans"])?.contains(&viewer.id));
     Ok(())
 }

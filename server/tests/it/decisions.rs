@@ -91,7 +91,7 @@ async fn all_end_as_the_last_decisions_say(seed: u64, steps: usize) -> Test {
         let room = scope.map_or(Vec::new(), |room| vec!["--room", room]);
         let orders = match step {
             Step::Ban => {
-                Some([&["ban", whom][..], &room, &lasting.map_or(vec![], |time| vec!["--for", time])].concat())
+                Some([&["ban", whom, "--yes"][..], &room, &lasting.map_or(vec![], |time| vec!["--for", time])].concat())
             }
             Step::Unban => Some([&["unban", whom][..], &room].concat()),
             Step::Freeze => Some(vec!["freeze"]),
@@ -220,10 +220,10 @@ async fn one_that_begins_empty_knows_what_is_in_force_though_the_stream_has_trim
     let guest = Viewer::new(first.program(), 3, "198.51.100.7")?;
     let free = Viewer::new(first.program(), 4, "203.0.113.9")?;
     for orders in [
-        &["ban", &*banned.id][..],
-        &["ban", &local.id, "--room", "demo"],
+        &["ban", &*banned.id, "--yes"][..],
+        &["ban", &local.id, "--yes", "--room", "demo"],
         &["ban", "198.51.100.0/24"],
-        &["ban", &free.id],
+        &["ban", &free.id, "--yes"],
         &["unban", &free.id],
     ] {
         first.program().order(orders)?;
@@ -280,7 +280,7 @@ async fn gates_are_told_though_iam_does_not_answer() -> Test {
     replica.program().get_ready()?;
     let viewer = Viewer::new(replica.program(), 1, "203.0.113.9")?;
     aws.iam.hold(true);
-    replica.program().order(&["ban", &viewer.id])?;
+    replica.program().order(&["ban", &viewer.id, "--yes"])?;
     until("the stream is told", async || Ok(aws.told().await?.ids.len() == 1)).await?;
     assert_eq!(aws.iam.given_up(), 0, "IAM was waited for first");
     until("the gate refuses it", async || Ok(refused(&aws, &[replica.program()], &viewer, "demo").await? == [true]))

@@ -72,7 +72,7 @@ impl Replicas {
         until("it is shown", || Ok(is_shown())).await?;
         let before = [replicas[0].figure(BANNED)?, replicas[1].figure(BANNED)?];
         let decided = Instant::now();
-        bus.order(&["ban", &viewer.id])?;
+        bus.order(&["ban", &viewer.id, "--yes"])?;
         let mut acted = [None; 2];
         while acted.iter().any(Option::is_none) {
             for ((acted, before), replica) in acted.iter_mut().zip(before).zip(replicas) {
@@ -89,12 +89,14 @@ impl Replicas {
         for replica in replicas {
             assert_eq!(replica.figure("danmu_refused_total{reason=\"moderation\"}")?, u64::from(round) + 1);
         }
-        // What is still on its way is the next one's no more, and what passed the gates is on the screens.
-        let [read, told] = ["danmu_reader_records_total", "danmu_admitted_total{room=\"demo\"}"];
+        // What is still on its way is the next one's no more.
+        let [read, admitted] = ["danmu_reader_records_total", "danmu_admitted_total{room=\"demo\"}"];
         let same = |name: &str| Ok::<_, Failure>(replicas[0].figure(name)? == replicas[1].figure(name)?);
-        until("both have read all of it", || Ok(same(read)? && same(told)?)).await?;
-        for (screen, replica) in self.screens.iter().zip(replicas) {
-            until("what was admitted is on the screens", || Ok(screen.count() == replica.figure(told)?)).await?;
+        until("both have read all of it", || Ok(same(read)? && same(admitted)?)).await?;
+        // With what it is told to take down, a screen has heard the last of the viewer, whatever the gate let through until then.
+        for screen in &self.screens {
+            until("all screens take down what it said", || Ok(screen.retracted(&viewer).is_some())).await?;
+            assert!(screen.last(&viewer) < screen.retracted(&viewer), "a screen is told more of what it takes down");
         }
         let last = self.screens.iter().filter_map(|screen| screen.last(&viewer)).max().ok_or("nothing was shown")?;
         let gates = acted.into_iter().flatten().max().unwrap_or_default();

@@ -228,7 +228,7 @@ pub fn release() -> Option<std::ffi::OsString> {
     std::env::var_os("E2E_SERVER")
 }
 
-fn command(dir: &TempDir) -> Command {
+pub fn command(dir: &TempDir) -> Command {
     let mut command = Command::new(release().unwrap_or_else(|| env!("CARGO_BIN_EXE_danmu-server").into()));
     // What whoever runs the tests has set for a server, or for the tests, is no setting of this one.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DANMU_")) {
@@ -248,7 +248,7 @@ fn command(dir: &TempDir) -> Command {
 }
 
 /// Runs it to its end, in a directory that holds these files.
-fn end(files: &[(&str, &str)], arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output, Failure> {
+pub fn end(files: &[(&str, &str)], arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output, Failure> {
     let dir = tempfile::tempdir()?;
     for (name, text) in files {
         std::fs::write(dir.path().join(name), text)?;

@@ -158,10 +158,10 @@ pub struct Screen(Arc<Mutex<Shown>>);
 
 #[derive(Default)]
 struct Shown {
-    /// Danmu so far.
-    count: u64,
     /// When the last one of each author came.
     last: HashMap<String, Instant>,
+    /// When it was first told whose danmu to take down.
+    retracted: HashMap<String, Instant>,
 }
 
 impl Screen {
@@ -177,8 +177,11 @@ impl Screen {
                 let told = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Told>(data).ok());
                 let now = Instant::now();
                 let mut shown = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-                for item in told.unwrap_or_default().danmu {
-                    shown.count += 1;
+                let told = told.unwrap_or_default();
+                for retracted in told.retracted {
+                    shown.retracted.entry(retracted.viewer.to_string()).or_insert(now);
+                }
+                for item in told.danmu {
                     shown.last.extend(item.viewer.map(|author| (author, now)));
                 }
             }
@@ -186,9 +189,9 @@ impl Screen {
         Ok(screen)
     }
 
-    /// How many danmu came.
-    pub fn count(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).count
+    /// When it was told to take down what a viewer said.
+    pub fn retracted(&self, viewer: &Viewer) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retracted.get(&viewer.id).copied()
     }
 
     /// When the last danmu of a viewer came that was shown.

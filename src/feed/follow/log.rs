@@ -2,8 +2,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::Way;
-use crate::gate::DanmuKey;
+use super::{Told, Way, parse};
+use crate::{
+    feed::Item,
+    gate::{DanmuKey, Retracted},
+};
 
 /// How much is kept to be told to a tab that has just come, bytes: more than the [`super::super::MAX_HISTORY`] danmu that the
 /// relay would tell it.
@@ -12,6 +15,8 @@ const LOG_BYTES: usize = 32 * 1_024;
 const OVERLAP: usize = 4;
 /// How many ids are remembered: more than any two ways to the same danmu overlap.
 const REMEMBERED: usize = 1_024;
+/// How many retractions are: more than are told while a tab sleeps, and few enough to be told to each that comes.
+const RETRACTIONS: usize = 256;
 
 /// Between the events of a note. No JSON and no place has either raw.
 const RECORD: char = '\u{1e}';
@@ -26,6 +31,20 @@ pub(super) struct Entry {
     pub place: String,
     pub name: String,
     pub data: String,
+}
+
+impl Entry {
+    fn retract(&mut self, gone: impl Fn(&Item) -> bool) {
+        if let Some(mut told) = parse(&self.data) {
+            let count = told.danmu.len();
+            told.danmu.retain(|item| !gone(item));
+            if told.danmu.len() < count
+                && let Ok(data) = serde_json::to_string(&told)
+            {
+                self.data = data;
+            }
+        }
+    }
 }
 
 /// The last events with danmu, or with a gap, in one line: each follows the place of the one before.
@@ -44,6 +63,15 @@ impl Log {
             && let Some(oldest) = self.entries.pop_front()
         {
             self.bytes -= oldest.data.len();
+        }
+    }
+
+    /// Takes out what is retracted; the places stay.
+    pub(super) fn retract(&mut self, retracted: &[Retracted]) {
+        for entry in &mut self.entries {
+            self.bytes -= entry.data.len();
+            entry.retract(|item| item.is_among(retracted));
+            self.bytes += entry.data.len();
         }
     }
 
@@ -86,6 +114,40 @@ impl Seen {
             self.0.remove(&oldest);
         }
         true
+    }
+}
+
+/// What was retracted lately.
+#[derive(Debug, Default)]
+pub(super) struct Retractions(VecDeque<Retracted>);
+
+impl Retractions {
+    pub(super) fn add(&mut self, retracted: &[Retracted]) {
+        for one in retracted {
+            if !self.0.contains(one) {
+                self.0.push_back(one.clone());
+            }
+        }
+        self.0.drain(..self.0.len().saturating_sub(RETRACTIONS));
+    }
+
+    /// Whether the danmu is retracted.
+    pub(super) fn cover(&self, item: &Item) -> bool {
+        self.0.iter().any(|one| item.is_among(std::slice::from_ref(one)))
+    }
+
+    /// The event without danmu that are retracted: one that comes late may have some.
+    pub(super) fn without(&self, mut entry: Entry) -> Entry {
+        if !self.0.is_empty() {
+            entry.retract(|item| self.cover(item));
+        }
+        entry
+    }
+
+    /// All of it, as an event tells it.
+    pub(super) fn told(&self) -> Option<String> {
+        let retracted: Vec<_> = self.0.iter().cloned().collect();
+        if retracted.is_empty() { None } else { serde_json::to_string(&Told { retracted, ..Told::default() }).ok() }
     }
 }
 
@@ -186,6 +248,24 @@ mod tests {
             log.push(Entry { data: "x".repeat(LOG_BYTES / 4), ..entry(&before, &place) });
         }
         assert!(!log.knows("5") && log.knows("6") && log.knows("10"));
+    }
+
+    #[test]
+    fn what_is_retracted_goes_from_the_log_and_places_stay() {
+        let item =
+            |viewer: &str| format!(r#"{{"danmu":[{{"id":"s{viewer}","text":"hi","at":5,"viewer":"{viewer}"}}]}}"#);
+        let mut log = Log::default();
+        log.push(Entry { data: item("ann"), ..entry("a", "b") });
+        log.push(Entry { data: item("bob"), ..entry("b", "c") });
+        let ann = Retracted { viewer: "ann".parse().expect("an id"), before: 6, by: crate::viewer::Rank::Operator };
+        log.retract(std::slice::from_ref(&ann));
+        let left: Vec<_> = log.after("a").map(|entry| entry.data.clone()).collect();
+        assert_eq!(left, ["{}".to_owned(), item("bob")]);
+        assert_eq!(log.bytes, left.concat().len());
+        let mut late = Retractions::default();
+        late.add(&[ann.clone(), ann]);
+        assert_eq!(late.without(Entry { data: item("ann"), ..entry("c", "d") }).data, "{}");
+        assert_eq!(late.told().as_deref(), Some(r#"{"retracted":[{"viewer":"ann","before":6,"by":"operator"}]}"#));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 pub use self::link::Ways;
 use self::{
     link::{Do, Link},
-    log::{Entry, Log, Note, Seen},
+    log::{Entry, Log, Note, Retractions, Seen},
 };
 use super::{GAP, HELLO, Position, Reading, STATE, Told};
 
@@ -115,6 +115,7 @@ pub struct Follow {
     place: String,
     log: Log,
     seen: Seen,
+    retracted: Retractions,
     /// What was said last of how it goes.
     state: String,
     acts: VecDeque<Act>,
@@ -133,6 +134,7 @@ impl Follow {
             place: String::new(),
             log: Log::default(),
             seen: Seen::default(),
+            retracted: Retractions::default(),
             state: String::new(),
             acts: VecDeque::new(),
         };
@@ -286,6 +288,13 @@ impl Follow {
         }
     }
 
+    /// What was read there takes back what was told before, and is no danmu.
+    pub fn retract(&mut self, told: Told) {
+        if let Ok(data) = serde_json::to_string(&told) {
+            self.pass_on(MESSAGE, data, String::new(), told);
+        }
+    }
+
     /// Reading the stream goes so, as far as others need to know (`told` says nothing but that); whether its readers are too
     /// many.
     pub fn reads(&mut self, told: Told, crowded: bool, now: i64) {
@@ -323,8 +332,13 @@ impl Follow {
     }
 
     fn post_state_after(&mut self, to: &str, mut entries: Vec<Entry>) {
-        let (before, place) = (self.place.clone(), self.place.clone());
-        entries.push(Entry { before, place, name: STATE.to_owned(), data: self.state.clone() });
+        let here = |name: &str, data| {
+            let (before, place) = (self.place.clone(), self.place.clone());
+            Entry { before, place, name: name.to_owned(), data }
+        };
+        // It has no place among danmu: whoever slept may have missed it.
+        entries.extend(self.retracted.told().map(|data| here(MESSAGE, data)));
+        entries.push(here(STATE, self.state.clone()));
         self.acts.push_back(Act::Post(Note::told(to, self.way, entries.iter())));
     }
 
@@ -400,7 +414,11 @@ impl Follow {
         if fresh && (entry.name == GAP || hello && had && !told.recovered) {
             self.acts.push_back(Act::Gap(told.missed));
         }
-        told.danmu.retain(|item| self.seen.insert(item.key()));
+        if !told.retracted.is_empty() {
+            self.retracted.add(&told.retracted);
+            self.log.retract(&told.retracted);
+        }
+        told.danmu.retain(|item| self.seen.insert(item.key()) && !self.retracted.cover(item));
         match entry.name.as_str() {
             STATE => self.state.clone_from(&entry.data),
             // A hello says how it goes, too; who joins later is told so at the end.
@@ -419,7 +437,7 @@ impl Follow {
             self.log.clear();
         }
         if entry.before != entry.place || entry.name == GAP || hello && !told.recovered {
-            self.log.push(entry);
+            self.log.push(self.retracted.without(entry));
         }
         self.acts.push_back(Act::Hear { told, fresh });
     }

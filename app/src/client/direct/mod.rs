@@ -167,13 +167,20 @@ impl Stream {
             Event::Records(records) => {
                 let proven = self.verifier.verify(&records).await;
                 let judged = records.iter().zip(&proven);
-                let shown = judged.filter_map(|(record, evidence)| direct.judge(record, evidence.as_ref()));
+                let shown: Vec<_> =
+                    judged.filter_map(|(record, evidence)| direct.judge(record, evidence.as_ref())).collect();
+                let shown = shown.into_iter().filter(|admitted| !direct.is_retracted(admitted));
                 let danmu: Vec<_> = shown.map(Item::new).collect();
+                let retracted = direct.retracted();
                 let last = records.iter().rfind(|record| record.partition_key == self.room.id.as_str());
-                match last.and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty()) {
-                    Some(place) => News::Told(Told { danmu, ..Told::default() }, place.to_string()),
-                    None => News::Nothing,
+                let place = last.and_then(|last| self.place_after(last)).filter(|_| !danmu.is_empty());
+                if place.is_none() && retracted.is_empty() {
+                    return News::Nothing;
                 }
+                News::Told(
+                    Told { danmu, retracted, ..Told::default() },
+                    place.map(|place| place.to_string()).unwrap_or_default(),
+                )
             }
         }
     }

@@ -23,7 +23,7 @@ pub struct Read {
 pub enum News {
     /// Nothing.
     Nothing,
-    /// Danmu, and the feed's place after them.
+    /// Danmu, and the feed's place after them; without a place, what is retracted.
     Told(Told, String),
     /// It is at the newest record.
     Live,
@@ -81,7 +81,7 @@ fn of_problem(kind: u8, problem: Problem) -> (u8, JsValue, JsValue) {
         Problem::Denied => (2, String::new()),
         Problem::Api(error) => (3, serde_json::to_string(&error).unwrap_or_default()),
         Problem::Stream(reason) => (4, reason),
-        Problem::Text(_) | Problem::TooFast(_) | Problem::Unanswered => (4, format!("{problem:?}")),
+        Problem::Text(_) | Problem::TooFast(_) | Problem::Guest | Problem::Unanswered => (4, format!("{problem:?}")),
     };
     (kind, which.into(), text.into())
 }

@@ -172,8 +172,9 @@ impl Hands {
         let (reading, behind_ms, state) = match news {
             News::Nothing => return,
             News::Told(told, place) => {
-                if let Ok(place) = place.parse() {
-                    follow.read(told, &place);
+                match place.parse() {
+                    Ok(place) => follow.read(told, &place),
+                    Err(_) => follow.retract(told),
                 }
                 return;
             }

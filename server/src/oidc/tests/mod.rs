@@ -198,6 +198,9 @@ async fn a_token_for_somebody_else_or_of_another_time_is_refused() {
         let token = issuer.ec.token("ec", &with(claims(&issuer), changes.clone()));
         assert_eq!(refused(&issuers, &token).await, error, "{changes}");
     }
+    let exact = with(claims(&issuer), json!({"exp": now_s() as f64 + 3_600.75, "iat": now_s() as f64 - 0.5}));
+    let person = issuers.verify(&issuer.ec.token("ec", &exact), None).await.expect("a time may have a fraction");
+    assert!((3_590..=3_600).contains(&(person.expires_s - now_s())), "{}", person.expires_s);
     let shared = with(claims(&issuer), json!({"aud": [CLIENT, "other"], "azp": CLIENT, "exp": now_s() - 30}));
     issuers.verify(&issuer.ec.token("ec", &shared), None).await.expect("issued to us, and clocks differ");
 }

@@ -9,6 +9,7 @@ use std::{
     task::Waker,
 };
 
+use danmu::gate::Retracted;
 use tokio::{sync::Notify, time::Instant};
 
 use super::super::{
@@ -36,6 +37,8 @@ struct State {
     /// Names those who ask.
     next: u64,
     shelf: Option<Shelf>,
+    /// What was retracted since somebody is at work.
+    retracted: Vec<Retracted>,
     /// Whether somebody reads, or waits for a turn to.
     at_work: bool,
 }
@@ -148,10 +151,28 @@ impl Desk {
         Some(since_ms)
     }
 
-    /// Takes in what was read: these follow what lies here, which reaches up to `until` then; or `all` was read that there is.
-    pub fn put(&self, frames: Vec<Frame>, until: Option<Place>, all: bool) {
+    /// Takes back what is retracted, here and in what is being read.
+    pub fn retract(&self, retracted: &[Retracted]) {
         let mut state = self.state();
-        let Some(shelf) = &mut state.shelf else { return };
+        let State { shelf, at_work: true, retracted: known, .. } = &mut *state else { return };
+        known.extend_from_slice(retracted);
+        if let Some(shelf) = shelf {
+            take_back(shelf.frames.iter_mut(), retracted);
+            shelf.bytes = shelf.frames.iter().map(|frame| frame.bytes.len()).sum();
+        }
+    }
+
+    /// How much was retracted since somebody is at work.
+    pub fn retractions(&self) -> usize {
+        self.state().retracted.len()
+    }
+
+    /// Takes in what was read: these follow what lies here, which reaches up to `until` then; or `all` was read that there is.
+    /// They have nothing of the first `as_of` retractions.
+    pub fn put(&self, mut frames: Vec<Frame>, until: Option<Place>, all: bool, as_of: usize) {
+        let mut state = self.state();
+        let State { shelf: Some(shelf), retracted, .. } = &mut *state else { return };
+        take_back(frames.iter_mut(), &retracted[as_of.min(retracted.len())..]);
         shelf.bytes += frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();
         shelf.frames.extend(frames);
         shelf.until = until.or(shelf.until.take());
@@ -214,7 +235,7 @@ impl Desk {
         if !state.asked.is_empty() {
             return false;
         }
-        (state.shelf, state.at_work) = (None, false);
+        *state = State { next: state.next, ..State::default() };
         true
     }
 
@@ -279,6 +300,14 @@ impl Desk {
     // Nobody panics while holding it, and if somebody did, what is in it would still be whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take_back<'a>(frames: impl Iterator<Item = &'a mut Frame>, retracted: &[Retracted]) {
+    if !retracted.is_empty() {
+        for frame in frames {
+            *frame = frame.without(|item| item.is_among(retracted)).unwrap_or_else(|| frame.clone());
+        }
     }
 }
 

@@ -53,6 +53,9 @@ const AT_ONCE: usize = 16;
 /// Adds what is shown of a record, and of what was merged before it; gives its place if the gate let it through.
 pub type Judge = Box<dyn FnMut(&Record, &mut Vec<(Place, Said)>) -> Option<Place> + Send>;
 
+/// Takes back what is retracted by now.
+pub type Retract = Box<dyn Fn(&mut [(Place, Said)]) + Send + Sync>;
+
 /// A room, as it is read again.
 pub struct Again {
     /// Its partition key.
@@ -62,6 +65,8 @@ pub struct Again {
     /// Makes a gate that knows nothing yet but who may not speak. It must have seen what came so many milliseconds before to
     /// judge as the room's own did.
     pub judge: Box<dyn Fn() -> Judge + Send + Sync>,
+    /// Takes back what is retracted by now.
+    pub retract: Retract,
     /// So many milliseconds.
     pub warm_up_ms: i64,
 }
@@ -165,12 +170,15 @@ impl<S: Source> Refill<S> {
             }
             // What only warmed the gate up is none of it.
             said.retain(|(place, _)| !place.is_before(since_ms));
+            // Before the look: what is retracted after it is taken back from the desk.
+            let as_of = desk.retractions();
+            (room.retract)(&mut said);
             let mut frames = Vec::new();
             while !said.is_empty() {
                 let rest = said.split_off(frame_end(&said));
                 frames.extend(Frame::new(std::mem::replace(&mut said, rest)).map(|(frame, _)| frame));
             }
-            desk.put(frames, latest.filter(|latest| !latest.is_before(since_ms)), all);
+            desk.put(frames, latest.filter(|latest| !latest.is_before(since_ms)), all, as_of);
             match desk.verdict(begun) {
                 Verdict::GoOn if all => return Some(Verdict::Done),
                 Verdict::GoOn => {}

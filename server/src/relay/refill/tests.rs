@@ -121,7 +121,8 @@ impl Stage {
                 Some(place(n))
             }) as _
         });
-        Again { key: self.key.clone(), lineage: known, judge, warm_up_ms: 150_000 }
+        let retract = Box::new(|_: &mut [_]| {});
+        Again { key: self.key.clone(), lineage: known, judge, retract, warm_up_ms: 150_000 }
     }
 
     /// A viewer comes with a token.
@@ -359,4 +360,43 @@ async fn a_stream_made_anew_ends_the_absence_from_the_old_one() {
     drop(viewer);
     tokio::time::sleep(2 * PACE).await;
     assert!(stage.script().reading.lock().expect("reads").values().all(|reads| *reads == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_retracted_lies_here_no_more_nor_comes_from_a_read_that_began_before() {
+    let [stage] = Stage::rooms(1 << 20);
+    stage.say(1..=1_000);
+    let (request, _) = stage.desk.ask(place(1), place(100));
+    stage.desk.open().expect("somebody asks");
+    let of_ann = |n| {
+        let item = danmu::feed::Item { viewer: Some("ann".into()), ..crate::relay::samples::item(n) };
+        Frame::new(vec![(place(n), Said::Danmu(item))]).expect("a frame").0
+    };
+    let as_of = stage.desk.retractions();
+    stage.desk.put(vec![of_ann(2)], Some(place(2)), false, as_of);
+    let by = danmu::viewer::Rank::Operator;
+    stage.desk.retract(&[danmu::gate::Retracted { viewer: "ann".parse().expect("an id"), before: 50, by }]);
+    stage.desk.put(vec![of_ann(3), of_ann(60)], Some(place(60)), false, as_of);
+    let told = std::iter::from_fn(|| match request.take(None) {
+        Got::Frame(frame) => Some((frame.end().cloned(), sse::data(&frame.bytes).map(<[u8]>::len))),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told[..2],
+        [(Some(place(2)), Some(2)), (Some(place(3)), Some(2))],
+        "their places stay, and nothing else"
+    );
+    assert_eq!((told.len(), told[2].1.is_some_and(|bytes| bytes > 20)), (3, true), "what was said later stays");
+    assert_eq!(
+        stage.desk.size(),
+        told.iter()
+            .zip([2, 3, 60])
+            .map(|(_, n)| if n == 60 {
+                of_ann(60).bytes.len()
+            } else {
+                sse::event(None, Some(&place(n).to_string()), &Told::default()).len()
+            })
+            .sum::<usize>()
+    );
 }

@@ -12,6 +12,8 @@ use super::super::{place::Place, sse};
 pub enum Said {
     /// A danmu.
     Danmu(Item),
+    /// A danmu that is retracted: nobody is told of it, and its place stays.
+    Retracted,
     /// So many that nobody is shown. Their place is the end of their second, on every replica.
     Dropped(u32),
 }
@@ -20,8 +22,15 @@ pub enum Said {
 #[derive(Clone, Debug)]
 struct Mark {
     place: Place,
-    /// How many were left out; 0 for a danmu.
-    dropped: u32,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Danmu,
+    Retracted,
+    /// So many were left out.
+    Dropped(u32),
 }
 
 /// The most danmu in one frame: a relay that has just begun reads minutes at once.
@@ -52,18 +61,19 @@ impl Frame {
     pub fn new(said: Vec<(Place, Said)>) -> Option<(Self, Vec<(Place, Item)>)> {
         let (mut marks, mut items, mut told) = (Vec::with_capacity(said.len()), Vec::new(), Told::default());
         for (place, said) in said {
-            let mut mark = Mark { place, dropped: 0 };
-            match said {
+            let what = match said {
                 Said::Danmu(item) => {
                     told.danmu.push(item);
-                    items.push(mark.place.clone());
+                    items.push(place.clone());
+                    What::Danmu
                 }
+                Said::Retracted => What::Retracted,
                 Said::Dropped(dropped) => {
-                    mark.dropped = dropped;
                     told.dropped = told.dropped.saturating_add(dropped);
+                    What::Dropped(dropped)
                 }
-            }
-            marks.push(mark);
+            };
+            marks.push(Mark { place, what });
         }
         let frame = Self::encode(marks.into(), &told)?;
         Some((frame, items.into_iter().zip(told.danmu).collect()))
@@ -79,9 +89,29 @@ impl Frame {
         self.marks.last().map(|mark| &mark.place)
     }
 
-    /// Danmu in it.
+    /// Danmu in it; those that are retracted by now count on, so that nobody who was told of them is told that it missed some.
     pub fn danmu(&self) -> u64 {
-        self.marks.iter().filter(|mark| mark.dropped == 0).count() as u64
+        self.marks.iter().filter(|mark| !matches!(mark.what, What::Dropped(_))).count() as u64
+    }
+
+    /// The frame without the danmu that are retracted, whose places stay; `None` where it has none of them.
+    pub fn without(&self, retracted: impl Fn(&Item) -> bool) -> Option<Self> {
+        if self.marks.is_empty() {
+            return None;
+        }
+        let mut told: Told = serde_json::from_slice(sse::data(&self.bytes)?).ok()?;
+        let mut marks = self.marks.to_vec();
+        let count = told.danmu.len();
+        let of_danmu = marks.iter_mut().filter(|mark| mark.what == What::Danmu);
+        let kept = std::mem::take(&mut told.danmu).into_iter().zip(of_danmu).filter_map(|(item, mark)| {
+            if !retracted(&item) {
+                return Some(item);
+            }
+            mark.what = What::Retracted;
+            None
+        });
+        told.danmu = kept.collect();
+        if told.danmu.len() == count { None } else { Self::encode(marks.into(), &told) }
     }
 
     /// The frame with that alone which stands at these places; `None` where nothing does. Another server cuts its frames
@@ -95,10 +125,12 @@ impl Frame {
         told.dropped = 0;
         let mut marks = Vec::new();
         for mark in self.marks.iter() {
-            let item = if mark.dropped == 0 { danmu.next() } else { None };
+            let item = if mark.what == What::Danmu { danmu.next() } else { None };
             if wanted(&mark.place) {
                 told.danmu.extend(item);
-                told.dropped = told.dropped.saturating_add(mark.dropped);
+                if let What::Dropped(dropped) = mark.what {
+                    told.dropped = told.dropped.saturating_add(dropped);
+                }
                 marks.push(mark.clone());
             }
         }

@@ -90,6 +90,20 @@ impl Line {
         }
     }
 
+    /// All frames, with their numbers.
+    pub fn frames(&self) -> impl Iterator<Item = (u64, &Frame)> {
+        (self.first..).zip(self.chunks.iter().map(|chunk| &chunk.frame))
+    }
+
+    /// Another frame in the place of one that is still here.
+    pub fn replace(&mut self, number: u64, frame: Frame) {
+        let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        if let Some(chunk) = at.and_then(|at| self.chunks.get_mut(at)) {
+            self.bytes = self.bytes - chunk.frame.bytes.len() + frame.bytes.len();
+            chunk.frame = frame;
+        }
+    }
+
     /// Where it begins.
     pub fn base(&self) -> &Base {
         &self.base

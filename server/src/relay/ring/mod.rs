@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use danmu::feed::{self, Item, MAX_HISTORY, Progress, Told};
+use danmu::{
+    feed::{self, Item, MAX_HISTORY, Progress, Told},
+    gate::Retracted,
+};
 use hyper::body::Bytes;
 
 pub use self::{
@@ -124,6 +127,26 @@ impl Ring {
             line.history.push_back(item);
         }
         line.append(frame, self.window);
+        drop(line);
+        self.wake();
+    }
+
+    /// Takes back what is retracted, and tells all who may have heard it: it is in nothing that anybody is told from now on. By
+    /// whoever appends.
+    pub fn retract(&self, retracted: Vec<Retracted>) {
+        if retracted.is_empty() {
+            return;
+        }
+        let is_gone = |item: &Item| item.is_among(&retracted);
+        // Read without the lock: there may be megabytes of it, and nobody but the caller changes it.
+        let frames: Vec<_> = self.line().frames().map(|(number, frame)| (number, frame.clone())).collect();
+        let cleaned: Vec<_> =
+            frames.into_iter().filter_map(|(number, frame)| Some((number, frame.without(is_gone)?))).collect();
+        let mut line = self.line();
+        cleaned.into_iter().for_each(|(number, frame)| line.replace(number, frame));
+        line.history.retain(|(_, item)| !is_gone(item));
+        let event = sse::event(None, None, &Told { retracted, ..Told::default() });
+        line.append(Frame::of(event), self.window);
         drop(line);
         self.wake();
     }

@@ -197,6 +197,39 @@ fn of_a_frame_that_is_cut_only_that_is_told_which_stands_behind() {
     assert_eq!((texts(&frame.bytes), told.dropped, frame.danmu()), (vec![3], 6, 1));
 }
 
+/// What was said at these numbers, by that viewer.
+fn tell_of(ring: &Ring, viewer: &str, numbers: std::ops::RangeInclusive<u64>) {
+    ring.tell(numbers.map(|n| (place(n), Said::Danmu(Item { viewer: Some(viewer.into()), ..item(n) }))).collect());
+}
+
+#[test]
+fn what_is_retracted_is_told_to_nobody_any_more_and_places_and_counts_stay() {
+    let ring = ring(WINDOW);
+    let mut heard = ring.join(Start::Now, 0);
+    tell_of(&ring, "ann", 1..=2);
+    tell_of(&ring, "bob", 3..=3);
+    let (mut lags, kept) = (ring.join(Start::After(place(0)), 0), ring.size().1);
+    assert_eq!(read(&ring, &mut heard).0, [1, 2, 3]);
+    let ban = Retracted { viewer: "ann".parse().expect("an id"), before: 3, by: danmu::viewer::Rank::Operator };
+    ring.retract(vec![ban.clone()]);
+    let Next::Event { frame, .. } = ring.next(&mut heard.cursor) else { panic!("an event") };
+    assert_eq!(
+        frame.bytes,
+        r#"data: {"retracted":[{"viewer":"ann","before":3,"by":"operator"}]}
+
+"#
+    );
+    tell_of(&ring, "ann", 4..=4);
+    assert_eq!(read(&ring, &mut lags), (vec![3, 4], 0), "nothing was missed");
+    let history = ring.join(Start::Now, 50).history;
+    assert_eq!(history.iter().map(|item| item.at).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(ring.size().1, kept + 1);
+    let mut joined = ring.join(Start::After(place(1)), 0);
+    assert_eq!((joined.recovered, read(&ring, &mut joined).0), (true, vec![3, 4]));
+    ring.retract(Vec::new());
+    assert!(matches!(ring.next(&mut lags.cursor), Next::Nothing), "nothing is no event");
+}
+
 proptest! {
     /// Two replicas cut the same danmu into frames of their own; a viewer moves between them.
     #[test]

@@ -230,3 +230,35 @@ proptest! {
         prop_assert_eq!(world.sources(), 1);
     }
 }
+
+#[test]
+fn what_is_retracted_is_taken_down_in_every_tab_and_told_to_no_tab_that_comes_later() {
+    const SAID: &str = r#"{"danmu":[{"id":"s900","text":"900","at":5,"viewer":"ann"}]}"#;
+    const RETRACTED: &str = r#"{"retracted":[{"viewer":"ann","before":6,"by":"operator"}]}"#;
+    let mut world = World::new();
+    world.open_all(2, RELAY, true);
+    world.run(1_000, true);
+    let place = world.tab(0).follow.place().to_owned();
+    world.with(0, |tab, now| tab.follow.heard(MESSAGE, SAID.into(), "5~shardId-0~900~1000".into(), now, 7));
+    world.run(STEP, false);
+    assert!([0, 1].iter().all(|at| world.tab(*at).heard.contains(&900)));
+    // One sleeps through it.
+    if let Some(tab) = &mut world.tabs[1] {
+        tab.frozen = true;
+    }
+    world.with(0, |tab, now| tab.follow.heard(MESSAGE, RETRACTED.into(), String::new(), now, 7));
+    world.run(STEP, false);
+    if let Some(tab) = &mut world.tabs[1] {
+        tab.frozen = false;
+    }
+    let late = world.open(RELAY, true);
+    world.run(60_000, false);
+    assert!([0, 1, late].iter().all(|at| world.tab(*at).retracted.len() == 1), "all are told");
+    assert!(!world.tab(late).heard.contains(&900), "it is history to nobody");
+    assert_ne!(world.tab(late).follow.place(), place, "its place stays");
+    // What comes late of it is not shown either.
+    let again = SAID.replace("900", "901");
+    world.with(0, |tab, now| tab.follow.heard(MESSAGE, again, "5~shardId-0~901~1000".into(), now, 7));
+    world.run(STEP, false);
+    assert!([0, 1, late].iter().all(|at| !world.tab(*at).heard.contains(&901)));
+}

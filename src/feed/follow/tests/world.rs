@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::super::*;
 use crate::{
     feed::Item,
+    gate::Retracted,
     record::{Color, Mode},
     viewer::Role,
 };
@@ -52,6 +53,7 @@ pub struct Tab {
     pub reader: Option<(u64, bool)>,
     pub inbox: VecDeque<String>,
     pub heard: Vec<u64>,
+    pub retracted: Vec<Retracted>,
     pub gaps: Vec<Option<u64>>,
     pub reading: Option<Reading>,
     pub frozen: bool,
@@ -82,6 +84,7 @@ impl World {
             reader: None,
             inbox: VecDeque::new(),
             heard: Vec::new(),
+            retracted: Vec::new(),
             gaps: Vec::new(),
             reading: None,
             frozen: false,
@@ -134,6 +137,7 @@ impl World {
                 Act::Hear { told, .. } => {
                     tab.heard.extend(told.danmu.iter().map(|item| item.text.parse::<u64>().expect("a number")));
                     tab.reading = told.reading.or(tab.reading);
+                    tab.retracted.extend(told.retracted);
                 }
                 Act::Gap(missed) => tab.gaps.push(missed),
                 Act::Open => (tab.source, tab.greeted, tab.opened) = (Some(0), false, tab.opened + 1),

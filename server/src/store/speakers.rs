@@ -1,0 +1,138 @@
+//! Who spoke within the last hour, as rows: so that an operator who knows a short name finds the id, after a restart, too.
+
+use danmu::{room::RoomId, viewer::ViewerId};
+use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
+
+use super::{Store, StoreError, in_time};
+
+/// How long a speaker is kept that says nothing more, milliseconds.
+const KEPT_MS: i64 = 3_600_000;
+/// How many rows one statement takes in.
+const ROWS: usize = 1_000;
+
+/// Somebody who spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// Who.
+    pub viewer: ViewerId,
+    /// The name that it goes by, where it signed in.
+    pub name: Option<String>,
+    /// Where it spoke last.
+    pub room: RoomId,
+    /// When it was first heard of late, Unix milliseconds.
+    pub first_ms: i64,
+    /// When it was last heard, Unix milliseconds.
+    pub last_ms: i64,
+    /// What it said then.
+    pub words: String,
+}
+
+impl Store {
+    /// Keeps who spoke, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn keep_speakers(&self, speakers: &[Speaker]) -> Result<(), StoreError> {
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            for rows in speakers.chunks(ROWS) {
+                let mut sql = QueryBuilder::<Sqlite>::new(
+                    "INSERT INTO speakers (viewer, name, room, first_ms, last_ms, words) ",
+                );
+                sql.push_values(rows, |mut row, Speaker { viewer, name, room, first_ms, last_ms, words }| {
+                    row.push_bind(viewer.as_str()).push_bind(name.as_deref().unwrap_or_default());
+                    row.push_bind(room.as_str()).push_bind(*first_ms).push_bind(*last_ms).push_bind(words.as_str());
+                });
+                // A server that starts hears again what was said a while ago.
+                sql.push(
+                    " ON CONFLICT (viewer) DO UPDATE SET \
+                     first_ms = CASE WHEN excluded.first_ms < speakers.first_ms THEN excluded.first_ms ELSE speakers.first_ms END, \
+                     name = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.name ELSE excluded.name END, \
+                     room = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.room ELSE excluded.room END, \
+                     words = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.words ELSE excluded.words END, \
+                     last_ms = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.last_ms ELSE excluded.last_ms END",
+                );
+                sql.build().execute(&mut *writing).await?;
+            }
+            writing.commit().await
+        })
+        .await
+    }
+
+    /// Who spoke within the last hour, the last one first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn speakers(&self, now_ms: i64) -> Result<Vec<Speaker>, StoreError> {
+        let sql = "SELECT viewer, name, room, first_ms, last_ms, words FROM speakers WHERE last_ms >= $1 \
+                   ORDER BY last_ms DESC, viewer";
+        let rows = in_time(query(sql).bind(now_ms - KEPT_MS).fetch_all(&self.pool)).await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether somebody is known by that id: who spoke within the last hour, or was ever decided about.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn knows(&self, viewer: &ViewerId) -> Result<bool, StoreError> {
+        let sql = "SELECT (SELECT COUNT(*) FROM speakers WHERE viewer = $1) \
+                   + (SELECT COUNT(*) FROM decisions WHERE kind = 'viewer' AND subject = $1)";
+        let count: i64 = in_time(query_scalar(sql).bind(viewer.as_str()).fetch_one(&self.pool)).await?;
+        Ok(count > 0)
+    }
+
+    /// Forgets who has said nothing for an hour.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn forget_speakers(&self, now_ms: i64) -> Result<(), StoreError> {
+        let forgotten = query("DELETE FROM speakers WHERE last_ms < $1").bind(now_ms - KEPT_MS).execute(&self.pool);
+        in_time(forgotten).await.map(drop)
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Speaker, sqlx::Error> {
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let name: String = row.try_get("name")?;
+    Ok(Speaker {
+        viewer: row.try_get::<&str, _>("viewer")?.parse().map_err(|error| decode(Box::new(error)))?,
+        name: Some(name).filter(|name| !name.is_empty()),
+        room: row.try_get::<&str, _>("room")?.parse().map_err(|error| decode(Box::new(error)))?,
+        first_ms: row.try_get("first_ms")?,
+        last_ms: row.try_get("last_ms")?,
+        words: row.try_get("words")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn said(viewer: &str, ms: i64, words: &str) -> Speaker {
+        let (viewer, room) = (viewer.parse().expect("an id"), RoomId::demo());
+        Speaker { viewer, name: None, room, first_ms: ms, last_ms: ms, words: words.into() }
+    }
+
+    #[tokio::test]
+    async fn speakers_of_the_last_hour_are_there_after_a_restart_with_their_last_words() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).await.expect("a store");
+        let now_ms = 10 * HOUR_MS;
+        let ann = [said("ann", now_ms - HOUR_MS, "first"), said("ann", now_ms - 5, "last")];
+        store.keep_speakers(&[ann[1].clone(), said("bob", now_ms - 9, "hi")]).await.expect("kept");
+        store.keep_speakers(&[ann[0].clone(), said("eve", now_ms - HOUR_MS - 1, "long ago")]).await.expect("kept");
+        drop(store);
+        let store = Store::open(dir.path()).await.expect("the store");
+        store.forget_speakers(now_ms).await.expect("forgotten");
+        let whole = Speaker { first_ms: now_ms - HOUR_MS, ..ann[1].clone() };
+        assert_eq!(store.speakers(now_ms).await.expect("speakers"), [whole, said("bob", now_ms - 9, "hi")]);
+        let known = ["ann", "bob", "eve"].map(|viewer| viewer.parse::<ViewerId>().expect("an id"));
+        let mut knows = Vec::new();
+        for viewer in &known {
+            knows.push(store.knows(viewer).await.expect("an answer"));
+        }
+        assert_eq!(knows, [true, true, false]);
+    }
+}

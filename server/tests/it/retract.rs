@@ -1,0 +1,178 @@
+//! What a banned viewer said is told to nobody any more: it is looked for in the bytes that the server sends.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
+
+use crate::{
+    program::{Program, address},
+    speaker::{Viewer, until},
+    world::{Failure, PATIENCE, STREAM, Test},
+    writers::kinesis,
+};
+
+const NEEDLE: &str = "what the banned viewer said";
+const HAY: &str = "what another viewer said";
+const TOLD: &str = "danmu_refused_total{reason=\"moderation\"}";
+
+/// A feed, byte by byte.
+struct Tape {
+    line: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Tape {
+    fn follow(program: &Program, query: &str) -> Result<Self, Failure> {
+        let site = address(&program.url)?;
+        let mut line = TcpStream::connect(site)?;
+        line.set_read_timeout(Some(Duration::from_secs(1)))?;
+        write!(line, "GET /rooms/demo/events?{query} HTTP/1.1\r\nHost: {site}\r\n\r\n")?;
+        Ok(Self { line, bytes: Vec::new() })
+    }
+
+    /// Reads on until that was told.
+    fn until(&mut self, told: &str) -> Result<String, Failure> {
+        let since = Instant::now();
+        loop {
+            let text = String::from_utf8_lossy(&self.bytes).into_owned();
+            if text.contains(told) {
+                return Ok(text);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(format!("{told:?} is not told: {text}").into());
+            }
+            let mut bytes = [0; 4_096];
+            // A read that takes too long is tried again.
+            let count = self.line.read(&mut bytes).unwrap_or(0);
+            self.bytes.extend_from_slice(&bytes[..count]);
+        }
+    }
+
+    /// The place after the first event.
+    fn place(&mut self) -> Result<String, Failure> {
+        let text = self.until("\n\n")?;
+        let place = text.lines().find_map(|line| line.strip_prefix("id: "));
+        Ok(place.ok_or("no place")?.to_owned())
+    }
+}
+
+/// A program, a place in its feed, and who speaks after it.
+struct Scene {
+    program: Program,
+    before: String,
+    banned: Viewer,
+    other: Viewer,
+    marks: u32,
+}
+
+impl Scene {
+    async fn begin(variables: &[(&str, &str)]) -> Result<(Self, Tape), Failure> {
+        let program = Program::start(variables)?;
+        program.get_ready()?;
+        let mut tape = Tape::follow(&program, "history=50")?;
+        let before = tape.place()?;
+        let (banned, other) = (Viewer::new(&program, 1)?, Viewer::new(&program, 2)?);
+        assert_eq!((banned.says(NEEDLE).await?, other.says(HAY).await?), (None, None));
+        tape.until(HAY)?;
+        assert!(tape.until(NEEDLE)?.contains(HAY));
+        Ok((Self { program, before, banned, other, marks: 0 }, tape))
+    }
+
+    /// All that is sent to one who asks for that, up to something that is said now and to what another said after the needle: an
+    /// absence is told beside the present.
+    async fn sent(&mut self, query: &str) -> Result<String, Failure> {
+        let mut tape = Tape::follow(&self.program, query)?;
+        tape.place()?;
+        self.marks += 1;
+        let mark = format!("mark {} .", self.marks);
+        self.put(&[&mark]).await?;
+        tape.until(&mark)?;
+        tape.until(HAY)
+    }
+
+    /// Somebody without a name says that.
+    async fn put(&self, texts: &[&str]) -> Test {
+        let entry = |text: &&str| {
+            PutRecordsRequestEntry::builder().data(Blob::new(text.as_bytes())).partition_key("demo").build()
+        };
+        let root = kinesis(&self.program, &self.program.stream)?;
+        let records = texts.iter().map(entry).collect::<Result<_, _>>()?;
+        let put = root.put_records().stream_name(STREAM).set_records(Some(records)).send().await?;
+        assert_eq!(put.failed_record_count, Some(0));
+        Ok(())
+    }
+
+    async fn is_nowhere(&mut self) -> Test {
+        let from = format!("from={}", self.before);
+        for query in ["history=50", &from, &format!("since={}&history=50", self.before)] {
+            let sent = self.sent(query).await?;
+            assert!(!sent.contains(NEEDLE), "{query}: {sent}");
+        }
+        for page in ["GET /room/demo", "GET /overlay/demo"] {
+            assert!(!self.program.ask(page, &[], "")?.body.contains(NEEDLE), "{page}");
+        }
+        Ok(())
+    }
+}
+
+async fn is_taken_back(ban: &[&str]) -> Test {
+    let (mut scene, mut tape) = Scene::begin(&[]).await?;
+    let id = scene.banned.id.clone();
+    assert!(scene.sent("history=50").await?.contains(NEEDLE));
+    scene.program.order(&[&["ban", &id, "--yes"], ban].concat())?;
+    // Whoever has heard it is told, once it is in nothing that anybody is told any more.
+    tape.until(&format!("\"retracted\":[{{\"viewer\":\"{id}\""))?;
+    scene.is_nowhere().await?;
+    let back = scene.sent(&format!("from={}", scene.before)).await?;
+    assert!(back.contains(&format!("\"retracted\":[{{\"viewer\":\"{id}\"")), "who was away is told, too: {back}");
+
+    let room = if ban.contains(&"--room") { &["--room", "demo"][..] } else { &[] };
+    scene.program.order(&[&["unban", &id], room].concat())?;
+    until("the end is told", || Ok(scene.program.figure(TOLD)? == 2)).await?;
+    scene.is_nowhere().await?;
+    scene.program = scene.program.crash(&[])?;
+    scene.program.get_ready()?;
+    scene.is_nowhere().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_a_ban_from_every_room_is_in_no_feed_history_or_page_and_no_unban_brings_it_back() -> Test
+{
+    is_taken_back(&["--for", "1h"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_a_ban_from_a_room_is_in_no_feed_history_or_page_and_no_unban_brings_it_back() -> Test {
+    is_taken_back(&["--room", "demo"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_window_has_passed_is_read_again_without_what_a_ban_took_back() -> Test {
+    let (mut scene, mut tape) = Scene::begin(&[("DANMU_RELAY__WINDOW_BYTES", "65536")]).await?;
+    for _ in 0..4 {
+        let texts: Vec<_> = (0..200).map(|_| "long enough to move the window on").collect();
+        scene.put(&texts).await?;
+        // A shard takes a thousand a second.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let from = format!("from={}", scene.before);
+    assert!(scene.sent(&from).await?.contains(NEEDLE), "it is read again");
+    let refilled = "danmu_refilled_total{reason=\"done\"}";
+    until("it was had of the stream", || Ok(scene.program.figure(refilled)? > 0)).await?;
+    let id = scene.banned.id.clone();
+    scene.program.order(&["ban", &id, "--yes", "--for", "1h"])?;
+    tape.until(&format!("\"retracted\":[{{\"viewer\":\"{id}\""))?;
+    // From what lies there of the read before, and by another read.
+    for _ in 0..2 {
+        let sent = scene.sent(&from).await?;
+        assert!(!sent.contains(NEEDLE), "{sent}");
+        scene.program = scene.program.crash(&[("DANMU_RELAY__WINDOW_BYTES", "65536")])?;
+        scene.program.get_ready()?;
+    }
+    assert_eq!(scene.other.comes_again(&scene.program, 2)?.status, 200);
+    Ok(())
+}
