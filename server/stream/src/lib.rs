@@ -35,8 +35,10 @@ mod limits;
 mod meter;
 mod metrics;
 mod options;
+mod private;
 mod revoke;
 mod root_key;
+mod seldom;
 mod sequence;
 mod store;
 mod sts;
@@ -52,6 +54,8 @@ pub use crate::{
     kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,
+    private::{create_private_dir, keep_private},
     revoke::{Denied, RevokeError},
     root_key::{RootKey, RootKeyError},
+    seldom::{Seldom, quoted},
 };
