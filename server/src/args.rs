@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::Role,
+    config::{Role, parse_address},
     crowd::CrowdArgs,
     moderation::command::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
     policies::PoliciesArgs,
@@ -31,7 +31,7 @@ pub struct Args {
     pub check: bool,
 
     /// Where pages are served, for example 127.0.0.1:3000.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub addr: Option<SocketAddr>,
 
     /// Serves pages to the local network too (0.0.0.0, on the port of --addr), direct reading included. For a trusted network.

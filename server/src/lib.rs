@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod bus;
+pub mod capacity;
 mod clock;
 pub mod config;
 pub mod crowd;

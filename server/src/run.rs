@@ -19,7 +19,7 @@ use danmu::{
 use danmu_app::services::Services;
 use danmu_partitions::Partition;
 use danmu_stream::{Endpoint, Options, RootKey};
-use leptos::config::{LeptosOptions, get_configuration};
+use leptos::config::get_configuration;
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -31,10 +31,11 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     args::{Args, Command, RotateKeyArgs},
     bus::{Bus, BusError},
+    capacity::Capacity,
     clock::now_ms,
     config::{Bus as BusKind, Config, LogFormat, Role, SettingsError},
     crowd::{self, CrowdError},
-    http::{AppState, Door, Health, router, serve},
+    http::{Admission, AppState, Door, Health, Site, router, serve},
     identity::{Identity, KeyFile, KeyFileError, Rotation},
     moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer, command},
     oidc::{IssuerSettings, Issuers},
@@ -50,6 +51,10 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(10);
 /// What the system may hold for a connection that does not read, bytes.
 const SEND_BUFFER: u32 = 256 * 1024;
+/// How long a client may take nothing of an answer over HTTP/2; and of a subscription at the stream's own port, which ends by itself
+/// after as long: a consumer may be at work on what it has.
+const TAKING: Duration = Duration::from_secs(30);
+const TAKING_EVENTS: Duration = Duration::from_secs(300);
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1024;
 /// How often those who asked the vending machine for nothing lately are forgotten.
@@ -126,6 +131,11 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
+    if !matches!(args.command, Some(Command::Policies(_) | Command::Crowd(_))) {
+        // Whatever is written from here on is for this user alone, the engines' files too.
+        #[cfg(unix)]
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    }
     match args.command {
         Some(Command::Crowd(crowd)) => {
             crowd::run(crowd.into()).await?;
@@ -173,7 +183,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     // Before the stream answers: who reads it from another process wants the keys, too.
     let identity = open_identity(&config)?;
     let stream = stream.map(|(endpoint, listener)| {
-        let serving = serve(listener, endpoint.router(), config.http.max_connections, stop.clone());
+        // Programs of this machine, mostly.
+        let capacity = Capacity::new(config.http.max_connections, 100);
+        let serving = serve(listener, endpoint.router(), admission(&config, capacity, TAKING_EVENTS), stop.clone());
         (endpoint, supervisor.watch("connections of the stream", &stop, serving))
     });
 
@@ -204,19 +216,21 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     supervisor.restart("ticket keys", &stop, move || keep_keys(keys.clone(), until.clone()));
     let endpoint = stream.as_ref().map(|(endpoint, _)| endpoint.clone());
     let pool = config.vending.identity_pool.as_ref();
-    let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store)).transpose();
+    let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store.clone())).transpose();
     let pool = pool.map_err(RunError::Certificates)?;
-    let state = app_state(config, bus, identity, moderation, health.clone(), (relay.clone(), endpoint), pool)?;
+    let state = app_state(config, bus, (identity, store), moderation, health.clone(), (relay.clone(), endpoint), pool)?;
     let (limits, until) = (state.0, stop.clone());
     supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
     // Before anybody is told that the server is here: a signal that nobody waits for would end it at once.
     let ended = ended();
     announce(&state.1.config, addr, stream_addr);
 
-    let (drain_delay, connections) = (state.1.config.http.drain_delay_s, state.1.config.http.max_connections);
+    let http = &state.1.config.http;
+    let (drain_delay, capacity) = (http.drain_delay_s, Capacity::new(http.max_connections, http.network_percent));
+    let admission = admission(&state.1.config, capacity, TAKING);
     let public = stream.as_ref().map(|(endpoint, _)| endpoint.public_router());
     let door = Door::new(state.1.vending.clone(), router(state.1, public));
-    let serving = supervisor.watch("connections", &stop, serve(pages, door, connections, stop.clone()));
+    let serving = supervisor.watch("connections", &stop, serve(pages, door, admission, stop.clone()));
     ended.await;
     tracing::info!(delay_s = drain_delay, "draining");
     health.drain();
@@ -255,7 +269,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 fn app_state(
     config: Config,
     bus: Bus,
-    identity: Identity,
+    (identity, store): (Identity, Store),
     moderation: Moderation,
     health: Health,
     (relay, stream): (Option<Relay>, Option<Endpoint>),
@@ -279,6 +293,10 @@ fn app_state(
         None => vending,
     };
     let leptos = get_configuration(None).map_err(|error| RunError::Site(error.to_string()))?.leptos_options;
+    let site = Site::of(&leptos);
+    if let Some(lacks) = site.lacks() {
+        tracing::error!("{lacks}");
+    }
     let services = Services {
         rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
         vending: Arc::new(vending.clone()),
@@ -286,13 +304,16 @@ fn app_state(
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),
-        account_module: account_module(&leptos),
+        account_module: site.account_module().map(Into::into),
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");
     }
     let config = Arc::new(config);
-    Ok((limits, AppState { config, services, vending, identity, issuers, leptos, health, relay, stream }))
+    let unlisted = Arc::default();
+    let state =
+        AppState { config, services, vending, identity, store, issuers, leptos, site, unlisted, health, relay, stream };
+    Ok((limits, state))
 }
 
 /// What denies viewers on AWS who are banned.
@@ -309,19 +330,6 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
         None => (KnownBy::SourceIdentity, config.vending.duration_s),
     };
     Some(RolePolicies::new(bus.roles.clone(), known_by, session_s))
-}
-
-/// Where pages find the module that people sign in by: a build for release names it in the file of hashes, and in development it is
-/// the page's own.
-fn account_module(leptos: &LeptosOptions) -> Option<Arc<str>> {
-    let package = &leptos.site_pkg_dir;
-    if !leptos.hash_files {
-        return Some(format!("/{package}/{}.js", leptos.output_name).into());
-    }
-    let hashes = std::env::current_exe().ok()?.with_file_name(&*leptos.hash_file);
-    let hashes = std::fs::read_to_string(hashes).ok()?;
-    let hash = hashes.lines().find_map(|line| line.strip_prefix("danmu-account:"))?;
-    Some(format!("/{package}/danmu-account.{}.js", hash.trim()).into())
 }
 
 /// The keys of tickets. Who relays the embedded stream of another process has those that the other made.
@@ -369,7 +377,7 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     let failed = |error: String| RunError::Stream(config.stream.data.display().to_string(), error);
     let mut options = Options::new(&config.stream.data);
     options.region = region.to_owned();
-    // The browser signs the name that it knows. A name that the client made up gains it nothing: it must sign that too.
+    // The browser signs the name that it knows, which the pages' port says of proxies that are listed, and of nobody else.
     options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
     options.max_bytes = config.stream.max_bytes;
     options.session_bytes_per_s = config.stream.session_bytes_per_s;
@@ -406,6 +414,12 @@ fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpList
         };
         RunError::Listen { name, addr, reason }
     })
+}
+
+/// Who is let in at a port.
+fn admission(config: &Config, capacity: Capacity, taking: Duration) -> Admission {
+    let http = &config.http;
+    Admission { capacity, proxies: http.trusted_proxies.clone(), keep_alive: http.keep_alive(), taking }
 }
 
 /// The end of a task, and its panic, as one's own.

@@ -65,7 +65,8 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
         return Ok(false);
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&directory);
+    // What a package brings is used, and nothing of it is run here: none that we use needs its installation scripts.
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&directory);
     process::run(&mut npm, |line| step.note(line.trim()))?;
     fs::write(&stamp, wanted).at(&stamp)?;
     step.done("installed in end2end/node_modules");
@@ -111,7 +112,8 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
         make(&step)?;
     }
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    // By the hashes that the lists say, and nothing besides what they name.
+    pip.args(["-m", "pip", "install", "--require-hashes", "--quiet", "--disable-pip-version-check"]);
     pip.args(lists.iter().flat_map(|list| [Path::new("--requirement"), list.as_path()]));
     process::run(&mut pip, |line| step.note(line.trim()))?;
     fs::write(&stamp, wanted).at(&stamp)?;
@@ -159,6 +161,24 @@ pub fn chromium() -> Result<PathBuf> {
     })?;
     step.done(format!("installed {}", path.display()));
     Ok(path)
+}
+
+/// Makes sure that there is nginx, behind which the program is tested; where there is none and none can be installed, that is said.
+///
+/// # Errors
+/// Where it cannot be installed although that is possible.
+pub fn nginx() -> Result<()> {
+    let step = Step::start("nginx");
+    if process::find("nginx").is_some() {
+        step.done("present");
+    } else if may_install_debian_packages() {
+        apt(&step, &["update", "-qq"])?;
+        apt(&step, &["install", "-y", "--no-install-recommends", "nginx-light"])?;
+        step.done("installed");
+    } else {
+        step.done("skipped: there is none (Debian: `apt-get install nginx-light`)");
+    }
+    Ok(())
 }
 
 /// Makes sure that there is nginx with nchan, the peer of the relay's measurement.

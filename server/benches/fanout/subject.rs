@@ -212,6 +212,8 @@ fn danmu(core: Core, dir: &TempDir, pages: SocketAddr, stream: SocketAddr) -> Co
         .current_dir(dir.path())
         .env("DANMU_HTTP__ADDR", pages.to_string())
         .env("DANMU_HTTP__MAX_CONNECTIONS", "20000")
+        // All of them come from here.
+        .env("DANMU_HTTP__NETWORK_PERCENT", "100")
         .env("DANMU_STREAM__ADDR", stream.to_string())
         // Should many danmu come at once, all are told.
         .env("DANMU_RELAY__DENSITY", "0")

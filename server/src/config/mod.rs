@@ -1,5 +1,6 @@
 //! The settings: their names, their defaults, and where they come from.
 
+mod http;
 mod read;
 mod rooms;
 
@@ -10,11 +11,13 @@ use std::{
 
 use danmu::room::{RoomId, Unsigned};
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
-use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
-pub use self::rooms::{RateSettings, RoleRates, RoomSettings};
+pub use self::{
+    http::{Http, parse_address},
+    rooms::{RateSettings, RoleRates, RoomSettings},
+};
 use crate::{
     args::Args,
     oidc::IssuerSettings,
@@ -73,22 +76,6 @@ pub enum Role {
     /// Pages, vending and the relay. The stream is elsewhere: on AWS, or the embedded one of another process, which listens
     /// on `stream.addr` and whose root key is in `stream.data`.
     Relay,
-}
-
-/// The pages.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Http {
-    /// Where they are served. Default `127.0.0.1:3000`.
-    pub addr: SocketAddr,
-    /// Networks of the proxies in front, in CIDR notation. Only what comes from them may say, by `X-Forwarded-For` and
-    /// `X-Forwarded-Host`, who the client is and what it asked for. Default none.
-    pub trusted_proxies: Vec<IpNet>,
-    /// How many connections may be open at a time, on each port. Default 10,000.
-    pub max_connections: usize,
-    /// After SIGTERM, how many seconds `/readyz` says "draining" before no more connections are taken, so that a
-    /// balancer sees it in time. Default 0.
-    pub drain_delay_s: u64,
 }
 
 /// The stream.
@@ -240,17 +227,6 @@ impl Default for Config {
             relay: Relay::default(),
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
-        }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
-            trusted_proxies: Vec::new(),
-            max_connections: 10_000,
-            drain_delay_s: 0,
         }
     }
 }
@@ -419,8 +395,8 @@ impl Config {
         if self.bus == Bus::Aws && self.role == Role::Bus {
             return wrong("role", &"bus", "with bus = \"aws\" the bus is Amazon's; all or relay");
         }
-        if !(10..=1_000_000).contains(&self.http.max_connections) {
-            return wrong("http.max_connections", &self.http.max_connections, "10 to 1000000");
+        if let Err((name, value, reason)) = self.http.check() {
+            return wrong(name, &value, reason);
         }
         let Relay { tick_ms, window_s, window_bytes, refill_s, density, .. } = &self.relay;
         if *tick_ms > 1_000 {
@@ -437,9 +413,6 @@ impl Config {
         }
         if *density > 1_000 {
             return wrong("relay.density", density, "0 (all) to 1000, what a shard takes, a second");
-        }
-        if self.http.drain_delay_s > 300 {
-            return wrong("http.drain_delay_s", &self.http.drain_delay_s, "0 to 300 seconds");
         }
         if !(1..=MAX_SHARDS).contains(&self.stream.shards) {
             return wrong("stream.shards", &self.stream.shards, "1 to 500");
@@ -574,10 +547,12 @@ impl Config {
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         format!(
-            "pages      http://{}\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
+            "pages      http://{}, to up to {} connections, {} % of them of one network\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
              network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}\nunsigned   {unsigned}",
             self.http.addr,
+            self.http.max_connections,
+            self.http.network_percent,
             self.stream.name,
             self.stream.region.as_deref().unwrap_or("region by default"),
             self.vending.per_minute,
@@ -664,6 +639,9 @@ mod tests {
             ),
             ("bus = 'aws'", "vending.role_arn"),
             ("bus = 'aws'\nrole = 'bus'\n[vending]\nrole_arn = 'arn:aws:iam::123456789012:role/x'", "role = bus"),
+            ("[http]\naddr = '127.0.0.1:3000/danmu'", "a path below another site"),
+            ("[http]\nkeep_alive_s = 0", "http.keep_alive_s = 0"),
+            ("[http]\nnetwork_percent = 101", "http.network_percent = 101"),
             ("[stream]\nname = 'a b'", "stream.name = a b"),
             ("[stream]\nretention_hours = 23", "stream.retention_hours = 23"),
             ("[stream]\nmax_bytes = 1048575", "stream.max_bytes = 1048575"),

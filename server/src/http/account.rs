@@ -2,27 +2,23 @@
 //! cookie that no script reads; and back.
 
 use axum::{
-    Form, Json,
+    Extension, Form, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use danmu_app::account::{AccountError, SignedIn};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
-use super::{AppState, guest};
+use super::{
+    AppState,
+    guest::{Cookie, MEMBER, TOKEN},
+};
 use crate::{
-    identity::{MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
+    clock::now_ms,
+    identity::{MAX_AGE_S, MAX_COOKIE_BYTES, Member},
     oidc::{Person, TokenError},
 };
-
-/// A cookie's name, and where it goes.
-type Cookie = (&'static str, &'static str);
-
-/// `Lax`, since the page itself shows who is signed in, also to who comes by a link from another site. What is posted from there is
-/// refused.
-const MEMBER: Cookie = (MEMBER_COOKIE, "Path=/; SameSite=Lax");
-const TOKEN: Cookie = (guest::TOKEN_COOKIE, "Path=/api; SameSite=Strict");
 
 /// What a page of ours sends.
 #[derive(Deserialize)]
@@ -33,20 +29,36 @@ pub struct SignIn {
     nonce: Option<String>,
 }
 
-/// Answers [`SignedIn`] with the cookie, or an [`AccountError`] with its status.
-pub async fn sign_in(State(state): State<AppState>, headers: HeaderMap, Form(sent): Form<SignIn>) -> Response {
+/// Answers [`SignedIn`] with the cookie, or an [`AccountError`] with its status. Whoever is signed in as the same person goes on with
+/// the same sign-in.
+pub async fn sign_in(
+    State(state): State<AppState>,
+    before: Option<Extension<Member>>,
+    headers: HeaderMap,
+    Form(sent): Form<SignIn>,
+) -> Response {
     let person = match state.issuers.verify(&sent.id_token, sent.nonce.as_deref()).await {
         Ok(person) => person,
         Err(error) => return refuse(&error),
     };
     let Person { viewer, name, rights, expires_s } = person;
-    let shown = SignedIn { name: name.as_ref().map(|name| name.as_str().to_owned()), until_ms: expires_s * 1_000 };
-    let member = Member { viewer, name, rights, expires_s };
+    let before = before.map(|before| before.0).filter(|before| before.viewer == viewer);
+    let sign_in = match before.map_or_else(|| state.identity.new_sign_in(), |before| Ok(before.sign_in)) {
+        Ok(sign_in) => sign_in,
+        Err(error) => {
+            tracing::error!(%error, "nobody can sign in");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let now_s = now_ms().div_euclid(1_000);
+    let expires_s = expires_s.min(now_s.saturating_add(MAX_AGE_S));
+    let shown = SignedIn { name: name.as_ref().map(|name| name.as_str().to_owned()), until_ms: until_ms(expires_s) };
+    let member = Member { viewer, name, rights, sign_in, expires_s };
     let cookie = state.identity.member_cookie(&member);
     if cookie.len() > MAX_COOKIE_BYTES {
         return refuse(&TokenError::Rights(member.rights.rooms()));
     }
-    let left_s = (expires_s - crate::clock::now_ms().div_euclid(1_000)).max(0);
+    let left_s = expires_s.saturating_sub(now_s).max(0);
     let mut response = Json(shown).into_response();
     set_cookie(&mut response, MEMBER, &cookie, left_s, &headers);
     if state.config.vending.identity_pool.is_some() {
@@ -58,13 +70,37 @@ pub async fn sign_in(State(state): State<AppState>, headers: HeaderMap, Form(sen
     response
 }
 
-/// Makes a guest of a member. Whoever kept a copy of the cookie has it until it ends by itself.
-pub async fn sign_out(headers: HeaderMap) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
+/// Makes a guest of a member, here and wherever else a cookie of the same sign-in is kept. Where that cannot be written down, the
+/// cookie is taken all the same, and the answer says so.
+pub async fn sign_out(
+    State(state): State<AppState>,
+    member: Option<Extension<Member>>,
+    headers: HeaderMap,
+) -> Response {
+    let now_ms = now_ms();
+    let ended = match &member {
+        Some(Extension(member)) => {
+            state.store.sign_out(&member.sign_in, now_ms.saturating_add(MAX_AGE_S * 1_000), now_ms).await
+        }
+        None => Ok(()),
+    };
+    let mut response = match ended {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a sign-out could not be written down");
+            let error = AccountError::Network("the sign-out could not be written down".to_owned());
+            (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response()
+        }
+    };
     for cookie in [MEMBER, TOKEN] {
         set_cookie(&mut response, cookie, "", 0, &headers);
     }
     response
+}
+
+/// When a cookie ends, in Unix milliseconds.
+pub const fn until_ms(expires_s: i64) -> i64 {
+    expires_s.saturating_mul(1_000)
 }
 
 fn refuse(error: &TokenError) -> Response {
@@ -77,10 +113,8 @@ fn refuse(error: &TokenError) -> Response {
     (status, Json(error)).into_response()
 }
 
-fn set_cookie(response: &mut Response, (name, scope): Cookie, value: &str, seconds: i64, headers: &HeaderMap) {
-    let secure = if guest::is_secure(headers) { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; {scope}; Max-Age={seconds}; HttpOnly{secure}");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+fn set_cookie(response: &mut Response, cookie: Cookie, value: &str, seconds: i64, headers: &HeaderMap) {
+    if let Some(cookie) = cookie.set(value, seconds, headers) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }

@@ -1,32 +1,93 @@
-//! Who a request comes from: the client's address, behind trusted proxies too, and the site whose page made it.
+//! Who a request comes from: the client's address, the name that it asked for, and the site whose page made it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use axum::{
+    Json,
     extract::{ConnectInfo, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use danmu_app::{account::AccountError, api::ApiError};
+use danmu_stream::{Seldom, quoted};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use ipnet::IpNet;
 
-use super::AppState;
-use crate::config::Config;
+use super::{
+    AppState,
+    forwarded::{SAID_BY_PROXIES, asking_page, client_addr, is_local_name, page_host, public_host},
+};
 
 /// What a request under a foreign name is told; its sender may well be the operator's own proxy.
 const BENT: &str = "This server is served to its own machine only, under no other name than its address, localhost or a name under that. \
-                    If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.\n";
+                    If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.";
+/// What a page of another site is told; it may well be our own, behind a proxy that nobody listed.
+const FOREIGN: &str = "This address answers pages of its own site only. If it is behind a proxy, the server's settings have to \
+                       list the proxy in http.trusted_proxies; the server's log says how.";
 
 /// The address that a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddr(pub IpAddr);
 
-/// Tells every handler the client's address, as [`ClientAddr`] among the request's extensions.
-pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// The name, and the port, that a request asked for.
+#[derive(Clone, Debug)]
+struct PublicHost(Option<String>);
+
+/// What the log was told of proxies that may want to be listed, once a minute and address.
+#[derive(Debug, Default)]
+pub struct Unlisted(Seldom<(IpAddr, &'static str)>);
+
+impl Unlisted {
+    fn say(&self, peer: Option<IpAddr>, headers: &HeaderMap, what: &'static str) {
+        let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return };
+        let Some(requests) = self.0.note(&(peer, what), Instant::now()) else { return };
+        let said =
+            |name| headers.get(name).map(|value: &HeaderValue| quoted(&String::from_utf8_lossy(value.as_bytes())));
+        let (host, origin) = (said("host").unwrap_or_default(), said("origin").unwrap_or_default());
+        let setting = format!("http.trusted_proxies = [\"{}\"]", IpNet::from(peer));
+        tracing::warn!(%peer, requests, host, origin, setting, "{what}; if that address is a proxy of yours, write the setting");
+    }
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
     // Missing only where a test calls the router without a connection.
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
+/// Tells every handler the client's address, as [`ClientAddr`] among the request's extensions, and the name that it asked for: to
+/// the stream as `X-Forwarded-Host`. What only proxies may say is not passed on of anybody else.
+pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let peer = peer(&request);
+    let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
     if let Some(peer) = peer {
         let client = client_addr(&state.config, peer, request.headers());
         request.extensions_mut().insert(ClientAddr(client));
+    }
+    let host = public_host(request.headers(), trusted);
+    if !trusted {
+        if request.headers().contains_key("x-forwarded-for") {
+            state.unlisted.say(peer, request.headers(), "clients behind an unlisted proxy count as one network");
+        }
+        SAID_BY_PROXIES.iter().for_each(|name| drop(request.headers_mut().remove(*name)));
+    } else if let Some(host) = host.as_deref().and_then(|host| HeaderValue::from_str(host).ok()) {
+        request.headers_mut().insert("x-forwarded-host", host);
+    }
+    request.extensions_mut().insert(PublicHost(host));
+    next.run(request).await
+}
+
+/// Refuses what asks for this machine by a name that is not its own, where the server is served to this machine only.
+pub async fn refuse_bent_names(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let peer = peer(&request);
+    let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
+    let only_here = state.config.http.addr.ip().is_loopback() && !trusted;
+    let bent = only_here && !asked_for(&request).is_some_and(is_local_name);
+    if bent {
+        state.unlisted.say(peer, request.headers(), "a request under a name that is not this machine's was refused");
+        return refusal(&request, BENT);
     }
     next.run(request).await
 }
@@ -34,124 +95,49 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
 /// Refuses what a page of another site sends. What says nothing of where it comes from is no page at all, and brings no
 /// visitor's cookie with it.
 pub async fn refuse_foreign_pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
-    let only_here = state.config.http.addr.ip().is_loopback() && !trusted;
-    let bent = only_here && !public_host(request.headers(), false).is_some_and(is_local_name);
-    if bent {
-        return (StatusCode::FORBIDDEN, BENT).into_response();
-    }
-    if is_foreign(request.headers(), trusted) {
-        return (StatusCode::FORBIDDEN, "This address answers pages of its own site only.\n").into_response();
+    if is_foreign(request.headers(), asked_for(&request)) {
+        let peer = peer(&request).filter(|peer| !state.config.trusts(*peer));
+        state.unlisted.say(peer, request.headers(), "a form of what seems another site's page was refused");
+        return refusal(&request, FOREIGN);
     }
     next.run(request).await
 }
 
-/// The address of the client: of the peer, or, behind trusted proxies, the last one in `X-Forwarded-For` that is not
-/// theirs. What stands before that was written by the client, and could be anything.
-fn client_addr(config: &Config, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let mut client = peer.to_canonical();
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        if !config.trusts(client) {
-            break;
-        }
-        let Some(addr) = forwarded_addr(hop.trim()) else { break };
-        client = addr.to_canonical();
-    }
-    client
+fn asked_for(request: &Request) -> Option<&str> {
+    request.extensions().get::<PublicHost>().and_then(|host| host.0.as_deref())
 }
 
-/// An address as proxies write it: with a port or without.
-fn forwarded_addr(text: &str) -> Option<IpAddr> {
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<SocketAddr>().ok().map(|addr| addr.ip()))
-        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+/// In the form that the asker can read, so that a page can say it.
+fn refusal(request: &Request, why: &str) -> Response {
+    let body = match request.uri().path() {
+        "/api/sign_in" | "/api/sign_out" => Json(AccountError::Refused(why.to_owned())).into_response(),
+        path if path.starts_with("/api/") => Json(ApiError::Other(why.to_owned())).into_response(),
+        _ => [why, "\n"].concat().into_response(),
+    };
+    (StatusCode::FORBIDDEN, body).into_response()
 }
 
-fn is_foreign(headers: &HeaderMap, behind_trusted_proxy: bool) -> bool {
+fn is_foreign(headers: &HeaderMap, host: Option<&str>) -> bool {
     // Browsers send it to secure origins only, and there it cannot be had by a page's script.
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     if !matches!(site, None | Some(b"same-origin")) {
         return true;
     }
-    // Every browser says where a POST comes from, those before `Sec-Fetch-Site`, too; a few of the oldest by the page's address.
-    let Some(page) = headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER)) else { return false };
-    let own = match (page.to_str().ok(), public_host(headers, behind_trusted_proxy)) {
-        (Some(page), Some(host)) => {
-            let authority = page.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        }
-        _ => false,
-    };
+    if asking_page(headers).is_none() {
+        return false;
+    }
+    let own = page_host(headers).zip(host).is_some_and(|(page, host)| page.eq_ignore_ascii_case(host));
     !own
-}
-
-/// The name that the client asked for: as the first proxy saw it, where proxies are trusted.
-fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<&str> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let forwarded = text("x-forwarded-host").filter(|_| behind_trusted_proxy);
-    forwarded.and_then(|list| list.split(',').next()).map(str::trim).or_else(|| text("host"))
-}
-
-/// Whether a name can be this machine's own: an address, `localhost`, or a name under that, which leads nowhere else
-/// ([RFC 6761, section 6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3)). Any other name that leads here was bent to it
-/// by somebody's DNS, and the page behind it is a foreign one ([DNS rebinding](https://en.wikipedia.org/wiki/DNS_rebinding)).
-fn is_local_name(host: &str) -> bool {
-    let name = host.strip_prefix('[').map_or_else(
-        || host.rsplit_once(':').map_or(host, |(name, _)| name),
-        |rest| rest.split(']').next().unwrap_or_default(),
-    );
-    let top = name.rsplit('.').next().unwrap_or_default();
-    name.parse::<IpAddr>().is_ok() || top.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config() -> Config {
-        let mut config = Config::default();
-        config.http.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        config
-    }
-
-    fn client(peer: &str, forwarded: &[&str]) -> String {
-        let mut headers = HeaderMap::new();
-        for line in forwarded {
-            headers.append("x-forwarded-for", line.parse().unwrap());
-        }
-        client_addr(&config(), peer.parse().unwrap(), &headers).to_string()
-    }
-
-    #[test]
-    fn only_trusted_proxies_say_who_the_client_is() {
-        assert_eq!(client("192.0.2.1", &["198.51.100.1"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-        assert_eq!(client("::ffff:10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-    }
-
-    #[test]
-    fn what_the_client_wrote_itself_counts_for_nothing() {
-        assert_eq!(client("10.0.0.1", &["203.0.113.9, 198.51.100.1, 10.2.3.4"]), "198.51.100.1");
-        assert_eq!(client("10.0.0.1", &["203.0.113.9", "198.51.100.1"]), "198.51.100.1");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1, not an address"]), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
-    }
-
-    #[test]
-    fn ports_and_brackets_are_understood() {
-        assert_eq!(client("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
-        assert_eq!(client("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
-        assert_eq!(client("fd00::1", &["[2001:db8::1]"]), "2001:db8::1");
-    }
-
     fn foreign(lines: &[(&'static str, &str)], trusted: bool) -> bool {
-        is_foreign(
-            &lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
-            trusted,
-        )
+        let headers: HeaderMap =
+            lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        is_foreign(&headers, public_host(&headers, trusted).as_deref())
     }
 
     #[test]
@@ -174,37 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_bent_to_this_machine_is_told_from_its_own() {
-        for own in [
-            "127.0.0.1:3000",
-            "localhost:3000",
-            "localhost",
-            "[::1]:3000",
-            "[::1]",
-            "192.168.1.5",
-            "danmu.localhost:3000",
-            "a.b.LOCALHOST",
-        ] {
-            assert!(is_local_name(own), "{own}");
-        }
-        for bent in [
-            "evil.example:3000",
-            "evil.example",
-            "127.0.0.1.evil.example",
-            "localhost.evil.example",
-            "evillocalhost",
-            "",
-        ] {
-            assert!(!is_local_name(bent), "{bent}");
-        }
-    }
-
-    #[test]
     fn behind_a_trusted_proxy_the_public_name_is_the_hosts() {
         let lines =
             [("host", "10.0.0.5:3000"), ("x-forwarded-host", "danmu.example"), ("origin", "https://danmu.example")];
         assert!(!foreign(&lines, true));
         assert!(!foreign(&[("x-forwarded-host", "danmu.example, inner"), lines[2]], true));
         assert!(foreign(&lines, false));
+        // Over TLS a browser says what another site's page is, however the proxy hides the name.
+        let hidden = [("host", "127.0.0.1:3000"), ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+        assert!(foreign(&hidden, true));
     }
 }

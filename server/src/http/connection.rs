@@ -1,10 +1,11 @@
 //! One connection: HTTP/1.1, or HTTP/2 as clients begin it that know the server (RFC 9113, section 3.3). There is no
 //! encryption here, and so no other way to agree on a version.
 //!
-//! Promises, for both: a client that sends no whole request within [`PATIENCE`], or is idle for so long, is let go; headers
-//! are bounded; on a signal an idle connection ends at once, another one with its last answer. For HTTP/2 besides: bounded
-//! streams, and peers that are gone, or that open and reset streams for nothing, are found out. Handlers find the host in
-//! `Host`, whatever the version.
+//! Promises, for both: a client that sends no whole head within [`PATIENCE`] is let go, and one that is idle for longer than the
+//! settings say; headers are bounded, and have one host ([RFC 9112, section
+//! 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); on a signal an idle connection ends at once, another one with its
+//! last answer. For HTTP/2 besides: bounded streams, and peers that are gone, that take nothing of an answer, or that open and reset
+//! streams for nothing, are found out. Handlers find the host in `Host`, whatever the version.
 
 use std::{
     convert::Infallible,
@@ -16,8 +17,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, extract::ConnectInfo, response::Response};
-use http::{HeaderValue, Request, Version, header::HOST};
+use axum::{
+    body::Body,
+    extract::ConnectInfo,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderValue, Request,
+    header::{CONNECTION, CONTENT_TYPE},
+};
 use hyper::{
     body::{Bytes, Frame, Incoming, SizeHint},
     rt::{Read, Write},
@@ -25,32 +33,38 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, Chain, Join},
+    io::{AsyncReadExt, Chain, Join},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
-    time::{Sleep, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::handover::{Handover, Taken};
-use crate::relay::Viewer;
+use super::{
+    handover::{Given, Handover, Taken},
+    heads::{Framing, Heads},
+    host::name_host,
+    stalled::{Pulse, Streams},
+    taking::Taking,
+};
+use crate::capacity::Capacity;
 
-/// How long a client may take for the head of a request. Also how long a connection may be idle.
+/// How long a client may take for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a client may take none of what is written to it. One that reads at all is never cut.
-const TAKING: Duration = Duration::from_secs(10);
+/// The same of one that has a permit of the reserve, which others may need.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept once the server ends.
 const PARTING: Duration = Duration::from_millis(250);
 /// A connection as hyper sees it.
-type Io = TokioIo<Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, Taking<OwnedWriteHalf>>>;
+type Io = TokioIo<Join<Heads<Chain<Cursor<Vec<u8>>, OwnedReadHalf>>, Taking<OwnedWriteHalf>>>;
 
 /// What every HTTP/2 connection begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -81,18 +95,36 @@ impl<S> Answering for S where
 {
 }
 
-/// Answers the requests of one connection, until it ends, or `stop` comes and every request that had begun is answered, or
-/// it is handed over: then this gives it, and the viewer whose it is.
+/// As what a connection was let in; among the extensions of its requests.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Where viewers get permits of their own.
+    pub capacity: Capacity,
+    /// Whether it has a permit of the reserve only.
+    pub is_reserve: bool,
+    /// Whether it counts as one of its peer's network; a proxy's does not.
+    pub is_counted: bool,
+    /// How long it may be idle.
+    pub idle: Duration,
+    /// How long an answer over HTTP/2 may wait for its client to take a piece of it.
+    pub taking: Duration,
+}
+
+/// Answers the requests of one connection, until it ends, is idle for too long, or `stop` comes and every request that had begun is
+/// answered, or it is handed over: then this gives it, and the viewer whose it is.
 pub(super) async fn attend(
     mut stream: TcpStream,
     peer: SocketAddr,
     router: impl Answering,
+    admitted: Admitted,
     stop: &CancellationToken,
-) -> Option<(TcpStream, Viewer)> {
+) -> Option<(TcpStream, Given)> {
+    let Admitted { idle, taking, .. } = admitted;
+    let (patience, idle) = if admitted.is_reserve { (RESERVE_PATIENCE, RESERVE_PATIENCE) } else { (PATIENCE, idle) };
     // A danmu is one small packet that must not wait for a second one.
     let _ = stream.set_nodelay(true);
     let (is_http2, begun) = tokio::select! {
-        begun = timeout(PATIENCE, beginning(&mut stream)) => match begun {
+        begun = timeout(patience, beginning(&mut stream)) => match begun {
             Ok(Ok(begun)) => begun,
             _ => return None,
         },
@@ -100,15 +132,25 @@ pub(super) async fn attend(
         () = stop.cancelled() => return None,
     };
     let (input, output) = stream.into_split();
-    let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(input), Taking::new(output)));
+    let (input, output) = (Cursor::new(begun).chain(input), Taking::new(output));
     let under_way = Arc::new(watch::Sender::new(0));
     // Either fails when the client goes in the middle of something, which is its right.
     if is_http2 {
-        serve_http2(io, service(router, peer, Arc::clone(&under_way), None), &under_way, stop).await;
+        // Too much for the reserve: one connection may ask for any number of things at once.
+        if !admitted.is_reserve {
+            let service = service(router, peer, admitted, Arc::clone(&under_way), None);
+            let io = TokioIo::new(tokio::io::join(input, output));
+            serve_http2(io, service, &under_way, (idle, taking), stop).await;
+        }
         None
     } else {
         let (handover, taken) = Handover::new();
-        serve_http1(io, service(router, peer, Arc::clone(&under_way), Some(handover)), &under_way, taken, stop).await
+        let framing = Framing::default();
+        let io = TokioIo::new(tokio::io::join(Heads::new(input, framing.clone(), patience), output));
+        let own = Some((handover, framing));
+        let service = service(router, peer, admitted, Arc::clone(&under_way), own);
+        let (io, given) = serve_http1(io, service, &under_way, taken, idle, stop).await?;
+        whole(io).map(|stream| (stream, given))
     }
 }
 
@@ -124,24 +166,27 @@ async fn beginning(stream: &mut TcpStream) -> io::Result<(bool, Vec<u8>)> {
     Ok((begun == PREFACE, begun))
 }
 
-async fn serve_http1<S>(
-    io: Io,
+async fn serve_http1<I, S>(
+    io: I,
     service: S,
     under_way: &watch::Sender<usize>,
     taken: Taken,
+    idle: Duration,
     stop: &CancellationToken,
-) -> Option<(TcpStream, Viewer)>
+) -> Option<(I, Given)>
 where
+    I: Read + Write + Unpin + 'static,
     S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible> + Unpin,
 {
     let mut connection = http1::Builder::new()
         .max_buf_size(8192)
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        // From the last answer on. Heads have a deadline of their own, from their first byte on.
+        .header_read_timeout(idle)
         .serve_connection(io, service);
     tokio::select! {
         _ = &mut connection => return None,
-        Some(viewer) = taken.wait() => return whole(connection.into_parts().io).map(|stream| (stream, viewer)),
+        Some(given) = taken.wait() => return Some((connection.into_parts().io, given)),
         () = stop.cancelled() => {}
     }
     GracefulConnection::graceful_shutdown(Pin::new(&mut connection));
@@ -156,17 +201,22 @@ where
 /// The connection again, if nothing that was written to it is still on its way.
 fn whole(io: Io) -> Option<TcpStream> {
     let (input, output) = io.into_inner().into_inner();
-    let (_, input) = input.into_inner();
-    output.is_clean.then(|| input.reunite(output.output).ok()).flatten()
+    let (_, input) = input.into_inner().into_inner();
+    output.into_clean().and_then(|output| input.reunite(output).ok())
 }
 
-async fn serve_http2<I, S>(io: I, service: S, under_way: &watch::Sender<usize>, stop: &CancellationToken)
-where
+async fn serve_http2<I, S>(
+    io: I,
+    service: S,
+    under_way: &watch::Sender<usize>,
+    (patience, taking): (Duration, Duration),
+    stop: &CancellationToken,
+) where
     I: Read + Write + Unpin + 'static,
     S: Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible>,
     S::Future: Send + 'static,
 {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Streams(taking));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
@@ -179,14 +229,14 @@ where
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
-        () = idle(under_way.subscribe()) => {}
+        () = idle(under_way.subscribe(), patience) => {}
     }
     // Whoever is at it has its answers, and begins nothing new.
     GracefulConnection::graceful_shutdown(connection.as_mut());
     tokio::select! {
         _ = connection => {}
         // It does not say goodbye, or does not take what is left for it.
-        () = idle(under_way.subscribe()) => {}
+        () = idle(under_way.subscribe(), PATIENCE) => {}
     }
 }
 
@@ -202,12 +252,12 @@ async fn none(mut under_way: watch::Receiver<usize>) {
     }
 }
 
-/// Ends once no request was under way for [`PATIENCE`].
-async fn idle(mut under_way: watch::Receiver<usize>) {
+/// Ends once no request was under way for so long.
+async fn idle(mut under_way: watch::Receiver<usize>, patience: Duration) {
     loop {
         if *under_way.borrow_and_update() == 0 {
             tokio::select! {
-                () = sleep(PATIENCE) => return,
+                () = sleep(patience) => return,
                 _ = under_way.changed() => {}
             }
         } else if under_way.changed().await.is_err() {
@@ -219,33 +269,37 @@ async fn idle(mut under_way: watch::Receiver<usize>) {
 fn service(
     router: impl Answering,
     peer: SocketAddr,
+    admitted: Admitted,
     under_way: Arc<watch::Sender<usize>>,
-    handover: Option<Handover>,
+    own: Option<(Handover, Framing)>,
 ) -> impl Service<Request<Incoming>, Response = http::Response<Counted>, Error = Infallible, Future: Send + 'static> + Unpin
 {
     service_fn(move |request: Request<Incoming>| {
         let busy = Busy::new(&under_way);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        if let Some(handover) = &handover {
+        request.extensions_mut().insert(admitted.clone());
+        let mut is_last = admitted.is_reserve;
+        if let Some((handover, framing)) = &own {
             request.extensions_mut().insert(handover.clone());
+            is_last |= !framing.begin_body(request.headers());
         }
-        name_host(&mut request);
-        let answer = router.clone().oneshot(request);
+        let answer = name_host(&mut request).map(|()| router.clone().oneshot(request));
+        let is_http1 = own.is_some();
         async move {
-            let answer: Result<Response, Infallible> = answer.await;
-            answer.map(|answer| answer.map(|body| Counted { body, _busy: busy }))
+            let mut answer: Response = match answer {
+                Ok(answer) => answer.await?,
+                Err(refusal) => {
+                    is_last = true;
+                    refusal.into_response()
+                }
+            };
+            if is_last && is_http1 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(Counted::of(answer, busy))
         }
     })
-}
-
-/// HTTP/2 has the host in a pseudo-header; `Host` beside it must say the same (RFC 9113, section 8.3.1) and is overruled.
-fn name_host(request: &mut Request<Body>) {
-    if request.version() == Version::HTTP_2
-        && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
-    {
-        request.headers_mut().insert(HOST, host);
-    }
 }
 
 /// A request under way, until it is dropped.
@@ -267,7 +321,19 @@ impl Drop for Busy {
 /// The body of an answer, under way until it was given out or nobody wants it any more.
 struct Counted {
     body: Body,
+    /// Over HTTP/2, where each answer has a pace of its own.
+    pulse: Option<Pulse>,
+    is_feed: bool,
     _busy: Busy,
+}
+
+impl Counted {
+    fn of(answer: Response, busy: Busy) -> http::Response<Self> {
+        let pulse = Pulse::of_this_stream();
+        pulse.iter().for_each(Pulse::offer);
+        let is_feed = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        answer.map(|body| Self { body, pulse, is_feed, _busy: busy })
+    }
 }
 
 impl hyper::body::Body for Counted {
@@ -275,7 +341,11 @@ impl hyper::body::Body for Counted {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(pulse) = &self.pulse {
+            if frame.is_pending() { pulse.wait(self.is_feed) } else { pulse.offer() }
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -287,65 +357,6 @@ impl hyper::body::Body for Counted {
     }
 }
 
-/// A socket that fails when its peer takes nothing for [`TAKING`]: what waits for it would else wait for ever.
-struct Taking<W> {
-    output: W,
-    /// Whether all that was written was flushed, too.
-    is_clean: bool,
-    /// Runs while something waits; quiet connections have none.
-    patience: Option<Pin<Box<Sleep>>>,
-}
-
-impl<W> Taking<W> {
-    fn new(output: W) -> Self {
-        Self { output, is_clean: true, patience: None }
-    }
-
-    fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.patience = None;
-            return written;
-        }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(TAKING)));
-        match patience.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl<W: AsyncWrite + Unpin> AsyncWrite for Taking<W> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.is_clean = false;
-        let written = Pin::new(&mut self.output).poll_write(cx, bytes);
-        self.judge(cx, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.is_clean = false;
-        let written = Pin::new(&mut self.output).poll_write_vectored(cx, pieces);
-        self.judge(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.output.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.output).poll_flush(cx);
-        self.is_clean = matches!(flushed, Poll::Ready(Ok(())));
-        flushed
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.output).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -353,17 +364,31 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_takes_nothing_is_given_up_and_one_that_takes_little_is_not() {
-        let (ours, mut theirs) = duplex(8);
-        let mut ours = Taking::new(ours);
-        let mut little = [0; 1];
-        for _ in 0..50 {
-            assert!(timeout(TAKING * 3 / 4, ours.write_all(&[0; 9])).await.is_err(), "there is no room for all of it");
-            theirs.read_exact(&mut little).await.expect("a byte");
-            ours.write_all(&[0]).await.expect("room for a byte");
-            theirs.read_exact(&mut little).await.expect("a byte");
+    async fn an_idle_connection_is_kept_for_as_long_as_the_settings_say() {
+        let (ours, mut theirs) = duplex(1_000);
+        let (under_way, stop, idle) = (Arc::new(watch::Sender::new(0)), CancellationToken::new(), 75);
+        let (handover, taken) = Handover::new();
+        let framing = Framing::default();
+        let (input, output) = tokio::io::split(ours);
+        let io = TokioIo::new(tokio::io::join(Heads::new(input, framing.clone(), PATIENCE), output));
+        let seconds = Duration::from_secs(idle);
+        let capacity = Capacity::new(10, 100);
+        let admitted = Admitted { capacity, is_reserve: false, is_counted: true, idle: seconds, taking: seconds };
+        let router = axum::Router::new().fallback(|| async { "here" });
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let service = service(router, peer, admitted, Arc::clone(&under_way), Some((handover, framing)));
+        let serving = tokio::spawn(async move {
+            serve_http1(io, service, &under_way, taken, Duration::from_secs(idle), &stop).await.is_none()
+        });
+        for _ in 0..3 {
+            theirs.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is open");
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"here") {
+                assert_ne!(theirs.read_buf(&mut answer).await.expect("it is open"), 0, "it is open");
+            }
+            assert!(timeout(Duration::from_secs(idle - 1), theirs.read_u8()).await.is_err(), "it is kept");
         }
-        let error = ours.write_all(&[0; 9]).await.expect_err("nothing is taken");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(theirs.read_u8().await.is_err(), "it was idle for longer");
+        assert!(serving.await.expect("it ends"));
     }
 }

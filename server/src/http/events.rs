@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{AppState, handover::Handover};
+use super::{AppState, client::ClientAddr, connection::Admitted, handover::Handover};
 use crate::relay::Asked;
 
 /// How long a viewer waits for a server that has just started to have read what was said before.
@@ -45,7 +45,8 @@ pub async fn events(
     Path(room): Path<String>,
     Query(wishes): Query<Wishes>,
     method: Method,
-    handover: Option<Extension<Handover>>,
+    client: Option<Extension<ClientAddr>>,
+    (admitted, handover): (Option<Extension<Admitted>>, Option<Extension<Handover>>),
     headers: HeaderMap,
 ) -> Response {
     let Some(relay) = state.relay else {
@@ -76,14 +77,37 @@ pub async fn events(
     let Some(viewer) = relay.join(&room, &asked, retry_ms) else {
         return (StatusCode::NOT_FOUND, "There is no such room.\n").into_response();
     };
-    if let Some(Extension(handover)) = handover {
-        return handover.give(viewer).await;
+    // Only where a test calls the router without a connection there is neither.
+    let (client, admitted) = (client.map(|client| client.0.0), admitted.map(|admitted| admitted.0));
+    let (client, admitted) = client.zip(admitted).unzip();
+    if admitted.as_ref().is_some_and(|admitted: &Admitted| admitted.is_reserve) {
+        return full();
     }
-    let mut response = Response::new(Body::new(viewer));
+    if let Some(Extension(handover)) = handover {
+        // Its connection has a permit, and counts, but for a proxy's.
+        let share = match admitted.filter(|admitted| !admitted.is_counted).zip(client) {
+            Some((admitted, client)) => match admitted.capacity.share(client) {
+                Some(share) => Some(share),
+                None => return full(),
+            },
+            None => None,
+        };
+        return handover.give((viewer, share)).await;
+    }
+    let permit = admitted.zip(client).map(|(admitted, client)| admitted.capacity.viewer(client));
+    let Some(permit) = permit.map_or(Some(None), |permit| permit.map(Some)) else { return full() };
+    let mut response = Response::new(Body::new(viewer.holding(permit)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // nginx would else gather the events before it passes them on.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// What a viewer is told for whom there is no permit, in all or of its network.
+fn full() -> Response {
+    let answer =
+        (StatusCode::SERVICE_UNAVAILABLE, "There are too many viewers here, or from your network; try again.\n");
+    ([(header::RETRY_AFTER, "10")], answer).into_response()
 }

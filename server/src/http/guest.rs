@@ -1,8 +1,10 @@
 //! Which viewer a request is from, by its cookie: who signed in, or a guest; whoever has none is a new guest, and gets one.
 //!
 //! The cookie is never read by scripts (`HttpOnly`), never sent with what pages of other sites ask for (`SameSite=Strict`), and
-//! never over plain HTTP where the page itself came over TLS (`Secure`)
-//! ([RFC 6265bis, 4.1.2](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.2)).
+//! where the page came over TLS never sent over plain HTTP (`Secure`), nor set by another host of the domain (`__Host-`)
+//! ([RFC 6265bis, 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)).
+
+use std::{sync::LazyLock, time::Instant};
 
 use axum::{
     extract::{Request, State},
@@ -11,16 +13,50 @@ use axum::{
 };
 use danmu::{rights::Rights, viewer::ViewerId};
 use danmu_app::services::Caller;
+use danmu_stream::Seldom;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{AppState, client::ClientAddr};
 use crate::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 
-/// The cookie that has a member's ID token, where an identity pool wants to see it. It goes to the server functions only, and no
-/// script reads it.
-pub const TOKEN_COOKIE: &str = "danmu_id_token";
+/// A cookie: its name, what is in front of that where the page came over TLS, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Cookie {
+    name: &'static str,
+    secure_prefix: &'static str,
+    scope: &'static str,
+}
+
+/// That of a guest.
+const GUEST: Cookie = Cookie { name: COOKIE, secure_prefix: "__Host-", scope: "Path=/; SameSite=Strict" };
+/// That of a member. `Lax`, since the page itself shows who is signed in, also to who comes by a link from another site. What is
+/// posted from there is refused.
+pub const MEMBER: Cookie = Cookie { name: MEMBER_COOKIE, secure_prefix: "__Host-", scope: "Path=/; SameSite=Lax" };
+/// The one that has a member's ID token, where an identity pool wants to see it. It goes to the server functions only, since it is
+/// long: so it cannot be of this host alone.
+pub const TOKEN: Cookie =
+    Cookie { name: "danmu_id_token", secure_prefix: "__Secure-", scope: "Path=/api; SameSite=Strict" };
 /// A year, in seconds.
-const KEPT_S: u32 = 31_536_000;
+const KEPT_S: i64 = 31_536_000;
+
+/// Tells those behind it who signed in, as [`Member`] among the request's extensions: by a cookie that holds, of a sign-in that was
+/// not ended. Where the store does not say, nobody is believed.
+pub async fn recognise_member(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let member = cookies(request.headers(), MEMBER).find_map(|value| state.identity.member(value));
+    if let Some(member) = member {
+        match state.store.is_signed_out(&member.sign_in).await {
+            Ok(ended) if !ended => drop(request.extensions_mut().insert(member)),
+            Ok(_) => {}
+            Err(error) => {
+                static UNKNOWN: LazyLock<Seldom<()>> = LazyLock::new(Seldom::default);
+                if let Some(requests) = UNKNOWN.note(&(), Instant::now()) {
+                    tracing::error!(requests, %error, "nobody knows whether a member has signed out");
+                }
+            }
+        }
+    }
+    next.run(request).await
+}
 
 /// Tells the handler who is asking, as [`Caller`] among the request's extensions, and a new guest who it is from now on.
 pub async fn recognise(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -28,15 +64,15 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
         // Only where a test calls the router without a connection.
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
-    if let Some(Member { viewer, name, rights, .. }) = member(&state.identity, request.headers()) {
-        let login = cookies(request.headers(), TOKEN_COOKIE).find_map(|token| state.issuers.login(token));
+    if let Some(Member { viewer, name, rights, .. }) = request.extensions().get().cloned() {
+        let login = cookies(request.headers(), TOKEN).find_map(|token| state.issuers.login(token));
         request.extensions_mut().insert(Caller { addr, viewer, name, rights, login });
         return next.run(request).await;
     }
     let (viewer, cookie) = match known(&state.identity, request.headers()) {
         Some(viewer) => (viewer, None),
         None => match state.identity.new_guest() {
-            Ok((viewer, value)) => (viewer, Some(cookie(&value, is_secure(request.headers())))),
+            Ok((viewer, value)) => (viewer, Some(GUEST.set(&value, KEPT_S, request.headers()))),
             Err(error) => {
                 tracing::error!(%error, "no guest can be let in");
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -45,9 +81,7 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
     };
     request.extensions_mut().insert(Caller { addr, viewer, name: None, rights: Rights::default(), login: None });
     let mut response = next.run(request).await;
-    if let Some(cookie) = cookie.filter(|_| response.status().is_success())
-        && let Ok(cookie) = HeaderValue::try_from(cookie)
-    {
+    if let Some(cookie) = cookie.flatten().filter(|_| response.status().is_success()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
@@ -55,21 +89,21 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
 
 /// The viewer whom one of the cookies names.
 fn known(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
-    cookies(headers, COOKIE).find_map(|value| identity.guest(value))
+    cookies(headers, GUEST).find_map(|value| identity.guest(value))
 }
 
-/// Who signed in, by one of the cookies.
-pub fn member(identity: &Identity, headers: &HeaderMap) -> Option<Member> {
-    cookies(headers, MEMBER_COOKIE).find_map(|value| identity.member(value))
+/// The values of all cookies of that name; where the page is known to have come over TLS, of those only that came over TLS, too.
+fn cookies(headers: &HeaderMap, wanted: Cookie) -> impl Iterator<Item = &str> {
+    let plain = (!is_secure(headers)).then(|| named(headers, wanted, ""));
+    named(headers, wanted, wanted.secure_prefix).chain(plain.into_iter().flatten())
 }
 
-/// The values of all cookies of that name.
-fn cookies<'a>(headers: &'a HeaderMap, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+fn named<'a>(headers: &'a HeaderMap, wanted: Cookie, prefix: &'static str) -> impl Iterator<Item = &'a str> {
     // HTTP/2 may send a line for each. Another program on this host may have set one that is no ASCII: it is passed over alone.
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let cookies = cookies.filter_map(|cookie| std::str::from_utf8(cookie).ok()?.trim().split_once('='));
-    cookies.filter_map(move |(name, value)| (name == wanted).then_some(value))
+    cookies.filter_map(move |(name, value)| (name.strip_prefix(prefix)? == wanted.name).then_some(value))
 }
 
 /// Whether the page that asks came over TLS. The browser says so itself, whatever proxies there are: with everything that is
@@ -78,9 +112,14 @@ pub fn is_secure(headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
 }
 
-fn cookie(value: &str, secure: bool) -> String {
-    let secure = if secure { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/; Max-Age={KEPT_S}; HttpOnly; SameSite=Strict{secure}")
+impl Cookie {
+    /// As a browser is told to keep it, for so many seconds.
+    pub fn set(self, value: &str, seconds: i64, headers: &HeaderMap) -> Option<HeaderValue> {
+        let Self { name, secure_prefix, scope } = self;
+        let (prefix, secure) = if is_secure(headers) { (secure_prefix, "; Secure") } else { ("", "") };
+        let cookie = format!("{prefix}{name}={value}; {scope}; Max-Age={seconds}; HttpOnly{secure}");
+        HeaderValue::try_from(cookie).ok()
+    }
 }
 
 #[cfg(test)]
@@ -111,12 +150,27 @@ mod tests {
 
     #[test]
     fn the_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
-        assert_eq!(
-            cookie("g1.x", true),
-            "danmu_guest=g1.x; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict; Secure"
-        );
-        assert!(!cookie("g1.x", false).contains("Secure"));
         let page = |origin: &'static str| [(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect();
-        assert!(is_secure(&page("https://danmu.example")) && !is_secure(&page("http://127.0.0.1:3000")));
+        assert_eq!(
+            GUEST.set("g1.x", KEPT_S, &page("https://danmu.example")).expect("a cookie"),
+            "__Host-danmu_guest=g1.x; Path=/; SameSite=Strict; Max-Age=31536000; HttpOnly; Secure"
+        );
+        assert_eq!(
+            GUEST.set("g1.x", KEPT_S, &page("http://127.0.0.1:3000")).expect("a cookie"),
+            "danmu_guest=g1.x; Path=/; SameSite=Strict; Max-Age=31536000; HttpOnly"
+        );
+    }
+
+    #[test]
+    fn over_tls_no_cookie_counts_that_another_host_could_have_set() {
+        let found = |origin: &'static str, cookies: &'static str| -> Vec<String> {
+            let lines = [(header::ORIGIN, origin), (header::COOKIE, cookies)];
+            let headers = lines.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+            super::cookies(&headers, MEMBER).map(str::to_owned).collect()
+        };
+        let both = "danmu_member=planted; __Host-danmu_member=ours";
+        assert_eq!(found("https://danmu.example", both), ["ours"]);
+        assert_eq!(found("http://127.0.0.1:3000", both), ["ours", "planted"]);
+        assert!(found("https://danmu.example", "danmu_member=planted").is_empty());
     }
 }

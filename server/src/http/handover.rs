@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::relay::Viewer;
+use crate::{capacity::Share, relay::Viewer};
+
+/// A viewer, and what it counts as where its connection does not count.
+pub type Given = (Viewer, Option<Share>);
 
 /// Among a request's extensions where its connection can be handed over: over HTTP/1, where nobody else shares it.
 #[derive(Clone)]
-pub struct Handover(Arc<Mutex<Option<oneshot::Sender<Viewer>>>>);
+pub struct Handover(Arc<Mutex<Option<oneshot::Sender<Given>>>>);
 
 /// Where a connection learns whose it is.
-pub struct Taken(oneshot::Receiver<Viewer>);
+pub struct Taken(oneshot::Receiver<Given>);
 
 impl Handover {
     /// Both ends.
@@ -22,17 +25,17 @@ impl Handover {
     }
 
     /// The connection is this viewer's; its request is answered by whoever takes the connection, so this never ends.
-    pub async fn give<T>(&self, viewer: Viewer) -> T {
+    pub async fn give<T>(&self, given: Given) -> T {
         let give = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Whoever waited for it is gone only if the connection is.
-        let _ = give.map(|give| give.send(viewer));
+        let _ = give.map(|give| give.send(given));
         std::future::pending().await
     }
 }
 
 impl Taken {
     /// Waits for the viewer. `None` once no request can come any more.
-    pub async fn wait(self) -> Option<Viewer> {
+    pub async fn wait(self) -> Option<Given> {
         self.0.await.ok()
     }
 }

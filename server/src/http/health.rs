@@ -28,12 +28,12 @@ impl Health {
         self.known().draining = true;
     }
 
-    /// Whether requests are wanted, of a server whose embedded stream, if any, writes, and whose relay, if any, has read all
-    /// there was.
+    /// Whether requests are wanted, of a server whose embedded stream, if any, writes, whose relay, if any, has read all
+    /// there was, and whose site lacks nothing.
     ///
     /// # Errors
     /// Why not, for whoever looks.
-    fn verdict(&self, writes: bool, caught_up: bool) -> Result<(), String> {
+    fn verdict(&self, writes: bool, caught_up: bool, lacks: Option<String>) -> Result<(), String> {
         let known = self.known();
         if known.draining {
             return Err("draining".to_owned());
@@ -48,7 +48,7 @@ impl Health {
         if !caught_up {
             return Err("the stream has not been read yet".to_owned());
         }
-        Ok(())
+        lacks.map_or(Ok(()), Err)
     }
 
     /// A task has ended before its time.
@@ -78,11 +78,12 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: it wants requests, all of it runs, and it has read what was said before it started.
+/// `GET /readyz`: it wants requests, all of it runs, it has read what was said before it started, and has the files that its
+/// documents name.
 pub async fn ready(State(state): State<AppState>) -> (StatusCode, String) {
     let writes = state.stream.as_ref().is_none_or(Endpoint::writes);
     let caught_up = state.relay.as_ref().is_none_or(|relay| *relay.caught_up().borrow());
-    match state.health.verdict(writes, caught_up) {
+    match state.health.verdict(writes, caught_up, state.site.lacks()) {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
     }
@@ -95,8 +96,9 @@ mod tests {
     #[test]
     fn a_server_is_ready_while_all_of_it_runs_and_says_what_does_not() {
         let health = Health::default();
-        assert_eq!(health.verdict(true, true), Ok(()));
-        let why = |health: &Health, writes, caught_up| health.verdict(writes, caught_up).expect_err("not ready");
+        assert_eq!(health.verdict(true, true, None), Ok(()));
+        assert_eq!(health.verdict(true, true, Some("a file".to_owned())), Err("a file".to_owned()));
+        let why = |health: &Health, writes, caught_up| health.verdict(writes, caught_up, None).expect_err("not ready");
         assert_eq!(why(&health, true, false), "the stream has not been read yet");
         assert!(why(&health, false, true).contains("does not write"));
         health.fail("relay");

@@ -5,15 +5,22 @@ mod article;
 mod client;
 mod connection;
 mod events;
+mod forms;
+mod forwarded;
 mod guest;
 mod handover;
+mod heads;
 mod health;
+mod host;
 mod metrics;
 mod pages;
 mod serve;
 mod shed;
+mod site;
+mod stalled;
+mod taking;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router, middleware,
@@ -26,11 +33,16 @@ use leptos::config::LeptosOptions;
 use tower_http::{
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
     limit::RequestBodyLimitLayer,
-    timeout::RequestBodyTimeoutLayer,
 };
 
-pub use self::{health::Health, serve::serve, shed::Door};
-use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, vending::TokenVending};
+pub use self::{
+    client::Unlisted,
+    health::Health,
+    serve::{Admission, serve},
+    shed::Door,
+    site::Site,
+};
+use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, store::Store, vending::TokenVending};
 
 /// Where pages ask for a session, by the app's server function.
 const SESSION: &str = "/api/session";
@@ -38,8 +50,6 @@ const SESSION: &str = "/api/session";
 const CERTIFICATION: &str = "/getCertification.action";
 /// No form of ours is longer, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
-/// No form takes longer to arrive.
-const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -52,10 +62,16 @@ pub struct AppState {
     pub vending: TokenVending,
     /// Who is asking.
     pub identity: Identity,
+    /// Who signed out.
+    pub store: Store,
     /// Whose ID tokens are believed.
     pub issuers: Issuers,
     /// Where the site's files are.
     pub leptos: LeptosOptions,
+    /// Whether they are there.
+    pub site: Site,
+    /// Proxies that may want to be listed.
+    pub unlisted: Arc<Unlisted>,
     /// Whether requests are wanted.
     pub health: Health,
     /// The relay, where this server is one.
@@ -84,21 +100,25 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .route("/api/sign_out", post(account::sign_out))
         .route("/api/{*function}", post(pages::server_function))
         .layer(middleware::from_fn_with_state(state.clone(), guest::recognise))
+        .layer(middleware::from_fn(forms::take_whole))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
-        .layer(RequestBodyTimeoutLayer::new(FORM_TIMEOUT))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
     let mut router = pages::router(&state)
         .merge(guarded)
+        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_member))
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/rooms/{room}/events", get(events::events))
-        .layer(middleware::from_fn_with_state(state.clone(), client::identify))
-        .with_state(state);
+        .layer(middleware::from_fn_with_state(state.clone(), client::refuse_bent_names))
+        // Balancers ask by whatever name they know, or none, and learn next to nothing.
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(state.clone());
     if let Some(stream) = stream {
-        // The stream's requests are signed: what arrives must reach it as it was sent.
+        // The stream's requests are signed, whoever sends them: what arrives must reach it as it was sent.
         router = router.nest_service("/aws/", stream);
     }
-    router.layer(middleware::from_fn(pages::standing_headers))
+    router
+        .layer(middleware::from_fn_with_state(state, client::identify))
+        .layer(middleware::from_fn(pages::standing_headers))
 }

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    middleware::Next,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use danmu_app::{account::SignedIn, services::Caller, shell};
@@ -15,8 +15,12 @@ use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use tower_http::services::ServeDir;
 
-use super::{AppState, guest};
+use super::{AppState, account};
 use crate::identity::Member;
+
+/// What a document among the site's files may do: run the script beside it, and be nobody's frame.
+const DOCUMENT_POLICY: &str = "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                               frame-ancestors 'none'";
 
 /// The site's files; whatever is none is a page, and the app knows which, be it the one that says that there is none.
 pub fn router(state: &AppState) -> Router<AppState> {
@@ -30,9 +34,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let render = render_app_async_with_context(provide(state), move || shell(options.clone()));
     let pages = tower::service_fn(move |request: Request<Body>| {
         let rendering = render(request);
-        async move { Ok::<_, std::convert::Infallible>(rendering.await) }
+        async move {
+            let mut page = rendering.await;
+            let directive = HeaderValue::from_static(Keeping::Not.directive());
+            page.headers_mut().entry(header::CACHE_CONTROL).or_insert(directive);
+            Ok::<_, std::convert::Infallible>(page)
+        }
     });
-    Router::new().fallback_service(files.fallback(pages))
+    Router::new().fallback_service(files.fallback(pages)).layer(middleware::from_fn(keep_files))
 }
 
 /// `POST /api/…`: the server functions.
@@ -47,13 +56,13 @@ pub async fn server_function(State(state): State<AppState>, request: Request<Bod
 
 /// What the app finds in its context, on every request.
 fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
-    let (services, identity) = (state.services.clone(), state.identity.clone());
+    let services = state.services.clone();
     move || {
         provide_context(services.clone());
-        let member = use_context::<Parts>().and_then(|parts| guest::member(&identity, &parts.headers));
+        let member = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Member>().cloned());
         if let Some(Member { name, expires_s, .. }) = member {
             let name = name.map(|name| name.as_str().to_owned());
-            provide_context(SignedIn { name, until_ms: expires_s * 1_000 });
+            provide_context(SignedIn { name, until_ms: account::until_ms(expires_s) });
         }
         let caller = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().cloned());
         if let Some(caller) = caller {
@@ -62,20 +71,31 @@ fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// The headers that every answer carries: how long it may be kept, and what browsers must not do with it.
+/// The headers that every answer carries: what browsers must not do with it, and that nobody keeps what nobody said may be kept.
 pub async fn standing_headers(request: Request, next: Next) -> Response {
-    let keeping = Keeping::of(request.uri().path());
     let mut response = next.run(request).await;
-    let fits = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
-    let keeping = if fits { keeping } else { Keeping::Not };
-    if keeping != Keeping::Not {
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(Keeping::Not.directive()));
+    response
+}
+
+/// How long the site's files may be kept, and what the one page among them may do: pages say it themselves.
+async fn keep_files(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (keeping, is_document) = (Keeping::of(path), path.ends_with(".html"));
+    let mut response = next.run(request).await;
+    let fits = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    if is_document {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(DOCUMENT_POLICY));
+    }
+    if fits && keeping != Keeping::Not && !headers.contains_key(header::CACHE_CONTROL) {
         // A cache on the way must not hand the compressed file to somebody who cannot read it.
         headers.entry(header::VARY).or_insert(HeaderValue::from_static("accept-encoding"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeping.directive()));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(keeping.directive()));
     response
 }
 

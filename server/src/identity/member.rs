@@ -1,7 +1,8 @@
 //! Members: viewers who signed in elsewhere, for as long as what they signed in with holds.
 //!
-//! The cookie says who it is, and has a code over that (HMAC-SHA256), as the guests' has. The server keeps nothing: a member is
-//! the same on every server that shares the key file, and who is signed out at the issuer is a guest again when the cookie ends.
+//! The cookie says who it is, and has a code over that (HMAC-SHA256), as the guests' has. The server keeps nothing but who signed out:
+//! a member is the same on every server that shares the key file, and who is signed out at the issuer is a guest again when the
+//! cookie ends, in half a day at the latest.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
@@ -15,6 +16,8 @@ use super::guest::code;
 
 /// The cookie's name.
 pub const MEMBER_COOKIE: &str = "danmu_member";
+/// How long a cookie holds at the most, in seconds, whatever the issuer says: half a day.
+pub const MAX_AGE_S: i64 = 12 * 3_600;
 /// What the code is over, besides the rest.
 const USE: &[u8] = b"danmu member\0";
 
@@ -28,6 +31,8 @@ pub struct Member {
     /// What they may do.
     #[serde(flatten)]
     pub rights: Rights,
+    /// The id of the sign-in, the same in all of its cookies, however often it is renewed. By it, it is ended.
+    pub sign_in: String,
     /// When it ends, in Unix seconds.
     pub expires_s: i64,
 }
@@ -51,7 +56,8 @@ pub(super) fn read(secret: &[u8; 32], cookie: &str, now_s: i64) -> Option<Member
     // In constant time, and before anything is read.
     code(secret, USE, said).verify_slice(&theirs).ok()?;
     let member: Member = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
-    (now_s < member.expires_s).then_some(member)
+    let (is_over, is_endless) = (member.expires_s <= now_s, member.expires_s > now_s.saturating_add(MAX_AGE_S));
+    (!is_over && !is_endless).then_some(member)
 }
 
 #[cfg(test)]
@@ -68,6 +74,7 @@ mod tests {
             viewer: "m1".parse().expect("an id"),
             name: Some(name),
             rights: Rights::everywhere(role),
+            sign_in: "s1".into(),
             expires_s: 1_000,
         }
     }
@@ -78,6 +85,8 @@ mod tests {
         assert_eq!(read(&[7; 32], &cookie, 999), Some(member(Role::Streamer)));
         assert_eq!(read(&[7; 32], &cookie, 1_000), None, "it has ended");
         assert_eq!(read(&[8; 32], &cookie, 0), None, "another server's");
+        let endless = write(&[7; 32], &Member { expires_s: i64::MAX, ..member(Role::Streamer) });
+        assert_eq!(read(&[7; 32], &endless, 999), None, "no cookie of ours holds for longer than half a day");
     }
 
     #[test]

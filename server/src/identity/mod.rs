@@ -15,6 +15,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     session::TicketKey,
     ticket::{Claims, Signature, unsigned},
@@ -25,7 +26,7 @@ use ed25519_dalek::Signer;
 pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
-    member::{MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
+    member::{MAX_AGE_S, MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
     verifier::{Sound, Verified, Verifier},
 };
 use crate::clock::now_ms;
@@ -106,6 +107,16 @@ impl Identity {
     /// The operating system gives no random bytes.
     pub fn new_guest(&self) -> Result<(ViewerId, String), getrandom::Error> {
         self.keys(|keys| guest::make(keys.guest_secret()))
+    }
+
+    /// The id of a new sign-in.
+    ///
+    /// # Errors
+    /// The operating system gives no random bytes.
+    pub fn new_sign_in(&self) -> Result<String, getrandom::Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
     }
 
     /// The member whose cookie this is, if we made it and it has not ended.

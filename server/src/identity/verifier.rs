@@ -15,6 +15,7 @@ use danmu::{
     session::TicketKey,
     ticket::{Bearer, Check, Look, Proof, PublicKey, TicketError, Tickets},
 };
+use danmu_stream::quoted;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
 /// Verifies records.
@@ -74,7 +75,7 @@ impl Verifier {
             }
             Err(error) => {
                 self.untrue.fetch_add(1, Relaxed);
-                tracing::debug!(%error, "a proof that is not true");
+                tracing::debug!(error = quoted(&error.to_string()), "a proof that is not true");
                 None
             }
         }

@@ -116,7 +116,7 @@ impl Work {
             return Poll::Ready(());
         }
         if look.news.is_empty() {
-            self.sockets.retain(|socket| !socket.is_gone(context));
+            self.sockets.retain_mut(|socket| !socket.is_gone(context));
         }
         Poll::Pending
     }

@@ -15,13 +15,14 @@ use std::{
 
 use hyper::body::{Buf, Bytes};
 use socket2::SockRef;
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, task::yield_now, time::timeout};
+use tokio::{net::TcpStream, task::yield_now, time::timeout};
 
 use super::{
     batch::Batch,
     ring::Cursor,
     viewer::{Seat, Waits},
 };
+use crate::capacity::Permit;
 
 /// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
 /// book-keeping.)
@@ -29,6 +30,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// How long a viewer may take none of what waits for it. Less than others have ([`crate::http`]): it comes back by itself, and
 /// loses nothing.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// What a viewer may say besides its request, bytes: some clients and proxies send a line break more.
+const PASSED_OVER: usize = 64 * 1024;
 /// What the answer begins with.
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
     x-content-type-options: nosniff\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\n";
@@ -40,7 +43,9 @@ pub struct Socket {
     /// What was begun and is not written yet.
     rest: Bytes,
     batch: Arc<Batch>,
-    _place: OwnedSemaphorePermit,
+    _permit: Permit,
+    /// What it said besides its request, bytes.
+    passed_over: usize,
 }
 
 impl Drop for Socket {
@@ -71,13 +76,13 @@ pub struct News {
 
 impl Socket {
     /// Answers with `first`, then with the feed, until the viewer goes or the feed ends.
-    pub fn open(stream: TcpStream, seat: Seat, first: impl Iterator<Item = Bytes>, place: OwnedSemaphorePermit) {
+    pub fn open(stream: TcpStream, seat: Seat, first: impl Iterator<Item = Bytes>, permit: Permit) {
         // If it cannot be set, the listener's is in force.
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let mut rest = HEAD.to_vec();
         first.for_each(|bytes| rest.extend_from_slice(&bytes));
         let batch = seat.feed.batches.one_with_room(&seat.board, &seat.feed);
-        Self { stream, seat, rest: rest.into(), batch, _place: place }.go_alone();
+        Self { stream, seat, rest: rest.into(), batch, _permit: permit, passed_over: 0 }.go_alone();
     }
 
     /// Tells it at its own pace, by a task of its own, until it was told all, its absence too; then it is its batch's.
@@ -161,15 +166,17 @@ impl Socket {
         (Progress::Told, news.len())
     }
 
-    /// Whether the viewer went, or says more than its request; otherwise `context` is woken when it does.
-    pub fn is_gone(&self, context: &mut Context<'_>) -> bool {
+    /// Whether the viewer went; otherwise `context` is woken when it does. What it says besides its request is passed over, up to
+    /// [`PASSED_OVER`].
+    pub fn is_gone(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             match self.stream.poll_read_ready(context) {
                 Poll::Pending => return false,
                 Poll::Ready(Err(_)) => return true,
                 Poll::Ready(Ok(())) => {}
             }
-            match self.stream.try_read(&mut [0; 1]) {
+            match self.stream.try_read(&mut [0; 512]) {
+                Ok(said @ 1..) if self.passed_over + said <= PASSED_OVER => self.passed_over += said,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 _ => return true,
             }

@@ -9,7 +9,6 @@ use danmu::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::timeout,
 };
 
@@ -23,7 +22,7 @@ use super::{
     samples::{item, lineage, place},
     viewer::{Asked, Viewer},
 };
-use crate::identity::Verifier;
+use crate::{capacity::Capacity, identity::Verifier};
 
 #[test]
 fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
@@ -38,7 +37,7 @@ struct Stage {
     board: Arc<Board>,
     feed: Arc<Feed>,
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    capacity: Capacity,
 }
 
 impl Stage {
@@ -59,18 +58,18 @@ impl Stage {
         feed.learn(|known| *known = lineage());
         feed.ring.begin(lineage().beginning(0).expect("a place"), 0);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        Self { board, feed, listener, places: Arc::new(Semaphore::new(1_000)) }
+        Self { board, feed, listener, capacity: Capacity::new(1_000, 100) }
     }
 
     async fn viewer(&self) -> TcpStream {
         let addr = self.listener.local_addr().expect("an address");
         let (client, accepted) = tokio::join!(TcpStream::connect(addr), self.listener.accept());
-        let place = Arc::clone(&self.places).try_acquire_owned().expect("a place");
+        let permit = self.capacity.let_in(None).expect("a permit");
         let accepted = accepted.expect("accepted").0;
         accepted.set_nodelay(true).expect("set");
         let (board, feed, asked) = (Arc::clone(&self.board), Arc::clone(&self.feed), Asked::default());
         let viewer = Viewer::join(board, feed, &asked, 1_000, None::<fn(Place, Place) -> Request>);
-        viewer.sit(accepted, place);
+        viewer.sit(accepted, permit);
         let mut client = client.expect("connected");
         assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
         client
@@ -141,7 +140,7 @@ async fn every_viewer_is_told_what_comes_and_each_only_once() {
     timeout(Duration::from_secs(60), counted).await.expect("each event and danmu is counted once for each viewer");
     drop(viewers);
     stage.until_there_are(0).await;
-    assert_eq!(stage.places.available_permits(), 1_000);
+    assert_eq!(stage.capacity.left(), 1_000);
 }
 
 #[tokio::test]

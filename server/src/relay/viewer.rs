@@ -13,7 +13,7 @@ use std::{
 
 use danmu::feed::{self, Position, Progress, Told};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio::net::TcpStream;
 
 use super::{
     absence::{Absence, Past},
@@ -25,7 +25,7 @@ use super::{
     socket::Socket,
     sse,
 };
-use crate::clock::now_ms;
+use crate::{capacity::Permit, clock::now_ms};
 
 /// So much earlier than the place of one who comes back, in milliseconds, a ban may have arrived that it was not told of: it was read
 /// on another shard, by another replica.
@@ -37,6 +37,8 @@ pub struct Viewer {
     /// What it is told before it is told what is new, the last first.
     first: Vec<Bytes>,
     waits: Option<Waits>,
+    /// Its own, where its connection is not.
+    _permit: Option<Permit>,
 }
 
 /// What a viewer asks for.
@@ -111,14 +113,20 @@ impl Viewer {
         };
         let absence = joined.absent.zip(ask).map(|(heard, ask)| Box::new(Absence::new(heard, &feed.ring, ask)));
         let first = vec![sse::event(Some(feed::HELLO), place.as_deref(), &hello), sse::retry(retry_ms)];
-        Self { seat: Seat { board, feed, cursor: joined.cursor, absence }, first, waits: None }
+        Self { seat: Seat { board, feed, cursor: joined.cursor, absence }, first, waits: None, _permit: None }
     }
 
-    /// Tells it over a connection that is its own from now on, and in which its request was read. `place` is given back when
+    /// Keeps this permit for as long as it is told anything.
+    #[must_use]
+    pub fn holding(self, permit: Option<Permit>) -> Self {
+        Self { _permit: permit, ..self }
+    }
+
+    /// Tells it over a connection that is its own from now on, and in which its request was read. `permit` is given back when
     /// it is gone.
-    pub fn sit(self, stream: TcpStream, place: OwnedSemaphorePermit) {
+    pub fn sit(self, stream: TcpStream, permit: Permit) {
         let Self { seat, first, .. } = self;
-        Socket::open(stream, seat, first.into_iter().rev(), place);
+        Socket::open(stream, seat, first.into_iter().rev(), permit);
     }
 }
 
@@ -130,7 +138,7 @@ impl Body for Viewer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
-        let Self { seat, first, waits } = &mut *self;
+        let Self { seat, first, waits, .. } = &mut *self;
         if let Some(bytes) = first.pop() {
             return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
         }

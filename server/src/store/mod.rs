@@ -1,4 +1,5 @@
-//! What must outlive the stream: what is decided about who may speak, and who spoke lately. SQLite, in a file of the data directory.
+//! What must outlive the stream: what is decided about who may speak, who spoke lately, and who signed out. SQLite, in a file of the
+//! data directory.
 //!
 //! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change takes
 //! the next number of one counter in its own transaction, so that whoever looks at the counter knows whether there is anything
@@ -8,6 +9,7 @@
 mod decisions;
 mod guests;
 mod identities;
+mod sign_outs;
 mod speakers;
 mod whom;
 
@@ -43,11 +45,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
     (4, "speakers", include_str!("../../migrations/0004_speakers.sql")),
+    (5, "sign-outs", include_str!("../../migrations/0005_sign_outs.sql")),
 ];
 
 /// The store. A handle.
@@ -146,12 +149,13 @@ async fn next_changes(writing: &mut SqliteTransaction<'_>, count: usize) -> Resu
 
 /// Nobody else needs to know who is banned.
 fn create_private(dir: &Path, path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
+    danmu_stream::create_private_dir(dir)?;
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options.open(path)?;
+    danmu_stream::keep_private(path)
 }
 
 #[cfg(test)]

@@ -272,3 +272,17 @@ async fn nobody_waits_for_a_store_that_does_not_answer_for_longer_than_its_deadl
     assert!(matches!(outcome, Err(StoreError::Late)), "{outcome:?}");
     assert_eq!(begun.elapsed(), DEADLINE);
 }
+
+#[tokio::test]
+async fn a_sign_out_is_kept_until_the_last_cookie_has_ended() -> Result<(), StoreError> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path()).await?;
+    assert!(!store.is_signed_out("a").await?);
+    store.sign_out("a", 1_000, 0).await?;
+    store.sign_out("a", 1_000, 0).await?;
+    let again = Store::open(dir.path()).await?;
+    assert!(again.is_signed_out("a").await? && !again.is_signed_out("b").await?);
+    again.sign_out("b", 2_000, 1_001).await?;
+    assert!(!again.is_signed_out("a").await?, "its cookies have ended by themselves");
+    Ok(())
+}

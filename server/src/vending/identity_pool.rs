@@ -17,10 +17,11 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::{api::ApiError, services::Caller};
+use danmu_stream::quoted;
 use http::Request;
 use http_body_util::Full;
 
-use super::busy;
+use super::{busy, failed};
 use crate::{clock::now_ms, https::Https, store::Store};
 
 /// No answer of the pool's is longer, in bytes.
@@ -109,7 +110,9 @@ fn refuse(error: &SignInError) -> ApiError {
         SignInError::TooMany => busy(),
         SignInError::SignedOut => ApiError::SignIn,
         error => {
-            tracing::error!(%error, "the identity pool gave no credentials");
+            if let Some(requests) = failed("pool") {
+                tracing::error!(requests, error = quoted(&error.to_string()), "the identity pool gave no credentials");
+            }
             ApiError::VendingDown
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -16,6 +16,8 @@ use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
+
+use crate::capacity::network;
 
 /// After so many requests, idle ones are forgotten without being told to: a flood from many addresses fills no memory.
 const FORGET_AFTER: usize = 10_000;
@@ -92,20 +94,10 @@ impl<K: Clone + Eq + Hash> Limit<K> {
     }
 }
 
-/// What counts as one network: an IPv4 address, or an IPv6 /64, which is the least that a household gets
-/// ([RFC 6177](https://www.rfc-editor.org/rfc/rfc6177)).
-fn network(addr: IpAddr) -> IpAddr {
-    match addr.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use danmu::rights::Rights;
 
     use super::*;

@@ -18,7 +18,7 @@ mod turns;
 use std::{
     mem::{Discriminant, discriminant},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -228,7 +228,13 @@ impl TokenVending {
         let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
             // Several calls, each of which has as long.
             let given = tokio::time::timeout(TIMEOUT, pool.give(caller)).await.map_err(|_| {
-                tracing::error!(timeout_s = TIMEOUT.as_secs(), "the identity pool did not answer in time");
+                if let Some(requests) = failed("late pool") {
+                    tracing::error!(
+                        requests,
+                        timeout_s = TIMEOUT.as_secs(),
+                        "the identity pool did not answer in time"
+                    );
+                }
                 ApiError::VendingDown
             })??;
             (given.access_key_id, given.secret_access_key, given.session_token, given.expiration)
@@ -280,11 +286,15 @@ impl TokenVending {
         let answer = match tokio::time::timeout(TIMEOUT, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                tracing::error!(error = %DisplayErrorContext(&error), "STS gave no session");
+                if let Some(requests) = failed("STS") {
+                    tracing::error!(requests, error = %DisplayErrorContext(&error), "STS gave no session");
+                }
                 return Err(if is_busy(error.code()) { busy() } else { ApiError::VendingDown });
             }
             Err(_) => {
-                tracing::error!(timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
+                if let Some(requests) = failed("late STS") {
+                    tracing::error!(requests, timeout_s = TIMEOUT.as_secs(), "STS did not answer in time");
+                }
                 return Err(ApiError::VendingDown);
             }
         };
@@ -306,6 +316,12 @@ impl Vending for TokenVending {
 /// ([Common errors](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html); the query protocol says `Throttling`).
 fn is_busy(code: Option<&str>) -> bool {
     matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
+}
+
+/// How often a cause has failed since the log was told of it, where it is to be told now: visitors who ask again must not fill it.
+fn failed(cause: &'static str) -> Option<u64> {
+    static FAILED: LazyLock<Seldom<&'static str>> = LazyLock::new(Seldom::default);
+    FAILED.note(&cause, Instant::now())
 }
 
 /// What is told to whoever is sent away: one after the other another time, so that as many come back in each second.

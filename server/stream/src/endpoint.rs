@@ -1,11 +1,10 @@
 //! The endpoint as the program that embeds it sees it.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io,
+    fs::{File, TryLockError},
     path::Path,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::Router;
@@ -23,7 +22,9 @@ use crate::{
     meter::{Meters, SessionRate},
     metrics::{Counters, Metrics, add},
     options::Options,
+    private::{create_private_dir, keep_directory_private, keep_private},
     root_key::RootKey,
+    seldom::Seldom,
     store::{Bounds, Refusal, Store, StoreError, Stream, Tags},
     sts::token::Tokens,
     subscriptions::Subscriptions,
@@ -64,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) verifier: Verifier,
     pub(crate) denials: Arc<Denials>,
+    /// Requests of sessions that are denied, for the log.
+    pub(crate) denied_asks: Seldom<()>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) sessions_may_control: bool,
     pub(crate) tokens: Tokens,
@@ -128,6 +131,7 @@ impl Endpoint {
             subscriptions: Arc::default(),
             verifier: Verifier::new(root.clone(), tokens.clone(), Arc::clone(&denials), options.region.clone()),
             denials,
+            denied_asks: Seldom::default(),
             meters: Arc::new(Meters::new(rate)),
             sessions_may_control: options.sessions_may_control,
             tokens,
@@ -287,7 +291,7 @@ fn check(options: &Options) -> Result<(), OpenError> {
 
 fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, RootKey, Store, Denials), OpenError> {
     let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
-    create_private_dir(dir).map_err(unusable)?;
+    create_private_dir(dir).and_then(|()| keep_directory_private(dir)).map_err(unusable)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -296,21 +300,13 @@ fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, R
     }
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
+    // Before the engine does, which would make it as the umask says.
+    create_private_dir(&log).and_then(|()| keep_private(&log)).map_err(unusable)?;
+    keep_private(&dir.join("lock")).map_err(unusable)?;
     let failed = |error: StoreError| OpenError::Log { path: log.clone(), reason: error.to_string() };
     let store = Store::open(&log, bounds, clock).map_err(failed)?;
     let denials = Denials::new(store.denials().map_err(failed)?);
     Ok((lock, root, store, denials))
-}
-
-#[cfg(unix)]
-fn create_private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn create_private_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)
 }
 
 async fn keep_trimming(endpoint: Weak<Inner>) {
@@ -322,6 +318,9 @@ async fn keep_trimming(endpoint: Weak<Inner>) {
         // Without a handle on the endpoint, or it would live as long as this.
         let _ = timeout(TRIM_EVERY, over.notified()).await;
         let Some(endpoint) = endpoint.upgrade() else { return };
+        for ((), requests) in endpoint.denied_asks.due(Instant::now()) {
+            tracing::info!(requests, "denied sessions asked");
+        }
         match trim(&endpoint).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "removed records past retention"),

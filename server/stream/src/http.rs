@@ -4,7 +4,7 @@
 //! saw; at most [`MAX_HEADERS`] bytes of headers are taken, and of a body what [`intake`](crate::intake) allows; every
 //! answer carries a request id and the endpoint's time. Cross-origin requests are answered as the real service answers them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -33,6 +33,7 @@ use crate::{
     intake::{MAX_BODY, SMALL_BODY},
     kinesis::{Answer, Call, Format, TARGET},
     metrics::add,
+    seldom::quoted,
     sts::{Sts, xml},
 };
 
@@ -135,8 +136,16 @@ async fn carry_out(
     let caller = endpoint.verifier.verify(parts, body.clone(), service, door, now_ms).await?;
     if let Caller::Session { session, denied: true } = &caller {
         add(&endpoint.counters.denied, 1);
-        let (source, key) = (&session.source_identity, &session.access_key_id);
-        tracing::info!(name = session.name, source_identity = source, key, action, "a denied session asks");
+        if let Some(requests) = endpoint.denied_asks.note(&(), Instant::now()) {
+            let (source, key, action) = (&session.source_identity, &session.access_key_id, quoted(action));
+            tracing::info!(
+                requests,
+                source_identity = source,
+                key,
+                action,
+                "denied sessions ask; this one is the last"
+            );
+        }
     }
     match protocol {
         Protocol::Sts => {
@@ -202,7 +211,7 @@ fn refusal(endpoint: &Inner, protocol: Protocol, error: &ApiError, request_id: &
         Protocol::Sts => (error.kind.sts_name(), error.kind.sts_status()),
     };
     endpoint.counters.reject(name);
-    tracing::debug!(error = name, message = %error.message, request_id, "refused");
+    tracing::debug!(error = name, message = quoted(&error.message), request_id, "refused");
     let body = match protocol {
         Protocol::Kinesis(format) => {
             format.encode(&Refused { kind: name, message: &error.message }).unwrap_or_default()

@@ -35,6 +35,7 @@ mod limits;
 mod meter;
 mod metrics;
 mod options;
+mod private;
 mod revoke;
 mod root_key;
 mod seldom;
@@ -53,6 +54,7 @@ pub use crate::{
     kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,
+    private::{create_private_dir, keep_private},
     revoke::{Denied, RevokeError},
     root_key::{RootKey, RootKeyError},
     seldom::{Seldom, quoted},

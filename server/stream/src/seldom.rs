@@ -61,11 +61,14 @@ impl<K: Eq + Hash + Clone> Seldom<K> {
     }
 }
 
-/// A client's own words as a log may have them: no line break or escape of theirs, and no more than 100 characters.
+/// Characters of a client's that are quoted.
+const QUOTED: usize = 200;
+
+/// A client's own words as a log may have them: no line break or escape of theirs, and no more than 200 characters.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    let mut quoted: String = text.chars().take(100).flat_map(char::escape_debug).collect();
-    if text.chars().nth(100).is_some() {
+    let mut quoted: String = text.chars().take(QUOTED).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTED).is_some() {
         quoted.push('…');
     }
     quoted
@@ -97,6 +100,6 @@ mod tests {
     #[test]
     fn a_clients_words_are_one_short_line() {
         assert_eq!(quoted("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
-        assert_eq!(quoted(&"x".repeat(8_000)).chars().count(), 101);
+        assert_eq!(quoted(&"x".repeat(8_000)).chars().count(), QUOTED + 1);
     }
 }

@@ -40,7 +40,12 @@ impl Program {
         Self::start_in(dir, variables, Stdio::inherit())
     }
 
-    /// Starts it so that its log can be read at its end.
+    /// What it has logged, if it was [started so](Self::start_telling).
+    pub fn log(&self) -> Result<String, Failure> {
+        Ok(std::fs::read_to_string(self.dir.path().join(LOG))?)
+    }
+
+    /// Starts it so that its log can be read.
     pub fn start_telling(variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let dir = tempfile::tempdir()?;
         let log = std::fs::File::create(dir.path().join(LOG))?;
@@ -63,6 +68,11 @@ impl Program {
     }
 
     fn start_in(dir: TempDir, variables: &[(&str, &str)], log: Stdio) -> Result<Self, Failure> {
+        // As much of a site as there must be for it to be ready.
+        std::fs::create_dir_all(dir.path().join("pkg"))?;
+        for name in ["danmu.js", "danmu.css"] {
+            std::fs::write(dir.path().join("pkg").join(name), "")?;
+        }
         let mut child = command(&dir).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let mut lines = BufReader::new(output).lines();
@@ -87,7 +97,7 @@ impl Program {
         self.dir.path()
     }
 
-    fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 
@@ -97,24 +107,28 @@ impl Program {
     }
 
     /// The same under another name.
-    fn ask_as(&self, host: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
-        let mut stream = TcpStream::connect(self.authority())?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    pub fn ask_as(&self, host: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
         let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
         let length = body.len();
-        write!(
-            stream,
+        let text = self.send(&format!(
             "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
-        )?;
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text)?;
-        let text = String::from_utf8_lossy(&text).into_owned();
+        ))?;
         let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the head")?;
         let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
         let cookies = head.lines().filter_map(|line| line.split_once(": "));
         let cookies = cookies.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
         let cookies = cookies.map(|(_, cookie)| cookie.to_owned()).collect();
         Ok(Answer { status, head: head.to_ascii_lowercase(), cookies, body: body.to_owned() })
+    }
+
+    /// Sends this as it stands; what came back when the connection has ended.
+    pub fn send(&self, bytes: &str) -> Result<String, Failure> {
+        let mut stream = TcpStream::connect(self.authority())?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.write_all(bytes.as_bytes())?;
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Waits until it has read what was said before it started.
@@ -393,7 +407,6 @@ fn a_page_says_what_it_is_in_both_languages_and_what_it_may_do() -> Test {
 fn what_may_be_kept_says_so_and_a_page_is_never_kept() -> Test {
     let program = Program::start(&[])?;
     let site = program.directory();
-    std::fs::create_dir(site.join("pkg"))?;
     for name in ["pkg/danmu.0534ae2d.js", "pkg/danmu.0534ae2d.js.gz", "pkg/danmu.js", "clip.mp4"] {
         std::fs::write(site.join(name), "//")?;
     }

@@ -38,20 +38,21 @@ fn now_s() -> i64 {
 }
 
 /// Somebody who signed in, by the cookie that the program would have given.
-struct Person<'a> {
-    program: &'a Program,
-    cookie: String,
+pub struct Person<'a> {
+    pub program: &'a Program,
+    pub cookie: String,
 }
 
 impl<'a> Person<'a> {
     /// With these roles in those rooms, and a member's elsewhere.
-    fn with(program: &'a Program, name: &str, roles: &[(&str, Role)]) -> Result<Self, Failure> {
+    pub fn with(program: &'a Program, name: &str, roles: &[(&str, Role)]) -> Result<Self, Failure> {
         let identity = Identity::load(&program.directory().join("data/ticket-keys.json"))?;
         let mut rights = Rights::everywhere(Role::Member);
         for (room, role) in roles {
             rights = rights.and_in(room.parse()?, *role);
         }
-        let member = Member { viewer: name.parse()?, name: None, rights, expires_s: now_s() + 3_600 };
+        let member =
+            Member { viewer: name.parse()?, name: None, rights, sign_in: name.to_owned(), expires_s: now_s() + 3_600 };
         Ok(Self { program, cookie: format!("Cookie: danmu_member={}", identity.member_cookie(&member)) })
     }
 
@@ -61,7 +62,7 @@ impl<'a> Person<'a> {
     }
 
     /// The role that its ticket for a room says.
-    fn role(&self, room: &str) -> Result<Role, Failure> {
+    pub fn role(&self, room: &str) -> Result<Role, Failure> {
         let session: Session = serde_json::from_str(&self.session(room)?.body)?;
         let ticket = session.ticket.ok_or("no ticket")?;
         let claims = BASE64_URL_SAFE_NO_PAD.decode(ticket.split('.').nth(1).ok_or("no claims")?)?;

@@ -41,6 +41,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let optimisers = build::set_up(workspace)?;
     let chromium = tools::chromium()?;
     let python = tools::python(workspace)?;
+    tools::nginx()?;
 
     ui::heading("Checking");
     let mut reports = vec![

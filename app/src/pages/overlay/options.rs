@@ -7,6 +7,10 @@ use crate::{
     overlay::{Choice, Choices, Settings},
 };
 
+/// How many mistakes of an address are said, and how many characters of each: whoever makes up hundreds gets no long page.
+#[cfg(feature = "ssr")]
+const WRONG: (usize, usize) = (8, 60);
+
 /// Lines of a list, unless the address says otherwise.
 const LINES: u16 = 12;
 
@@ -130,12 +134,12 @@ impl Options {
                 "feed" => Ok(()),
                 _ => {
                     let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, filter";
-                    options.wrong.push(format!("{name}: there is no such option; there are {known}"));
+                    options.wrong.push(format!("{}: there is no such option; there are {known}", short(name)));
                     Ok(())
                 }
             };
             if let Err(allowed) = taken {
-                options.wrong.push(format!("{name}={value}: {allowed}"));
+                options.wrong.push(format!("{name}={}: {allowed}", short(value)));
             }
         }
         if options.list && options.max > 100 {
@@ -143,8 +147,30 @@ impl Options {
             options.max = 100;
         }
         options.choices = choices.to_line();
+        options.bound_wrong();
         options
     }
+
+    #[cfg(feature = "ssr")]
+    fn bound_wrong(&mut self) {
+        let (most, _) = WRONG;
+        let more = self.wrong.len().saturating_sub(most);
+        if more > 0 {
+            self.wrong.truncate(most);
+            self.wrong.push(format!("and {more} more"));
+        }
+    }
+}
+
+/// The beginning of what the address says.
+#[cfg(feature = "ssr")]
+fn short(text: &str) -> String {
+    let (_, most) = WRONG;
+    let mut short: String = text.chars().take(most).collect();
+    if text.chars().nth(most).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 #[cfg(all(test, feature = "ssr"))]
@@ -188,5 +214,14 @@ mod tests {
             assert!(options.wrong.iter().any(|wrong| wrong.starts_with(said)), "{said}: {:?}", options.wrong);
         }
         assert_eq!(Options::of("style=list&max=500").lines(), 100);
+    }
+
+    #[test]
+    fn an_address_with_hundreds_of_mistakes_makes_no_long_page() {
+        let query: String = (0..900).map(|n| format!("&option{n}=x")).collect();
+        let wrong = Options::of(&query).wrong;
+        assert_eq!((wrong.len(), wrong.last().map(String::as_str)), (9, Some("and 892 more")));
+        let long = Options::of(&format!("size={0}&{0}=1&font={0}", "9".repeat(5_000))).wrong.join("; ");
+        assert!(long.len() < 700, "{} bytes", long.len());
     }
 }

@@ -1,0 +1,91 @@
+//! The pages: where they are served, through whom, and to how many.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// The pages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where they are served. Default `127.0.0.1:3000`.
+    #[serde(deserialize_with = "address")]
+    pub addr: SocketAddr,
+    /// Networks of the proxies in front, in CIDR notation. Only what comes from them may say, by `X-Forwarded-For`,
+    /// `X-Forwarded-Host` and `X-Forwarded-Port`, who the client is and what it asked for. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many connections may be open at a time, on each port; viewers who share one count one by one. Some more are taken for
+    /// short requests. Default 10,000.
+    pub max_connections: usize,
+    /// How much of them one network may have, in percent: an IPv4 address, or an IPv6 /64. Default 25.
+    pub network_percent: u8,
+    /// How long an idle connection is kept, in seconds, 1 to 3,600: longer than a balancer in front keeps it. Default 75.
+    pub keep_alive_s: u64,
+    /// After SIGTERM, how many seconds `/readyz` says "draining" before no more connections are taken, so that a
+    /// balancer sees it in time. Default 0.
+    pub drain_delay_s: u64,
+}
+
+/// An address to listen on.
+///
+/// # Errors
+/// Why it is none, for whoever wrote it.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    if text.contains('/') {
+        return Err(format!(
+            "{text:?} is no address and port: pages are served at the root of a name, over plain HTTP; a path below another site \
+             cannot be theirs. Give them a name of their own in the proxy"
+        ));
+    }
+    text.parse().map_err(|_| format!("{text:?} is no address and port, as 127.0.0.1:3000 is; a name cannot stand here"))
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    parse_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            network_percent: 25,
+            keep_alive_s: 75,
+            drain_delay_s: 0,
+        }
+    }
+}
+
+impl Http {
+    /// How long an idle connection is kept.
+    #[must_use]
+    pub const fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_s)
+    }
+
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// The setting's name, its value, and what it should be.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+        let wrong = |name, value: &dyn ToString, reason| Err((name, value.to_string(), reason));
+        if !(10..=1_000_000).contains(&self.max_connections) {
+            return wrong("http.max_connections", &self.max_connections, "10 to 1000000");
+        }
+        if !(1..=100).contains(&self.network_percent) {
+            return wrong("http.network_percent", &self.network_percent, "1 to 100 percent of http.max_connections");
+        }
+        if !(1..=3_600).contains(&self.keep_alive_s) {
+            return wrong("http.keep_alive_s", &self.keep_alive_s, "1 to 3600 seconds");
+        }
+        if self.drain_delay_s > 300 {
+            return wrong("http.drain_delay_s", &self.drain_delay_s, "0 to 300 seconds");
+        }
+        Ok(())
+    }
+}

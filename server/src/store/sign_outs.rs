@@ -1,0 +1,34 @@
+//! Sign-outs, as rows: the server keeps nothing of who signs in, but of who signed out, for as long as a copy of a cookie would hold.
+
+use sqlx::{query, query_scalar};
+
+use super::{Store, StoreError, in_time};
+
+impl Store {
+    /// Writes down that a sign-in has ended; kept until then, in Unix milliseconds. What is over is forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sign_out(&self, sign_in: &str, until_ms: i64, now_ms: i64) -> Result<(), StoreError> {
+        let forget = query("DELETE FROM sign_outs WHERE until_ms < $1").bind(now_ms);
+        let sql = "INSERT INTO sign_outs (sign_in, until_ms) VALUES ($1, $2) ON CONFLICT (sign_in) DO NOTHING";
+        let keep = query(sql).bind(sign_in).bind(until_ms);
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            forget.execute(&mut *writing).await?;
+            keep.execute(&mut *writing).await?;
+            writing.commit().await
+        })
+        .await
+    }
+
+    /// Whether a sign-in has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_signed_out(&self, sign_in: &str) -> Result<bool, StoreError> {
+        let ended = query_scalar("SELECT COUNT(*) FROM sign_outs WHERE sign_in = $1").bind(sign_in);
+        let ended: i64 = in_time(ended.fetch_one(&self.pool)).await?;
+        Ok(ended > 0)
+    }
+}
