@@ -168,7 +168,7 @@ test('what a viewer chooses is drawn, and remembered', async ({ page, server }) 
   await enter(page);
   await page.locator('.player').hover();
   await page.locator('.settings summary').click();
-  const slider = (name) => page.getByRole('slider', { name });
+  const slider = (name) => page.locator('.settings-panel .slider').filter({ hasText: name }).locator('input');
   await slider('Opacity').fill('50');
   await slider('Lanes').fill('1');
   await slider('Size').fill('200');
