@@ -1,6 +1,6 @@
 //! What can go wrong for a viewer, and how the page says it in the viewer's language.
 
-use danmu::record::{MAX_TEXT_GRAPHEMES, TextError};
+use danmu::record::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError};
 
 use crate::{
     api::ApiError,
@@ -67,7 +67,10 @@ fn say_text(error: TextError, i18n: I18n) -> String {
         TextError::TooLong(count) => {
             fill(t_string!(i18n, problem.too_long), &[("count", &count), ("max", &MAX_TEXT_GRAPHEMES)])
         }
-        TextError::TooManyBytes(_) | TextError::Marks(_) => t_string!(i18n, problem.too_heavy).to_owned(),
+        TextError::TooManyBytes(count) => {
+            fill(t_string!(i18n, problem.too_many_bytes), &[("count", &count), ("max", &MAX_TEXT_BYTES)])
+        }
+        TextError::Marks(_) => t_string!(i18n, problem.too_heavy).to_owned(),
         TextError::Invisible(c) => code(t_string!(i18n, problem.invisible), c),
         TextError::Control(c) => code(t_string!(i18n, problem.control), c),
         TextError::Bidi(c) => code(t_string!(i18n, problem.bidi), c),

@@ -17,7 +17,10 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html>
             <head>
                 <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta
+                    name="viewport"
+                    content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
+                />
                 <meta name="color-scheme" content="dark" />
                 <meta name="theme-color" content="#0e1014" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
@@ -66,7 +69,7 @@ fn AppTitle() -> impl IntoView {
 
 #[cfg(feature = "ssr")]
 mod security {
-    use http::{HeaderValue, header};
+    use http::{HeaderValue, header, request::Parts};
     use leptos::{
         config::{Env, LeptosOptions},
         nonce::use_nonce,
@@ -78,6 +81,10 @@ mod security {
 
     /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this answer only, and
     /// requests to this server and the stream only. Styles are a file; attributes carry colours.
+    ///
+    /// The overlay page is made for other programs: a browser source puts a `<style>` of the streamer's into it, with fonts from
+    /// wherever these are, and a scene that is a file of the streamer's frames it. Nothing on it can be clicked, so nobody is
+    /// tricked into anything; and frames of files have no origin that a list could name.
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
@@ -85,10 +92,16 @@ mod security {
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
+        let is_overlay = use_context::<Parts>().is_some_and(|parts| parts.uri.path().starts_with("/overlay/"));
+        let looks = if is_overlay {
+            "style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:"
+        } else {
+            "style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'"
+        };
         let policy = format!(
-            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; style-src 'self'; style-src-attr \
-             'unsafe-inline'; connect-src 'self' {connect}; img-src 'self' data: https:; media-src 'self' blob: https:; \
-             worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; img-src 'self' \
+             data: https:; media-src 'self' blob: https:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; \
+             form-action 'self'; {looks}"
         );
         if let Ok(policy) = HeaderValue::try_from(policy) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);

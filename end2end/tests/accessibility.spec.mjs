@@ -32,5 +32,23 @@ for (const locale of ['en-US', 'zh-CN']) {
       await say(page, '');
       expect(await barriers(page)).toEqual([]);
     });
+
+    for (const [width, height] of [
+      [360, 740],
+      [740, 360],
+      [1280, 720],
+    ]) {
+      test(`choices in a window of ${width} by ${height} keep nobody out`, async ({ page }) => {
+        await page.setViewportSize({ width, height });
+        await enter(page);
+        for (const panel of ['.settings', '.style']) {
+          await page.locator('.player').hover();
+          await page.locator(`${panel} summary`).click();
+          await expect(page.locator(`${panel}-panel`)).toBeVisible();
+          expect(await barriers(page), panel).toEqual([]);
+          await page.keyboard.press('Escape');
+        }
+      });
+    }
   });
 }

@@ -22,7 +22,7 @@ pub struct Stage<T = ()> {
     pub(super) standing: Vec<Standing<T>>,
     /// The most important first, then the longest waiting.
     pub(super) waiting: Vec<Waiting<T>>,
-    /// The last danmu of each lane.
+    /// The last danmu of each row of the picture. Those beyond the lanes have some only until these have left.
     pub(super) tails: Vec<Tail>,
     /// Before this nobody who waits finds a lane or is given up.
     pub(super) next_chance: f64,
@@ -53,7 +53,7 @@ impl<T> Stage<T> {
             flying: Flight::new(),
             standing: Vec::new(),
             waiting: Vec::new(),
-            tails: vec![Tail::NONE; usize::from(lanes)],
+            tails: vec![Tail::NONE; usize::from(options.rows())],
             next_chance: f64::INFINITY,
             served: f64::NEG_INFINITY,
             held: None,
@@ -215,8 +215,7 @@ impl<T> Stage<T> {
 
     /// After danmu were taken out of turn or moved: who is last in each lane.
     pub(super) fn settle(&mut self) {
-        self.tails.clear();
-        self.tails.resize(usize::from(self.lanes), Tail::NONE);
+        self.tails.fill(Tail::NONE);
         for danmu in self.flying.iter() {
             Self::append(&mut self.tails, &danmu.seat, &danmu.line);
         }

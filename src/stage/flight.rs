@@ -1,4 +1,4 @@
-//! Danmu in flight: kept in the order of entering, let go in the order of leaving.
+//! Danmu in flight: kept in the order of entering, let go in the order of leaving. In a lane that is the same.
 //!
 //! Entering and leaving cost the logarithm of how many there are; whoever left keeps its slot, empty, until those before
 //! it have left too or half of the slots are empty. In a steady state nothing is allocated.
@@ -88,6 +88,30 @@ impl<T> Flight<T> {
                 *slot = None;
             }
         }
+        self.close_up();
+    }
+
+    /// The same, with what was said of each that goes; these are handed over in their order.
+    pub(super) fn part<U>(&mut self, mut keep: impl FnMut(&mut Flying<T>) -> Result<(), U>) -> Vec<(Flying<T>, U)> {
+        let mut gone = Vec::new();
+        for slot in &mut self.slots {
+            if let Some(mut danmu) = slot.take() {
+                match keep(&mut danmu) {
+                    Ok(()) => *slot = Some(danmu),
+                    Err(why) => gone.push((danmu, why)),
+                }
+            }
+        }
+        self.close_up();
+        gone
+    }
+
+    /// Puts them into the order of leaving, which is that of entering for those who share a lane.
+    pub(super) fn sort(&mut self) {
+        self.slots.make_contiguous().sort_by(|one, other| {
+            let exit = |slot: &Option<Flying<T>>| slot.as_ref().map_or(f64::NEG_INFINITY, |danmu| danmu.line.exit);
+            exit(one).total_cmp(&exit(other))
+        });
         self.close_up();
     }
 

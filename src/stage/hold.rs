@@ -27,7 +27,7 @@ impl<T> Stage<T> {
             return;
         }
         let mut found = false;
-        let mut stopped = vec![false; usize::from(self.lanes)];
+        let mut stopped = vec![false; self.tails.len()];
         self.flying.retain(|danmu| {
             found |= danmu.seat.item.id == id;
             let rows = danmu.seat.rows();

@@ -76,6 +76,12 @@ impl Line {
         (self.exit - time) * self.speed
     }
 
+    /// Whether one that is on this line is in front of one of `width` on the `other` line from `time` until it leaves, both in
+    /// the same direction. Straight lines that keep the gap at both ends keep it in between.
+    pub(super) fn stays_before(&self, other: &Self, width: f64, time: f64, gap: f64) -> bool {
+        self.remaining(time) + gap <= other.remaining(time) - width && gap <= other.remaining(self.exit) - width
+    }
+
     /// Whether any of it is within the gap of the fixed `span` at any moment from `from` to `until`. The span is in the
     /// middle, so the direction makes no difference.
     pub(super) fn crosses(&self, width: f64, span: Span, from: f64, until: f64, gap: f64) -> bool {

@@ -118,4 +118,10 @@ impl StageOptions {
         let fitting = (self.height * self.area / self.lane_height).floor() as u16;
         fitting.clamp(1, self.max_lanes)
     }
+
+    /// Number of rows of the height of a lane in the whole picture: the lanes, and where those were that a viewer has taken away.
+    pub(super) fn rows(&self) -> u16 {
+        let fitting = (self.height / self.lane_height).floor() as u16;
+        fitting.min(Self::MAX_LANES).max(self.lanes())
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All there are, the quickest to set up first.
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
     Bench::cargo("engines", "danmu-stream"),
@@ -23,6 +23,7 @@ const BENCHES: [Bench; 10] = [
     Bench::cargo("fanout", "danmu-server"),
     Bench::browser("weight"),
     Bench::browser("latency"),
+    Bench::browser("page"),
     Bench::browser("overlay"),
 ];
 

@@ -21,8 +21,8 @@ cargo xtask <task>
                     load, beside ferrokinesis), engines (fjall and redb at the stream's work), verify (tickets and
                     gate, beside ed25519-dalek), vending (sessions a second, and ten times as many visitors), fanout
                     (what a viewer of the relay costs, beside nchan), weight (bytes until one can send), latency
-                    (Enter to the other screen), overlay (thousands of danmu, beside the engines of npm); all
-                    without a name
+                    (Enter to the other screen), page (its main thread in a busy room), overlay (thousands of danmu,
+                    beside the engines of npm); all without a name
       --quick         … for a short time only (overlay)
   setup             install what the other tasks would install when they need it
   advisories CLONE  write deny/advisories.toml anew, from a clone of RustSec's advisory-db

@@ -7,6 +7,7 @@ mod host;
 mod identity;
 mod module;
 mod mount;
+pub mod page;
 mod pointer;
 mod remember;
 mod retract;
@@ -18,8 +19,8 @@ mod vend;
 pub use self::{
     cookie::set_cookie,
     host::{Browser, origin},
-    mount::{mount_overlay, play},
-    remember::remember,
+    mount::mount_overlay,
+    remember::{keep_draft, kept_draft, remember},
     room::RoomClient,
     unicode::UNICODE,
 };

@@ -1,7 +1,6 @@
 //! Ties the pages' elements to what only the browser can do with them.
 
 use leptos::{html, prelude::*};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::pointer::follow_pointer;
 use crate::{
@@ -54,13 +53,4 @@ pub fn mount_overlay(
     on_cleanup(move || {
         mounted.try_update_value(Option::take);
     });
-}
-
-/// Plays a video, if the browser lets it.
-pub fn play(media: &web_sys::HtmlMediaElement) {
-    if let Ok(playing) = media.play() {
-        spawn_local(async move {
-            let _ = JsFuture::from(playing).await;
-        });
-    }
 }

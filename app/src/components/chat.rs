@@ -3,7 +3,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::By;
+use super::{By, readable::readable};
 use crate::{
     i18n::{fill, say, t_string, use_i18n},
     live::{Line, LineState, Live},
@@ -30,16 +30,23 @@ pub fn Chat(
         }
     };
     Effect::new(move || {
-        // A failure makes its line longer.
-        live.returned.track();
-        let own = live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some());
-        // The lines of this change are in the document only after this effect's turn. Meanwhile somebody may scroll back; but
-        // who speaks wants to see it.
-        request_animation_frame(move || {
-            if own || follows.try_get_untracked() == Some(true) {
-                to_end();
-            }
-        });
+        // Who speaks wants to see it. The lines of this change are in the document only after this effect's turn.
+        if live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some()) {
+            request_animation_frame(to_end);
+        }
+    });
+    // More lines, longer ones, a window that is turned or that a keyboard takes a part of: the end stays in sight. What is as
+    // high as before is there already, and the layout is not asked for.
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || {
+        if let Some(list) = list.get() {
+            crate::client::page::follow_window();
+            crate::client::page::on_resize(&list, move || {
+                if follows.try_get_untracked() == Some(true) {
+                    to_end();
+                }
+            });
+        }
     });
     let on_scroll = move |_| {
         if let Some(list) = list.get_untracked() {
@@ -94,7 +101,7 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
     let (state, failed, name) = (line.state.clone(), line.state.clone(), line.state);
     let (by, sent_here) = (line.by, line.own.is_some());
     let author = Signal::derive(move || if sent_here { live.me.get() } else { by.clone() });
-    let color = line.color.to_string();
+    let color = readable(line.color).to_string();
     let times = line.times;
     let status = move || match &*state.read() {
         LineState::Pending => t_string!(i18n, chat.pending).to_owned(),

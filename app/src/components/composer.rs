@@ -3,7 +3,7 @@
 use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode};
 use leptos::{ev, html, prelude::*};
 
-use super::{Glyph, Icon};
+use super::{Glyph, Icon, fold};
 use crate::{
     i18n::{I18n, fill, say, t_string, use_i18n},
     live::{Draft, Live, graphemes},
@@ -31,15 +31,45 @@ pub fn Composer(
     let mode = RwSignal::new(checked("mode").and_then(|value| mode_of(&value)).unwrap_or_default());
     let color = RwSignal::new(checked("color").and_then(|value| Color::parse(&value)).unwrap_or_default());
     let style = NodeRef::<html::Details>::new();
+    #[cfg(feature = "hydrate")]
+    {
+        use crate::client::remember;
+        // What was chosen before the page came alive stands.
+        remember(
+            "mode",
+            move || mode_value(mode.get()).to_owned(),
+            move |text| {
+                if let Some(kept) = mode_of(text).filter(|_| mode.get_untracked() == Mode::default()) {
+                    mode.set(kept);
+                }
+            },
+        );
+        remember(
+            "color",
+            move || color.get().to_string(),
+            move |text| {
+                if let Some(kept) = Color::parse(text).filter(|_| color.get_untracked() == Color::default()) {
+                    color.set(kept);
+                }
+            },
+        );
+    }
 
     let recount = move || {
         if let Some(input) = input.get_untracked() {
-            count.set(graphemes(&input.value()));
+            let text = input.value();
+            count.set(graphemes(&text));
+            #[cfg(feature = "hydrate")]
+            crate::client::keep_draft(&text);
         }
     };
-    // Somebody may have typed before the page came alive.
+    // Somebody may have typed before the page came alive, or before it was loaded again.
+    #[cfg(feature = "hydrate")]
     Effect::new(move || {
-        if input.get().is_some() {
+        if let Some(input) = input.get() {
+            if let Some(draft) = crate::client::kept_draft().filter(|_| input.value().is_empty()) {
+                input.set_value(&draft);
+            }
             recount();
         }
     });
@@ -178,7 +208,6 @@ fn close(details: NodeRef<html::Details>) {
 #[component]
 fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<html::Details>) -> impl IntoView {
     let i18n = use_i18n();
-    let summary = NodeRef::<html::Summary>::new();
     let colors = COLORS.map(|rgb| {
         let name = Signal::derive(move || color_name(i18n, rgb));
         let value = Color::from_rgb(rgb).to_string();
@@ -210,45 +239,15 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<ht
             </label>
         }
     });
-    let on_key = move |event: ev::KeyboardEvent| {
-        if event.key() == "Escape" {
-            close(details);
-            if let Some(summary) = summary.get_untracked() {
-                let _ = summary.focus();
-            }
-        }
+    let content = view! {
+        <fieldset>
+            <legend>{say!(i18n, composer.color)}</legend>
+            {colors}
+        </fieldset>
+        <fieldset>
+            <legend>{say!(i18n, composer.mode)}</legend>
+            {modes}
+        </fieldset>
     };
-    // Where the focus goes next is known only when it is there.
-    let on_leave = move |_| {
-        request_animation_frame(move || {
-            let inside = details.get_untracked().is_some_and(|details| {
-                document().active_element().is_some_and(|active| details.contains(Some(&active)))
-            });
-            if !inside {
-                close(details);
-            }
-        });
-    };
-    view! {
-        <details
-            class="style"
-            node_ref=details
-            on:keydown=on_key
-            on:focusout=on_leave
-        >
-            <summary node_ref=summary aria-label=say!(i18n, composer.style) title=say!(i18n, composer.style)>
-                <Icon glyph=Glyph::Style />
-            </summary>
-            <div class="style-panel">
-                <fieldset>
-                    <legend>{say!(i18n, composer.color)}</legend>
-                    {colors}
-                </fieldset>
-                <fieldset>
-                    <legend>{say!(i18n, composer.mode)}</legend>
-                    {modes}
-                </fieldset>
-            </div>
-        </details>
-    }
+    fold(("style", "style-panel"), details, (Glyph::Style, say!(i18n, composer.style)), content)
 }

@@ -4,17 +4,20 @@ mod by;
 mod chat;
 mod composer;
 mod feed_badge;
+mod fold;
 mod header;
 mod icon;
 mod overlay_canvas;
 mod overlay_settings;
 mod player;
+mod readable;
 
 pub use self::{
     by::By,
     chat::Chat,
     composer::Composer,
     feed_badge::{FeedBadge, FeedData},
+    fold::fold,
     header::PageHeader,
     icon::{Glyph, Icon},
     overlay_canvas::OverlayCanvas,

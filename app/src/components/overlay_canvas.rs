@@ -11,9 +11,9 @@ use crate::{live::Live, overlay::Settings};
 pub fn OverlayCanvas(
     /// The room whose danmu are drawn.
     live: Live,
-    /// Whether they are shown.
+    /// Whether they are not shown.
     #[prop(optional, into)]
-    shown: Option<Signal<bool>>,
+    hidden: Option<Signal<bool>>,
     /// Whether they stand still.
     #[prop(optional, into)]
     paused: Option<Signal<bool>>,
@@ -29,6 +29,6 @@ pub fn OverlayCanvas(
     crate::client::mount_overlay(canvas, live, paused, settings, pointer);
     #[cfg(not(feature = "hydrate"))]
     let _ = (live, paused, settings, pointer);
-    let hidden = move || shown.is_some_and(|shown| !shown.get());
+    let hidden = move || hidden.is_some_and(|hidden| hidden.get());
     view! { <canvas class="overlay danmu-canvas" node_ref=canvas class:off=hidden aria-hidden="true" data-overlay></canvas> }
 }

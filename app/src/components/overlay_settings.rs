@@ -1,14 +1,18 @@
 //! The panel where a viewer chooses how danmu are drawn.
 
-use leptos::{ev, html, prelude::*};
+use leptos::{html, prelude::*};
 
-use super::{Glyph, Icon};
+use super::{Glyph, fold};
 use crate::{
     i18n::{I18n, say, t_string, use_i18n},
     overlay::{Choice, Choices},
 };
 
-/// A button with a panel of sliders. The choices are remembered in this browser.
+/// What one slides to.
+const SLIDERS: [Choice; 6] =
+    [Choice::Opacity, Choice::Scale, Choice::Speed, Choice::Area, Choice::Lanes, Choice::Density];
+
+/// A button with a panel of choices, which are remembered in this browser.
 ///
 /// *Server-side rendering*: the usual choices; what is remembered comes after hydration.
 #[component]
@@ -19,41 +23,71 @@ pub fn OverlaySettings(
     let i18n = use_i18n();
     let details = NodeRef::<html::Details>::new();
     #[cfg(feature = "hydrate")]
-    crate::client::remember(choices);
-    let slider = move |choice: Choice| {
+    crate::client::remember(
+        "overlay",
+        move || choices.get().to_line(),
+        move |line| choices.set(Choices::from_line(line)),
+    );
+    let choose = move |choice: Choice, value: u16| choices.update(|choices| choices.set(choice, value));
+    let sliders = SLIDERS.map(|choice| {
         let (least, most, step, _) = choice.range();
+        let id = ["choice-", &(choice as usize).to_string()].concat();
+        let value = move || choices.get().get(choice);
+        // As many as there are is more than any number, and stands where more is.
+        let unlimited = least == 0;
+        let place = move || if unlimited && value() == 0 { most + 1 } else { value() };
+        let said = Signal::derive(move || say_value(i18n, choice, value()));
         view! {
-            <label>
-                <span>{Signal::derive(move || name(i18n, choice))}</span>
-                <output>{move || value(i18n, choice, choices.get().get(choice))}</output>
+            <div class="slider">
+                <label for=id.clone()>{Signal::derive(move || name(i18n, choice))}</label>
+                // The slider says it.
+                <span aria-hidden="true">{said}</span>
                 <input
+                    id=id
                     type="range"
-                    min=least
-                    max=most
+                    min=least + u16::from(unlimited)
+                    max=most + u16::from(unlimited)
                     step=step
-                    prop:value=move || choices.get().get(choice).to_string()
+                    aria-valuetext=said
+                    prop:value=move || place().to_string()
                     on:input=move |event| {
-                        if let Ok(value) = event_target_value(&event).parse() {
-                            choices.update(|choices| choices.set(choice, value));
+                        if let Ok(place) = event_target_value(&event).parse::<u16>() {
+                            choose(choice, if place > most { 0 } else { place });
                         }
                     }
                 />
+            </div>
+        }
+    });
+    let outlines = [0, 1, 2].map(|outline| {
+        view! {
+            <label class="choice">
+                <input
+                    type="radio"
+                    name="outline"
+                    prop:checked=move || choices.get().get(Choice::Outline) == outline
+                    on:change=move |_| choose(Choice::Outline, outline)
+                />
+                <span>{Signal::derive(move || outline_name(i18n, outline))}</span>
             </label>
         }
+    });
+    let content = view! {
+        {sliders}
+        <fieldset>
+            <legend>{say!(i18n, settings.outline)}</legend>
+            {outlines}
+        </fieldset>
+        <label class="choice">
+            <input
+                type="checkbox"
+                prop:checked=move || choices.get().get(Choice::Overlap) == 1
+                on:change=move |event| choose(Choice::Overlap, event_target_checked(&event).into())
+            />
+            <span>{say!(i18n, settings.overlap)}</span>
+        </label>
     };
-    let on_key = move |event: ev::KeyboardEvent| {
-        if let (Some(details), "Escape") = (details.get_untracked(), &*event.key()) {
-            details.set_open(false);
-        }
-    };
-    view! {
-        <details class="settings" node_ref=details on:keydown=on_key>
-            <summary aria-label=say!(i18n, settings.label) title=say!(i18n, settings.label)>
-                <Icon glyph=Glyph::Settings />
-            </summary>
-            <div class="settings-panel">{Choice::ALL.map(slider)}</div>
-        </details>
-    }
+    fold(("settings", "settings-panel"), details, (Glyph::Settings, say!(i18n, settings.label)), content)
 }
 
 fn name(i18n: I18n, choice: Choice) -> &'static str {
@@ -69,16 +103,19 @@ fn name(i18n: I18n, choice: Choice) -> &'static str {
     }
 }
 
-fn value(i18n: I18n, choice: Choice, value: u16) -> String {
-    let word = match (choice, value) {
-        (Choice::Lanes | Choice::Density, 0) => t_string!(i18n, settings.all),
-        (Choice::Outline, 0) => t_string!(i18n, settings.stroke),
-        (Choice::Outline, 1) => t_string!(i18n, settings.shadow),
-        (Choice::Outline, _) | (Choice::Overlap, 0) => t_string!(i18n, settings.no),
-        (Choice::Overlap, _) => t_string!(i18n, settings.yes),
-        (Choice::Lanes, _) => return value.to_string(),
-        (Choice::Density, _) => return (value * 10).to_string(),
-        _ => return [&value.to_string(), " %"].concat(),
-    };
-    word.to_owned()
+fn outline_name(i18n: I18n, outline: u16) -> &'static str {
+    match outline {
+        0 => t_string!(i18n, settings.stroke),
+        1 => t_string!(i18n, settings.shadow),
+        _ => t_string!(i18n, settings.none),
+    }
+}
+
+fn say_value(i18n: I18n, choice: Choice, value: u16) -> String {
+    match choice {
+        Choice::Lanes | Choice::Density if value == 0 => t_string!(i18n, settings.all).to_owned(),
+        Choice::Lanes => value.to_string(),
+        Choice::Density => (value * 10).to_string(),
+        _ => [&value.to_string(), " %"].concat(),
+    }
 }

@@ -29,13 +29,14 @@ pub fn Player(
     let media = NodeRef::<html::Video>::new();
     let paused = RwSignal::new(false);
     let muted = RwSignal::new(true);
-    let shown = RwSignal::new(true);
+    // What the viewer wants, and has wanted before: sound, and no danmu.
+    let (aloud, hidden) = (RwSignal::new(false), RwSignal::new(false));
     // Danmu stand still because somebody paused, not because a video will not play: they are live without it.
     let still = RwSignal::new(false);
     let unplayable = RwSignal::new(false);
-    let fullscreen = RwSignal::new(false);
+    // Full screen, as the browser has it for elements; and the window filled, where it has none.
+    let (fullscreen, filled) = (RwSignal::new(false), RwSignal::new(false));
     let choices = RwSignal::new(Choices::default());
-
     // What the element is doing, which is not always what it was told: a browser may refuse to play, a key may pause.
     let follow = move || {
         if let Some(media) = media.get_untracked() {
@@ -52,12 +53,24 @@ pub fn Player(
             unplayable.set(media.network_state() == NO_SOURCE);
         }
     });
+    #[cfg(feature = "hydrate")]
+    {
+        // After the element has been muted.
+        let flag = |flag: RwSignal<bool>| move || u8::from(flag.get()).to_string();
+        crate::client::remember("hidden", flag(hidden), move |text| hidden.set(text == "1"));
+        crate::client::remember("aloud", flag(aloud), move |text| {
+            if let Some(media) = media.get_untracked().filter(|_| text == "1") {
+                aloud.set(true);
+                crate::client::page::play_aloud(&media);
+            }
+        });
+    }
     let toggle_play = move |_| {
         if let Some(media) = media.get_untracked() {
             if media.paused() {
                 // A browser that refuses says so by not playing, which the button shows.
                 #[cfg(feature = "hydrate")]
-                crate::client::play(&media);
+                crate::client::page::play(&media);
             } else {
                 let _ = media.pause();
             }
@@ -66,21 +79,41 @@ pub fn Player(
     let toggle_sound = move |_| {
         if let Some(media) = media.get_untracked() {
             media.set_muted(!media.muted());
+            aloud.set(!media.muted());
+        }
+    };
+    let fill_window = move |fill: bool| {
+        filled.set(fill);
+        if let Ok(Some(page)) = document().query_selector("main") {
+            let _ = page.toggle_attribute_with_force("data-filled", fill);
         }
     };
     let toggle_fullscreen = move |_| {
         let document = document();
         if document.fullscreen_element().is_some() {
             document.exit_fullscreen();
+        } else if filled.get_untracked() {
+            fill_window(false);
         } else if let Ok(Some(page)) = document.query_selector("main") {
-            // The whole page, so that one can go on writing.
-            let _ = page.request_fullscreen();
+            // The whole page, so that one can go on writing. Phones may have no full screen but for the video alone.
+            if !document.fullscreen_enabled() || page.request_fullscreen().is_err() {
+                fill_window(true);
+            }
         }
     };
+    let is_large = move || fullscreen.get() || filled.get();
     let followed = window_event_listener(ev::fullscreenchange, move |_| {
         fullscreen.set(document().fullscreen_element().is_some());
     });
-    on_cleanup(move || followed.remove());
+    let left = window_event_listener(ev::keydown, move |event| {
+        if event.key() == "Escape" && filled.get_untracked() {
+            fill_window(false);
+        }
+    });
+    on_cleanup(move || {
+        followed.remove();
+        left.remove();
+    });
 
     view! {
         <section class="player" aria-label=say!(i18n, player.label)>
@@ -106,7 +139,7 @@ pub fn Player(
             >
                 {say!(i18n, player.no_video)}
             </video>
-            <OverlayCanvas live shown=shown paused=still settings=Signal::derive(move || choices.get().settings()) pointer=true />
+            <OverlayCanvas live hidden=hidden paused=still settings=Signal::derive(move || choices.get().settings()) pointer=true />
             <div class="controls">
                 <button
                     type="button"
@@ -129,19 +162,19 @@ pub fn Player(
                 <span class="grow"></span>
                 <button
                     type="button"
-                    on:click=move |_| shown.update(|shown| *shown = !*shown)
+                    on:click=move |_| hidden.update(|hidden| *hidden = !*hidden)
                     aria-label=move || {
-                        if shown.get() { t_string!(i18n, player.danmu_off) } else { t_string!(i18n, player.danmu_on) }
+                        if hidden.get() { t_string!(i18n, player.danmu_on) } else { t_string!(i18n, player.danmu_off) }
                     }
                 >
-                    <Icon glyph=Signal::derive(move || if shown.get() { Glyph::Danmu } else { Glyph::NoDanmu }) />
+                    <Icon glyph=Signal::derive(move || if hidden.get() { Glyph::NoDanmu } else { Glyph::Danmu }) />
                 </button>
                 <OverlaySettings choices />
                 <button
                     type="button"
                     on:click=toggle_fullscreen
                     aria-label=move || {
-                        if fullscreen.get() {
+                        if is_large() {
                             t_string!(i18n, player.window)
                         } else {
                             t_string!(i18n, player.fullscreen)
@@ -149,7 +182,7 @@ pub fn Player(
                     }
                 >
                     <Icon glyph=Signal::derive(move || {
-                        if fullscreen.get() { Glyph::Window } else { Glyph::Fullscreen }
+                        if is_large() { Glyph::Window } else { Glyph::Fullscreen }
                     }) />
                 </button>
             </div>

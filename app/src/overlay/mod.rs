@@ -8,7 +8,7 @@
 //!
 //! It promises: text stays text, without control characters; bitmaps take no more than 384 MiB, of danmu that have left no
 //! more than 64; all callbacks, and the worker, end with the last [`Overlay`] handle. Whoever asked the system for less
-//! motion gets danmu that stand still. It never measures or touches the page around the canvas, knows nothing of rooms or
+//! motion gets danmu that stand still, unless [`Motion`] says otherwise. It never measures or touches the page around the canvas, knows nothing of rooms or
 //! records, and the canvas tells nothing to a screen reader: the chat list is the accessible copy.
 //!
 //! ```ignore
@@ -47,6 +47,7 @@ mod surface;
 mod worker;
 
 pub use self::choices::{Choice, Choices};
+pub(crate) use self::text::{is_dark, quoted};
 pub use danmu::stage::Mode;
 
 #[cfg(feature = "hydrate")]
@@ -103,6 +104,18 @@ pub enum Outline {
     None,
 }
 
+/// Whether danmu fly, or stand still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// They fly, unless the viewer asked the system for less motion.
+    #[default]
+    System,
+    /// They fly, whatever the system says: those who watch are not those whose system it is.
+    Full,
+    /// They stand still.
+    Still,
+}
+
 /// What a viewer may choose. Values out of range are taken as the nearest that make sense.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -126,6 +139,8 @@ pub struct Settings {
     pub outline: Outline,
     /// The font's family, before the usual ones; empty for those.
     pub font: String,
+    /// Whether they fly. For those that come.
+    pub motion: Motion,
 }
 
 impl Default for Settings {
@@ -142,6 +157,7 @@ impl Default for Settings {
             overlap: false,
             outline: Outline::Stroke,
             font: String::new(),
+            motion: Motion::System,
         }
     }
 }

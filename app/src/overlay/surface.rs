@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, MessagePort, ResizeObserver, Window, Worker};
 
 use super::wire::{Command, Report};
-use super::{Mode, OverlayError, OverlayStats, Settings, Shown, report, worker};
+use super::{Mode, Motion, OverlayError, OverlayStats, Settings, Shown, report, worker};
 
 /// What waits for the worker to start, bytes, at most.
 const MAX_OUTBOX: usize = 1 << 20;
@@ -23,7 +23,8 @@ pub(super) struct Surface {
     /// Whether the screen has as many pixels as when it was asked last.
     same_pixels: RefCell<Option<MediaQueryList>>,
     /// What the browser says of both, asked when it changes: to ask it for each danmu would cost more than all the rest.
-    is_still: Cell<bool>,
+    less: Cell<bool>,
+    motion: Cell<Motion>,
     is_hidden: Cell<bool>,
     drawer: RefCell<Drawer>,
     /// What was told in this task.
@@ -118,7 +119,8 @@ impl Surface {
                 document,
                 less_motion,
                 same_pixels: RefCell::default(),
-                is_still: Cell::new(false),
+                less: Cell::new(false),
+                motion: Cell::default(),
                 is_hidden: Cell::new(false),
                 drawer: RefCell::new(Drawer::Nobody),
                 outbox: RefCell::default(),
@@ -172,13 +174,19 @@ impl Surface {
             return;
         }
         let moves = matches!(danmu.mode, Mode::Scroll | Mode::Reverse);
-        let mode = if moves && self.is_still.get() { Mode::Top } else { danmu.mode };
+        let is_still = match self.motion.get() {
+            Motion::System => self.less.get(),
+            Motion::Full => false,
+            Motion::Still => true,
+        };
+        let mode = if moves && is_still { Mode::Top } else { danmu.mode };
         self.tell(&Command::Show(Shown { mode, ..danmu }));
     }
 
     pub(super) fn configure(&self, settings: Settings) {
         // Fails for a read-only style only; what is no number is ignored as no value of CSS.
         let _ = self.canvas.style().set_property("opacity", &digits(settings.opacity.clamp(0.0, 1.0).into()));
+        self.motion.set(settings.motion);
         self.tell(&Command::Configure(settings));
     }
 
@@ -221,7 +229,7 @@ impl Surface {
     /// Looks at the size that the layout gives, the pixel ratio, whether motion is wanted, and whether anybody can see the
     /// page. A canvas that is not displayed keeps what it had, and its danmu.
     fn look(&self) {
-        self.is_still.set(self.less_motion.as_ref().is_some_and(MediaQueryList::matches));
+        self.less.set(self.less_motion.as_ref().is_some_and(MediaQueryList::matches));
         self.is_hidden.set(self.document.hidden());
         self.tell(&Command::Hide(self.is_hidden.get()));
         let (width, height) = (self.canvas.client_width(), self.canvas.client_height());

@@ -36,11 +36,21 @@ pub(super) fn lane_height(font_size: f32) -> f32 {
 pub(super) fn font(size: u16, family: &str) -> String {
     // A whole number: what prints floats weighs 11 kB, uncompressed.
     let size = size.to_string();
-    // Whatever could end the name, or the declaration, is no part of a family's name.
-    let family: String = family.chars().filter(|char| !char.is_control() && !"\"\\;,{}".contains(*char)).collect();
-    let quotes = if family.is_empty() { "" } else { "\"" };
-    let comma = if family.is_empty() { "" } else { "," };
-    ["bold ", &size, "px ", quotes, &family, quotes, comma, FAMILIES].concat()
+    let family = if family.is_empty() { String::new() } else { quoted(family) + "," };
+    ["bold ", &size, "px ", &family, FAMILIES].concat()
+}
+
+/// A family's name as a string of CSS, whatever is in it
+/// ([CSSOM](https://drafts.csswg.org/cssom/#serialize-a-string)): nothing but its own quotes ends it.
+pub(crate) fn quoted(family: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in family.chars().filter(|char| !char.is_control()) {
+        if matches!(char, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(char);
+    }
+    quoted + "\""
 }
 
 /// Lets a context write in this font, and from the left to the right, whatever the direction of the page around its canvas:
@@ -62,12 +72,16 @@ pub(super) fn css(color: u32) -> String {
     format!("#{:06x}", color & 0xFF_FFFF)
 }
 
-/// The colour of what is around the text: whatever the text is not.
-pub(super) fn outline(color: u32) -> &'static str {
+/// Whether a text of that colour needs something light around it.
+pub(crate) fn is_dark(color: u32) -> bool {
     let [_, red, green, blue] = color.to_be_bytes().map(u32::from);
     // Rec. 709 luma of the encoded values, in 1/10000 of 255: enough to tell dark from light.
-    let luma = red * 2_126 + green * 7_152 + blue * 722;
-    if luma < 255 * 1_800 { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
+    red * 2_126 + green * 7_152 + blue * 722 < 255 * 1_800
+}
+
+/// The colour of what is around the text: whatever the text is not.
+pub(super) fn outline(color: u32) -> &'static str {
+    if is_dark(color) { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
 }
 
 #[cfg(test)]
@@ -110,7 +124,11 @@ mod tests {
     fn a_family_comes_first_and_cannot_be_more_than_a_name() {
         assert!(font(25, "").starts_with("bold 25px \"PingFang SC\","));
         assert!(font(25, "Noto Serif SC").starts_with("bold 25px \"Noto Serif SC\",\"PingFang SC\","));
-        assert!(font(25, "a\";color:red,\n").starts_with("bold 25px \"acolor:red\","));
+        assert!(font(25, "a\";color:red,\n").starts_with("bold 25px \"a\\\";color:red,\",\"PingFang SC\","));
+        assert!(font(25, "a\\").starts_with("bold 25px \"a\\\\\",\"PingFang SC\","));
+        for name in ["M+ 1c", "Jack's (Bold)", "Black & White", "思源黑体"] {
+            assert_eq!(quoted(name), format!("\"{name}\""));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use danmu::stage::Mode;
 
-use super::{Outline, OverlayStats, Settings, Shown};
+use super::{Motion, Outline, OverlayStats, Settings, Shown};
 
 /// What the page tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +66,19 @@ impl Command {
             Self::Clear => out.push(3),
             Self::Pause(paused) => out.extend([4, u8::from(*paused)]),
             Self::Configure(settings) => {
-                let Settings { opacity, scale, area, speed, wait_ms, max_lanes, max_on_stage, overlap, outline, font } =
-                    settings;
+                let Settings {
+                    opacity,
+                    scale,
+                    area,
+                    speed,
+                    wait_ms,
+                    max_lanes,
+                    max_on_stage,
+                    overlap,
+                    outline,
+                    font,
+                    motion: _,
+                } = settings;
                 out.push(5);
                 floats(out, [*opacity, *scale, *area, *speed, *wait_ms]);
                 number(out, *max_lanes);
@@ -118,6 +129,8 @@ impl Command {
                 overlap: byte(from)? != 0,
                 outline: *[Outline::Stroke, Outline::Shadow, Outline::None].get(usize::from(byte(from)?))?,
                 font: text(from)?,
+                // The page's to heed: it says of each danmu whether it flies.
+                motion: Motion::default(),
             }),
             6 => Self::Fit { width: float(from)?, height: float(from)?, ratio: float(from)? },
             7 => Self::Hide(byte(from)? != 0),

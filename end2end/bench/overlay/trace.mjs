@@ -6,6 +6,9 @@ const now = () => Number(process.hrtime.bigint() / 1_000n);
 /** The display compositor tells of each frame that it showed, whoever drew it: elements, a canvas, or a worker's canvas. */
 const PAINTED = { name: 'Display::FrameDisplayed', category: 'disabled-by-default-display.framedisplayed' };
 
+/** Everything that a thread does is in one of these. */
+const TASKS = { name: 'RunTask', category: 'disabled-by-default-devtools.timeline' };
+
 /** Script, style and layout, as the browser's own tools group them. */
 const MAIN = new Set([
   'EvaluateScript',
@@ -23,13 +26,14 @@ const MAIN = new Set([
 
 /**
  * Records while `act` runs.
- * @returns the seconds it took, the frames painted and the main thread's milliseconds meanwhile, and what `act` returned
+ * @returns the seconds it took, the frames painted and the main thread's milliseconds meanwhile: by kind, and in all; and what
+ * `act` returned
  */
 export async function traced({ session }, act) {
   const events = [];
   const collect = ({ value }) => events.push(...value);
   session.on('Tracing.dataCollected', collect);
-  const includedCategories = [PAINTED.category, 'devtools.timeline'];
+  const includedCategories = [PAINTED.category, TASKS.category, 'devtools.timeline'];
   await session.send('Tracing.start', {
     transferMode: 'ReportEvents',
     traceConfig: {
@@ -49,7 +53,10 @@ export async function traced({ session }, act) {
   if (dataLossOccurred) throw new Error('the trace lost events; measure for a shorter time');
   const within = events.filter(({ ts }) => ts >= since && ts < until);
   const painted = within.filter(({ name }) => name === PAINTED.name).length;
-  return { seconds: (until - since) / 1e6, painted, main: mainThread(within, mainThreads(events)), result };
+  const threads = mainThreads(events);
+  const tasks = within.filter(({ ph, name, pid, tid }) => ph === 'X' && name === TASKS.name && threads.has(`${pid} ${tid}`));
+  const busyMs = tasks.reduce((sum, { dur, tdur = dur }) => sum + tdur / 1_000, 0);
+  return { seconds: (until - since) / 1e6, painted, main: mainThread(within, threads), busyMs, result };
 }
 
 const mainThreads = (events) => {

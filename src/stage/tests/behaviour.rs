@@ -1,7 +1,8 @@
 //! What a viewer would notice.
 
 use super::super::{Outcome, StageStats};
-use super::{Item, Mode, Priority, Stage, StageOptions, assert_apart, item, lane_of, options, x_of};
+use super::{Item, Mode, Priority, Stage, StageOptions, TOLERANCE, assert_apart, item, lane_of, options, x_of};
+use std::collections::HashSet;
 
 #[test]
 fn a_scrolling_danmu_crosses_the_picture_in_its_time() {
@@ -187,13 +188,68 @@ fn a_narrower_picture_moves_back_those_that_would_touch() {
 }
 
 #[test]
-fn danmu_of_lost_lanes_leave() {
+fn danmu_of_lanes_that_went_finish_their_flight_and_nobody_follows_them() {
+    let lanes = |stage: &Stage, now| stage.visible(now).map(|danmu| (danmu.id, danmu.lane)).collect::<Vec<_>>();
     let mut stage = Stage::new(options());
     for id in 0..5 {
         stage.push(item(id, 200.0, Mode::Scroll), (), 0.0);
     }
     stage.configure(|options| options.area = 0.5, 10.0);
-    assert_eq!(stage.visible(10.0).map(|danmu| danmu.id).collect::<Vec<_>>(), [0, 1]);
+    let before = x_of(&stage, 4, 10.0);
+    assert_eq!(lanes(&stage, 10.0), [0, 1, 2, 3, 4].map(|id| (id, id as u16)));
+    stage.configure(|options| options.max_lanes = 1, 4_000.0);
+    for id in 5..8 {
+        stage.push(item(id, 200.0, Mode::Scroll), (), 4_000.0);
+    }
+    stage.tick(7_990.0);
+    assert_eq!(lanes(&stage, 7_990.0), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 0)]);
+    assert!(x_of(&stage, 4, 7_990.0) < before);
+    stage.tick(8_001.0);
+    assert_eq!(lanes(&stage, 8_001.0), [(5, 0)]);
+}
+
+#[test]
+fn danmu_that_a_lower_picture_has_no_row_for_go_on_in_another() {
+    for mode in [Mode::Scroll, Mode::Reverse] {
+        let mut stage = Stage::new(options());
+        // Too soon after each other for one lane, and far enough from each other when half of the way is behind them.
+        for (id, width, now) in [(0, 200.0, 0.0), (1, 200.0, 0.0), (2, 100.0, 1_400.0), (3, 100.0, 1_400.0)] {
+            stage.push(item(id, width, mode), (), now);
+        }
+        let lanes = |stage: &Stage| stage.visible(4_000.0).map(|danmu| danmu.lane).collect::<HashSet<_>>().len();
+        let xs = |stage: &Stage| [0, 1, 2, 3].map(|id| x_of(stage, id, 4_000.0));
+        let (before, after) = (xs(&stage), {
+            assert_eq!(lanes(&stage), 4);
+            stage.resize(1_000.0, 80.0, 4_000.0);
+            xs(&stage)
+        });
+        assert!(
+            before.iter().zip(after).all(|(before, after)| (before - after).abs() < TOLERANCE),
+            "{before:?} {after:?}"
+        );
+        assert_eq!(lanes(&stage), 2);
+        stage.resize(1_000.0, 40.0, 4_010.0);
+        assert_eq!(stage.stats().on_stage, 2, "one row has room for two of the four");
+        for ahead in 0..100 {
+            assert_apart(&stage, 4_010.0 + f64::from(ahead) * 80.0);
+        }
+    }
+    let mut stage = Stage::new(options());
+    for id in 0..2 {
+        stage.push(item(id, 200.0, Mode::Bottom), (), 0.0);
+    }
+    stage.resize(1_000.0, 80.0, 100.0);
+    assert_eq!(stage.stats().on_stage, 2);
+    stage.resize(1_000.0, 40.0, 200.0);
+    assert_eq!(stage.stats().on_stage, 1, "there is one row, and the earlier one has it");
+    stage.resize(0.0, 0.0, 300.0);
+    assert!(stage.is_empty());
+}
+
+#[test]
+fn a_picture_that_is_gone_has_no_danmu() {
+    let mut stage = Stage::new(options());
+    stage.push(item(0, 200.0, Mode::Scroll), (), 0.0);
     stage.resize(0.0, 0.0, 20.0);
     assert!(stage.is_empty());
     assert_eq!(stage.push(item(9, 200.0, Mode::Scroll), (), 30.0), Outcome::Waiting);

@@ -86,14 +86,22 @@ impl Lock {
             Promise::new(&mut |_, _| {})
         });
         let request = self.request.call3(&self.locks, &self.name, &options, &granted).map(Promise::from);
-        let lost = match request {
-            Ok(request) => JsFuture::from(request).await.is_err_and(|error| is_abort(&error)),
-            Err(_) => false,
+        let answer = match request {
+            Ok(request) => JsFuture::from(request).await,
+            Err(error) => Err(error),
         };
-        if lost {
-            self.inbox.push(Signal::Lost);
+        match answer {
+            Ok(_) => false,
+            Err(error) if is_abort(&error) => {
+                self.inbox.push(Signal::Lost);
+                true
+            }
+            // Denied, as in frames that may keep nothing: this page reads by itself.
+            Err(_) => {
+                self.inbox.push(Signal::Granted);
+                false
+            }
         }
-        lost
     }
 }
 

@@ -14,6 +14,7 @@ pub use self::options::Options;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
     live::{Entry, Live},
+    overlay::is_dark,
 };
 
 /// The page at `/overlay/{room}`.
@@ -29,6 +30,7 @@ pub fn OverlayPage(
     let live = Live::join(room.clone(), entry, options.wants());
     let wrong = options.wrong.join("; ");
     let style = if options.list { "danmu-overlay danmu-list" } else { "danmu-overlay danmu-fly" };
+    let still = if options.still { " danmu-still" } else { "" };
     let danmu = if options.list {
         Either::Left(view! { <DanmuList live options /> })
     } else {
@@ -38,7 +40,7 @@ pub fn OverlayPage(
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />
-        <main class=["bare ", style].concat()>
+        <main class=["bare ", style, still].concat()>
             {danmu}
             <FeedData live />
             // Said where it can be found, and not on the picture, which is on air.
@@ -60,11 +62,15 @@ fn DanmuList(live: Live, options: Options) -> impl IntoView {
         last
     };
     view! {
-        <ol style=options.css()>
+        <ol style=options.css() data-outline=options.outline()>
             <For each=lines key=|line| line.key.clone() let(line)>
                 <li class="danmu-line" data-id=line.key data-own=line.mine.then_some("true")>
                     {names.then(|| view! { <By author=Signal::stored(line.by) /> })}
-                    <bdi class="danmu-text" style:color=line.color.to_string()>
+                    <bdi
+                        class="danmu-text"
+                        style:color=line.color.to_string()
+                        data-dark=is_dark(line.color.rgb()).then_some("true")
+                    >
                         {line.text}
                     </bdi>
                     {(line.times > 1).then(|| view! { <small class="danmu-times">{["×", &line.times.to_string()].concat()}</small> })}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     live::Wants,
-    overlay::{Choice, Choices, Settings},
+    overlay::{Choice, Choices, Motion, Settings, quoted},
 };
 
 /// How many mistakes of an address are said, and how many characters of each: whoever makes up hundreds gets no long page.
@@ -26,8 +26,9 @@ const LINES: u16 = 12;
 /// | `outline` | what is around the text | `stroke`, `shadow`, `none` |
 /// | `overlap` | whether danmu that find no lane fly over others | `yes`, `no` |
 /// | `max` | how many may be on the picture together, or how many lines a list has | 1 to 10000; a list 1 to 100 |
-/// | `font` | the family that is tried first | a name that this machine has a font of |
+/// | `font` | the family that is tried first | a name that this machine has a font of, as it is written |
 /// | `names` | whether it is said who said it: in front of danmu that fly, and in a list | `yes` (a list's usual), `no` |
+/// | `motion` | whether danmu fly; the system's wish for less motion is that of who streams, not of who watches | `yes`, `no` |
 /// | `filter` | danmu with one of these words are not shown; case does not matter | words, with commas between |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,6 +42,8 @@ pub struct Options {
     /// 0 for as many as usual.
     max: u16,
     names: Option<bool>,
+    /// Whether nothing moves.
+    pub still: bool,
     /// Danmu with one of these are not shown; in lower case.
     pub hides: Vec<String>,
     /// What cannot be as the address has it.
@@ -52,7 +55,8 @@ impl Options {
     pub fn settings(&self) -> Settings {
         let settings = Choices::from_line(&self.choices).settings();
         let max_on_stage = if self.max == 0 { settings.max_on_stage } else { self.max.into() };
-        Settings { max_on_stage, font: self.font.clone(), ..settings }
+        let motion = if self.still { Motion::Still } else { Motion::Full };
+        Settings { max_on_stage, font: self.font.clone(), motion, ..settings }
     }
 
     /// What the page wants of the room.
@@ -75,19 +79,25 @@ impl Options {
     pub fn css(&self) -> String {
         let choices = Choices::from_line(&self.choices);
         let percent = |choice| choices.get(choice).to_string();
-        let outline = ["stroke", "shadow", "none"][usize::from(choices.get(Choice::Outline)).min(2)];
         let family =
-            if self.font.is_empty() { "inherit" } else { &["\"", &self.font, "\",system-ui,sans-serif"].concat() };
+            if self.font.is_empty() { "inherit" } else { &[&quoted(&self.font), ",system-ui,sans-serif"].concat() };
         let (size, opacity) = (percent(Choice::Scale), percent(Choice::Opacity));
-        let parts =
-            ["--size:", &size, ";--opacity:", &opacity, "%;--outline:var(--", outline, ");font-family:", family];
-        parts.concat()
+        ["--size:", &size, ";--opacity:", &opacity, "%;font-family:", family].concat()
+    }
+
+    /// What a list's text has around it.
+    pub fn outline(&self) -> &'static str {
+        let outline = Choices::from_line(&self.choices).get(Choice::Outline);
+        ["stroke", "shadow", "none"][usize::from(outline).min(2)]
     }
 
     /// What a query says. What makes no sense is as usual, and told by [`Options::wrong`].
     #[cfg(feature = "ssr")]
     pub fn of(query: &str) -> Self {
         let (mut options, mut choices) = (Self::default(), Choices::default());
+        // Who writes blanks as `%20`, as browsers do for what is typed, means a plus by a plus: `M+ 1c` is a font.
+        let typed = |pair: &str| if pair.contains("%20") { pair.replace('+', "%2B") } else { pair.to_owned() };
+        let query = query.split('&').map(typed).collect::<Vec<_>>().join("&");
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let (name, value) = (&*name, value.trim());
             let mut choose = |choice: Choice| {
@@ -109,6 +119,7 @@ impl Options {
                 "outline" => one_of(&["stroke", "shadow", "none"]).map(|at| choices.set(Choice::Outline, at as u16)),
                 "overlap" => one_of(&["no", "yes"]).map(|at| choices.set(Choice::Overlap, at as u16)),
                 "names" => one_of(&["no", "yes"]).map(|at| options.names = Some(at == 1)),
+                "motion" => one_of(&["no", "yes"]).map(|at| options.still = at == 0),
                 "max" => match value.parse() {
                     Ok(max @ 1..=10_000) => {
                         options.max = max;
@@ -117,12 +128,11 @@ impl Options {
                     _ => Err("1 to 10000".to_owned()),
                 },
                 "font" => {
-                    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
-                    if value.len() <= 100 && value.chars().all(plain) {
+                    if value.chars().count() <= 100 && !value.contains(char::is_control) {
                         value.clone_into(&mut options.font);
                         Ok(())
                     } else {
-                        Err("the name of a font, up to 100 letters, digits, spaces, -, _ and .".to_owned())
+                        Err("the name of a font, up to 100 characters on one line".to_owned())
                     }
                 }
                 "filter" => {
@@ -133,7 +143,8 @@ impl Options {
                 // The page's own.
                 "feed" => Ok(()),
                 _ => {
-                    let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, filter";
+                    let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, motion, \
+                                 filter";
                     options.wrong.push(format!("{}: there is no such option; there are {known}", short(name)));
                     Ok(())
                 }
@@ -181,7 +192,8 @@ mod tests {
     #[test]
     fn an_address_without_options_is_as_usual() {
         let options = Options::of("");
-        assert_eq!((options.settings(), options.list, options.lines()), (Settings::default(), false, 12));
+        let usual = Settings { motion: Motion::Full, ..Settings::default() };
+        assert_eq!((options.settings(), options.list, options.lines()), (usual, false, 12));
         assert_eq!((options.names(), Options::of("style=list").names()), (false, true));
         assert_eq!((Options::of("names=yes").names(), Options::of("style=list&names=no").names()), (true, false));
         assert!(options.wrong.is_empty());
@@ -205,8 +217,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_as_usual_and_said() {
-        let options = Options::of("size=900&style=sideways&max=0&colour=red&font=%22%3Bx&lanes=-1");
-        assert_eq!(options.settings(), Settings::default());
+        let options = Options::of("size=900&style=sideways&max=0&colour=red&font=a%0Ax&lanes=-1");
+        assert_eq!(options.settings(), Options::default().settings());
         assert_eq!(options.wrong.len(), 6);
         for said in
             ["size=900: 50 to 200", "style=sideways: fly, list", "max=0: 1 to 10000", "colour: there is no such option"]
@@ -223,5 +235,33 @@ mod tests {
         assert_eq!((wrong.len(), wrong.last().map(String::as_str)), (9, Some("and 892 more")));
         let long = Options::of(&format!("size={0}&{0}=1&font={0}", "9".repeat(5_000))).wrong.join("; ");
         assert!(long.len() < 700, "{} bytes", long.len());
+    }
+
+    #[test]
+    fn a_font_is_named_as_it_is_written() {
+        for (query, font) in [
+            ("font=M+%201c", "M+ 1c"),
+            ("font=M%2B+1c", "M+ 1c"),
+            ("font=Noto+Serif+SC", "Noto Serif SC"),
+            ("style=list&font=Jack's%20(Bold)", "Jack's (Bold)"),
+            ("font=Black%20%26%20White", "Black & White"),
+            ("font=%E6%80%9D%E6%BA%90%E9%BB%91%E4%BD%93", "思源黑体"),
+        ] {
+            let options = Options::of(query);
+            assert_eq!((&*options.settings().font, options.wrong.len()), (font, 0), "{query}");
+        }
+        let css = Options::of("style=list&font=%22;color:red;x:%22%5C").css();
+        assert!(css.ends_with(r#"font-family:"\";color:red;x:\"\\",system-ui,sans-serif"#), "{css}");
+        assert_eq!(Options::of(&format!("font={}", "x".repeat(101))).wrong.len(), 1);
+    }
+
+    #[test]
+    fn what_is_on_air_moves_unless_the_address_says_otherwise() {
+        let motion = |query| Options::of(query).settings().motion;
+        assert_eq!(
+            (motion(""), motion("motion=yes"), motion("motion=no")),
+            (Motion::Full, Motion::Full, Motion::Still)
+        );
+        assert_eq!(Options::of("motion=sometimes").wrong, ["motion=sometimes: no, yes"]);
     }
 }

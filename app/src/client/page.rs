@@ -1,0 +1,23 @@
+//! What the page does with the browser beyond its own elements: the hands are in `page.js`.
+
+use wasm_bindgen::{closure::Closure, prelude::wasm_bindgen};
+use web_sys::{Element, HtmlMediaElement};
+
+#[wasm_bindgen(module = "/src/client/page.js")]
+extern "C" {
+    /// Plays a video, if the browser lets it.
+    pub fn play(media: &HtmlMediaElement);
+    /// Plays a video with its sound: at once if the browser lets it, otherwise as soon as somebody does something on the page.
+    pub fn play_aloud(media: &HtmlMediaElement);
+    /// Tells the style sheet which part of the window can be seen, by `--seen` (its height) and `--above` (where it begins).
+    pub fn follow_window();
+    #[wasm_bindgen(js_name = on_resize)]
+    fn listen(list: &Element, act: &Closure<dyn FnMut()>);
+}
+
+/// Calls `act` whenever a list or what is in it has another size, for as long as the page lives.
+pub fn on_resize(list: &Element, act: impl FnMut() + 'static) {
+    let act = Closure::new(act);
+    listen(list, &act);
+    act.forget();
+}
