@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # moto reads Kinesis in JSON only: a ListStreams in CBOR (application/x-amz-cbor-1.1), which the AWS SDKs for Java, and so the KCL,
-# send unless CBOR_ENABLED is false, is answered with status 500. kinesis-local answers it, in CBOR.
+# send unless the system property aws.cborEnabled is false, is answered with status 500. kinesis-local answers it, in CBOR.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
