@@ -11,6 +11,7 @@ mod health;
 mod metrics;
 mod pages;
 mod serve;
+mod several;
 mod shed;
 
 use std::{sync::Arc, time::Duration};
@@ -94,6 +95,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/rooms/{room}/events", get(events::events))
+        .route("/rooms/events", get(several::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::identify))
         .with_state(state);
     if let Some(stream) = stream {

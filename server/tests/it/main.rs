@@ -28,6 +28,7 @@ mod relay_refill;
 mod replicas;
 mod rights;
 mod scene;
+mod several;
 mod shards;
 mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
