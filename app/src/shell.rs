@@ -22,6 +22,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" content="#0e1014" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
+                {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
                 <AutoReload options=options.clone() />
                 <HydrationScripts options />
@@ -33,6 +34,16 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
+}
+
+/// Notes the address of a video that the page's policy refuses, from the first element on: no script of the page may be there yet.
+fn watch_policy() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return view! {
+        <script nonce=leptos::nonce::use_nonce()>
+            "addEventListener('securitypolicyviolation',e=>{if(e.effectiveDirective=='media-src')document.documentElement.dataset.forbidden=e.blockedURI})"
+        </script>
+    };
 }
 
 /// The way to sign in, where there is one. Behind the app, of which every element has its place when the browser takes it over; its
@@ -81,14 +92,17 @@ mod security {
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
-        let mut connect = use_context::<Services>().map(|services| services.connect.join(" ")).unwrap_or_default();
+        let services = use_context::<Services>();
+        let list = |of: fn(&Services) -> &[String]| services.as_ref().map(|it| of(it).join(" ")).unwrap_or_default();
+        let (mut connect, media) = (list(|services| &services.connect), list(|services| &services.media));
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
         let policy = format!(
             "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; style-src 'self'; style-src-attr \
-             'unsafe-inline'; connect-src 'self' {connect}; img-src 'self' data: https:; media-src 'self' blob: https:; \
-             worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+             'unsafe-inline'; connect-src 'self' {connect}; img-src 'self' data: https: {media}; media-src 'self' blob: \
+             https: {media}; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'self'"
         );
         if let Ok(policy) = HeaderValue::try_from(policy) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);

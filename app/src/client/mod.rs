@@ -17,7 +17,7 @@ mod vend;
 pub use self::{
     cookie::set_cookie,
     host::{Browser, origin},
-    mount::{mount_overlay, play},
+    mount::{mount_overlay, play, why_unplayable},
     remember::remember,
     room::RoomClient,
     unicode::UNICODE,
