@@ -8,6 +8,13 @@ use crate::{
     pages::CurrentPage,
 };
 
+/// The element that the app is in: what other programs put into the body beside it does not concern it.
+pub const APP_ID: &str = "app";
+/// The element that has the app's HTML once more, to restore what other programs changed before hydration.
+pub const COPY_ID: &str = "app-copy";
+/// The element that says why the page did not start.
+pub const FAILURE_ID: &str = "start-failure";
+
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -29,8 +36,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <MetaTags />
             </head>
             <body>
-                <App />
+                {app()}
                 {account()}
+                {failure()}
             </body>
         </html>
     }
@@ -44,6 +52,26 @@ fn watch_policy() -> impl IntoView {
             "addEventListener('securitypolicyviolation',e=>{if(e.effectiveDirective=='media-src')document.documentElement.dataset.forbidden=e.blockedURI})"
         </script>
     };
+}
+
+/// The app, and a copy of its HTML in which `~` stands for `<`, so that nobody takes it for HTML: what strips comments passes it by.
+/// Compressed it is a list of references to the first.
+fn app() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    {
+        let html = view! { <App /> }.to_html();
+        let copy = html.replace('~', "&#126;").replace('<', "~");
+        return view! {
+            <div id=APP_ID style="display:contents" inner_html=html></div>
+            <script id=COPY_ID type="text/plain" inner_html=copy></script>
+        };
+    }
+}
+
+/// What the page says where it does not start.
+fn failure() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return view! { <crate::failure::StartFailure /> };
 }
 
 /// The way to sign in, where there is one. Behind the app, of which every element has its place when the browser takes it over; its

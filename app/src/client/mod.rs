@@ -11,6 +11,7 @@ mod pointer;
 mod remember;
 mod room;
 mod speaker;
+mod start;
 mod unicode;
 mod vend;
 
@@ -20,6 +21,7 @@ pub use self::{
     mount::{mount_overlay, play, why_unplayable},
     remember::remember,
     room::RoomClient,
+    start::start,
     unicode::UNICODE,
 };
 use crate::overlay;
