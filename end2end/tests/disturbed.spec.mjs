@@ -193,3 +193,99 @@ test.describe('a page that does not start says why:', () => {
     await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
   });
 });
+
+/**
+ * Does what translators of browsers do: puts font elements into the place of text nodes, wherever it may, and again when they
+ * change. What it made of a text has it in brackets.
+ */
+function translate() {
+  const may = (text) => text.data.trim() && !text.parentElement?.closest('[translate=no],font,script,style,noscript');
+  const turn = (text) => {
+    const font = document.createElement('font');
+    font.append(document.createElement('font'));
+    font.firstChild.textContent = `«${text.data.trim()}»`;
+    text.replaceWith(font);
+  };
+  const turnAll = (root) => {
+    const texts = [];
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) if (may(walker.currentNode)) texts.push(walker.currentNode);
+    if (root.nodeType === Node.TEXT_NODE && may(root)) texts.push(root);
+    texts.forEach(turn);
+  };
+  turnAll(document.body);
+  new MutationObserver((records) => {
+    for (const { type, target, addedNodes } of records) {
+      for (const node of type === 'characterData' ? [target] : addedNodes) if (node.isConnected) turnAll(node);
+    }
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
+}
+
+test.describe('a page that a browser translates', () => {
+  test('goes on saying what is so', async ({ page, otherPage }) => {
+    await enter(page);
+    await enter(otherPage);
+    await page.evaluate(translate);
+    await expect(page.locator('[data-feed]')).toHaveText('«Live»');
+
+    // The counter is no language.
+    const count = composer(page).locator('.count');
+    await input(page).fill('ab');
+    await expect(count).toHaveText('2 of 100');
+    await input(page).fill('abc');
+    await expect(count).toHaveText('3 of 100');
+
+    // Problems come, change and go.
+    await say(page, '');
+    await expect(problem(page)).toHaveText('«Type something first.»');
+    await say(page, 'x'.repeat(101));
+    await expect(problem(page)).toHaveText('«101 characters; 100 are allowed.»');
+    await input(page).fill('x');
+    await expect(problem(page)).toHaveText('');
+    await say(page, '');
+    await expect(problem(page)).toHaveText('«Type something first.»');
+
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route('**/aws/**', async (route) => {
+      await held;
+      await route.continue();
+    });
+    const text = fresh('to be translated');
+    await say(page, text);
+    const status = line(page, text).locator('small');
+    await expect(status).toHaveText('«on its way»');
+    release();
+    await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+    await expect(status).toHaveText('');
+
+    // Who said it is nobody's to translate; and it may come to be known later.
+    await expect(line(otherPage, text).locator('.danmu-name')).toHaveText(/^Guest/);
+    const name = await line(otherPage, text).locator('.danmu-name').innerText();
+    await expect(line(page, text).locator('.danmu-name')).toHaveText(name);
+
+    // Another language is one of every text.
+    await page.locator('[data-language]').click();
+    await expect(page.locator('[data-feed]')).toHaveText('«直播中»');
+    await expect(page.locator('.send span')).toHaveText('«发送»');
+    await expect(page.locator('[data-language]')).toHaveText('English');
+  });
+
+  test('keeps its state when the connection goes and comes', async ({ page }) => {
+    const server = await startServer();
+    try {
+      await enter(page, `${server.origin}/room/demo`);
+      await page.evaluate(translate);
+      await page.route('**/events?*', (route) => route.abort());
+      await server.fall();
+      await expect(page.locator('[data-feed]')).toHaveText('«Connection lost; trying again»');
+      await page.unroute('**/events?*');
+      await server.rise();
+      await expect(page.locator('[data-feed]')).toHaveText('«Live»');
+    } finally {
+      await page.close();
+      await server.stop();
+    }
+  });
+  test.use({ tolerated: /ERR_/ });
+});

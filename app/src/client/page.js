@@ -49,5 +49,28 @@ export const restore = (id, copy) => {
   return app;
 };
 
+/**
+ * Puts a text back into its element, in the place of all that is there, when it changes after another program took it out: a
+ * translator replaces text nodes, and the app goes on writing into those that it made. So a text of ours that changes is all
+ * that its element has.
+ */
+export const keep = (app) => {
+  const parents = new WeakMap();
+  const observer = new MutationObserver((records) => {
+    for (const { type, target, removedNodes } of records) {
+      if (type === 'characterData') {
+        if (!target.isConnected) parents.get(target)?.replaceChildren(target);
+        continue;
+      }
+      for (const node of removedNodes) {
+        if (node.nodeType !== Node.TEXT_NODE) continue;
+        parents.set(node, target);
+        observer.observe(node, { characterData: true });
+      }
+    }
+  });
+  observer.observe(app, { childList: true, characterData: true, subtree: true });
+};
+
 /** The page is alive: nothing is to be said of its start any more. */
 export const started = (id) => document.getElementById(id)?.remove();

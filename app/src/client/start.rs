@@ -9,6 +9,7 @@ use crate::shell::{APP_ID, App, COPY_ID, FAILURE_ID};
 #[wasm_bindgen(module = "/src/client/page.js")]
 extern "C" {
     fn restore(app: &str, copy: &str) -> HtmlElement;
+    fn keep(app: &HtmlElement);
     fn started(failure: &str);
 }
 
@@ -16,6 +17,7 @@ extern "C" {
 /// hydration holds. Where it panics all the same, the page's own script says so.
 pub fn start() {
     let app = restore(APP_ID, COPY_ID);
-    hydrate_from(app, App).forget();
+    hydrate_from(app.clone(), App).forget();
+    keep(&app);
     started(FAILURE_ID);
 }

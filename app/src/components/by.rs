@@ -12,12 +12,12 @@ pub fn By(
     author: Signal<Option<Author>>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    // The blank parts them for whoever listens.
-    let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ");
+    // The blank parts them for whoever listens. A text at all times: see `client/page.js`.
+    let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ").unwrap_or_default();
     let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
     // The badge is the style sheet's, from the attribute: a text of its own would weigh more.
     view! {
-        <bdi class="danmu-name" data-badge=badge>
+        <bdi class="danmu-name" translate="no" data-badge=badge>
             {name}
         </bdi>
     }

@@ -38,7 +38,8 @@ pub fn OverlayPage(
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />
-        <main class=["bare ", style].concat()>
+        // On air: shown as it was said.
+        <main class=["bare ", style].concat() translate="no">
             {danmu}
             <FeedData live />
             // Said where it can be found, and not on the picture, which is on air.
