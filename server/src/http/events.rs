@@ -17,10 +17,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{AppState, client::ClientAddr, connection::Admitted, handover::Handover};
-use crate::{
-    capacity::Permit,
-    relay::{Asked, Relay, Viewer},
-};
+use crate::relay::{Asked, Relay, Viewer};
 
 /// How long a viewer waits for a server that has just started to have read what was said before.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,10 +63,8 @@ pub async fn events(
     let Some(viewer) = admit(&relay, &room, wishes) else { return no_room() };
     let (client, admitted) = (client.map(|client| client.0.0), admitted.map(|admitted| admitted.0));
     let Some(Extension(handover)) = handover else {
-        return match place(client, admitted.as_ref()) {
-            Ok(permit) => answer(Body::new(viewer.holding(permit))),
-            Err(full) => full,
-        };
+        let seated = seat(viewer, client, admitted.as_ref());
+        return seated.map_or_else(full, |viewer| answer(Body::new(viewer)));
     };
     if admitted.as_ref().is_some_and(|admitted| admitted.is_reserve) {
         return full();
@@ -122,19 +117,16 @@ pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     relay.join(room, &asked, retry_ms)
 }
 
-/// The place of a viewer whose connection is not its own.
-///
-/// # Errors
-/// The answer where there is none, in all or for its network.
-pub fn place(client: Option<IpAddr>, admitted: Option<&Admitted>) -> Result<Option<Permit>, Response> {
+/// Lets a viewer in whose connection is not its own. `None` where there is no place, in all or for its network: [`full`].
+pub fn seat(viewer: Viewer, client: Option<IpAddr>, admitted: Option<&Admitted>) -> Option<Viewer> {
     // Only where a test calls the router without a connection there is neither.
-    let Some((client, admitted)) = client.zip(admitted) else { return Ok(None) };
+    let Some((client, admitted)) = client.zip(admitted) else { return Some(viewer) };
     let permit = if admitted.is_reserve { None } else { admitted.capacity.viewer(client) };
-    permit.map(Some).ok_or_else(full)
+    Some(viewer.holding(permit?))
 }
 
 /// What a viewer is told for whom there is no permit, in all or of its network.
-fn full() -> Response {
+pub fn full() -> Response {
     let answer =
         (StatusCode::SERVICE_UNAVAILABLE, "There are too many viewers here, or from your network; try again.\n");
     ([(header::RETRY_AFTER, "10")], answer).into_response()

@@ -20,7 +20,7 @@ use super::{
     AppState,
     client::ClientAddr,
     connection::Admitted,
-    events::{Wishes, admit, answer, caught_up, no_relay, no_room, place},
+    events::{Wishes, admit, answer, caught_up, full, no_relay, no_room, seat},
 };
 use crate::relay::Viewer;
 
@@ -55,10 +55,8 @@ pub async fn events(
     for (room, wishes) in asked {
         let viewer = room.parse().ok().and_then(|room| admit(&relay, &room, wishes));
         let Some(viewer) = viewer else { return no_room() };
-        match place(client, admitted.as_ref()) {
-            Ok(permit) => viewers.push(viewer.holding(permit)),
-            Err(full) => return full,
-        }
+        let Some(viewer) = seat(viewer, client, admitted.as_ref()) else { return full() };
+        viewers.push(viewer);
     }
     answer(Body::new(Several { viewers, told: None }))
 }
