@@ -10,8 +10,10 @@ pub mod api;
 #[cfg(feature = "hydrate")]
 mod client;
 mod components;
+#[cfg(feature = "ssr")]
+mod failure;
 #[cfg(feature = "hydrate")]
-pub use client::direct;
+pub use client::{direct, start};
 mod i18n;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
 mod live;

@@ -28,6 +28,16 @@ pub enum Problem {
     Denied,
     /// The stream answered with an error that has no better name here.
     Stream(String),
+    /// The video's server refused it: its answer.
+    VideoRefused(String),
+    /// The page's own policy refused the video's address.
+    VideoForbidden(String),
+    /// The video cannot be played, for a reason that the browser keeps to itself.
+    Unplayable,
+    /// This browser cannot draw on the picture.
+    CannotDraw,
+    /// What draws did not come, or fell.
+    NothingDraws,
 }
 
 impl From<TextError> for Problem {
@@ -56,6 +66,33 @@ impl Problem {
             Self::Busy => t_string!(i18n, problem.busy).to_owned(),
             Self::Denied => t_string!(i18n, problem.denied).to_owned(),
             Self::Stream(reason) => fill(t_string!(i18n, problem.stream), &[("reason", reason)]),
+            Self::VideoRefused(reason) => fill(t_string!(i18n, problem.video_refused), &[("reason", reason)]),
+            Self::VideoForbidden(address) => fill(t_string!(i18n, problem.video_forbidden), &[("address", address)]),
+            Self::Unplayable => t_string!(i18n, player.no_video).to_owned(),
+            Self::CannotDraw => t_string!(i18n, problem.overlay).to_owned(),
+            Self::NothingDraws => t_string!(i18n, problem.nothing_draws).to_owned(),
+        }
+    }
+
+    /// Whether it is over when the connection is there again.
+    #[must_use]
+    pub const fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Network | Self::Api(ApiError::Network(_)))
+    }
+
+    /// Whether it asks to wait for so many seconds.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        matches!(self, Self::TooFast(_) | Self::Api(ApiError::TooMany { .. }))
+    }
+
+    /// Counts a second off the wait that a problem asks for; one that is over is none any more.
+    pub fn count_down(problem: &mut Option<Self>) {
+        if let Some(Self::TooFast(seconds) | Self::Api(ApiError::TooMany { retry_after_s: seconds })) = problem {
+            *seconds = seconds.saturating_sub(1);
+            if *seconds == 0 {
+                *problem = None;
+            }
         }
     }
 }

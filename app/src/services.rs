@@ -27,6 +27,8 @@ pub struct Services {
     /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
     pub connect: Arc<[String]>,
+    /// Origins of videos and pictures that are served over plain HTTP, for the same policy: what is `https` needs none.
+    pub media: Arc<[String]>,
     /// How browsers can follow a room here.
     pub ways: Ways,
     /// Where people can sign in, in the operator's order.

@@ -8,6 +8,13 @@ use crate::{
     pages::CurrentPage,
 };
 
+/// The element that the app is in: what other programs put into the body beside it does not concern it.
+pub const APP_ID: &str = "app";
+/// The element that has the app's HTML once more, to restore what other programs changed before hydration.
+pub const COPY_ID: &str = "app-copy";
+/// The element that says why the page did not start.
+pub const FAILURE_ID: &str = "start-failure";
+
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -25,17 +32,49 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" content="#0e1014" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
+                {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
                 <AutoReload options=options.clone() />
                 <HydrationScripts options />
                 <MetaTags />
             </head>
             <body>
-                <App />
+                {app()}
                 {account()}
+                {failure()}
             </body>
         </html>
     }
+}
+
+/// Notes the address of a video that the page's policy refuses, from the first element on: no script of the page may be there yet.
+fn watch_policy() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return view! {
+        <script nonce=leptos::nonce::use_nonce()>
+            "addEventListener('securitypolicyviolation',e=>{if(e.effectiveDirective=='media-src')document.documentElement.dataset.forbidden=e.blockedURI})"
+        </script>
+    };
+}
+
+/// The app, and a copy of its HTML in which `~` stands for `<`, so that nobody takes it for HTML: what strips comments passes it by.
+/// Compressed it is a list of references to the first.
+fn app() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    {
+        let html = view! { <App /> }.to_html();
+        let copy = html.replace('~', "&#126;").replace('<', "~");
+        view! {
+            <div id=APP_ID style="display:contents" inner_html=html></div>
+            <script id=COPY_ID type="text/plain" inner_html=copy></script>
+        }
+    }
+}
+
+/// What the page says where it does not start.
+fn failure() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return view! { <crate::failure::StartFailure /> };
 }
 
 /// The way to sign in, where there is one. Behind the app, of which every element has its place when the browser takes it over; its
@@ -88,7 +127,9 @@ mod security {
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
-        let mut connect = use_context::<Services>().map(|services| services.connect.join(" ")).unwrap_or_default();
+        let services = use_context::<Services>();
+        let list = |of: fn(&Services) -> &[String]| services.as_ref().map(|it| of(it).join(" ")).unwrap_or_default();
+        let (mut connect, media) = (list(|services| &services.connect), list(|services| &services.media));
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
@@ -100,8 +141,8 @@ mod security {
         };
         let policy = format!(
             "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; img-src 'self' \
-             data: https:; media-src 'self' blob: https:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; \
-             form-action 'self'; {looks}"
+             data: https: {media}; media-src 'self' blob: https: {media}; worker-src 'self' blob:; object-src 'none'; \
+             base-uri 'none'; form-action 'self'; {looks}"
         );
         if let Ok(policy) = HeaderValue::try_from(policy) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);

@@ -16,7 +16,7 @@ pub fn public_key(seed: &[u8]) -> Option<Vec<u8>> {
 /// The signature, 64 bytes, of `message` by that private key.
 #[must_use]
 pub fn sign(seed: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-    key(seed).map(|key| key.sign(message).to_vec())
+    key(seed).map(|key| key.sign(message).to_bytes().to_vec())
 }
 
 /// Whether `signature` is the public key's, over `message`: strictly, as the server verifies it.

@@ -7,20 +7,25 @@ import net from 'node:net';
 export async function startProxy(origin) {
   const { hostname, port } = new URL(origin);
   const sockets = new Set();
-  let whole = true;
+  let [whole, lost] = [true, false];
   const proxy = net.createServer((client) => {
     if (!whole) return client.destroy();
+    if (lost) {
+      sockets.add(client);
+      return client.on('error', () => {}).resume();
+    }
     const server = net.connect(Number(port), hostname);
     for (const [one, other] of [
       [client, server],
       [server, client],
     ]) {
       sockets.add(one);
-      one.pipe(other);
+      one.on('data', (bytes) => lost || other.write(bytes));
+      one.on('end', () => lost || other.end());
       one.on('error', () => {});
       one.on('close', () => {
         sockets.delete(one);
-        other.destroy();
+        if (!lost) other.destroy();
       });
     }
   });
@@ -38,9 +43,13 @@ export async function startProxy(origin) {
       whole = false;
       drop();
     },
+    /** Loses what is sent from now on, and tells nobody: as where a cable is out, or a phone leaves its network. */
+    lose() {
+      lost = true;
+    },
     /** Lets everything through again. */
     mend() {
-      whole = true;
+      [whole, lost] = [true, false];
     },
     stop() {
       drop();

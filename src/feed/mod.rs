@@ -12,7 +12,10 @@
 //! | (none) | new danmu; with `past`, what was said while this viewer was away | `danmu`, `dropped`, `past` |
 //! | (none) | somebody was banned: what it said before is to be taken down, from the picture and from lists. A hello to one who comes back says so, too | `retracted` |
 //! | `gap` | this viewer read too slowly, its absence cannot be had, or the stream was made anew | `missed` |
-//! | `state` | the server's own reading goes differently, or nothing was told for 15 s, or this viewer's absence was told | `reading`, `behind_ms` |
+//! | `state` | the server's own reading goes differently, or nothing was told for 6 s, or this viewer's absence was told | `reading`, `behind_ms` |
+//!
+//! The feeds of several rooms can come in one answer: before events of another one than before stands an event `room`, whose data is
+//! its number in the request, counted from 0.
 //!
 //! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
 
@@ -39,6 +42,9 @@ pub const HELLO: &str = "hello";
 pub const GAP: &str = "gap";
 /// The name of the event that tells how the server's own reading goes.
 pub const STATE: &str = "state";
+
+/// A feed that told nothing for so long says that it is there, milliseconds.
+pub const HEARTBEAT_MS: u64 = 6_000;
 
 /// The most danmu that a viewer who joins is told of.
 pub const MAX_HISTORY: usize = 50;

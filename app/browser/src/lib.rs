@@ -3,14 +3,13 @@
 // Views are one type, as deep as the page.
 #![recursion_limit = "256"]
 
-use danmu_app::App;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Makes the page that the server rendered live. Called by the page's script, not on load: the same module may be
 /// loaded by workers too.
 #[wasm_bindgen]
 pub fn hydrate() {
-    leptos::mount::hydrate_body(App);
+    danmu_app::start();
 }
 
 #[cfg(feature = "whole")]

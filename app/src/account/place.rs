@@ -57,7 +57,7 @@ impl Place {
         let until = signed_in.map_or(0, |signed_in| signed_in.until_ms);
         let _ = self.slot.set_attribute("data-until", &until.to_string());
         let shown = match signed_in {
-            Some(SignedIn { name: Some(name), .. }) => dom::text("bdi", &[("style", NAME)], name),
+            Some(SignedIn { name: Some(name), .. }) => dom::text("bdi", &[("style", NAME), ("translate", "no")], name),
             Some(_) => words(t_string!(i18n, account.nameless), both!(account.nameless)),
             None => words(t_string!(i18n, account.sign_in), both!(account.sign_in)),
         };

@@ -37,7 +37,7 @@ pub fn AccountSlot() -> impl IntoView {
     let shown = match signed_in.map(|signed_in| signed_in.name) {
         None => words(i18n, both!(account.sign_in)).into_any(),
         Some(None) => words(i18n, both!(account.nameless)).into_any(),
-        Some(Some(name)) => view! { <bdi style=NAME>{name}</bdi> }.into_any(),
+        Some(Some(name)) => view! { <bdi style=NAME translate="no">{name}</bdi> }.into_any(),
     };
     let [en, zh] = both!(account.not_loaded);
     // Its looks are here and not in the sheet, which those pages load, too, that nobody signs in on.

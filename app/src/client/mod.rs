@@ -13,15 +13,17 @@ mod remember;
 mod retract;
 mod room;
 mod speaker;
+mod start;
 mod unicode;
 mod vend;
 
 pub use self::{
     cookie::set_cookie,
     host::{Browser, origin},
-    mount::mount_overlay,
+    mount::{mount_overlay, why_unplayable},
     remember::{keep_draft, kept_draft, remember},
     room::RoomClient,
+    start::start,
     unicode::UNICODE,
 };
 use crate::overlay;

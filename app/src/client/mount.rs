@@ -1,11 +1,14 @@
 //! Ties the pages' elements to what only the browser can do with them.
 
+use gloo_net::http::{Method, RequestBuilder};
 use leptos::{html, prelude::*};
+use wasm_bindgen::{JsCast, closure::Closure};
 
-use super::pointer::follow_pointer;
+use super::{host::origin, pointer::follow_pointer};
 use crate::{
     live::Live,
     overlay::{Overlay, Settings},
+    problem::Problem,
 };
 
 /// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page. With `pointer`, the pointer
@@ -24,6 +27,11 @@ pub fn mount_overlay(
             return;
         }
         let Some(canvas) = canvas.get() else { return };
+        let failed = Closure::<dyn Fn()>::new(move || {
+            live.undrawn.try_set(Some(Problem::NothingDraws));
+        });
+        // It goes with the element.
+        let _ = canvas.add_event_listener_with_callback("danmu:failed", failed.into_js_value().unchecked_ref());
         match Overlay::mount(canvas.clone()) {
             Ok(overlay) => {
                 if pointer {
@@ -34,7 +42,7 @@ pub fn mount_overlay(
             }
             Err(error) => {
                 leptos::logging::warn!("no overlay: {error}");
-                live.undrawn.set(true);
+                live.undrawn.set(Some(Problem::CannotDraw));
             }
         }
     });
@@ -53,4 +61,27 @@ pub fn mount_overlay(
     on_cleanup(move || {
         mounted.try_update_value(Option::take);
     });
+}
+
+/// Why a video does not play. What the page's own policy refused is noted by its document (`shell`). What a server answered is in the
+/// words of some browsers only, its status first; our own is asked again.
+pub async fn why_unplayable(media: web_sys::HtmlMediaElement) -> Problem {
+    let forbidden = document().document_element().and_then(|page| page.get_attribute("data-forbidden"));
+    if let Some(address) = forbidden {
+        return Problem::VideoForbidden(address);
+    }
+    let reason = media.error().map(|error| error.message()).unwrap_or_default();
+    let answered = reason.as_bytes().get(..3).is_some_and(|status| status.iter().all(u8::is_ascii_digit));
+    if answered {
+        return Problem::VideoRefused(reason);
+    }
+    let address = media.current_src();
+    if !address.starts_with(&origin()) {
+        return Problem::Unplayable;
+    }
+    match RequestBuilder::new(&address).method(Method::HEAD).send().await {
+        Ok(answer) if answer.ok() => Problem::Unplayable,
+        Ok(answer) => Problem::VideoRefused(answer.status().to_string()),
+        Err(_) => Problem::Network,
+    }
 }

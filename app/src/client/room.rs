@@ -1,5 +1,7 @@
 //! A room, live: what is heard of it goes to the chat and the picture; what the viewer says goes onto the stream.
 
+mod outcome;
+
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
@@ -10,7 +12,7 @@ use std::{
 use danmu::{
     feed::{Item, Reading, Told, Ways},
     gate::DanmuKey,
-    kinesis::{Clock, Host, PutError},
+    kinesis::{Clock, Host},
     record::{Danmu, RecordId},
     room::Room,
     viewer::Role,
@@ -62,6 +64,8 @@ pub(super) struct Inner {
     own: RefCell<HashSet<DanmuKey>>,
     /// Whose the danmu are that others said.
     pub(super) traces: RefCell<Traces>,
+    /// What failed and is in the composer: sent again as it is, it is the same danmu.
+    given_back: RefCell<Option<Danmu>>,
     /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
     unshown: Cell<u32>,
     counting: Cell<bool>,
@@ -80,7 +84,7 @@ impl RoomClient {
     /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes.
     pub fn start(room: &Room, entry: Entry, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
-        let vend = ServerVend::new(room.id.clone());
+        let vend = ServerVend::new(room);
         let speaker = Speaker::new(live, clock.clone(), vend.clone());
         let client = Self(Rc::new(Inner {
             room: room.clone(),
@@ -95,6 +99,7 @@ impl RoomClient {
             overlay: RefCell::default(),
             own: RefCell::default(),
             traces: RefCell::default(),
+            given_back: RefCell::default(),
             unshown: Cell::new(0),
             counting: Cell::new(false),
             reading: RefCell::default(),
@@ -135,25 +140,22 @@ impl RoomClient {
             self.send_again(&key);
             return Ok(());
         }
-        let Draft { text, mode, color } = draft;
-        let danmu = Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), text, now);
-        let danmu = Danmu { mode, color, ..danmu };
-        inner.own.borrow_mut().insert(DanmuKey::Record(danmu.id));
-        inner.live.lines.update(|lines| {
-            lines.push(Line {
-                key: danmu.id.to_string(),
-                text: danmu.text.clone(),
-                color: danmu.color,
-                at: now,
-                by: None,
-                mine: true,
-                own: Some(danmu.clone()),
-                times: 1,
-                state: ArcRwSignal::new(LineState::Pending),
-            });
+        let given_back = inner.given_back.take().filter(|danmu| draft.is_of(danmu));
+        let danmu = given_back.unwrap_or_else(|| {
+            let Draft { text, mode, color } = draft;
+            let danmu = Danmu::new(RecordId::new(now, random_u128()), inner.room.id.clone(), text, now);
+            Danmu { mode, color, ..danmu }
         });
+        inner.own.borrow_mut().insert(DanmuKey::Record(danmu.id));
+        inner.push_own(&danmu, LineState::Pending);
         self.put(danmu);
         Ok(())
+    }
+
+    /// The composer has the text of a line that failed.
+    pub fn take_back(&self, key: &str) {
+        let line = self.0.live.lines.try_update(|lines| lines.remove(key)).flatten();
+        self.0.given_back.replace(line.and_then(|line| line.own));
     }
 
     /// Sends the danmu of a failed line again: under the same id, which the gate lets through once.
@@ -201,51 +203,6 @@ impl Inner {
     fn show(&self, danmu: Shown) {
         if let Some(overlay) = &*self.overlay.borrow() {
             overlay.show(danmu);
-        }
-    }
-
-    fn set_state(&self, key: &str, state: LineState) {
-        self.live.lines.try_with_untracked(|lines| {
-            if let Some(line) = lines.find(key) {
-                line.state.set(state);
-            }
-        });
-    }
-
-    /// The viewer's own danmu is on the stream: the put was answered, or it was read back, whichever came first.
-    fn confirm(&self, key: &str) {
-        if let Some(overlay) = &*self.overlay.borrow() {
-            overlay.confirm(key);
-        }
-        self.set_state(key, LineState::Confirmed);
-    }
-
-    fn give_back(&self, danmu: Danmu, error: &PutError) {
-        let key = danmu.id.to_string();
-        // It may have arrived all the same, and been read back while its answer was lost.
-        let arrived = self.live.lines.try_with_untracked(|lines| {
-            lines.find(&key).is_some_and(|line| line.state.get_untracked() == LineState::Confirmed)
-        });
-        if arrived != Some(false) {
-            return;
-        }
-        if let Some(overlay) = &*self.overlay.borrow() {
-            overlay.retract(&key);
-        }
-        let problem = self.problem_of_put(error);
-        self.set_state(&key, LineState::Failed(problem.clone()));
-        let Danmu { text, mode, color, .. } = danmu;
-        self.live.returned.try_set(Some((Draft { text, mode, color }, problem)));
-    }
-
-    fn problem_of_put(&self, error: &PutError) -> Problem {
-        match error {
-            PutError::NoSession { message, .. } => self.vend.problem(message),
-            PutError::Refused(error) => self.vend.problem_of(error),
-            PutError::NotConfirmed { maybe_put: true, .. } => Problem::Unanswered,
-            PutError::NotConfirmed { last: Some(error), .. } => self.vend.problem_of(error),
-            PutError::NotConfirmed { last: None, .. } => Problem::Network,
-            PutError::TooLarge { .. } | PutError::PartitionKey { .. } => Problem::Stream(error.to_string()),
         }
     }
 
@@ -331,7 +288,11 @@ impl Inner {
             Reading::Reconnecting => FeedState::Reconnecting,
         });
         if let Some(state) = state {
+            let is_back = state == FeedState::Live && self.live.feed.try_get_untracked() != Some(FeedState::Live);
             self.live.feed.try_set(state);
+            if is_back {
+                self.forgive();
+            }
         }
     }
 

@@ -8,7 +8,6 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     rc::Rc,
-    time::Duration,
 };
 
 use danmu::{
@@ -33,6 +32,9 @@ use crate::live::Live;
 
 /// By how much a clock must be wrong for what was said by it to be said again, milliseconds: less than makes it stale.
 const WRONG_MS: u64 = SENT_AFTER_MS.unsigned_abs() / 2;
+
+/// So long a session is asked for again before what was said is given back, milliseconds.
+const PATIENCE_MS: i64 = 10_000;
 
 /// The voice of one viewer in one room.
 pub struct Speaker {
@@ -119,14 +121,14 @@ async fn seal(keeper: &Keeper<Browser, ServerVend>, live: Live, danmu: Danmu) ->
     }
 }
 
-/// A session; asked for again, as the producer does, until a put would be given up.
+/// A session; asked for again after a failure that passes.
 async fn session(keeper: &Keeper<Browser, ServerVend>) -> Result<Rc<Session>, VendError> {
-    let mut patience = Options::default().deadline;
+    let host = keeper.clock().host();
+    let until = host.now_ms() + PATIENCE_MS;
     loop {
         match keeper.session().await {
-            Err(VendError { retry_after: Some(wait), .. }) if wait < patience => {
-                patience = patience.saturating_sub(wait.max(Duration::from_millis(1)));
-                keeper.clock().host().sleep(wait).await;
+            Err(VendError { retry_after: Some(wait), .. }) if host.now_ms() + (wait.as_millis() as i64) < until => {
+                host.sleep(wait).await;
             }
             done => return done,
         }

@@ -1,13 +1,14 @@
 //! Sessions from our own server, as the Kinesis client asks for them.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
 
 use danmu::{
     kinesis::{self, Host, Kind, Vend, VendError},
-    room::RoomId,
+    room::{Room, RoomId, Unsigned},
     session::{Purpose, Session},
     viewer::Role,
 };
+use futures::future::{Either, select};
 use leptos::prelude::document;
 
 use super::{host::Browser, identity};
@@ -17,18 +18,22 @@ use crate::{api::ApiError, problem::Problem};
 const RETRY: Duration = Duration::from_secs(3);
 /// A session is used no longer than until so long before its ticket ends, in milliseconds: what is signed arrives later.
 const AHEAD_MS: i64 = 30_000;
+/// An answer that takes longer is not waited for: other pages may have all connections that the browser has for this server.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the server function [`crate::api::get_session`] for sessions. One for each purpose: what one was refused says nothing of the other.
 #[derive(Clone)]
 pub struct ServerVend {
     room: RoomId,
+    /// Whether what is not signed is shown to nobody.
+    signed_only: bool,
     refusal: Rc<RefCell<Option<Problem>>>,
 }
 
 impl ServerVend {
     /// Sessions for one room.
-    pub fn new(room: RoomId) -> Self {
-        Self { room, refusal: Rc::default() }
+    pub fn new(room: &Room) -> Self {
+        Self { room: room.id.clone(), signed_only: room.unsigned == Unsigned::Deny, refusal: Rc::default() }
     }
 
     /// Why the last session was refused, as the page says it: the Kinesis client knows only the message.
@@ -50,7 +55,12 @@ impl ServerVend {
 
 impl Vend for ServerVend {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
-        match ask(&self.room, purpose).await {
+        let ask = ask(&self.room, purpose, self.signed_only);
+        let answer = match select(pin!(ask), pin!(Browser.sleep(PATIENCE))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(ApiError::Network("no answer in time".to_owned())),
+        };
+        match answer {
             Ok(mut session) => {
                 self.refusal.replace(None);
                 if let Some((me, ends_ms)) = session.ticket.as_deref().and_then(identity::read_ticket) {
@@ -93,9 +103,12 @@ fn shows_somebody() -> bool {
 
 /// Calls the server function, by the one way to post that there is in the browser: the library's own client has streams, forms
 /// and codecs for whatever a function may take.
-async fn ask(room: &RoomId, purpose: Purpose) -> Result<Session, ApiError> {
+async fn ask(room: &RoomId, purpose: Purpose, signed_only: bool) -> Result<Session, ApiError> {
     // Whoever only reads has no use for a key.
     let key = if purpose == Purpose::Produce { identity::public_key().await } else { None };
+    if purpose == Purpose::Produce && signed_only && key.is_none() {
+        return Err(ApiError::Network("what signs here did not come".to_owned()));
+    }
     let key = key.map(|key| ["&key=", &key.to_string()].concat()).unwrap_or_default();
     // Neither a room's id nor a key has a character that a form would have to encode.
     let form = ["room=", room.as_str(), "&purpose=", purpose.name(), &key].concat();

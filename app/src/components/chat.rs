@@ -107,7 +107,8 @@ fn ChatLine(live: Live, line: Line) -> impl IntoView {
         LineState::Pending => t_string!(i18n, chat.pending).to_owned(),
         LineState::Confirmed if times > 1 => ["×", &times.to_string()].concat(),
         LineState::Confirmed => String::new(),
-        LineState::Failed(problem) => [t_string!(i18n, chat.failed), &problem.say(i18n)].join(" · "),
+        LineState::Failed(None) => t_string!(i18n, chat.failed).to_owned(),
+        LineState::Failed(Some(problem)) => [t_string!(i18n, chat.failed), &problem.say(i18n)].join(" · "),
         LineState::Gap(Some(missed)) => fill(t_string!(i18n, chat.missed), &[("count", missed)]),
         LineState::Gap(None) => t_string!(i18n, chat.missing).to_owned(),
     };

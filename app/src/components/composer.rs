@@ -1,17 +1,21 @@
 //! The composer: where a viewer writes.
 
+use std::time::Duration;
+
 use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode};
 use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon, fold};
 use crate::{
     i18n::{I18n, fill, say, t_string, use_i18n},
-    live::{Draft, Live, graphemes},
+    live::{Draft, FeedState, Live, Returned, graphemes},
     problem::Problem,
 };
 
 /// The colours to choose from: all of them read well on a picture, with the outline that danmu have.
 const COLORS: [u32; 8] = [0xff_ffff, 0xff_5c5c, 0xff_9f40, 0xff_e14d, 0x6b_e675, 0x4d_e1f5, 0x6f_a8ff, 0xff_8ad8];
+
+const SECOND: Duration = Duration::from_secs(1);
 
 const MODES: [Mode; 3] = [Mode::Scroll, Mode::Top, Mode::Bottom];
 
@@ -78,11 +82,12 @@ pub fn Composer(
     Effect::new(move |given_back: Option<Option<String>>| {
         let input = input.get_untracked()?;
         match live.returned.get() {
-            Some((draft, reason)) => {
+            Some(Returned { key, draft, problem: reason }) => {
                 problem.set(Some(reason));
                 if !input.value().is_empty() {
                     return None;
                 }
+                live.take_back(&key);
                 input.set_value(&draft.text);
                 mode.set(draft.mode);
                 color.set(draft.color);
@@ -97,6 +102,24 @@ pub fn Composer(
                 }
                 None
             }
+        }
+    });
+
+    // A wait that is said counts down; what is said of a connection is over when it is there again.
+    Effect::new(move || {
+        if problem.read().as_ref().is_some_and(Problem::waits) {
+            let tick = move || {
+                problem.try_update(Problem::count_down);
+            };
+            if let Ok(timer) = set_timeout_with_handle(tick, SECOND) {
+                on_cleanup(move || timer.clear());
+            }
+        }
+    });
+    Effect::new(move || {
+        let blamed = || problem.read_untracked().as_ref().is_some_and(Problem::is_of_connection);
+        if *live.feed.read() == FeedState::Live && blamed() {
+            problem.set(None);
         }
     });
 
@@ -137,15 +160,15 @@ pub fn Composer(
                     problem.set(None);
                 }
             />
-            <output id="composer-count" class="count" class:over=over>
+            <output id="composer-count" class="count" translate="no" class:over=over>
                 {move || fill(t_string!(i18n, composer.left), &[("count", &count.get()), ("max", &MAX_TEXT_GRAPHEMES)])}
             </output>
             <button class="send" type="submit" disabled=move || !live.ready.get()>
                 <Icon glyph=Glyph::Send />
                 <span>{say!(i18n, composer.send)}</span>
             </button>
-            <p id="composer-problem" class="problem" role="alert" data-problem>
-                {move || problem.get().map(|problem| problem.say(i18n))}
+            <p id="composer-problem" class="problem" role="alert" data-problem hidden=move || problem.read().is_none()>
+                {move || problem.get().map(|problem| problem.say(i18n)).unwrap_or_default()}
             </p>
         </form>
     }

@@ -15,11 +15,12 @@ pub fn PageHeader() -> impl IntoView {
         <header class="top">
             <a class="mark" href="/">
                 <img src="/logo.svg" alt="" width="28" height="28" />
-                <span>{say!(i18n, app.name)}</span>
+                <span translate="no">{say!(i18n, app.name)}</span>
             </a>
             <button
                 class="quiet"
                 type="button"
+                translate="no"
                 data-language=move || i18n.tag()
                 lang=other
                 title=say!(i18n, lang.label)

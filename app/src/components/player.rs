@@ -7,6 +7,7 @@ use crate::{
     i18n::{say, t_string, use_i18n},
     live::Live,
     overlay::Choices,
+    problem::Problem,
 };
 
 /// [`networkState`](https://html.spec.whatwg.org/multipage/media.html#dom-media-network_no_source) of a video that was
@@ -33,7 +34,7 @@ pub fn Player(
     let (aloud, hidden) = (RwSignal::new(false), RwSignal::new(false));
     // Danmu stand still because somebody paused, not because a video will not play: they are live without it.
     let still = RwSignal::new(false);
-    let unplayable = RwSignal::new(false);
+    let unplayable = RwSignal::new(None::<Problem>);
     // Full screen, as the browser has it for elements; and the window filled, where it has none.
     let (fullscreen, filled) = (RwSignal::new(false), RwSignal::new(false));
     let choices = RwSignal::new(Choices::default());
@@ -44,13 +45,23 @@ pub fn Player(
             muted.set(media.muted());
         }
     };
+    let explain = move || {
+        #[cfg(feature = "hydrate")]
+        if let Some(media) = media.get_untracked() {
+            leptos::task::spawn_local(async move {
+                unplayable.try_set(Some(crate::client::why_unplayable(media.into()).await));
+            });
+        }
+    };
     Effect::new(move || {
         if let Some(media) = media.get() {
             // The attribute is a default that only the parser heeds; a page reached by a link needs the property.
             media.set_muted(true);
             follow();
             // Its error may have come before anybody listened.
-            unplayable.set(media.network_state() == NO_SOURCE);
+            if media.network_state() == NO_SOURCE {
+                explain();
+            }
         }
     });
     #[cfg(feature = "hydrate")]
@@ -119,7 +130,7 @@ pub fn Player(
         <section class="player" aria-label=say!(i18n, player.label)>
             <video
                 node_ref=media
-                src=video
+                src=(!video.is_empty()).then_some(video)
                 poster=poster
                 autoplay
                 muted
@@ -134,7 +145,7 @@ pub fn Player(
                     still.set(true);
                     follow();
                 }
-                on:error=move |_| unplayable.set(true)
+                on:error=move |_| explain()
                 on:volumechange=move |_| follow()
             >
                 {say!(i18n, player.no_video)}
@@ -186,12 +197,20 @@ pub fn Player(
                     }) />
                 </button>
             </div>
-            <p class="note" role="status" hidden=move || !unplayable.get()>
-                {say!(i18n, player.no_video)}
-            </p>
-            <p class="note" role="status" hidden=move || !live.undrawn.get()>
-                {say!(i18n, problem.overlay)}
-            </p>
         </section>
+        // Under the picture: over it they would dim the danmu.
+        <Note problem=unplayable />
+        <Note problem=live.undrawn />
+    }
+}
+
+/// A problem, where there is one.
+#[component]
+fn Note(problem: RwSignal<Option<Problem>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <p class="note" role="status" hidden=move || problem.read().is_none()>
+            {move || problem.get().map(|problem| problem.say(i18n)).unwrap_or_default()}
+        </p>
     }
 }

@@ -4,7 +4,7 @@ use danmu::record::Color;
 
 /// What a colour's squares, weighted as its parts add to its luminance, must come to, in parts of 10,000 × 255². The squares stand in
 /// for the exact curve of sRGB, which would weigh; so much of them is always a contrast of 4.5, and sometimes a little more.
-const LIGHT_ENOUGH: u32 = 2_575 * 255 * 255;
+const LIGHT_ENOUGH: u32 = 2_600 * 255 * 255;
 
 /// The colour, or the nearest lighter one of its hue with a contrast of 4.5 on the chat's ground
 /// ([WCAG 2.2](https://www.w3.org/TR/WCAG22/#contrast-minimum)).

@@ -20,8 +20,8 @@ pub enum LineState {
     Pending,
     /// On the stream.
     Confirmed,
-    /// The viewer's own; it did not reach the stream.
-    Failed(Problem),
+    /// The viewer's own; it did not reach the stream, for a reason that may have passed.
+    Failed(Option<Problem>),
     /// No danmu: so many, where anybody knows, are missing here.
     Gap(Option<u64>),
 }
@@ -155,6 +155,12 @@ impl Lines {
         self.lines.retain(|line| !keys.contains(&line.key));
     }
 
+    /// Takes the line of that key out.
+    pub fn remove(&mut self, key: &str) -> Option<Line> {
+        let at = self.lines.iter().rposition(|line| line.key == key)?;
+        self.lines.remove(at)
+    }
+
     /// The line of that key.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<&Line> {
@@ -165,10 +171,7 @@ impl Lines {
     #[must_use]
     pub fn find_failed(&self, draft: &Draft) -> Option<&Line> {
         self.lines.iter().rev().find(|line| {
-            let same = line
-                .own
-                .as_ref()
-                .is_some_and(|danmu| (&danmu.text, danmu.mode, danmu.color) == (&draft.text, draft.mode, draft.color));
+            let same = line.own.as_ref().is_some_and(|danmu| draft.is_of(danmu));
             same && matches!(line.state.get_untracked(), LineState::Failed(_))
         })
     }

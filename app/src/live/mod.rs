@@ -10,7 +10,7 @@ mod traces;
 
 use danmu::{
     feed::{Way, Ways},
-    record::{Color, Mode},
+    record::{Color, Danmu, Mode},
     room::Room,
 };
 use leptos::prelude::*;
@@ -76,6 +76,25 @@ pub struct Draft {
     pub color: Color,
 }
 
+impl Draft {
+    /// Whether that danmu says the same in the same way.
+    #[must_use]
+    pub fn is_of(&self, danmu: &Danmu) -> bool {
+        (&danmu.text, danmu.mode, danmu.color) == (&self.text, self.mode, self.color)
+    }
+}
+
+/// A danmu that could not be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The key of its line.
+    pub key: String,
+    /// What its author wrote.
+    pub draft: Draft,
+    /// Why it was not sent.
+    pub problem: Problem,
+}
+
 /// How many graphemes a text has, as its writer is told.
 ///
 /// *Server-side rendering*: nobody writes.
@@ -110,12 +129,12 @@ pub struct Live {
     pub unshown: RwSignal<u32>,
     /// How the reads went.
     pub reads: RwSignal<ReadCounts>,
-    /// Drafts that could not be sent, to be put back into the composer.
-    pub returned: RwSignal<Option<(Draft, Problem)>>,
+    /// What could not be sent, to be put back into the composer.
+    pub returned: RwSignal<Option<Returned>>,
     /// Who the viewer is, once it has a ticket.
     pub me: RwSignal<Option<Author>>,
-    /// Whether danmu cannot be drawn here, so that only the chat has them.
-    pub undrawn: RwSignal<bool>,
+    /// Why danmu cannot be drawn here, so that only the chat has them.
+    pub undrawn: RwSignal<Option<Problem>>,
     /// False until the page can send.
     pub ready: RwSignal<bool>,
     #[cfg(feature = "hydrate")]
@@ -143,7 +162,7 @@ impl Live {
             reads: RwSignal::default(),
             returned: RwSignal::default(),
             me: RwSignal::default(),
-            undrawn: RwSignal::new(false),
+            undrawn: RwSignal::default(),
             ready: RwSignal::new(false),
             #[cfg(feature = "hydrate")]
             client: StoredValue::new_local(None),
@@ -191,6 +210,14 @@ impl Live {
         self.returned.set(None);
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send_again(key));
+        #[cfg(not(feature = "hydrate"))]
+        let _ = key;
+    }
+
+    /// The composer has the text of a line that failed: it stands nowhere else. Sent again as it is, it is the same danmu.
+    pub fn take_back(self, key: &str) {
+        #[cfg(feature = "hydrate")]
+        self.with_client(|client| client.take_back(key));
         #[cfg(not(feature = "hydrate"))]
         let _ = key;
     }

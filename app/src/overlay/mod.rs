@@ -19,7 +19,8 @@
 //!
 //! On the canvas, for whoever measures: the attributes `data-on-stage`, `data-waiting`, `data-shown` and `data-given-up`,
 //! brought up to date at most four times a second; `data-under`, the id of the danmu under the pointer; and the event
-//! `danmu:shown`, whose detail is the id of a danmu, after the first frame in which any of it is in the picture.
+//! `danmu:shown`, whose detail is the id of a danmu, after the first frame in which any of it is in the picture. The event
+//! `danmu:failed` says that nobody draws any more: the module that does did not come, or fell.
 
 mod choices;
 mod text;

@@ -31,12 +31,22 @@ fn set(canvas: &HtmlCanvasElement, name: &str, value: &str) {
     let _ = canvas.set_attribute(name, value);
 }
 
-/// Dispatches `danmu:shown`. Listeners may call the overlay: nothing of it may be borrowed meanwhile.
+/// Dispatches `danmu:failed`: from now on nobody draws.
+pub(super) fn fail(canvas: &HtmlCanvasElement) {
+    dispatch(canvas, "danmu:failed", "");
+}
+
+/// Dispatches `danmu:shown`.
 pub(super) fn announce(canvas: &HtmlCanvasElement, id: &str) {
+    dispatch(canvas, "danmu:shown", id);
+}
+
+/// Listeners may call the overlay: nothing of it may be borrowed meanwhile.
+fn dispatch(canvas: &HtmlCanvasElement, name: &str, id: &str) {
     let init = CustomEventInit::new();
     init.set_bubbles(true);
     init.set_detail(&id.into());
-    if let Ok(event) = CustomEvent::new_with_event_init_dict("danmu:shown", &init) {
+    if let Ok(event) = CustomEvent::new_with_event_init_dict(name, &init) {
         let _ = canvas.dispatch_event(&event);
     }
 }

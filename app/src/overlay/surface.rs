@@ -285,8 +285,13 @@ impl Surface {
     /// either, nobody can.
     fn on_error(self: &Rc<Self>) {
         let drawer = self.drawer.replace(Drawer::Nobody);
-        if matches!(drawer, Drawer::Coming(Painting::Worker(_))) {
-            let _ = self.draw_here();
+        let mended = match drawer {
+            Drawer::Coming(Painting::Worker(_)) => self.draw_here().is_ok(),
+            Drawer::Coming(Painting::Page(_)) | Drawer::There(_) => false,
+            Drawer::Nobody => return,
+        };
+        if !mended {
+            report::fail(&self.canvas);
         }
     }
 

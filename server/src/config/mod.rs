@@ -459,6 +459,9 @@ impl Config {
             if let Err((name, value, reason)) = room.check() {
                 return wrong(name, &value, reason);
             }
+            if let Err((name, value, reason)) = room.check_addresses() {
+                return wrong(name, &value, reason);
+            }
         }
         Ok(())
     }
@@ -664,6 +667,11 @@ mod tests {
                 "[[rooms]]\nid = 'a'\nvideo = ''\n[rooms.rates.moderator]\nburst = 6001",
                 "rooms.rates.moderator.burst = 6001",
             ),
+            ("[[rooms]]\nid = 'a'\nvideo = 'my film.mp4'", "rooms.video = my film.mp4"),
+            ("[[rooms]]\nid = 'a'\nvideo = '//cdn.example/a.mp4'", "rooms.video = //cdn"),
+            ("[[rooms]]\nid = 'a'\nvideo = 'rtmp://cdn.example/a'", "rooms.video = rtmp"),
+            ("[[rooms]]\nid = 'a'\nvideo = 'https://'", "rooms.video = https://"),
+            ("[[rooms]]\nid = 'a'\nvideo = ''\nposter = 'C:\\a.png'", "rooms.poster = C:"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[rooms.rates.streamer]\nburst = 1", "streamer"),
             ("[[rooms]]\nid = 'a'\nvideo = ''\n[[rooms]]\nid = 'a'\nvideo = ''", "rooms.id = a"),
         ] {
@@ -671,6 +679,15 @@ mod tests {
             assert!(error.contains(name), "{error}");
         }
         assert!(load("[[rooms]]\nid = 'Demo'\nvideo = ''").expect_err("an id").to_string().contains("'D'"));
+    }
+
+    #[test]
+    fn a_video_is_of_this_server_or_of_another_one_or_there_is_none() {
+        for video in
+            ["", "/sample.mp4", "https://cdn.example/a.mp4?b=c", "http://192.0.2.1:8080/a.mp4", "https://[::1]/a"]
+        {
+            load(&format!("[[rooms]]\nid = 'a'\nvideo = '{video}'")).expect(video);
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
         file.write_all(toml.as_bytes()).expect("written");
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let error = build(Some(file.path()), variables).err().expect("refused");
+        let error = build(Some(file.path()), variables).expect_err("refused");
         words(&error)
     }
 

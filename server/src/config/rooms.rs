@@ -13,9 +13,9 @@ pub struct RoomSettings {
     pub id: RoomId,
     /// Its name. Default the id.
     pub title: Option<String>,
-    /// Address of its video.
+    /// Address of its video: `https://…`, `http://…`, or a path of this server. Empty where it has none.
     pub video: String,
-    /// Address of the picture before the video plays.
+    /// Address of the picture before the video plays, the same.
     pub poster: Option<String>,
     /// Whether danmu without a ticket are shown. Default `deny`.
     #[serde(default)]
@@ -114,6 +114,27 @@ impl RoomSettings {
         Ok(())
     }
 
+    /// Whether its addresses can be ones.
+    ///
+    /// # Errors
+    /// The setting, its value, and what it should be.
+    pub(super) fn check_addresses(&self) -> Result<(), (&'static str, &str, &'static str)> {
+        let poster = self.poster.as_deref().unwrap_or_default();
+        for (name, address) in [("rooms.video", self.video.as_str()), ("rooms.poster", poster)] {
+            if !address.is_empty() && !is_address(address) {
+                return Err((name, address, "https://…, http://…, or a path of this server that begins with /"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The origins of what browsers load over plain HTTP for it, which its pages' policy is to allow.
+    pub fn plain_origins(&self) -> impl Iterator<Item = String> {
+        let addresses = [Some(&self.video), self.poster.as_ref()].into_iter().flatten();
+        let hosts = addresses.filter_map(|address| address.strip_prefix("http://")?.split(['/', '?', '#']).next());
+        hosts.map(|host| format!("http://{host}"))
+    }
+
     fn paces(&self) -> Paces {
         let own = Pace { per_minute: self.per_minute, burst: self.burst };
         let slowed = match 60_u32.checked_div(self.slow_s) {
@@ -129,6 +150,19 @@ impl RoomSettings {
         let RoleRates { viewer, member, moderator } = self.rates;
         Paces::new(pace(viewer, slowed), pace(member, slowed), pace(moderator, own))
     }
+}
+
+/// Whether a browser may find something there. What else an address may have is for its server to know.
+fn is_address(text: &str) -> bool {
+    let path = text.starts_with('/') && !text.starts_with("//");
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let named = host.is_some_and(|rest| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let authority = authority.parse::<http::uri::Authority>();
+        authority.is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+    });
+    (path || named)
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\'))
 }
 
 impl From<RoomSettings> for Room {

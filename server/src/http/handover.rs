@@ -28,7 +28,9 @@ impl Handover {
     pub async fn give<T>(&self, given: Given) -> T {
         let give = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Whoever waited for it is gone only if the connection is.
-        let _ = give.map(|give| give.send(given));
+        if let Some(give) = give {
+            let _ = give.send(given);
+        }
         std::future::pending().await
     }
 }

@@ -12,7 +12,8 @@ use http::{HeaderValue, Request, StatusCode, Version, header::HOST, uri::Authori
 pub fn name_host(request: &mut Request<Body>) -> Result<(), (StatusCode, &'static str)> {
     let named = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     let is_http2 = request.version() == Version::HTTP_2;
-    if !(is_http2 && named.is_some()) && !has_one_host(request) {
+    let is_named = is_http2 && named.is_some();
+    if !is_named && !has_one_host(request) {
         return Err((StatusCode::BAD_REQUEST, "A request has one Host, and that is a name.\n"));
     }
     if let Some(host) = named {

@@ -15,6 +15,7 @@ mod host;
 mod metrics;
 mod pages;
 mod serve;
+mod several;
 mod shed;
 mod site;
 mod stalled;
@@ -109,6 +110,7 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))
         .route("/metrics", get(metrics::metrics))
         .route("/rooms/{room}/events", get(events::events))
+        .route("/rooms/events", get(several::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_bent_names))
         // Balancers ask by whatever name they know, or none, and learn next to nothing.
         .route("/healthz", get(health::alive))

@@ -14,7 +14,7 @@ use std::{
 
 use danmu::{
     density::{Density, Fate, Judged, Settled},
-    feed::{self, Item, Told},
+    feed::{self, HEARTBEAT_MS, Item, Told},
     gate::{Admitted, Bans, Gate, Incoming, REMEMBERED_MS},
     kinesis::{Record, shard_map::Shard},
     room::{Room, RoomId},
@@ -36,7 +36,7 @@ const BUSY: usize = 5;
 /// From so many viewers on its tick is whole, too: a frame takes a good part of it to be written.
 const CROWD: usize = 4_000;
 /// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+pub const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MS);
 /// How long after its second the merged ones of a room are told in which nobody says anything more: what is still on its way
 /// belongs to them.
 const SETTLE: Duration = Duration::from_secs(1);

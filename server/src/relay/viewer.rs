@@ -118,8 +118,8 @@ impl Viewer {
 
     /// Keeps this permit for as long as it is told anything.
     #[must_use]
-    pub fn holding(self, permit: Option<Permit>) -> Self {
-        Self { _permit: permit, ..self }
+    pub fn holding(self, permit: Permit) -> Self {
+        Self { _permit: Some(permit), ..self }
     }
 
     /// Tells it over a connection that is its own from now on, and in which its request was read. `permit` is given back when

@@ -32,6 +32,7 @@ mod replicas;
 mod retract;
 mod rights;
 mod scene;
+mod several;
 mod shards;
 mod speaker;
 #[path = "../../stream/tests/it/still.rs"]

@@ -16,7 +16,7 @@ use danmu::feed::{GAP, HELLO, Told};
 
 use crate::world::{Failure, Test};
 
-/// A feed says something every fifteen seconds; one that does not is dead.
+/// A feed says something every six seconds; one that does not is dead.
 const SILENCE: Duration = Duration::from_secs(25);
 /// How long a viewer listens on after the last danmu: what comes twice comes now.
 const AFTERWARDS: Duration = Duration::from_secs(1);

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::HEARTBEAT_MS;
 use crate::kinesis::backoff::full_jitter;
 
-/// A feed that says nothing for so long is dead, milliseconds: it says every 15 seconds that it is there.
-const SILENCE_MS: i64 = 40_000;
+/// A feed that says nothing for so long is dead, milliseconds: two heartbeats did not come.
+const SILENCE_MS: i64 = 2 * HEARTBEAT_MS as i64 + 2_000;
 /// For how long a server that has just started may have to read before it lets anybody in.
 const OPENING_MS: i64 = 12_000;
 /// The least time between a feed that broke off and the next.

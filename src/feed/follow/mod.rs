@@ -30,8 +30,9 @@ use super::{GAP, HELLO, Position, Reading, STATE, Told};
 
 /// The name of an event with new danmu.
 const MESSAGE: &str = "message";
-/// A leader that says nothing for so long is asked whether it is there: the relay speaks every 15 seconds.
-const QUIET_MS: i64 = 20_000;
+/// A leader that says nothing for so long is asked whether it is there: the relay speaks at least
+/// every [`HEARTBEAT_MS`](super::HEARTBEAT_MS).
+const QUIET_MS: i64 = 14_000;
 /// The same for one that has lost the relay, and may sleep in a hidden tab.
 const LOST_MS: i64 = 5_000;
 /// How long it has to answer.

@@ -105,7 +105,7 @@ struct Stream {
 
 impl Stream {
     fn new(room: Room, place: &str, skew_ms: i64) -> Self {
-        let (clock, vend) = (Clock::new(Browser), ServerVend::new(room.id.clone()));
+        let (clock, vend) = (Clock::new(Browser), ServerVend::new(&room));
         clock.adopt(skew_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
         // What it has heard ahead of that is told again, and known by its ids.

@@ -81,7 +81,15 @@ fn of_problem(kind: u8, problem: Problem) -> (u8, JsValue, JsValue) {
         Problem::Denied => (2, String::new()),
         Problem::Api(error) => (3, serde_json::to_string(&error).unwrap_or_default()),
         Problem::Stream(reason) => (4, reason),
-        Problem::Text(_) | Problem::TooFast(_) | Problem::Guest | Problem::Unanswered => (4, format!("{problem:?}")),
+        Problem::Text(_)
+        | Problem::TooFast(_)
+        | Problem::Guest
+        | Problem::Unanswered
+        | Problem::VideoRefused(_)
+        | Problem::VideoForbidden(_)
+        | Problem::Unplayable
+        | Problem::CannotDraw
+        | Problem::NothingDraws => (4, format!("{problem:?}")),
     };
     (kind, which.into(), text.into())
 }

@@ -8,12 +8,19 @@ use std::{
     task::{Poll, Waker},
 };
 
-use web_sys::Event;
-
 /// What the browser tells.
 pub enum Signal {
     /// An event of the connection of that number.
-    Feed(usize, Event),
+    Feed {
+        /// Which connection.
+        number: usize,
+        /// The event's name; `error` where it broke off.
+        name: String,
+        /// What it says.
+        data: String,
+        /// The place after it, empty where that is the same as before.
+        place: String,
+    },
     /// What another tab says.
     Note(String),
     /// The tabs' lock is ours.

@@ -17,8 +17,6 @@ use danmu::{
 };
 use futures::future::{Either, pending, select};
 use leptos::prelude::{GetUntracked, Set};
-use wasm_bindgen::JsCast;
-use web_sys::MessageEvent;
 
 use self::{
     inbox::{Inbox, Signal},
@@ -147,18 +145,10 @@ impl Hands {
             Signal::Note(note) => follow.note(&note, now, random),
             Signal::Granted => follow.granted(now, random),
             Signal::Lost => follow.lost(now),
-            Signal::Feed(number, event) if self.source.as_ref().is_some_and(|source| source.number == number) => {
-                let name = event.type_();
-                match event.dyn_into::<MessageEvent>() {
-                    Ok(event) => {
-                        let data = event.data().as_string().unwrap_or_default();
-                        follow.heard(&name, data, event.last_event_id(), now, random);
-                    }
-                    Err(_) => follow.broke(now, random),
-                }
-            }
             // Of a connection that is closed by now.
-            Signal::Feed(..) => {}
+            Signal::Feed { number, .. } if self.source.as_ref().is_none_or(|source| source.number != number) => {}
+            Signal::Feed { name, .. } if name == "error" => follow.broke(now, random),
+            Signal::Feed { name, data, place, .. } => follow.heard(&name, data, place, now, random),
         }
     }
 

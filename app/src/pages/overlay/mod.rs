@@ -40,7 +40,8 @@ pub fn OverlayPage(
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />
-        <main class=["bare ", style, still].concat()>
+        // On air: shown as it was said.
+        <main class=["bare ", style, still].concat() translate="no">
             {danmu}
             <FeedData live />
             // Said where it can be found, and not on the picture, which is on air.

@@ -184,6 +184,23 @@ fn a_page_that_never_reaches_the_relay_says_so() {
 }
 
 #[test]
+fn every_tab_says_within_15_s_that_packets_vanish_and_a_quiet_room_is_none_that_lost_them() {
+    let mut world = World::new();
+    world.open_all(2, RELAY, true);
+    world.run(1_000, true);
+    world.run(60_000, false);
+    assert_eq!(world.tabs.iter().flatten().map(|tab| tab.opened).sum::<usize>(), 1, "a quiet room stays connected");
+    world.relay.lost = true;
+    world.run(15_000, true);
+    for at in 0..2 {
+        assert_eq!(world.tab(at).reading, Some(Reading::Reconnecting), "tab {at}");
+    }
+    world.relay.lost = false;
+    world.run(15_000, true);
+    (0..2).for_each(|at| world.assert_whole(at));
+}
+
+#[test]
 fn a_page_that_asks_for_the_stream_leaves_it_when_it_stays_crowded() {
     let mut world = World::new();
     let at = world.open(Ways { wants_direct: true, ..BOTH }, false);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::super::*;
 use crate::{
-    feed::Item,
+    feed::{HEARTBEAT_MS, Item},
     gate::Retracted,
     record::{Color, Mode},
     viewer::Role,
@@ -17,6 +17,8 @@ pub const RELAY: Ways = Ways { direct: false, ..BOTH };
 /// A relay that keeps the last `window` danmu, over a stream that keeps all.
 pub struct Relay {
     pub up: bool,
+    /// Whether what it says is lost on its way, and nobody is told.
+    pub lost: bool,
     pub said: u64,
     pub window: u64,
     pub created_ms: i64,
@@ -70,7 +72,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let relay = Relay { up: true, said: 0, window: 1_000, created_ms: 5 };
+        let relay = Relay { up: true, lost: false, said: 0, window: 1_000, created_ms: 5 };
         Self { now: 0, relay, tabs: Vec::new(), lock: VecDeque::new() }
     }
 
@@ -179,13 +181,14 @@ impl World {
     }
 
     fn step(&mut self, at: usize) {
-        let Relay { up, said, window, created_ms } = self.relay;
+        let Relay { up, lost, said, window, created_ms } = self.relay;
         while let Some(note) = self.tabs[at].as_mut().and_then(|tab| tab.inbox.pop_front()) {
             self.with(at, |tab, now| tab.follow.note(&note, now, at as u64));
         }
         self.with(at, |tab, now| {
             let from = tab.follow.place().parse::<Position>().ok();
             match tab.source {
+                Some(_) if lost => {}
                 Some(_) if !up => tab.follow.broke(now, 7),
                 Some(_) if !tab.greeted => {
                     tab.greeted = true;
@@ -206,7 +209,7 @@ impl World {
                     let place = place(created_ms, said).to_string();
                     tab.follow.heard(MESSAGE, serde_json::to_string(&told).expect("JSON"), place, now, 7);
                 }
-                Some(_) if now % 15_000 == 0 => {
+                Some(_) if now % HEARTBEAT_MS as i64 == 0 => {
                     tab.follow.heard(STATE, r#"{"reading":"live"}"#.to_owned(), String::new(), now, 7);
                 }
                 Some(_) => {}

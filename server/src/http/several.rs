@@ -1,0 +1,126 @@
+//! `GET /rooms/events`: the feeds of several rooms in one answer. Over HTTP/1.1 a browser has six connections to an origin, however
+//! many rooms it has open; one of its pages listens for the others.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use hyper::body::{Body as HttpBody, Bytes, Frame};
+
+use super::{
+    AppState,
+    client::ClientAddr,
+    connection::Admitted,
+    events::{Wishes, admit, answer, caught_up, full, no_relay, no_room, seat},
+};
+use crate::relay::Viewer;
+
+/// The most rooms in one answer.
+const MAX_ROOMS: usize = 50;
+
+/// The feeds of several rooms, one after the other's events, as each has some.
+struct Several {
+    viewers: Vec<Viewer>,
+    /// Which told last: the next one has its turn first.
+    told: Option<usize>,
+}
+
+/// Answers with the feeds of all rooms that the query names: `room=`, and after each what [`Wishes`] has.
+pub async fn events(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    client: Option<Extension<ClientAddr>>,
+    admitted: Option<Extension<Admitted>>,
+) -> Response {
+    let Some(relay) = state.relay else { return no_relay() };
+    let asked = parse(&query.unwrap_or_default());
+    if !(1..=MAX_ROOMS).contains(&asked.len()) {
+        return (StatusCode::BAD_REQUEST, format!("1 to {MAX_ROOMS} rooms; {} are named.\n", asked.len()))
+            .into_response();
+    }
+    if let Err(not_yet) = caught_up(&relay).await {
+        return not_yet;
+    }
+    let (client, admitted) = (client.map(|client| client.0.0), admitted.map(|admitted| admitted.0));
+    let mut viewers = Vec::with_capacity(asked.len());
+    for (room, wishes) in asked {
+        let viewer = room.parse().ok().and_then(|room| admit(&relay, &room, wishes));
+        let Some(viewer) = viewer else { return no_room() };
+        let Some(viewer) = seat(viewer, client, admitted.as_ref()) else { return full() };
+        viewers.push(viewer);
+    }
+    answer(Body::new(Several { viewers, told: None }))
+}
+
+fn parse(query: &str) -> Vec<(String, Wishes)> {
+    let mut asked: Vec<(String, Wishes)> = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "room" {
+            asked.push((value.into_owned(), Wishes::default()));
+        } else if let Some((_, wishes)) = asked.last_mut() {
+            match &*name {
+                "from" => wishes.from = Some(value.into_owned()),
+                "since" => wishes.since = Some(value.into_owned()),
+                "history" => wishes.history = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+    }
+    asked
+}
+
+impl HttpBody for Several {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Self { viewers, told } = &mut *self;
+        let first = told.map_or(0, |told| told + 1);
+        let count = viewers.len();
+        for at in (0..count).map(|n| (first + n) % count) {
+            let Poll::Ready(frame) = Pin::new(&mut viewers[at]).poll_frame(context) else { continue };
+            // One that ends is one that the server ends: all come back, where they may.
+            let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
+            let Ok(bytes) = frame.into_data() else { continue };
+            if *told == Some(at) {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            *told = Some(at);
+            // By its number in the request. The empty id takes the place of the other feed out of what a browser remembers.
+            let whose = format!("event: room\nid:\ndata: {at}\n\n");
+            return Poll::Ready(Some(Ok(Frame::data([whose.as_bytes(), &bytes].concat().into()))));
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_room_is_asked_for_follows_its_name() {
+        let asked = parse("from=0&room=a&from=1~x&history=5&room=b&since=2%7Ey&history=many");
+        let [(a, first), (b, second)] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(
+            (a.as_str(), first.from.as_deref(), first.since.as_deref(), first.history),
+            ("a", Some("1~x"), None, 5)
+        );
+        assert_eq!(
+            (b.as_str(), second.from.as_deref(), second.since.as_deref(), second.history),
+            ("b", None, Some("2~y"), 0)
+        );
+    }
+}
