@@ -188,9 +188,16 @@ async fn the_end_of_the_feed_is_the_end_of_every_connection() {
 }
 
 #[tokio::test]
-async fn a_viewer_who_says_more_than_its_request_is_let_go() {
+async fn what_a_viewer_says_besides_its_request_is_passed_over_and_one_that_goes_on_is_let_go() {
     let stage = Stage::new().await;
     let mut viewer = stage.viewer().await;
-    viewer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("written");
-    stage.until_there_are(0).await;
+    viewer.write_all(b"\r\nGET / HTTP/1.1\r\n\r\n").await.expect("written");
+    stage.tell(1, 10);
+    hear(&mut viewer, "n1 ").await;
+    let mut talker = stage.viewer().await;
+    // Nobody takes all of it.
+    let _ = talker.write_all(&[b'x'; 1 << 20]).await;
+    stage.until_there_are(1).await;
+    stage.tell(2, 10);
+    hear(&mut viewer, "n2 ").await;
 }
