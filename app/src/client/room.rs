@@ -132,7 +132,8 @@ impl RoomClient {
         let inner = &self.0;
         let now = inner.clock.now_ms();
         if let Some(pace) = inner.room.paces.of(inner.role()) {
-            inner.pace.borrow_mut().take(pace, now).map_err(Problem::TooFast)?;
+            // By the browser's clock: ours leaps when it is corrected, and no time has passed.
+            inner.pace.borrow_mut().take(pace, Browser.now_ms()).map_err(Problem::TooFast)?;
         }
         // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
         let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft).map(|line| line.key.clone()));

@@ -300,7 +300,7 @@ fn a_banned_session_that_goes_on_asking_is_one_line_of_the_log_and_none_of_its_o
     let asked = program.session("demo", "produce", &[])?;
     let viewer = asked.cookie("danmu_guest").and_then(|cookie| cookie.split('.').next()).ok_or("no guest")?;
     let session: Session = serde_json::from_str(&asked.body)?;
-    program.order(&["ban", viewer])?;
+    program.order(&["ban", viewer, "--yes"])?;
     let operation = "x".repeat(4_000);
     let ask = |operation: &str| -> Result<String, Failure> {
         let request = put_as(&session, program.authority(), "/aws/", operation, &[])?;

@@ -80,3 +80,14 @@ async fn one_answer_tells_several_rooms_and_of_each_event_whose_it_is() -> Test 
     assert_eq!(status(site, "/rooms/events?room=demo&room=nowhere")?, "404");
     Ok(())
 }
+
+#[test]
+fn each_of_several_rooms_takes_the_place_of_a_viewer() -> Test {
+    let program = Program::start(&[("DANMU_HTTP__MAX_CONNECTIONS", "10"), ("DANMU_HTTP__NETWORK_PERCENT", "100")])?;
+    program.get_ready()?;
+    let site = address(&program.url)?;
+    let rooms = |count: usize| format!("/rooms/events?{}", vec!["room=demo"; count].join("&"));
+    assert_eq!(status(site, &rooms(3))?, "200");
+    assert_eq!(status(site, &rooms(30))?, "503", "more than there are places");
+    Ok(())
+}

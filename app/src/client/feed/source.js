@@ -26,14 +26,14 @@ const listen = (url, names, hear) => {
   return () => source.close();
 };
 
-/** Takes a connection of one's own, where one is free; gives what gives it back. */
+/** Takes a connection of one's own, where one is free; gives what gives it back, or null where a frame may have no locks. */
 const acquire = async () => {
   for (let n = 0; n < OWN; n += 1) {
     const release = await new Promise((resolve) => {
       const hold = (lock) => (lock ? new Promise((release) => resolve(release)) : resolve());
-      locks.request(`danmu own ${n}`, { ifAvailable: true }, hold).catch(() => resolve());
+      locks.request(`danmu own ${n}`, { ifAvailable: true }, hold).catch(() => resolve(null));
     });
-    if (release) return release;
+    if (release !== undefined) return release;
   }
 };
 
@@ -148,14 +148,14 @@ export const open = (room, from, since, history, hear) => {
   let [ended, end] = [false];
   acquire().then((release) => {
     if (ended) return release?.();
-    if (!release) {
+    if (release === undefined) {
       end = share({ room, from, since, history }, hear, alone);
       return;
     }
     const stop = alone();
     end = () => {
       stop();
-      release();
+      release?.();
     };
   });
   return () => {
