@@ -24,18 +24,26 @@ fn run(stage: &mut Stage, frames: std::ops::Range<u32>) {
     }
 }
 
+/// What the second quarter of a minute allocates, and allocates anew.
+fn allocated(overlap: Overlap, pace: Pace) -> (usize, usize) {
+    let options = StageOptions { width: 1280.0, height: 720.0, overlap, pace, ..StageOptions::default() };
+    let mut stage = Stage::new(options);
+    run(&mut stage, 0..900);
+    let region = Region::new(ALLOCATOR);
+    run(&mut stage, 900..1_800);
+    let change = region.change();
+    assert!(stage.stats().on_stage > 20);
+    (change.allocations, change.reallocations)
+}
+
 #[test]
 fn a_steady_picture_allocates_nothing() {
     for overlap in [Overlap::Never, Overlap::FixedInFront, Overlap::Allowed] {
         for pace in [Pace::SameTime, Pace::SameSpeed] {
-            let options = StageOptions { width: 1280.0, height: 720.0, overlap, pace, ..StageOptions::default() };
-            let mut stage = Stage::new(options);
-            run(&mut stage, 0..900);
-            let region = Region::new(ALLOCATOR);
-            run(&mut stage, 900..1_800);
-            let change = region.change();
-            assert_eq!((change.allocations, change.reallocations), (0, 0), "{overlap:?}, {pace:?}");
-            assert!(stage.stats().on_stage > 20);
+            // A stage does the same each time. The test harness is counted, too, which allocates once: when it says that a test has
+            // been running for a minute.
+            let least = (0..2).map(|_| allocated(overlap, pace)).find(|allocated| *allocated == (0, 0));
+            assert!(least.is_some(), "{overlap:?}, {pace:?}: {:?}", allocated(overlap, pace));
         }
     }
 }
