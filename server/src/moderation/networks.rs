@@ -12,35 +12,42 @@ use std::{
 use danmu::viewer::ViewerId;
 use ipnet::IpNet;
 
-/// The most guests that are known: a hundred bytes each.
+/// The most guests that are known, each once for every address: a hundred bytes.
 const MOST: usize = 200_000;
 
 /// The guests with a session of this server's.
 #[derive(Debug, Default)]
-pub(super) struct Guests(Mutex<HashMap<ViewerId, (IpAddr, i64)>>);
+pub(super) struct Guests(Mutex<HashMap<(ViewerId, IpAddr), i64>>);
 
 impl Guests {
-    /// A guest has a session from there, until `until_ms`.
+    /// A guest has a session from there, until `until_ms`. Those that it has from elsewhere stay good beside it.
     pub(super) fn saw(&self, viewer: &ViewerId, addr: IpAddr, until_ms: i64, now_ms: i64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(viewer) {
-            known.retain(|_, (_, ends_ms)| *ends_ms > now_ms);
+        let seen = (viewer.clone(), addr);
+        if known.len() >= MOST && !known.contains_key(&seen) {
+            known.retain(|_, ends_ms| *ends_ms > now_ms);
             if known.len() >= MOST {
                 // Half of them, so that it is not to be done for each who comes.
-                let mut ends: Vec<i64> = known.values().map(|(_, ends_ms)| *ends_ms).collect();
+                let mut ends: Vec<i64> = known.values().copied().collect();
                 let (_, middle, _) = ends.select_nth_unstable(MOST / 2);
                 let middle = *middle;
-                known.retain(|_, (_, ends_ms)| *ends_ms > middle);
+                known.retain(|_, ends_ms| *ends_ms > middle);
             }
         }
-        known.insert(viewer.clone(), (addr, until_ms));
+        known.insert(seen, until_ms);
     }
 
     /// Those of a network, and when their sessions end.
     pub(super) fn of(&self, network: &IpNet, now_ms: i64) -> Vec<(ViewerId, i64)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = known.iter().filter(|(_, (addr, ends_ms))| network.contains(addr) && *ends_ms > now_ms);
-        there.map(|(viewer, (_, ends_ms))| (viewer.clone(), *ends_ms)).collect()
+        let mut there = HashMap::new();
+        for ((viewer, addr), ends_ms) in known.iter() {
+            if network.contains(addr) && *ends_ms > now_ms {
+                let last = there.entry(viewer).or_insert(*ends_ms);
+                *last = (*last).max(*ends_ms);
+            }
+        }
+        there.into_iter().map(|(viewer, ends_ms)| (viewer.clone(), ends_ms)).collect()
     }
 }
 
@@ -63,8 +70,11 @@ mod tests {
         assert_eq!(of("192.0.2.0/24", 10), [(ann.clone(), 100), (bob, 50)]);
         assert_eq!(of("192.0.2.0/24", 50), [(ann.clone(), 100)]);
         guests.saw(&ann, [198, 51, 100, 9].into(), 200, 60);
-        assert_eq!(of("192.0.2.0/24", 60), [], "she came again from elsewhere");
+        assert_eq!(of("192.0.2.0/24", 60), [(ann.clone(), 100)], "what she has from there is good for as long");
         assert_eq!(of("198.51.100.0/24", 60).len(), 2);
+        guests.saw(&ann, [192, 0, 2, 9].into(), 300, 60);
+        assert_eq!(of("192.0.2.0/24", 60), [(ann.clone(), 300)], "once, until the last one ends");
+        assert_eq!(of("192.0.2.0/24", 300), []);
     }
 
     #[test]
