@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use danmu::feed::Item;
 
-use super::{super::place::Place, Frame, Window};
+use super::{super::place::Place, Frame, Window, speakers::Speakers};
 
 /// The line of a room.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Line {
     pub tip: Option<Place>,
     /// What was said last, and where, for those who join.
     pub history: VecDeque<(Place, Item)>,
+    /// Who may be heard of in what was told.
+    pub speakers: Speakers,
     pub closed: bool,
 }
 
@@ -56,6 +58,7 @@ impl Line {
             base: Base::Since(i64::MAX),
             tip: None,
             history: VecDeque::with_capacity(danmu::feed::MAX_HISTORY),
+            speakers: Speakers::default(),
             closed: false,
         }
     }

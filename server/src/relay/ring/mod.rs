@@ -7,6 +7,7 @@
 
 mod frame;
 mod line;
+mod speakers;
 mod waiting;
 
 #[cfg(test)]
@@ -121,6 +122,9 @@ impl Ring {
         let mut line = self.line();
         line.tip = frame.end().cloned();
         for item in items {
+            if let Some(viewer) = &item.1.viewer {
+                line.speakers.told(viewer);
+            }
             if line.history.len() == MAX_HISTORY {
                 line.history.pop_front();
             }
@@ -133,7 +137,11 @@ impl Ring {
 
     /// Takes back what is retracted, and tells all who may have heard it: it is in nothing that anybody is told from now on. By
     /// whoever appends.
-    pub fn retract(&self, retracted: Vec<Retracted>) {
+    pub fn retract(&self, mut retracted: Vec<Retracted>) {
+        // Of a network's thousands hardly anybody spoke here, and no viewer is told of the others.
+        let line = self.line();
+        retracted.retain(|retracted| line.speakers.has(retracted.viewer.as_str()));
+        drop(line);
         if retracted.is_empty() {
             return;
         }
