@@ -46,8 +46,10 @@ export function sessionsOf(page) {
   const sessions = [];
   page.on('response', async (response) => {
     if (new URL(response.url()).pathname !== '/api/session') return;
-    const asked = Object.fromEntries(new URLSearchParams(response.request().postData()));
-    sessions.push({ ...asked, ...(response.ok() ? await response.json() : {}) });
+    const session = Object.fromEntries(new URLSearchParams(response.request().postData()));
+    // Noted before what the page does with it is heard of; its body takes a while to come here.
+    sessions.push(session);
+    if (response.ok()) Object.assign(session, await response.json());
   });
   return sessions;
 }
