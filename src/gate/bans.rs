@@ -35,6 +35,8 @@ pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<Entry>>,
     /// Guests who had sessions from banned networks.
     guests: HashMap<ViewerId, Vec<Stay>>,
+    /// When the newest of all that was told, Unix milliseconds.
+    newest_ms: i64,
     /// With so many subjects and guests, what is over is looked for.
     look_at: usize,
 }
@@ -73,6 +75,7 @@ impl Decisions {
     pub fn apply(&self, id: RecordId, decision: &Decision, arrival_ms: i64) -> bool {
         let mut known = self.write();
         known.forget(arrival_ms);
+        known.newest_ms = known.newest_ms.max(arrival_ms);
         let entry = Entry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
@@ -98,6 +101,7 @@ impl Decisions {
         let mut known = self.write();
         known.forget(arrival_ms);
         let told_ms = guests.from.unwrap_or(arrival_ms);
+        known.newest_ms = known.newest_ms.max(told_ms);
         for viewer in &guests.viewers {
             let stays = known.guests.entry(viewer.clone()).or_default();
             if let Some(stay) = stays.iter_mut().find(|stay| stay.network == guests.network) {
@@ -152,6 +156,25 @@ impl Decisions {
         let known = self.read();
         let stays = known.guests.get(guest).into_iter().flatten().filter(|stay| stay.until_ms > now_ms);
         stays.map(|stay| stay.network.clone()).collect()
+    }
+
+    /// Whom a decision on a subject concerns, as far as they are known.
+    #[must_use]
+    pub fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
+        match subject {
+            Subject::Viewer(viewer) => vec![viewer.clone()],
+            Subject::Network(network) => {
+                let known = self.read();
+                let stayed = known.guests.iter().filter(|(_, stays)| stays.iter().any(|stay| stay.network == *network));
+                stayed.map(|(viewer, _)| viewer.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// When the newest of all that was told, Unix milliseconds.
+    pub(super) fn newest_ms(&self) -> i64 {
+        self.read().newest_ms
     }
 
     /// The guests of networks, those together that were told together.

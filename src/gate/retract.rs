@@ -44,8 +44,22 @@ impl Bans {
     /// What is retracted by decisions that were told at `since_ms` (Unix milliseconds) or later.
     #[must_use]
     pub fn retracted(&self, since_ms: i64) -> Vec<Retracted> {
+        if self.of_room().newest_ms().max(self.everywhere().newest_ms()) < since_ms {
+            // As for most who ask: there may be thousands to look at.
+            return Vec::new();
+        }
+        self.retracted_by(None, since_ms)
+    }
+
+    /// The same, of one viewer.
+    #[must_use]
+    pub fn retracted_of(&self, viewer: &ViewerId, since_ms: i64) -> Vec<Retracted> {
+        self.retracted_by(Some(viewer), since_ms)
+    }
+
+    fn retracted_by(&self, of: Option<&ViewerId>, since_ms: i64) -> Vec<Retracted> {
         let mut all = Vec::new();
-        self.each_retracted(None, &mut |told_ms, retracted| {
+        self.each_retracted(of, &mut |told_ms, retracted| {
             if told_ms >= since_ms {
                 all.push(retracted);
             }
@@ -118,7 +132,9 @@ mod tests {
         assert_eq!(times(&bans, Role::Viewer), before);
         assert!(times(&bans, Role::Moderator).is_empty(), "nobody takes back what an equal said");
         let told = Retracted { viewer: viewer(), before: 501, by: Rank::Moderator };
-        assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told], vec![]));
+        assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told.clone()], vec![]));
+        assert_eq!((bans.retracted_of(&viewer(), 500), bans.retracted_of(&viewer(), 501)), (vec![told], vec![]));
+        assert_eq!(bans.retracted_of(&ViewerId::guest(8), 0), []);
         let end = Decision::end(Subject::Viewer(viewer()), Rank::Moderator);
         bans.of_room().apply(RecordId::new(1, 2), &end, 900);
         assert_eq!(times(&bans, Role::Viewer), before);
@@ -152,6 +168,8 @@ mod tests {
         bans.everywhere().learn_guests(&guests, 300);
         assert_eq!(times(&bans, Role::Viewer), [0, 100, 200, 300, 400, 500, 600, 700]);
         assert_eq!(bans.retracted(200).len(), 1, "who was heard of the ban hears of them");
+        assert_eq!(bans.retracted(300), bans.retracted_of(&viewer(), 300));
+        assert_eq!((bans.retracted(301), bans.retracted_of(&viewer(), 301)), (vec![], vec![]));
         assert!(!bans.retract(&ViewerId::guest(8), Role::Viewer, 0));
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Begun, Heard, Moderation, snapshot::REACH_MS};
+use super::{Begun, Moderation, snapshot::REACH_MS};
 use crate::{
     bus::Bus,
     clock::now_ms,
@@ -150,7 +150,7 @@ impl Past {
             self.moderation.decided(decided)
         };
         self.snapshot |= self.moderation.0.snapshot_ms.load(std::sync::atomic::Ordering::Relaxed) > 0;
-        if heard != Heard::Nothing {
+        if heard.is_new() {
             // It ends with the work, and then nothing is kept any more.
             let _ = self.moderation.0.heard.send(heard).await;
         }

@@ -91,6 +91,11 @@ impl Ledger {
         self.everywhere.learn_guests(guests, arrival_ms)
     }
 
+    /// Whom a decision on a subject concerns, as far as they are known.
+    pub(super) fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
+        self.everywhere.viewers_of(subject)
+    }
+
     /// Takes in what a store holds.
     pub(super) fn take(&self, mut rows: Vec<Row>, guests: &[Guests]) {
         rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));

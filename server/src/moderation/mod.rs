@@ -126,8 +126,34 @@ pub enum Heard {
     Again(Vec<Decided>),
     /// Guests of a network.
     Guests(Guests),
-    /// A snapshot in which nothing was new.
-    Nothing,
+    /// Nothing new; it was about these guests, if about any.
+    Nothing(Vec<ViewerId>),
+}
+
+impl Heard {
+    /// Whether it is to be kept.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        !matches!(self, Self::Nothing(_))
+    }
+
+    /// Of whom something may be retracted now, by what was told then (Unix milliseconds) or later; `guests_of` knows the guests of
+    /// a network. Also what is no news here: the store may have told of it before, and nobody who watches.
+    #[must_use]
+    pub fn retracts(self, guests_of: impl Fn(&Subject) -> Vec<ViewerId>) -> Vec<(ViewerId, i64)> {
+        let decided = |decided: Decided| {
+            let concerned = guests_of(&decided.decision.on);
+            concerned.into_iter().map(move |viewer| (viewer, decided.at))
+        };
+        match self {
+            Self::Decision(one) => decided(one).collect(),
+            Self::Again(many) => many.into_iter().flat_map(decided).collect(),
+            // Of a ban that was told before them.
+            Self::Guests(Guests { viewers, .. }) | Self::Nothing(viewers) => {
+                viewers.into_iter().map(|viewer| (viewer, i64::MIN)).collect()
+            }
+        }
+    }
 }
 
 impl Moderation {
@@ -199,6 +225,12 @@ impl Moderation {
         self.0.ledger.bans(room)
     }
 
+    /// Whom a decision on a subject concerns, as far as they are known.
+    #[must_use]
+    pub fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
+        self.0.ledger.viewers_of(subject)
+    }
+
     /// What the gate of one who reads a room itself must know: what the stream told, in texts that the server signs. Whoever was
     /// banned longer ago than any ticket holds has none.
     ///
@@ -258,14 +290,14 @@ impl Moderation {
                     self.change();
                     Heard::Guests(guests)
                 } else {
-                    Heard::Nothing
+                    Heard::Nothing(guests.viewers)
                 }
             }
             Told::Snapshot(mut decided) => {
                 self.0.snapshot_ms.fetch_max(at, Relaxed);
                 decided.retain(|decided| self.0.ledger.arrived(decided));
                 if decided.is_empty() {
-                    Heard::Nothing
+                    Heard::Nothing(Vec::new())
                 } else {
                     self.change();
                     Heard::Again(decided)

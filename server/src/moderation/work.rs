@@ -173,7 +173,7 @@ impl Work {
                 Heard::Decision(one) => decided.push(one.clone()),
                 Heard::Again(many) => decided.extend(many.iter().cloned()),
                 Heard::Guests(some) => guests.push(some.clone()),
-                Heard::Nothing => {}
+                Heard::Nothing(_) => {}
             }
         }
         let store = &self.moderation.0.store;

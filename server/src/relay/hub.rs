@@ -15,6 +15,7 @@ use danmu::{
     kinesis::{Record, State},
     record::SERVICE_KEY,
     room::{Room, RoomId},
+    viewer::ViewerId,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -36,9 +37,6 @@ use crate::{
     moderation::{Heard, Moderation},
 };
 
-/// With each decision viewers are told again what those retract that are so much older, in milliseconds: when the guests of a banned
-/// network were named is told by a server's clock, not by the stream's.
-const TOLD_AGAIN_MS: i64 = 10_000;
 /// By how much a delay must change to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
 
@@ -82,6 +80,8 @@ pub struct Hub {
     /// What of that is to be kept, and found no place yet.
     unkept: VecDeque<Heard>,
     rooms: HashMap<String, RoomHub>,
+    /// Of whom something may be retracted in every room, by what was told then or later; not carried out yet.
+    retracted: Vec<(ViewerId, i64)>,
     tick: Duration,
     created_ms: i64,
     since_ms: i64,
@@ -153,7 +153,7 @@ impl Hub {
             Some((room.id.as_str().to_owned(), RoomHub::new(room, feed, density)))
         };
         let rooms = rooms.iter().filter_map(room_hub).collect();
-        Self { board, moderation, unkept: VecDeque::new(), rooms, tick, created_ms: 0, since_ms }
+        Self { board, moderation, unkept: VecDeque::new(), rooms, retracted: Vec::new(), tick, created_ms: 0, since_ms }
     }
 
     /// Works until the reader ends.
@@ -200,7 +200,14 @@ impl Hub {
                     room.learn(&shards, self.since_ms);
                 }
             }
-            Reading::Records(records) => records.iter().for_each(|record| self.judge(record)),
+            Reading::Records(records) => {
+                records.iter().for_each(|record| self.judge(record));
+                // Once for all of them: a room is looked through for it, and a network's guests come in many records.
+                for room in self.rooms.values_mut() {
+                    room.retract(&self.retracted);
+                }
+                self.retracted.clear();
+            }
             Reading::State(state) => self.tell_state(&state),
             Reading::CaughtUp => {
                 self.board.caught_up.send_replace(true);
@@ -227,7 +234,7 @@ impl Hub {
             Err(refused) => {
                 metrics.refused(&refused, record);
                 if let Refused::Gate(Reason::Moderation(decided)) = refused {
-                    room.retract(decided.at);
+                    room.decided(&decided);
                     self.unkept.push_back(self.moderation.decided(decided));
                 }
             }
@@ -241,20 +248,13 @@ impl Hub {
             Ok(heard) => heard,
             Err(reason) => return metrics.refused(&reason.into(), record),
         };
-        let told_ms = match &heard {
-            Heard::Again(decided) => decided.iter().map(|decided| decided.at).min(),
-            Heard::Guests(guests) => guests.from,
-            Heard::Decision(_) | Heard::Nothing => None,
-        };
-        // Also what is no news here: the store may have told of it before, and nobody who watches.
-        let since_ms = told_ms.unwrap_or(record.arrival_ms).min(record.arrival_ms) - TOLD_AGAIN_MS;
-        self.rooms.values().for_each(|room| room.retract(since_ms));
         if let Heard::Decision(decided) = &heard {
             metrics.refused(&Reason::Moderation(decided.clone()).into(), record);
         }
-        if heard != Heard::Nothing {
-            self.unkept.push_back(heard);
+        if heard.is_new() {
+            self.unkept.push_back(heard.clone());
         }
+        self.retracted.extend(heard.retracts(|subject| self.moderation.viewers_of(subject)));
     }
 
     fn tell_state(&self, state: &State) {
@@ -279,7 +279,7 @@ impl Feed {
     pub fn new(window: Window, bans: Bans) -> Self {
         let ring = Arc::new(Ring::new(window));
         Self {
-            past: Arc::new(Desk::new(Arc::clone(&ring), window.bytes)),
+            past: Arc::new(Desk::new(Arc::clone(&ring), window.bytes, bans.clone())),
             ring,
             lineage: SharedLineage::default(),
             batches: Batches::default(),

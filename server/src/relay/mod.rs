@@ -14,6 +14,7 @@ mod metrics;
 mod place;
 pub mod reader;
 mod refill;
+mod retracted;
 mod ring;
 mod room;
 #[cfg(test)]

@@ -17,7 +17,9 @@ use danmu::{
     feed::{self, HEARTBEAT_MS, Item, Told},
     gate::{Admitted, Bans, Gate, Incoming, REMEMBERED_MS},
     kinesis::{Record, shard_map::Shard},
+    record::Decided,
     room::{Room, RoomId},
+    viewer::ViewerId,
 };
 use hyper::body::Bytes;
 
@@ -26,6 +28,7 @@ use super::{
     metrics::{Metrics, Refused},
     place::{Lineage, Place, SharedLineage},
     refill::Again,
+    retracted::is_retracted,
     ring::{Said, frame_end},
     sse,
 };
@@ -49,6 +52,8 @@ pub struct RoomHub {
     chooser: Chooser,
     begun: bool,
     pending: Vec<(Place, Said)>,
+    /// Of whom something may be retracted here, by what was told then or later; not carried out yet.
+    retracted: Vec<(ViewerId, i64)>,
     /// When what was merged or left out is told, should nobody say anything more.
     settles: Option<Instant>,
     /// When the last frame left, or the last heartbeat.
@@ -66,6 +71,7 @@ impl RoomHub {
             chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
+            retracted: Vec::new(),
             settles: None,
             told: Instant::now(),
             last_frame: 0,
@@ -107,11 +113,24 @@ impl RoomHub {
         judge(&self.feed.lineage, verifier, &mut self.gate, record)
     }
 
-    /// Takes back what decisions retract that were told at `since_ms` (Unix milliseconds) or later.
-    pub fn retract(&self, since_ms: i64) {
-        let retracted = self.feed.bans.retracted(since_ms);
-        self.feed.past.retract(&retracted);
-        self.feed.ring.retract(retracted);
+    /// Notes what is decided for the room alone: what that retracts is taken back with the next [`Self::retract`].
+    pub fn decided(&mut self, decided: &Decided) {
+        let concerned = self.feed.bans.everywhere().viewers_of(&decided.decision.on);
+        self.retracted.extend(concerned.into_iter().map(|viewer| (viewer, decided.at)));
+    }
+
+    /// Takes back what is retracted of these, who are concerned in every room, and of those noted for this one, by what was told
+    /// then (Unix milliseconds) or later.
+    pub fn retract(&mut self, everywhere: &[(ViewerId, i64)]) {
+        let own = std::mem::take(&mut self.retracted);
+        if own.is_empty() && everywhere.is_empty() {
+            return;
+        }
+        self.feed.past.retract();
+        // Of a network's thousands hardly anybody spoke here, and no viewer is told of the others.
+        let spoke = self.feed.ring.of_speakers(own.iter().chain(everywhere), |(viewer, _)| viewer.as_str());
+        let retracted = spoke.into_iter().flat_map(|(viewer, since_ms)| self.feed.bans.retracted_of(viewer, *since_ms));
+        self.feed.ring.retract(retracted.collect());
     }
 
     /// Gathers what passed the gate, if it is to be shown.
@@ -190,8 +209,7 @@ fn judge(
 fn retract(bans: &Bans, said: &mut [(Place, Said)]) {
     for (_, said) in said {
         if let Said::Danmu(item) = said
-            && let Some(viewer) = item.viewer.as_deref().and_then(|viewer| viewer.parse().ok())
-            && bans.retract(&viewer, item.role, item.at)
+            && is_retracted(bans, item)
         {
             *said = Said::Retracted;
         }

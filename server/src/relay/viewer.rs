@@ -11,7 +11,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use danmu::feed::{self, Position, Progress, Told};
+use danmu::{
+    feed::{self, Position, Progress, Told},
+    gate::Retracted,
+};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
 use tokio::net::TcpStream;
 
@@ -30,6 +33,9 @@ use crate::{capacity::Permit, clock::now_ms};
 /// So much earlier than the place of one who comes back, in milliseconds, a ban may have arrived that it was not told of: it was read
 /// on another shard, by another replica.
 const LATE_MS: i64 = 60_000;
+
+/// So much is told to one who comes back of what was retracted meanwhile, whoever said it: some 7 KB.
+const MOST_RETRACTED: usize = 100;
 
 /// A viewer who has just come.
 pub struct Viewer {
@@ -104,7 +110,7 @@ impl Viewer {
             behind_ms,
             now: Some(now_ms()),
             danmu: joined.history,
-            retracted: since_ms.map(|since_ms| feed.bans.retracted(since_ms)).unwrap_or_default(),
+            retracted: since_ms.map(|since_ms| retracted(&feed, since_ms)).unwrap_or_default(),
             ..Told::default()
         };
         let place = match &joined.absent {
@@ -201,6 +207,15 @@ impl Seat {
         }
         Poll::Pending
     }
+}
+
+/// What was retracted since then (Unix milliseconds); of thousands what those said who spoke here.
+fn retracted(feed: &Feed, since_ms: i64) -> Vec<Retracted> {
+    let all = feed.bans.retracted(since_ms);
+    if all.len() <= MOST_RETRACTED {
+        return all;
+    }
+    feed.ring.of_speakers(all.into_iter(), |retracted| retracted.viewer.as_str())
 }
 
 impl Drop for Seat {

@@ -91,7 +91,11 @@ impl Replicas {
                 flood.await??;
                 return Err("the flood ended by itself".into());
             }
-            assert!(decided.elapsed() < PATIENCE, "a replica goes on showing what a banned viewer says: {}", self.counts()?);
+            assert!(
+                decided.elapsed() < PATIENCE,
+                "a replica goes on showing what a banned viewer says: {}",
+                self.counts()?
+            );
             sleep(Duration::from_millis(5)).await;
         }
         stop.store(true, SeqCst);

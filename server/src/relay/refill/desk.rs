@@ -9,11 +9,12 @@ use std::{
     task::Waker,
 };
 
-use danmu::gate::Retracted;
+use danmu::gate::Bans;
 use tokio::{sync::Notify, time::Instant};
 
 use super::super::{
     place::Place,
+    retracted::is_retracted,
     ring::{Base, Frame, Ring},
 };
 
@@ -26,6 +27,8 @@ pub struct Desk {
     ring: Arc<Ring>,
     /// What may lie here, bytes.
     bytes: usize,
+    /// Who may not speak in the room.
+    bans: Bans,
     state: Mutex<State>,
     /// Somebody asked, took something, or left.
     changed: Notify,
@@ -37,8 +40,8 @@ struct State {
     /// Names those who ask.
     next: u64,
     shelf: Option<Shelf>,
-    /// What was retracted since somebody is at work.
-    retracted: Vec<Retracted>,
+    /// How often something was retracted.
+    retractions: u64,
     /// Whether somebody reads, or waits for a turn to.
     at_work: bool,
 }
@@ -66,7 +69,8 @@ struct Shelf {
     open: bool,
     /// Whether somebody has had all that it asked for.
     served: bool,
-    frames: VecDeque<Frame>,
+    /// With how many of the retractions each was looked through.
+    frames: VecDeque<(Frame, u64)>,
     bytes: usize,
 }
 
@@ -103,8 +107,8 @@ pub struct Request {
 
 impl Desk {
     /// Nobody asks. Up to `bytes` may lie here; what the ring has is taken from there.
-    pub fn new(ring: Arc<Ring>, bytes: usize) -> Self {
-        Self { ring, bytes, state: Mutex::default(), changed: Notify::new() }
+    pub fn new(ring: Arc<Ring>, bytes: usize, bans: Bans) -> Self {
+        Self { ring, bytes, bans, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// Asks for what follows `after`, up to `until`. Gives also whether nobody is at work here: then somebody has to be.
@@ -151,30 +155,24 @@ impl Desk {
         Some(since_ms)
     }
 
-    /// Takes back what is retracted, here and in what is being read.
-    pub fn retract(&self, retracted: &[Retracted]) {
-        let mut state = self.state();
-        let State { shelf, at_work: true, retracted: known, .. } = &mut *state else { return };
-        known.extend_from_slice(retracted);
-        if let Some(shelf) = shelf {
-            take_back(shelf.frames.iter_mut(), retracted);
-            shelf.bytes = shelf.frames.iter().map(|frame| frame.bytes.len()).sum();
-        }
+    /// Something is retracted by now that was not before: of what lies here, and of what is being read, it is taken out when
+    /// somebody takes that. Whoever decides does not wait for it.
+    pub fn retract(&self) {
+        self.state().retractions += 1;
     }
 
-    /// How much was retracted since somebody is at work.
-    pub fn retractions(&self) -> usize {
-        self.state().retracted.len()
+    /// How often something was retracted.
+    pub fn retractions(&self) -> u64 {
+        self.state().retractions
     }
 
     /// Takes in what was read: these follow what lies here, which reaches up to `until` then; or `all` was read that there is.
     /// They have nothing of the first `as_of` retractions.
-    pub fn put(&self, mut frames: Vec<Frame>, until: Option<Place>, all: bool, as_of: usize) {
+    pub fn put(&self, frames: Vec<Frame>, until: Option<Place>, all: bool, as_of: u64) {
         let mut state = self.state();
-        let State { shelf: Some(shelf), retracted, .. } = &mut *state else { return };
-        take_back(frames.iter_mut(), &retracted[as_of.min(retracted.len())..]);
+        let State { shelf: Some(shelf), .. } = &mut *state else { return };
         shelf.bytes += frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();
-        shelf.frames.extend(frames);
+        shelf.frames.extend(frames.into_iter().map(|frame| (frame, as_of)));
         shelf.until = until.or(shelf.until.take());
         shelf.all |= all;
         Self::wake(state);
@@ -235,7 +233,7 @@ impl Desk {
         if !state.asked.is_empty() {
             return false;
         }
-        *state = State { next: state.next, ..State::default() };
+        *state = State { next: state.next, retractions: state.retractions, ..State::default() };
         true
     }
 
@@ -274,7 +272,7 @@ impl Desk {
         let mut state = self.state();
         let State { asked, shelf: Some(shelf), .. } = &mut *state else { return true };
         while shelf.bytes > self.bytes
-            && let Some(end) = shelf.frames.front().and_then(Frame::end)
+            && let Some(end) = shelf.frames.front().and_then(|(frame, _)| frame.end())
         {
             let needs = |asked: &&mut Asked| !asked.lost && shelf.base.is_before(&asked.after) && asked.after < *end;
             let mut needy = asked.values_mut().filter(needs).peekable();
@@ -286,7 +284,7 @@ impl Desk {
                 late.waker.take().into_iter().for_each(Waker::wake);
             }
             shelf.base = Base::After(end.clone());
-            shelf.bytes -= shelf.frames.pop_front().map_or(0, |frame| frame.bytes.len());
+            shelf.bytes -= shelf.frames.pop_front().map_or(0, |(frame, _)| frame.bytes.len());
         }
         true
     }
@@ -303,11 +301,18 @@ impl Desk {
     }
 }
 
-fn take_back<'a>(frames: impl Iterator<Item = &'a mut Frame>, retracted: &[Retracted]) {
-    if !retracted.is_empty() {
-        for frame in frames {
-            *frame = frame.without(|item| item.is_among(retracted)).unwrap_or_else(|| frame.clone());
+impl Shelf {
+    /// A frame that lies here, without what is retracted by now.
+    fn frame(&mut self, at: usize, bans: &Bans, retractions: u64) -> Option<Frame> {
+        let (frame, as_of) = self.frames.get_mut(at)?;
+        if *as_of != retractions {
+            if let Some(rest) = frame.without(|item| is_retracted(bans, item)) {
+                self.bytes = self.bytes - frame.bytes.len() + rest.bytes.len();
+                *frame = rest;
+            }
+            *as_of = retractions;
         }
+        Some(frame.clone())
     }
 }
 
@@ -316,16 +321,16 @@ impl Request {
     pub fn take(&self, waker: Option<&Waker>) -> Got {
         let desk = &self.desk;
         let mut state = desk.state();
-        let State { asked, shelf, .. } = &mut *state;
+        let State { asked, shelf, retractions, .. } = &mut *state;
         let Some(asked) = asked.get_mut(&self.id).filter(|asked| !asked.lost) else { return Got::Lost };
         if let Some(shelf) = shelf.as_mut().filter(|shelf| shelf.base.is_before(&asked.after)) {
-            let at = shelf.frames.partition_point(|frame| frame.end().is_some_and(|end| *end <= asked.after));
-            if let Some(frame) = shelf.frames.get(at) {
+            let at = shelf.frames.partition_point(|(frame, _)| frame.end().is_some_and(|end| *end <= asked.after));
+            if let Some(frame) = shelf.frame(at, &desk.bans, *retractions) {
                 if let Some(end) = frame.end() {
                     asked.after.clone_from(end);
                 }
                 desk.changed.notify_one();
-                return Got::Frame(frame.clone());
+                return Got::Frame(frame);
             }
             // Between the last frame and where the reading is nothing is shown.
             if let Some(until) = shelf.until.as_ref().filter(|until| **until > asked.after) {

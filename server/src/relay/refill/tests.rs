@@ -7,7 +7,11 @@ use std::{
     task::Poll,
 };
 
-use danmu::feed::{Position, Progress, Told};
+use danmu::{
+    feed::{Position, Progress, Told},
+    gate::Bans,
+    record::{Decision, RecordId, Subject},
+};
 
 use super::*;
 use crate::relay::{
@@ -82,6 +86,7 @@ impl Drop for Scanning {
 /// A room, and a stream behind it.
 struct Stage {
     key: String,
+    bans: Bans,
     ring: Arc<Ring>,
     desk: Arc<Desk>,
     refill: Arc<Refill<Script>>,
@@ -95,8 +100,9 @@ impl Stage {
         std::array::from_fn(|n| {
             let ring = Arc::new(Ring::new(Window { age: Duration::from_secs(120), bytes: 2_000 }));
             ring.begin(lineage().beginning(0).expect("a place"), 0);
-            let (key, desk) = (format!("room{n}"), Arc::new(Desk::new(Arc::clone(&ring), bytes)));
-            Self { key, ring, desk, refill: Arc::clone(&refill) }
+            let (key, bans) = (format!("room{n}"), Bans::default());
+            let desk = Arc::new(Desk::new(Arc::clone(&ring), bytes, bans.clone()));
+            Self { key, bans, ring, desk, refill: Arc::clone(&refill) }
         })
     }
 
@@ -374,8 +380,10 @@ async fn what_is_retracted_lies_here_no_more_nor_comes_from_a_read_that_began_be
     };
     let as_of = stage.desk.retractions();
     stage.desk.put(vec![of_ann(2)], Some(place(2)), false, as_of);
-    let by = danmu::viewer::Rank::Operator;
-    stage.desk.retract(&[danmu::gate::Retracted { viewer: "ann".parse().expect("an id"), before: 50, by }]);
+    let ann = Subject::Viewer("ann".parse().expect("an id"));
+    let ban = Decision { on: ann, until: None, by: danmu::viewer::Rank::Operator };
+    stage.bans.of_room().apply(RecordId::new(1, 1), &ban, 49);
+    stage.desk.retract();
     stage.desk.put(vec![of_ann(3), of_ann(60)], Some(place(60)), false, as_of);
     let told = std::iter::from_fn(|| match request.take(None) {
         Got::Frame(frame) => Some((frame.end().cloned(), sse::data(&frame.bytes).map(<[u8]>::len))),

@@ -135,13 +135,15 @@ impl Ring {
         self.wake();
     }
 
+    /// Those of these who spoke here lately.
+    pub fn of_speakers<T>(&self, all: impl Iterator<Item = T>, viewer: impl Fn(&T) -> &str) -> Vec<T> {
+        let line = self.line();
+        all.filter(|one| line.speakers.has(viewer(one))).collect()
+    }
+
     /// Takes back what is retracted, and tells all who may have heard it: it is in nothing that anybody is told from now on. By
     /// whoever appends.
-    pub fn retract(&self, mut retracted: Vec<Retracted>) {
-        // Of a network's thousands hardly anybody spoke here, and no viewer is told of the others.
-        let line = self.line();
-        retracted.retain(|retracted| line.speakers.has(retracted.viewer.as_str()));
-        drop(line);
+    pub fn retract(&self, retracted: Vec<Retracted>) {
         if retracted.is_empty() {
             return;
         }
