@@ -26,7 +26,7 @@ test.describe('when the stream cannot be reached', () => {
 
   test.beforeEach(async ({ page }) => page.clock.install());
 
-  test.use({ tolerated: /ERR_FAILED|ERR_CONNECTION|ERR_INCOMPLETE|status of 429/ });
+  test.use({ tolerated: /ERR_|status of 429/ });
 
   test('the text is given back with the reason, stands nowhere else, and goes again under its id', async ({ page }) => {
     const { text, id } = await failed(page);
