@@ -42,9 +42,13 @@ async function absence(server) {
   // What a second of these danmu takes to be shown.
   const busy = await spent(tab, () => flow(server, 'seen', 8));
   await expect.poll(onStage).toBeGreaterThan(0);
+  // It leaves with two in flight, and with every one counted: a hidden page may tell of none.
+  await expect.poll(onStage).toBe(0);
+  const before = (await shown()) + 2;
+  await pour(server, many('in flight', 2));
+  await expect.poll(shown).toBe(before);
   await tab.leave();
   await expect.poll(visible).toBe('hidden');
-  const before = await shown();
   const idle = await spent(tab, () => flow(server, 'unseen', MINUTE / 1_000));
   return { tab, onStage, shown, visible, before, busy, idle };
 }
