@@ -183,7 +183,7 @@ fn come_back(
         let mut stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(request.replacen("/events", &format!("/events?from={token}"), 1).as_bytes())?;
-        let (mut now, mut past, mut live) = (None, Vec::new(), Vec::new());
+        let (mut now, mut past, mut live, mut is_over) = (None, Vec::new(), Vec::new(), false);
         hear(stream, |_, told| {
             let heard = if told.past { &mut past } else { &mut live };
             heard.extend(numbers(told));
@@ -192,7 +192,9 @@ fn come_back(
                 now.get_or_insert_with(|| begun.elapsed().as_secs_f64());
             }
             numbers(told).for_each(|number| _ = missing.remove(&number));
-            !missing.is_empty() || now.is_none()
+            // What was told last before it came, and the reference had not heard by then, is of its absence, too.
+            is_over |= told.reading.is_some();
+            !missing.is_empty() || now.is_none() || !past.is_empty() && !is_over
         })?;
         let whole = begun.elapsed().as_secs_f64();
         let read_again = past.len();
