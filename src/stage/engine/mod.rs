@@ -27,7 +27,7 @@ pub struct Stage<T = ()> {
     flying: Flight<T>,
     standing: Vec<Standing<T>>,
     /// The most important first, then the longest waiting.
-    waiting: Vec<Waiting<T>>,
+    pub(super) waiting: Vec<Waiting<T>>,
     /// The last danmu of each row of the picture. Those beyond the lanes have some only until these have left.
     pub(super) tails: Vec<Tail>,
     /// Before this nobody who waits finds a lane or is given up.

@@ -6,12 +6,12 @@ use super::Stage;
 
 /// A danmu that waits.
 #[derive(Debug)]
-pub(super) struct Waiting<T> {
+pub(in crate::stage) struct Waiting<T> {
     pub(super) item: Item,
     pub(super) deadline: f64,
     /// Before this it is of no use to look for a lane.
     not_before: f64,
-    pub(super) content: T,
+    pub(in crate::stage) content: T,
 }
 
 impl<T> Stage<T> {
