@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::check_short;
+use crate::record::text::check_short;
 
 /// The id of a viewer: 1 to 64 visible ASCII characters. Cheap to clone; it stands in much that is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

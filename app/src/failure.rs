@@ -3,8 +3,8 @@
 use leptos::{nonce::use_nonce, prelude::*};
 
 use crate::{
+    element_ids::FAILURE_ID,
     i18n::{t_string, use_i18n},
-    shell::FAILURE_ID,
 };
 
 /// Says in the page, and in the place of the feed's state, that a module did not come or that the page did not start, and before

@@ -10,6 +10,8 @@ pub mod api;
 #[cfg(feature = "hydrate")]
 mod client;
 mod components;
+mod element_ids;
+pub mod error;
 #[cfg(feature = "ssr")]
 mod failure;
 #[cfg(feature = "hydrate")]

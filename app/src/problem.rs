@@ -3,7 +3,7 @@
 use danmu::record::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError};
 
 use crate::{
-    api::ApiError,
+    error::ApiError,
     i18n::{I18n, fill, t_string},
 };
 

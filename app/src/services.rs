@@ -13,7 +13,7 @@ use danmu::{
     viewer::{Name, Rank, ViewerId},
 };
 
-use crate::{account::Offer, api::ApiError};
+use crate::{account::Offer, error::ApiError};
 
 /// The server's services.
 #[derive(Clone)]

@@ -3,17 +3,12 @@
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 
+#[cfg(feature = "ssr")]
+use crate::element_ids::{APP_ID, COPY_ID};
 use crate::{
     i18n::{PageLanguage, t_string, use_i18n},
     pages::CurrentPage,
 };
-
-/// The element that the app is in: what other programs put into the body beside it does not concern it.
-pub const APP_ID: &str = "app";
-/// The element that has the app's HTML once more, to restore what other programs changed before hydration.
-pub const COPY_ID: &str = "app-copy";
-/// The element that says why the page did not start.
-pub const FAILURE_ID: &str = "start-failure";
 
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {

@@ -1,12 +1,14 @@
 //! The Danmu server: it renders the pages, vends temporary credentials for the stream, and carries a stream of its own
 //! for those who have none on AWS. It is never in the write path: viewers put their danmu onto the stream themselves.
 
-pub mod args;
-pub mod bus;
+pub mod aws;
 pub mod capacity;
+pub mod cli;
 mod clock;
 pub mod config;
 pub mod crowd;
+mod error;
+pub mod health;
 pub mod http;
 mod https;
 pub mod identity;
@@ -21,4 +23,5 @@ mod supervise;
 pub mod unicode;
 pub mod vending;
 
-pub use run::{RunError, run, say_failure};
+pub use error::RunError;
+pub use run::{run, say_failure};

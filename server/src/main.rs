@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use danmu_server::{args::Args, run, say_failure};
+use danmu_server::{cli::args::Args, run, say_failure};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -12,15 +12,11 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::{
-    feed::Ways,
-    room::{Room, RoomId},
-};
+use danmu::{feed::Ways, room::Room};
 use danmu_app::services::Services;
 use danmu_partitions::Partition;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
-use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinHandle,
@@ -29,22 +25,26 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Args, Command, RotateKeyArgs},
-    bus::{Bus, BusError},
+    aws::bus::Bus,
     capacity::Capacity,
-    clock::now_ms,
-    config::{Bus as BusKind, Config, LogFormat, Role, RoomSettings, SettingsError},
-    crowd::{self, CrowdError},
-    http::{Admission, AppState, Door, Health, Site, router, serve},
-    identity::{Identity, KeyFile, KeyFileError, Rotation},
-    moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer, command},
+    cli::{
+        args::{Args, Command},
+        decide, rotate,
+    },
+    config::{Bus as BusKind, Config, HOUR_S, LogFormat, Role, RoomSettings},
+    crowd,
+    error::RunError,
+    health::Health,
+    http::{Admission, AppState, Door, Site, router, serve},
+    identity::{Identity, KEYS_EVERY, KeyFileError},
+    moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer},
     oidc::{IssuerSettings, Issuers},
     policies,
     relay::Relay,
     rooms::ListedRooms,
-    store::{Store, StoreError},
+    store::Store,
     supervise::Supervisor,
-    vending::{HOUR_S, Limits, PoolCredentials, Rate, TokenVending, attainable},
+    vending::{Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 
 /// How long what is under way may take once the server is told to end.
@@ -59,72 +59,6 @@ const TAKING_EVENTS: Duration = Duration::from_secs(300);
 const BACKLOG: u32 = 1024;
 /// How often those who asked the vending machine for nothing lately are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
-/// How often the keys of tickets are read again.
-const KEYS_EVERY: Duration = Duration::from_secs(20);
-/// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
-const SOON_S: i64 = 60;
-
-/// Why the server could not run.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The settings.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The log's filter.
-    #[error("log.filter = {0:?} is no filter: {1}")]
-    Filter(String, tracing_subscriber::filter::ParseError),
-    /// The simulated viewers.
-    #[error(transparent)]
-    Crowd(#[from] CrowdError),
-    /// The bus.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The embedded stream.
-    #[error("the embedded stream in {0} cannot be opened: {1}")]
-    Stream(String, String),
-    /// The keys of tickets.
-    #[error(transparent)]
-    Keys(#[from] KeyFileError),
-    /// The store of bans.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No random bytes for a key.
-    #[error("the system gives no random bytes: {0}")]
-    Random(#[from] getrandom::Error),
-    /// A room that the settings do not list.
-    #[error("there is no room {0}")]
-    NoRoom(RoomId),
-    /// A viewer that nobody knows, or that may be another than is meant.
-    #[error("{0}")]
-    Whom(String),
-    /// A ban that is not in force.
-    #[error("nobody bans {0}; danmu-server bans tells who is banned")]
-    NoBan(String),
-    /// The root key of an embedded stream that another process opened.
-    #[error(
-        "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
-    )]
-    Elsewhere(String),
-    /// An address that cannot be listened on.
-    #[error("{name} = {addr}: {reason}")]
-    Listen {
-        /// The setting.
-        name: &'static str,
-        /// Its value.
-        addr: SocketAddr,
-        /// What is wrong with it, and what to do.
-        reason: String,
-    },
-    /// Without them nothing can be had from an identity pool.
-    #[error("vending.identity_pool: {0}")]
-    Certificates(String),
-    /// The site's files.
-    #[error("the site cannot be served: {0}")]
-    Site(String),
-    /// Whatever else the system refuses.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
 
 /// Runs the server until it is told to end.
 ///
@@ -142,16 +76,16 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             return Ok(());
         }
         Some(Command::Policies(wanted)) => return Ok(policies::run(&wanted)?),
-        Some(Command::RotateKey(args)) => return rotate_key(args),
-        Some(Command::Ban(args)) => return command::ban(args).await,
-        Some(Command::Unban(args)) => return command::unban(args).await,
-        Some(Command::Bans(args)) => return command::list(args).await,
-        Some(Command::Freeze(args)) => return command::freeze(args, true).await,
-        Some(Command::Thaw(args)) => return command::freeze(args, false).await,
-        Some(Command::Revoke(args)) => return command::revoke(args).await,
+        Some(Command::RotateKey(args)) => return rotate::rotate(&args),
+        Some(Command::Ban(args)) => return decide::ban(args).await,
+        Some(Command::Unban(args)) => return decide::unban(args).await,
+        Some(Command::Bans(args)) => return decide::list(args).await,
+        Some(Command::Freeze(args)) => return decide::freeze(args, true).await,
+        Some(Command::Thaw(args)) => return decide::freeze(args, false).await,
+        Some(Command::Revoke(args)) => return decide::revoke(args).await,
         None => {}
     }
-    let mut config = Config::load(&args)?;
+    let mut config = Config::load(&args.settings)?;
     if args.check {
         let _ = writeln!(io::stdout(), "{}", config.explain());
         return Ok(());
@@ -338,25 +272,6 @@ fn open_identity(config: &Config) -> Result<Identity, KeyFileError> {
     let path = config.key_file();
     let elsewhere = config.bus == BusKind::Embedded && config.role == Role::Relay;
     if elsewhere { Identity::load(&path) } else { Identity::open(&path) }
-}
-
-/// Makes a new key, and says what comes of it.
-fn rotate_key(args: RotateKeyArgs) -> Result<(), RunError> {
-    let soon = args.soon;
-    let config = Config::load(&args.into())?;
-    let path = config.key_file();
-    let lead_s = if soon { SOON_S } else { i64::from(config.vending.duration_s) + SOON_S };
-    let Rotation { kid, from_s, until_s } = KeyFile::rotate(&path, now_ms().div_euclid(1_000), lead_s)?;
-    let hours = (until_s - from_s) / 3_600;
-    let text = format!(
-        "{}: the key {kid} signs in {lead_s} s; the one before is believed for {hours} hours more.\n\
-         To disbelieve a key at once, take it out of the file: its tickets end within {} s.",
-        path.display(),
-        KEYS_EVERY.as_secs(),
-    );
-    // Nobody may be listening, and that is no reason to fail.
-    let _ = writeln!(io::stdout(), "{text}");
-    Ok(())
 }
 
 /// The embedded stream that another process opened.

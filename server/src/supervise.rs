@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use tokio::{
-    task::{JoinError, JoinHandle},
+    task::{JoinError, JoinHandle, JoinSet},
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::http::Health;
+use crate::health::Health;
 
 /// How long before a task is begun again: at first, and at last. With [`PROVEN`] less than five seconds.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
@@ -89,6 +89,21 @@ impl Supervisor {
                 }
             }
         })
+    }
+}
+
+/// Waits until all parts of a task have ended; when one panics, for the others no longer.
+///
+/// # Panics
+/// As that part did.
+pub async fn finish_all(mut parts: JoinSet<()>) {
+    while let Some(ended) = parts.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            // The rest ends with the set.
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 

@@ -10,12 +10,11 @@
 mod id;
 mod lenient;
 mod moderation;
-mod text;
+pub(crate) mod text;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-pub(crate) use self::text::check_short;
 pub use self::{
     id::{RecordId, RecordIdError},
     moderation::{

@@ -26,14 +26,9 @@
 
 mod clock;
 mod engine;
-mod flight;
-mod hold;
 mod item;
 mod lanes;
 mod options;
-mod reshape;
-mod seats;
-mod waiting;
 
 #[cfg(test)]
 mod tests;

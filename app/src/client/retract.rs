@@ -3,7 +3,7 @@
 use danmu::gate::Retracted;
 use leptos::prelude::*;
 
-use super::{remember::own_viewer, room::Inner};
+use super::{remember::own_viewer, room::inner::Inner};
 use crate::live::{Line, LineState};
 
 impl Inner {

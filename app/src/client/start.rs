@@ -4,7 +4,10 @@ use leptos::mount::hydrate_from;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlElement;
 
-use crate::shell::{APP_ID, App, COPY_ID, FAILURE_ID};
+use crate::{
+    element_ids::{APP_ID, COPY_ID, FAILURE_ID},
+    shell::App,
+};
 
 #[wasm_bindgen(module = "/src/client/tree.js")]
 extern "C" {

@@ -12,7 +12,7 @@ use futures::future::{Either, select};
 use leptos::prelude::document;
 
 use super::{host::Browser, identity};
-use crate::{api::ApiError, problem::Problem};
+use crate::{error::ApiError, problem::Problem};
 
 /// How soon the server is asked again after a failure that passes.
 const RETRY: Duration = Duration::from_secs(3);

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    api::ApiError,
     components::PageHeader,
+    error::ApiError,
     i18n::{say, t_string, use_i18n},
     problem::Problem,
 };

@@ -15,7 +15,7 @@ use self::{
     overlay::{Options, OverlayPage},
     room::RoomPage,
 };
-use crate::{api::ApiError, live::Entry};
+use crate::{error::ApiError, live::Entry};
 
 /// A page, with all that the server knows of what it shows: of a room its [`Entry`] in parts, whose parser would weigh.
 #[derive(Clone, Debug, Serialize, Deserialize)]

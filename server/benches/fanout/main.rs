@@ -8,6 +8,7 @@ mod away;
 #[path = "../../stream/benches/kit/mod.rs"]
 mod kit;
 mod network;
+mod numbered;
 mod publish;
 mod report;
 mod signers;

@@ -18,7 +18,7 @@ use aws_sdk_kinesis::{
 };
 use danmu::{
     feed::{Item, Told},
-    record::{Color, Danmu, Mode, RecordId},
+    record::{Color, Danmu, Mode},
     viewer::Role,
 };
 
@@ -26,6 +26,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     kit::{Failure, Noise},
+    numbered::{id, text},
     signers::Signers,
     subject::Server,
     viewers::Clock,
@@ -44,20 +45,6 @@ type Publisher = JoinHandle<Result<(), Failure>>;
 
 /// Puts on their way at once, at the most: those of viewers wait for nobody else's.
 pub const IN_FLIGHT: usize = 32;
-
-/// What fills a text, bytes.
-pub const FILL: usize = 85;
-
-/// The text of a number.
-pub fn text(number: u32) -> String {
-    // As many characters as a danmu may have; with what is around it about 200 bytes.
-    format!("n{number:08} {}", "x".repeat(FILL))
-}
-
-/// The id of a number.
-pub fn id(number: u32) -> RecordId {
-    RecordId::new(1, u128::from(number))
-}
 
 /// From when the way of a danmu is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

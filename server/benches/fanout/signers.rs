@@ -13,7 +13,7 @@ use ed25519_dalek::{Signer, SigningKey};
 
 use crate::{
     kit::{Failure, Noise},
-    publish::{id, text},
+    numbered::{id, text},
     subject::Server,
 };
 

@@ -13,7 +13,7 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::{kit::Failure, publish::FILL};
+use crate::{kit::Failure, numbered::FILL};
 
 /// What stands before a danmu's number, in whatever it is wrapped.
 pub const MARK: &[u8] = b"\"text\":\"n";

@@ -1,6 +1,8 @@
 //! The settings: their names, their defaults, and where they come from.
 
 mod http;
+mod identity_pool;
+mod overrides;
 mod read;
 mod rooms;
 
@@ -16,14 +18,14 @@ use thiserror::Error;
 
 pub use self::{
     http::{Http, parse_address},
+    identity_pool::IdentityPoolSettings,
+    overrides::Overrides,
     rooms::{RateSettings, RoleRates, RoomSettings},
 };
-use crate::{
-    args::Args,
-    oidc::IssuerSettings,
-    vending::{HOUR_S, IdentityPoolSettings},
-};
+use crate::oidc::IssuerSettings;
 
+/// What every role gives, a chained one and an identity pool at most, seconds.
+pub const HOUR_S: u32 = 3_600;
 /// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
 const LEAST_SESSION_BYTES: u64 = 16 << 10;
 
@@ -312,7 +314,7 @@ impl Config {
     ///
     /// # Errors
     /// See [`SettingsError`]. Unknown names are errors too: a mistyped setting must not be passed over.
-    pub fn load(args: &Args) -> Result<Self, SettingsError> {
+    pub fn load(args: &Overrides) -> Result<Self, SettingsError> {
         let mut config = read::read(args.config.as_deref())?;
         config.apply(args);
         config.validate().map_err(|error| match &error {
@@ -325,7 +327,7 @@ impl Config {
         Ok(config)
     }
 
-    fn apply(&mut self, args: &Args) {
+    fn apply(&mut self, args: &Overrides) {
         if let Some(addr) = args.addr {
             self.http.addr = addr;
         }
@@ -586,7 +588,7 @@ mod tests {
     fn load(toml: &str) -> Result<Config, SettingsError> {
         let mut file = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
         file.write_all(toml.as_bytes()).expect("written");
-        Config::load(&Args { config: Some(file.path().to_owned()), ..Args::default() })
+        Config::load(&Overrides { config: Some(file.path().to_owned()), ..Overrides::default() })
     }
 
     #[test]
@@ -716,14 +718,14 @@ mod tests {
 
     #[test]
     fn the_local_network_gets_direct_reading_only_when_asked_for() {
-        let lan = Config::load(&Args { lan: true, ..Args::default() }).expect("settings");
+        let lan = Config::load(&Overrides { lan: true, ..Overrides::default() }).expect("settings");
         assert_eq!(lan.http.addr.to_string(), "0.0.0.0:3000");
         assert!(lan.direct_allowed());
         for (addr, shown) in
             [("127.0.0.1:8080", "0.0.0.0:8080"), ("[::1]:8080", "[::]:8080"), ("192.168.1.5:8080", "192.168.1.5:8080")]
         {
             let addr = Some(addr.parse().expect("an address"));
-            let lan = Config::load(&Args { lan: true, addr, ..Args::default() }).expect("settings");
+            let lan = Config::load(&Overrides { lan: true, addr, ..Overrides::default() }).expect("settings");
             assert_eq!((lan.http.addr.to_string().as_str(), lan.direct_allowed()), (shown, true));
         }
         assert!(!load("[http]\naddr = '0.0.0.0:3000'").expect("settings").direct_allowed());

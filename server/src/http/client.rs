@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use danmu_app::{account::AccountError, api::ApiError};
+use danmu_app::{account::AccountError, error::ApiError};
 use danmu_stream::{Seldom, quoted};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ipnet::IpNet;

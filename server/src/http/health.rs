@@ -1,77 +1,10 @@
-//! Whether the server lives, and whether it wants requests.
-
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+//! Whether the server lives, and whether it wants requests, for whoever asks.
 
 use axum::extract::State;
 use danmu_stream::Endpoint;
 use http::StatusCode;
 
 use super::AppState;
-
-/// Whether requests are wanted: from the start until the server is told to end, while all of its tasks run.
-#[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    draining: bool,
-    /// The tasks that have ended before their time.
-    failed: BTreeSet<&'static str>,
-}
-
-impl Health {
-    /// From now on balancers should send requests elsewhere; those that come are still answered.
-    pub fn drain(&self) {
-        self.known().draining = true;
-    }
-
-    /// Whether requests are wanted, of a server whose embedded stream, if any, writes, whose relay, if any, has read all
-    /// there was, and whose site lacks nothing.
-    ///
-    /// # Errors
-    /// Why not, for whoever looks.
-    fn verdict(&self, writes: bool, caught_up: bool, lacks: Option<String>) -> Result<(), String> {
-        let known = self.known();
-        if known.draining {
-            return Err("draining".to_owned());
-        }
-        if !known.failed.is_empty() {
-            let failed: Vec<_> = known.failed.iter().copied().collect();
-            return Err(format!("ended, and needed: {}; see the log", failed.join(", ")));
-        }
-        if !writes {
-            return Err("the embedded stream does not write any more; see the log".to_owned());
-        }
-        if !caught_up {
-            return Err("the stream has not been read yet".to_owned());
-        }
-        lacks.map_or(Ok(()), Err)
-    }
-
-    /// A task has ended before its time.
-    pub fn fail(&self, task: &'static str) {
-        self.known().failed.insert(task);
-    }
-
-    /// It runs again.
-    pub fn recover(&self, task: &'static str) {
-        self.known().failed.remove(task);
-    }
-
-    /// The tasks that have ended before their time, by name.
-    #[cfg(test)]
-    #[must_use]
-    pub fn failed(&self) -> Vec<&'static str> {
-        self.known().failed.iter().copied().collect()
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// `GET /healthz`: the process answers.
 pub async fn alive() -> &'static str {
@@ -86,27 +19,5 @@ pub async fn ready(State(state): State<AppState>) -> (StatusCode, String) {
     match state.health.verdict(writes, caught_up, state.site.lacks()) {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_ready_while_all_of_it_runs_and_says_what_does_not() {
-        let health = Health::default();
-        assert_eq!(health.verdict(true, true, None), Ok(()));
-        assert_eq!(health.verdict(true, true, Some("a file".to_owned())), Err("a file".to_owned()));
-        let why = |health: &Health, writes, caught_up| health.verdict(writes, caught_up, None).expect_err("not ready");
-        assert_eq!(why(&health, true, false), "the stream has not been read yet");
-        assert!(why(&health, false, true).contains("does not write"));
-        health.fail("relay");
-        health.fail("moderation");
-        assert!(why(&health, true, true).contains("moderation, relay"));
-        health.recover("relay");
-        assert!(why(&health, true, true).contains(": moderation;"));
-        health.drain();
-        assert_eq!(why(&health, true, true), "draining");
     }
 }

@@ -38,12 +38,14 @@ use tower_http::{
 
 pub use self::{
     client::Unlisted,
-    health::Health,
     serve::{Admission, serve},
     shed::Door,
     site::Site,
 };
-use crate::{config::Config, identity::Identity, oidc::Issuers, relay::Relay, store::Store, vending::TokenVending};
+use crate::{
+    config::Config, health::Health, identity::Identity, oidc::Issuers, relay::Relay, store::Store,
+    vending::TokenVending,
+};
 
 /// Where pages ask for a session, by the app's server function.
 const SESSION: &str = "/api/session";

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::future::RouteFuture,
 };
-use danmu_app::api::{ApiError, status};
+use danmu_app::{api::status, error::ApiError};
 use futures::future::Either;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use serde_json::json;

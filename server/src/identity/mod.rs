@@ -13,6 +13,7 @@ mod verifier;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -31,6 +32,8 @@ pub use self::{
 };
 use crate::clock::now_ms;
 
+/// How often the keys are read again.
+pub const KEYS_EVERY: Duration = Duration::from_secs(20);
 /// How many tickets are remembered that were found true: more than speak in an hour where a shard carries them.
 const REMEMBERED: usize = 16_384;
 

@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Begun, Moderation, snapshot::REACH_MS};
 use crate::{
-    bus::Bus,
+    aws::bus::Bus,
     clock::now_ms,
     identity::Verifier,
-    relay::reader::{self, Reading},
+    relay::take::reader::{self, Reading},
     unicode::UNICODE,
 };
 

@@ -12,10 +12,7 @@
 
 mod aws;
 mod catch_up;
-pub mod command;
-mod iam;
 mod ledger;
-mod naming;
 mod networks;
 mod order;
 mod role;
@@ -41,7 +38,7 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::{
-    api::ApiError,
+    error::ApiError,
     services::{Caller, Decider, DecisionFuture, Moderating},
 };
 use governor::{
@@ -52,7 +49,6 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::{
     catch_up::Reach,
-    iam::{IamError, Role},
     ledger::Denials,
     order::Signer,
     role::{KnownBy, RolePolicies},
@@ -66,7 +62,7 @@ use crate::{
 };
 
 /// What is said where a ban has no teeth.
-const UNSIGNED: &str =
+pub const UNSIGNED: &str =
     "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
 /// No ticket holds longer, milliseconds: a session lasts twelve hours at the most, and clocks differ.
 const LONGEST_MS: i64 = 13 * 3_600_000;

@@ -14,15 +14,15 @@ use danmu::viewer::ViewerId;
 use serde_json::Value;
 
 use crate::{
+    aws::{
+        iam::{IamError, IamRole},
+        session_name::session_name,
+    },
     policies::{ISSUE_TIME, Policy, SOURCE_IDENTITY},
     store::Store,
-    vending::session_name,
 };
 
-use super::{
-    iam::{IamError, Role},
-    ledger::Denials,
-};
+use super::ledger::Denials;
 
 /// The names of our policies.
 const BANNED: &str = "danmu-banned";
@@ -46,7 +46,7 @@ pub enum KnownBy {
 
 /// The policies of the roles, the same of each.
 pub struct RolePolicies {
-    roles: Vec<Role>,
+    roles: Vec<IamRole>,
     known_by: KnownBy,
     /// How long sessions last, milliseconds.
     session_ms: i64,
@@ -67,7 +67,7 @@ struct Wanted {
 impl RolePolicies {
     /// Of these roles, whose sessions last so many seconds.
     #[must_use]
-    pub fn new(roles: Vec<Role>, known_by: KnownBy, session_s: u32) -> Self {
+    pub fn new(roles: Vec<IamRole>, known_by: KnownBy, session_s: u32) -> Self {
         Self { roles, known_by, session_ms: i64::from(session_s) * 1_000 }
     }
 
@@ -108,7 +108,7 @@ impl RolePolicies {
         failed.map_or(Ok(due_ms), Err)
     }
 
-    async fn bring_one(&self, role: &Role, wanted: &Wanted) -> Result<bool, IamError> {
+    async fn bring_one(&self, role: &IamRole, wanted: &Wanted) -> Result<bool, IamError> {
         let mut written = false;
         let key = self.known_by.key();
         let there = match role.get(BANNED).await {

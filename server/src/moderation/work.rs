@@ -26,10 +26,10 @@ use super::{
     snapshot,
 };
 use crate::{
-    bus::Bus,
+    aws::bus::Bus,
+    aws::session_name::session_name,
     clock::now_ms,
     store::{Row, StoreError, named},
-    vending::session_name,
 };
 
 /// How long the stream may take to take orders.

@@ -1,19 +1,13 @@
-//! What the relay counts and times, for `/metrics`
-//! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
+//! What the relay counts and times as it goes, for [`scrape`](super::scrape).
 
-use std::{sync::atomic::Ordering::Relaxed, time::Instant};
+use std::time::Instant;
 
-use danmu::{
-    density::Fate,
-    gate::{Admitted, Reason},
-    kinesis::Record,
-    room::RoomId,
-};
+use danmu::{density::Fate, gate::Admitted, kinesis::Record, room::RoomId};
 use danmu_stream::{Seldom, quoted};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{
-        counter::{ConstCounter, Counter},
+        counter::Counter,
         family::Family,
         gauge::{ConstGauge, Gauge},
         histogram::{Histogram, exponential_buckets},
@@ -21,74 +15,34 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{
-    alarm::{Alarm, Raised},
-    hub::Board,
-    place::Place,
-    ring::Said,
-};
+use super::alarm::{Alarm, Raised};
 use crate::clock::now_ms;
 
 /// The longest way to the stream that is counted, milliseconds: an author's clock may say anything, and the sum is to mean
 /// something.
 const MAX_PUT_MS: i64 = 60_000;
 
-/// Why a record of the stream was told to nobody.
-#[derive(Debug)]
-pub enum Refused {
-    /// Its partition key is no room's id.
-    NoSuchRoom,
-    /// It was put on a shard where its room does not live, by an explicit hash key.
-    ForeignShard,
-    /// The gate's reason.
-    Gate(Reason),
-}
-
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Self {
-        Self::Gate(reason)
-    }
-}
-
-impl Refused {
-    /// Whether no page of ours makes such a record, whatever its viewer says.
-    const fn is_junk(&self) -> bool {
-        matches!(
-            self,
-            Self::NoSuchRoom
-                | Self::ForeignShard
-                | Self::Gate(Reason::OtherRoom | Reason::Record(_) | Reason::Forged | Reason::NotModerator)
-        )
-    }
-
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::NoSuchRoom => "no_such_room",
-            Self::ForeignShard => "foreign_shard",
-            Self::Gate(Reason::OtherRoom) => "other_room",
-            Self::Gate(Reason::Record(_)) => "unreadable",
-            Self::Gate(Reason::Text(_)) => "text",
-            Self::Gate(Reason::Unsigned) => "unsigned",
-            Self::Gate(Reason::Forged) => "forged",
-            Self::Gate(Reason::Expired) => "expired",
-            Self::Gate(Reason::Stale(_)) => "stale",
-            Self::Gate(Reason::Banned) => "banned",
-            Self::Gate(Reason::NotModerator) => "not_moderator",
-            Self::Gate(Reason::Moderation(_)) => "moderation",
-            Self::Gate(Reason::Duplicate) => "duplicate",
-            Self::Gate(Reason::TooFast) => "too_fast",
-        }
-    }
+/// How much is made of a record that is told to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It is counted.
+    Counted,
+    /// The log tells of it, seldom.
+    Logged,
+    /// It may raise the alarm besides.
+    Junk,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfRoom {
-    room: String,
+pub struct OfRoom {
+    /// Its id.
+    pub room: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WithReason {
-    reason: &'static str,
+pub struct WithReason {
+    /// As it is called.
+    pub reason: &'static str,
 }
 
 /// Counters and histograms of the relay. Counting waits for nobody.
@@ -160,16 +114,15 @@ impl Metrics {
         }
     }
 
-    /// A record was told to nobody.
-    pub fn refused(&self, refused: &Refused, record: &Record) {
-        let reason = refused.name();
+    /// A record was told to nobody, for that reason.
+    pub fn refused(&self, reason: &'static str, notice: Notice, record: &Record) {
         self.refused.get_or_create(&WithReason { reason }).inc();
-        if !matches!(refused, Refused::Gate(Reason::Moderation(_)))
+        if notice != Notice::Counted
             && let Some(records) = self.told.note(&reason, Instant::now())
         {
             tracing::info!(reason, records, key = quoted(&record.partition_key), "records are told to nobody");
         }
-        if !refused.is_junk() {
+        if notice != Notice::Junk {
             return;
         }
         if let Some(Raised { records, bytes }) = self.junk.count(record.data.len(), record.arrival_ms) {
@@ -184,14 +137,10 @@ impl Metrics {
         }
     }
 
-    /// This went into a frame.
-    pub fn framed(&self, said: &[(Place, Said)]) {
+    /// Danmu that arrived then (Unix milliseconds) went into a frame.
+    pub fn framed(&self, arrivals: impl Iterator<Item = i64>) {
         self.frames.inc();
-        for (_, said) in said {
-            if let Said::Danmu(item) = said {
-                self.arrival_to_frame.observe(since(item.at));
-            }
-        }
+        arrivals.for_each(|at| self.arrival_to_frame.observe(since(at)));
     }
 
     /// So many events with so many danmu were handed to sockets, the oldest of them made then. The time counts once, as that of
@@ -235,9 +184,8 @@ impl Metrics {
         self.joined.get_or_create(&WithReason { reason }).inc();
     }
 
-    /// All of it as text.
-    pub fn render(&self, board: &Board) -> String {
-        let mut registry = Registry::with_prefix("danmu");
+    /// Registers all of it, to be told.
+    pub fn register(&self, registry: &mut Registry) {
         registry.register("admitted", "Records that the gate let through", self.admitted.clone());
         registry.register("refused", "Records that were told to nobody, by reason", self.refused.clone());
         let raised = ConstGauge::new(i64::from(self.junk.is_raised(now_ms())));
@@ -267,57 +215,7 @@ impl Metrics {
         registry.register("missed", "Danmu that viewers lost because they read too slowly", self.missed.clone());
         registry.register("stuck", "Viewers that take nothing at the moment", self.stuck.clone());
         registry.register("cut", "Viewers cut off because they took nothing", self.cut.clone());
-        let refill = &*board.refill;
-        let refilled = Family::<WithReason, Counter>::default();
-        for (reason, count) in [("done", &refill.done), ("in_vain", &refill.in_vain), ("left", &refill.left)] {
-            refilled.get_or_create(&WithReason { reason }).inc_by(count.load(Relaxed));
-        }
-        let help = "Reads of what the window had passed, by whether it could be had, or nobody waited for it any more";
-        registry.register("refilled", help, refilled);
-        for (name, help, reads) in [
-            ("refilling", "Reads under way of what the window had passed", &refill.reading),
-            ("refilling_most", "The most of them that were under way at a time", &refill.most),
-        ] {
-            registry.register(name, help, ConstGauge::new(gauge(reads.load(Relaxed) as u64)));
-        }
         registry.register("joined", "Viewers that came, by how their place was found", self.joined.clone());
-        let read = board.reader.get();
-        for (name, help, count) in [
-            ("reader_reads", "Reads of the stream begun: calls, or waits for what is pushed", read.machine.reads),
-            ("reader_records", "Records read", read.machine.records),
-            ("reader_throttled", "Reads refused for a limit", read.machine.throttled),
-            ("reader_failed", "Calls that failed, whatever for", read.failed),
-            ("reader_subscriptions", "Subscriptions to shards begun", read.subscriptions),
-        ] {
-            registry.register(name, help, ConstCounter::new(count));
-        }
-        let verified = board.verifier.verified();
-        for (name, help, count) in [
-            ("proofs_known", "Records whose proof is true, by a ticket that was known", verified.known),
-            ("proofs_new", "Records whose proof is true, by a ticket that was new", verified.new),
-            ("proofs_untrue", "Records whose proof is not true", verified.untrue),
-        ] {
-            registry.register(name, help, ConstCounter::new(count));
-        }
-        let remembered = ConstGauge::new(gauge(verified.remembered));
-        registry.register("tickets", "Tickets that are remembered", remembered);
-        let behind = ConstGauge::new(read.machine.behind_ms as f64 / 1_000.0);
-        registry.register_with_unit("reader_behind", "Age of the place of the last read", Unit::Seconds, behind);
-        let (viewers, bytes, kept) = (Gauges::default(), Gauges::default(), Gauges::default());
-        for (room, feed) in board.feeds() {
-            let of = of(room);
-            let (held, danmu) = feed.ring.size();
-            viewers.get_or_create(&of).set(gauge(feed.ring.viewers() as u64));
-            bytes.get_or_create(&of).set(gauge((held + feed.past.size()) as u64));
-            kept.get_or_create(&of).set(gauge(danmu));
-        }
-        registry.register("viewers", "Connected viewers", viewers);
-        registry.register_with_unit("ring", "Feed kept for those who join", Unit::Bytes, bytes);
-        registry.register("ring_danmu", "Danmu kept for those who join", kept);
-        let mut text = String::new();
-        // Writing to a text cannot fail.
-        let _ = encode(&mut text, &registry);
-        text
     }
 }
 
@@ -330,14 +228,8 @@ impl Drop for Stuck<'_> {
     }
 }
 
-type Gauges = Family<OfRoom, Gauge<i64, std::sync::atomic::AtomicI64>>;
-
 fn of(room: &RoomId) -> OfRoom {
     OfRoom { room: room.to_string() }
-}
-
-fn gauge(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// Seconds since a Unix millisecond; none before it.

@@ -1,48 +1,52 @@
 //! The relay: reads the stream once, and tells any number of viewers what may be shown.
 //!
-//! [`reader`] takes records off the stream; [`hub`] has the gate judge them, room by room, and frames what is shown into a
-//! [`ring`]; [`viewer`] is the answer to one viewer, a cursor on the ring, and [`refill`] what is older than the ring, told as
-//! the [`absence`] of one who was away. A place in a room's feed is where the danmu
-//! stands on the stream ([`place`]), so that a viewer goes on at any replica of the server: each reads everything, keeps
-//! the same window, and shares nothing with the others.
+//! Each part knows those before it alone. [`take`] takes records off the stream and has a gate judge them, room by room; what may
+//! be shown becomes a room's [`line`], framed once for all; [`tell`] is the answer to each viewer, a cursor on the line. A place
+//! in a room's feed is where the danmu stands on the stream ([`take::place`]), so that a viewer goes on at any replica of the
+//! server: each reads everything, keeps the same window, and shares nothing with the others.
 
-mod absence;
 mod alarm;
-mod batch;
-mod hub;
+mod line;
 mod metrics;
-mod place;
-pub mod reader;
-mod refill;
-mod retracted;
-mod ring;
-mod room;
 #[cfg(test)]
 mod samples;
-mod socket;
-mod sse;
-#[cfg(test)]
-mod tests;
-mod viewer;
+mod scrape;
+pub mod take;
+mod tell;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use danmu::{
     gate::REMEMBERED_MS,
     room::{Room, RoomId},
 };
-use tokio::{sync::watch, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
-
-pub use self::viewer::{Asked, Viewer};
-use self::{
-    hub::{Board, Hub},
-    reader::{Kind, ReaderOptions},
-    refill::{Refill, Stream},
-    ring::Window,
-    room::again,
+use tokio::{
+    sync::{broadcast, watch},
+    task::{JoinHandle, JoinSet},
 };
-use crate::{bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::tell::viewer::{Asked, Viewer};
+use self::{
+    line::{
+        again::again,
+        feed::RoomFeed,
+        refill::{Refill, Stream},
+        ring::Window,
+        work::Work,
+    },
+    scrape::Scrape,
+    take::{
+        dispatch::Dispatcher,
+        judge::Judged,
+        means::Means,
+        reader::{self, Kind, ReaderOptions, ReaderStats},
+    },
+    tell::{audience::Audience, batch::Batches},
+};
+use crate::{
+    aws::bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation, supervise::finish_all,
+};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
 /// window shows, then what the density has seen of two seconds, and clocks differ.
@@ -51,15 +55,24 @@ const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 /// The relay at work. A handle.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    board: Arc<Board>,
+    rooms: Arc<HashMap<RoomId, Relayed>>,
     refill: Arc<Refill>,
-    rooms: Arc<[Room]>,
-    density: u32,
+    reader: ReaderStats,
+    means: Means,
+    tasks: TaskTracker,
+}
+
+/// A room, as it is relayed.
+#[derive(Debug)]
+struct Relayed {
+    room: Room,
+    audience: Arc<Audience>,
+    batches: Arc<Batches>,
 }
 
 impl Relay {
     /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each
-    /// record is, `moderation` who may not speak. The task ends after the reader.
+    /// record is, `moderation` who may not speak. The task ends after the reader, or when one of its parts fails.
     pub fn start(
         config: &Config,
         rooms: &[Room],
@@ -74,54 +87,78 @@ impl Relay {
         let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
         let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
-        let (readings, stats) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop);
-        let board = Arc::new(Board::new(rooms, window, stats, Arc::clone(&verifier), |room| moderation.bans(room)));
+        let (readings, reader) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop.clone());
+        let means = Means {
+            verifier,
+            moderation,
+            status: Arc::default(),
+            metrics: Arc::default(),
+            tick: Duration::from_millis(settings.tick_ms),
+            density: settings.density,
+        };
+        let (mut dispatcher, mut parts) = (Dispatcher::new(means.clone(), since_ms, stop), JoinSet::new());
+        let (mut relayed, tasks) = (HashMap::new(), TaskTracker::new());
+        for room in rooms {
+            let feed = Arc::new(RoomFeed::new(window, means.moderation.bans(&room.id)));
+            parts.spawn(Work::new(room.clone(), Arc::clone(&feed), means.clone()).run(dispatcher.queue(&room.id)));
+            let (status, metrics) = (Arc::clone(&means.status), Arc::clone(&means.metrics));
+            let audience = Arc::new(Audience { feed, status, metrics, tasks: tasks.clone() });
+            relayed.insert(room.id.clone(), Relayed { room: room.clone(), audience, batches: Arc::default() });
+        }
+        parts.spawn(dispatcher.run(readings));
         let age = Duration::from_secs(settings.refill_s);
-        let refill = Arc::new(Refill::new(Stream(bus.clone()), age, Arc::clone(&board.refill)));
-        let tick = Duration::from_millis(settings.tick_ms);
-        let hub = Hub::new(Arc::clone(&board), rooms, moderation, tick, settings.density, since_ms);
-        let density = settings.density;
-        (Self { board, refill, rooms: rooms.into(), density }, tokio::spawn(hub.run(readings)))
+        let refill = Arc::new(Refill::new(Stream(bus.clone()), age, Arc::default()));
+        (Self { rooms: Arc::new(relayed), refill, reader, means, tasks }, tokio::spawn(finish_all(parts)))
     }
 
     /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
     #[must_use]
     pub fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
-        let (feed, board) = (Arc::clone(self.board.feed(room)?), Arc::clone(&self.board));
-        let room = self.rooms.iter().find(|known| known.id == *room)?;
+        let Relayed { room, audience, batches } = self.rooms.get(room)?;
+        let feed = &audience.feed;
         let place = asked.heard.as_ref().and_then(|heard| feed.learn(|lineage| lineage.resolve(&heard.after)));
         let may_ask = place.is_some_and(|place| feed.ring.reaches(&place) || self.refill.reaches(&place));
-        let again = || again(room, &feed, &board.verifier, self.density);
+        let again = || again(room, feed, &self.means.verifier, self.means.density);
         let ask = |after, until| self.refill.ask(&feed.past, again, after, until);
-        Some(Viewer::join(Arc::clone(&board), Arc::clone(&feed), asked, retry_ms, may_ask.then_some(ask)))
+        Some(Viewer::join(Arc::clone(audience), Arc::clone(batches), asked, retry_ms, may_ask.then_some(ask)))
+    }
+
+    /// All that is let through in a room from now on, for whoever keeps it; `None` where there is no such room. One that is too slow
+    /// is told how much it lost, and holds nobody up.
+    #[must_use]
+    pub fn judged(&self, room: &RoomId) -> Option<broadcast::Receiver<Arc<Judged>>> {
+        Some(self.rooms.get(room)?.audience.feed.verdicts.subscribe())
     }
 
     /// Where the feed of a room stands: a page that is made now follows from there.
     #[must_use]
     pub fn place(&self, room: &RoomId) -> Option<String> {
-        self.board.feed(room)?.ring.tip().map(|place| place.to_string())
+        self.rooms.get(room)?.audience.feed.ring.tip().map(|place| place.to_string())
     }
 
     /// Whether the newest record was reached once, so that viewers may come.
     #[must_use]
     pub fn caught_up(&self) -> watch::Receiver<bool> {
-        self.board.caught_up()
+        self.means.status.caught_up()
     }
 
     /// What was counted and timed, as OpenMetrics.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.board.metrics.render(&self.board)
+        let Means { metrics, verifier, .. } = &self.means;
+        let feeds = self.rooms.iter().map(|(id, room)| (id, &*room.audience.feed));
+        Scrape { metrics, reader: &self.reader, refill: self.refill.stats(), verifier, feeds }.render()
     }
 
     /// Ends the feed of every viewer; they come back to another replica, or to the next server.
     pub fn close(&self) {
-        self.board.close();
+        self.rooms.values().for_each(|room| room.audience.feed.ring.close());
+        self.tasks.close();
     }
 
     /// Waits until every viewer with a connection of its own has taken what it was told, or was cut off.
     pub async fn ended(&self) {
-        self.board.tasks.wait().await;
+        self.tasks.wait().await;
     }
 }
 
@@ -133,4 +170,18 @@ fn consumer_name(pages: SocketAddr) -> String {
     // The end tells replicas of one host apart.
     let host: String = host.chars().take(64).collect();
     format!("{host}-{pages}").chars().map(|c| if allowed(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::consumer_name;
+
+    #[test]
+    fn a_consumer_has_a_name_that_the_service_takes_and_that_stays() {
+        let name = consumer_name(([127, 0, 0, 1], 3000).into());
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        assert!(name.ends_with("-127.0.0.1_3000") && name.len() <= 96 && name.chars().all(allowed), "{name}");
+        assert_eq!(name, consumer_name(([127, 0, 0, 1], 3000).into()));
+        assert_ne!(name, consumer_name(([127, 0, 0, 1], 3001).into()));
+    }
 }

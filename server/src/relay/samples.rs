@@ -8,8 +8,8 @@ use danmu::{
 };
 
 use super::{
-    place::{Lineage, Place},
-    ring::Said,
+    line::ring::Said,
+    take::place::{Lineage, Place},
 };
 
 /// One shard.

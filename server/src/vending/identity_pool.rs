@@ -16,7 +16,7 @@ use danmu::{
     kinesis::{NetError, Reply},
     viewer::ViewerId,
 };
-use danmu_app::{api::ApiError, services::Caller};
+use danmu_app::{error::ApiError, services::Caller};
 use danmu_stream::quoted;
 use http::Request;
 use http_body_util::Full;

@@ -12,8 +12,8 @@ use std::{
 
 use aws_sdk_sts::Client;
 
-/// What every role gives, and a chained one at most, seconds.
-pub const HOUR_S: u32 = 3_600;
+use crate::config::HOUR_S;
+
 /// How long STS may take to say who the server is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        bus::Bus,
+        aws::bus::Bus,
         identity::Identity,
         moderation::Moderation,
         store::Store,

@@ -12,7 +12,6 @@ mod identity_pool;
 mod lifetime;
 mod limit;
 mod policy;
-mod settings;
 mod turns;
 
 use std::{
@@ -28,7 +27,6 @@ use aws_sdk_sts::{
     error::{DisplayErrorContext, ProvideErrorMetadata},
     types::Credentials,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     room::RoomId,
     session::{Purpose, Session},
@@ -36,22 +34,20 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::{
-    api::ApiError,
+    error::ApiError,
     services::{Caller, VendFuture, Vending},
 };
 use danmu_stream::Seldom;
-use sha2::{Digest, Sha256};
 
 pub use self::{
     identity_pool::PoolCredentials,
-    lifetime::{HOUR_S, attainable},
+    lifetime::attainable,
     limit::{Limits, Rate},
     policy::Grant,
-    settings::IdentityPoolSettings,
 };
 use self::{lifetime::Lifetime, turns::Turns};
 use crate::{
-    bus::Bus,
+    aws::{bus::Bus, session_name::session_name},
     clock::now_ms,
     identity::{Identity, Sound},
     moderation::Moderation,
@@ -331,37 +327,9 @@ fn busy() -> ApiError {
     ApiError::TooMany { retry_after_s: BUSY_S.start + u32::try_from(others % spread).unwrap_or_default() }
 }
 
-/// The name of a viewer's sessions in the logs of AWS, and their source identity: `[\w+=,.@-]{2,64}`
-/// ([AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)). An id that does not fit stands there
-/// as what it hashes to.
-#[must_use]
-pub fn session_name(viewer: &ViewerId) -> String {
-    let id = viewer.as_str();
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if id.len() >= 2 && id.bytes().all(allowed) {
-        id.to_owned()
-    } else {
-        // No other id is written so: `=` never begins one of ours.
-        format!("={}", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_session_is_the_viewers_where_aws_takes_it() {
-        let name = |id: &str| session_name(&id.parse().expect("an id"));
-        assert_eq!(name(ViewerId::guest(7).as_str()), ViewerId::guest(7).as_str());
-        assert_eq!(name("ann@example.com"), "ann@example.com");
-        for id in ["a", "https://issuer.example|ann", &"/".repeat(64)] {
-            let name = name(id);
-            assert!((2..=64).contains(&name.len()), "{name}");
-            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)), "{name}");
-        }
-        assert_ne!(name("a/b"), name("a/c"));
-    }
 
     #[test]
     fn who_meets_a_busy_sts_is_told_when_to_come_back_and_not_all_at_once() {

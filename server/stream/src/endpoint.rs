@@ -12,12 +12,13 @@ use tokio::time::timeout;
 
 use crate::{
     arn::Place,
-    auth::{Caller, Door, denials::Denials, verify::Verifier},
+    auth::{Door, denials::Denials, verify::Verifier},
     clock::Clock,
-    error::{ApiError, OpenError, StreamError},
+    error::{OpenError, StreamError},
     http,
-    intake::{Intake, MAX_BODY, Vouched},
-    kinesis::{CallLimits, RETENTION_HOURS, Seals, check_new_stream},
+    inner::Inner,
+    intake::Intake,
+    kinesis::{RETENTION_HOURS, calls::CallLimits, check_new_stream, iterator::Seals},
     limits::ReadGates,
     meter::{Meters, SessionRate},
     metrics::{Counters, Metrics, add},
@@ -27,7 +28,6 @@ use crate::{
     seldom::Seldom,
     store::{Bounds, Refusal, Store, StoreError, Stream, Tags},
     sts::token::Tokens,
-    subscriptions::Subscriptions,
 };
 
 /// The least that a log may be limited to, bytes: the largest record, or some ranges.
@@ -54,53 +54,6 @@ pub struct StreamInfo {
     pub open_shards: usize,
     /// When it was made, milliseconds since the Unix epoch.
     pub created_ms: i64,
-}
-
-/// Everything behind the routers. The store goes first, the lock last.
-pub(crate) struct Inner {
-    pub(crate) store: Store,
-    pub(crate) gates: ReadGates,
-    pub(crate) calls: CallLimits,
-    pub(crate) counters: Counters,
-    pub(crate) subscriptions: Arc<Subscriptions>,
-    pub(crate) verifier: Verifier,
-    pub(crate) denials: Arc<Denials>,
-    /// Requests of sessions that are denied, for the log.
-    pub(crate) denied_asks: Seldom<()>,
-    pub(crate) meters: Arc<Meters>,
-    pub(crate) sessions_may_control: bool,
-    pub(crate) tokens: Tokens,
-    pub(crate) seals: Seals,
-    pub(crate) place: Place,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) trust_forwarded_host: bool,
-    own_intake: Intake,
-    public_intake: Intake,
-    root: RootKey,
-    _lock: File,
-}
-
-impl Inner {
-    /// Neither door takes the other's room.
-    pub(crate) fn intake(&self, door: Door) -> &Intake {
-        match door {
-            Door::Own => &self.own_intake,
-            Door::Public => &self.public_intake,
-        }
-    }
-
-    /// What a caller may send who seems to be this one: the root key whatever is taken at all, a session no more than it
-    /// may put, one large body at a time, and nothing large when it is denied.
-    pub(crate) fn vouch(&self, caller: &Caller, action: &str) -> Result<Vouched, ApiError> {
-        caller.must_not_be_denied(&self.place, action).inspect_err(|_| add(&self.counters.denied, 1))?;
-        match caller {
-            Caller::Root => Ok(Vouched { limit: MAX_BODY, slot: None }),
-            Caller::Session { session, .. } => {
-                let slot = self.meters.occupy(session.metered_as())?;
-                Ok(Vouched { limit: self.meters.max_body(), slot })
-            }
-        }
-    }
 }
 
 impl Endpoint {

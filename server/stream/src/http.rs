@@ -28,11 +28,12 @@ use serde::Serialize;
 use crate::{
     auth::{Caller, Door},
     crypto,
-    endpoint::Inner,
     error::{ApiError, Kind},
-    intake::{MAX_BODY, SMALL_BODY},
+    inner::Inner,
+    intake::SMALL_BODY,
     kinesis::{Answer, Call, Format, TARGET},
     metrics::add,
+    quotas::MAX_BODY,
     seldom::quoted,
     sts::{Sts, xml},
 };

@@ -17,8 +17,6 @@ use crate::{
     meter::Slot,
 };
 
-/// The largest request body, bytes: 10 MiB of records as base64 (13.4 MiB), 500 escaped partition keys, and room.
-pub const MAX_BODY: usize = 15 * 1024 * 1024;
 /// What anybody may send, bytes: enough for a danmu many times over, and to be told what is wrong.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 /// How long a body may take to arrive.
@@ -189,6 +187,7 @@ mod tests {
     use tokio::time::{Sleep, sleep};
 
     use super::*;
+    use crate::quotas::MAX_BODY;
 
     /// Sends pieces of `size` bytes, one each `every`, for ever or `count` of them; says how much is coming or not.
     struct Slow {

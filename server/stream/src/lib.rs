@@ -29,6 +29,7 @@ mod events;
 pub mod fuzzing;
 mod hash;
 mod http;
+mod inner;
 mod intake;
 mod kinesis;
 mod limits;
@@ -36,6 +37,7 @@ mod meter;
 mod metrics;
 mod options;
 mod private;
+mod quotas;
 mod revoke;
 mod root_key;
 mod seldom;
@@ -50,11 +52,10 @@ pub use crate::{
     endpoint::{Endpoint, StreamInfo},
     error::{OpenError, StreamError},
     http::MAX_HEADERS,
-    intake::MAX_BODY,
-    kinesis::MAX_SHARDS,
     metrics::Metrics,
     options::Options,
     private::{create_private_dir, keep_private},
+    quotas::{MAX_BODY, MAX_SHARDS},
     revoke::{Denied, RevokeError},
     root_key::{RootKey, RootKeyError},
     seldom::{Seldom, quoted},

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::{
     error::{ApiError, Kind},
-    intake::MAX_BODY,
     limits::WriteAllowance,
+    quotas::MAX_BODY,
 };
 
 /// From so many allowances on, the full ones are looked for.

@@ -7,7 +7,7 @@ use crate::{
     Endpoint,
     arn::is_source_identity,
     auth::denials::{Entry, Whom},
-    endpoint::Inner,
+    inner::Inner,
     store::StoreError,
 };
 

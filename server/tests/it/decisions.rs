@@ -15,7 +15,7 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_app::services::Caller;
-use danmu_server::{bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, store::Store};
+use danmu_server::{aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, store::Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

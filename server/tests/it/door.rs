@@ -330,7 +330,7 @@ fn a_page_behind_a_proxy_that_nobody_listed_is_told_why_and_the_log_says_once_wh
         let answer = refused()?;
         assert_eq!(answer.status, 403);
         // As the page reads it: an error of the app with a sentence in it.
-        let error: danmu_app::api::ApiError = serde_json::from_str(&answer.body)?;
+        let error: danmu_app::error::ApiError = serde_json::from_str(&answer.body)?;
         assert!(error.to_string().contains("http.trusted_proxies"), "{error}");
     }
     let log = program.log()?;

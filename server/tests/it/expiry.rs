@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use aws_credential_types::Credentials;
 use danmu::room::{Room, RoomId};
 use danmu_server::{
-    bus::Bus,
+    aws::bus::Bus,
     config::{Config, ReaderKind},
     identity::Verifier,
     moderation::Moderation,

@@ -13,10 +13,10 @@ use danmu::{
 };
 use danmu_app::services::Caller;
 use danmu_server::{
-    bus::Bus,
+    aws::bus::Bus,
     crowd::Native,
     policies::{Part, Place, Policy},
-    relay::reader::{self, Kind, ReaderOptions, Reading},
+    relay::take::reader::{self, Kind, ReaderOptions, Reading},
 };
 use danmu_stream::Endpoint;
 use tempfile::TempDir;

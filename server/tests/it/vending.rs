@@ -19,9 +19,9 @@ use danmu::{
     session::{Purpose, Session},
     viewer::ViewerId,
 };
-use danmu_app::{api::ApiError, services::Caller};
+use danmu_app::{error::ApiError, services::Caller};
 use danmu_server::{
-    bus::Bus,
+    aws::bus::Bus,
     identity::Identity,
     moderation::Moderation,
     store::Store,

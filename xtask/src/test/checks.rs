@@ -1,6 +1,6 @@
 //! What can be told without running Danmu: format, lints, the separation of the two halves, licences.
 
-use super::{Count, Report};
+use super::{Count, Report, imports};
 use crate::{
     advisories::{self, LOCKED},
     build::LATER,
@@ -79,6 +79,19 @@ fn intruders(workspace: &Workspace, selection: &[&str], feature: &str) -> Result
         .collect();
     found.dedup();
     Ok(found)
+}
+
+/// No circle of files, and a domain that knows nobody but the regions of AWS.
+pub fn imports(workspace: &Workspace) -> Result<Report> {
+    let step = Step::start("imports");
+    let mut found = imports::of(workspace)?;
+    let mut tree = cargo();
+    tree.args(["tree", "--package", "danmu", "--edges", "normal", "--prefix", "none", "--color", "never"]);
+    let tree = process::run(tree.current_dir(&workspace.root), |_| {})?;
+    let ours = tree.lines().filter(|line| line.starts_with("danmu-") && !line.starts_with("danmu-partitions "));
+    found.extend(ours.map(|line| format!("the domain imports {line}")));
+    let success = found.is_empty();
+    Ok(conclude("imports", step, Output { text: found.join("\n"), success }))
 }
 
 /// Licences and sources of all dependencies, and what is known against them, in every lock file.

@@ -3,6 +3,7 @@
 
 mod checks;
 mod count;
+mod imports;
 mod suites;
 mod undefended;
 
@@ -47,6 +48,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let mut reports = vec![
         checks::format(workspace)?,
         checks::halves_apart(workspace)?,
+        checks::imports(workspace)?,
         checks::clippy_native(workspace)?,
         checks::clippy_browser(workspace)?,
         checks::dependencies(workspace)?,

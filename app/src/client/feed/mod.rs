@@ -27,7 +27,7 @@ use self::{
 use super::{
     direct::{News, Read},
     host::{Browser, random_u128},
-    room::{Inner, seconds},
+    room::inner::{Inner, seconds},
 };
 use crate::live::{Entry, FeedState, ReadCounts};
 

@@ -9,7 +9,7 @@ use danmu::{
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::{COUNT, Inner};
+use super::inner::{COUNT, Inner};
 use crate::{
     client::host::Browser,
     live::{Draft, Line, LineState, Returned},

@@ -29,7 +29,7 @@ fn of<T>(locked: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Iam {
-    async fn start() -> Result<(Self, Role), Box<dyn std::error::Error>> {
+    async fn start() -> Result<(Self, IamRole), Box<dyn std::error::Error>> {
         let iam = Self::default();
         let router = Router::new().route("/", post(answer)).with_state(iam.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -37,7 +37,7 @@ impl Iam {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let credentials = SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
         let arn = "arn:aws-cn:iam::123456789012:role/path/danmu-viewer";
-        Ok((iam, Role::new(credentials, "cn-northwest-1", arn, Some(url))))
+        Ok((iam, IamRole::new(credentials, "cn-northwest-1", arn, Some(url))))
     }
 
     /// The calls that changed something since the last time.
@@ -86,7 +86,7 @@ async fn answer(State(iam): State<Iam>, headers: HeaderMap, body: String) -> (St
     }
 }
 
-fn policies(role: Role) -> RolePolicies {
+fn policies(role: IamRole) -> RolePolicies {
     RolePolicies::new(vec![role], KnownBy::SourceIdentity, 900)
 }
 

@@ -5,7 +5,7 @@ use danmu::{
     viewer::{Rank, Role},
 };
 use danmu_app::{
-    api::ApiError,
+    error::ApiError,
     services::{Caller, Decider, Moderating},
 };
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::Session;
-use crate::sts::MAX_SECONDS;
+use crate::quotas::MAX_SECONDS;
 
 /// How long a denial is kept, milliseconds: no session that there is lives longer.
 const KEPT_MS: i64 = MAX_SECONDS * 1000;

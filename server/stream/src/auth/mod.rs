@@ -4,7 +4,6 @@
 //! their session policy and nothing else, unless the endpoint was told to let them control, too. A session that is
 //! [denied](denials) may do nothing. Nothing is admitted without a signature that was verified.
 
-mod condition;
 pub(crate) mod denials;
 pub(crate) mod policy;
 pub(crate) mod verify;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Call, Outcome, in_range,
-    iterator::{Cursor, LIFE_MS},
+    iterator::Cursor,
     shards::{hash_key_range, parents},
     types::{Blob, ChildShard, GetRecords, GetRecordsAnswer, Record, Timestamp},
     unless_dry,
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{ApiError, Kind},
     metrics::add,
+    quotas::ITERATOR_LIFE_MS,
     sequence::Position,
     store::{Page, Shard, StoredRecord, Stream},
 };
@@ -66,7 +67,7 @@ impl Call<'_> {
         if cursor.is_expired(now_ms) {
             let message = format!(
                 "Iterator expired. The iterator was created at time {} while right now it is {now_ms} which is further in \
-                 the future than the tolerated delay of {LIFE_MS} milliseconds.",
+                 the future than the tolerated delay of {ITERATOR_LIFE_MS} milliseconds.",
                 cursor.issued_ms
             );
             return Err(ApiError::new(Kind::ExpiredIterator, message));

@@ -15,13 +15,11 @@ use super::{
 use crate::{
     crypto::{Key, LENIENT},
     error::{ApiError, Kind, Violations},
+    quotas::ITERATOR_LIFE_MS,
     root_key::RootKey,
     sequence::{Position, SequenceNumber},
     store::{Shard, Stream, shard_id},
 };
-
-/// How long an iterator or a page token lives, milliseconds.
-pub(super) const LIFE_MS: u64 = 300_000;
 
 /// A place to read on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +127,7 @@ impl Cursor {
 
     /// How old it is, if it is too old.
     pub(super) fn is_expired(self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.issued_ms) > LIFE_MS
+        now_ms.saturating_sub(self.issued_ms) > ITERATOR_LIFE_MS
     }
 }
 

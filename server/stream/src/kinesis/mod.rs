@@ -3,11 +3,11 @@
 //! Promises: every operation asks first whether the caller may, on the stream that it concerns; limits and messages are
 //! the service's. Operations that are not here are refused by name.
 
-mod calls;
+pub(crate) mod calls;
 mod consumers;
 mod format;
 mod get;
-mod iterator;
+pub(crate) mod iterator;
 mod pages;
 mod push;
 mod put;
@@ -29,15 +29,13 @@ use self::{retention::Change, types::NamesStream};
 use crate::{
     arn::{is_stream_name, stream_account},
     auth::{Caller, Door},
-    endpoint::Inner,
     error::{ApiError, Kind},
+    inner::Inner,
+    quotas::MAX_SHARDS,
     store::{MAX_CONSUMERS, MAX_TAGS, Refusal, StoreError, Stream, shard_id, shard_index},
 };
 
-pub use self::streams::MAX_SHARDS;
-pub(crate) use self::{
-    calls::CallLimits, format::Format, iterator::Seals, retention::RETENTION_HOURS, streams::check_new_stream,
-};
+pub(crate) use self::{format::Format, retention::RETENTION_HOURS, streams::check_new_stream};
 
 /// What `X-Amz-Target` begins with.
 pub(crate) const TARGET: &str = "Kinesis_20131202.";

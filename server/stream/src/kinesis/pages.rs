@@ -5,10 +5,11 @@
 
 use base64::Engine;
 
-use super::{Call, iterator::LIFE_MS};
+use super::Call;
 use crate::{
     crypto::{Key, LENIENT},
     error::{ApiError, Kind},
+    quotas::ITERATOR_LIFE_MS,
     root_key::RootKey,
 };
 
@@ -83,7 +84,7 @@ impl Call<'_> {
     pub(super) fn opened_token(&self, list: List, token: &str) -> Result<Ended, ApiError> {
         let invalid = || ApiError::new(Kind::InvalidArgument, "Invalid NextToken.");
         let ended = self.endpoint.seals.lists.open(list, token).ok_or_else(invalid)?;
-        if self.endpoint.store.now_ms().saturating_sub(ended.issued_ms) > LIFE_MS {
+        if self.endpoint.store.now_ms().saturating_sub(ended.issued_ms) > ITERATOR_LIFE_MS {
             return Err(ApiError::new(Kind::ExpiredNextToken, "The NextToken is older than 300 seconds."));
         }
         Ok(ended)

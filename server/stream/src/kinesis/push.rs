@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{
     auth::Session,
-    endpoint::Inner,
     error::{ApiError, Kind},
     events,
+    inner::Inner,
     metrics::add,
     sequence::Position,
     store::{Page, Shard, Stream, shard_id},

@@ -1,7 +1,7 @@
 //! `SplitShard`, `MergeShards` and `UpdateShardCount`. For the root key; done when they are answered.
 
 use super::{
-    Answer, Call, MAX_SHARDS, Outcome, in_range,
+    Answer, Call, Outcome, in_range,
     shapes::{HASH_KEY, SHARD_ID},
     streams::too_many_shards,
     types::{MergeShards, SplitShard, UpdateShardCount, UpdateShardCountAnswer},
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::{ApiError, Kind, Violations},
     hash::parse_hash_key,
+    quotas::MAX_SHARDS,
 };
 
 impl Call<'_> {

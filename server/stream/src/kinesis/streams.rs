@@ -13,13 +13,9 @@ use super::{
 };
 use crate::{
     error::{ApiError, Kind},
+    quotas::MAX_SHARDS,
     store::Stream,
 };
-
-/// Open shards of a stream at most: the [account limit] of the real service in its large regions.
-///
-/// [account limit]: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
-pub const MAX_SHARDS: u32 = 500;
 
 /// What is told for the shards of all streams together: here they are limited a stream, and this is the most that the service's
 /// model allows to tell.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{
     Refusal,
-    model::{Consumer, MAX_CONSUMERS, Stream},
+    model::{Consumer, MAX_CONSUMERS, Stream, Tags},
     reshard,
-    tags::{Tags, tag, tags_of},
+    tags::{tag, tags_of},
 };
 use crate::sequence::Position;
 

@@ -4,6 +4,7 @@
 //! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
 
 mod change;
+mod changes;
 mod denied;
 mod disk;
 mod keys;
@@ -32,7 +33,6 @@ use tokio::{
 };
 
 use self::{
-    change::Change,
     disk::Disk,
     model::StreamEntry,
     ranges::Ranges,
@@ -40,11 +40,11 @@ use self::{
     writer::{Command, Writer},
 };
 pub(crate) use self::{
-    model::{Consumer, MAX_CONSUMERS, Shard, Stream, shard_id, shard_index},
-    tags::{MAX_TAGS, Tags},
+    model::{Consumer, MAX_CONSUMERS, Shard, Stream, Tags, shard_id, shard_index},
+    tags::MAX_TAGS,
     writer::{NewRecord, Put},
 };
-use crate::{clock::Clock, kinesis::MAX_SHARDS, sequence::Position};
+use crate::{clock::Clock, quotas::MAX_SHARDS, sequence::Position};
 
 /// Requests that may wait for the writer; more wait outside.
 const INBOX: usize = 1024;
@@ -305,30 +305,6 @@ impl Store {
     /// the next [`Store::trim`], also after a crash.
     pub(crate) async fn delete(&self, stream: &str, enforce: bool) -> Result<(), StoreError> {
         self.ask(|answer| Command::Delete { stream: stream.into(), enforce, answer }).await
-    }
-
-    /// How long the records of a stream are kept, hours.
-    pub(crate) async fn set_retention(&self, stream: &str, hours: u32) -> Result<(), StoreError> {
-        self.change(stream, Change::Retention(hours)).await.map(drop)
-    }
-
-    /// Splits and merges until the stream has so many open shards of equal ranges.
-    pub(crate) async fn resize(&self, stream: &str, shards: u32) -> Result<(), StoreError> {
-        self.change(stream, Change::Resize(shards)).await.map(drop)
-    }
-
-    pub(crate) async fn register_consumer(&self, stream: &str, name: &str, tags: Tags) -> Result<Consumer, StoreError> {
-        let stream = self.change(stream, Change::Register(name.into(), tags)).await?;
-        stream.consumer(name).cloned().ok_or(StoreError::Refused(Refusal::NoSuchConsumer))
-    }
-
-    pub(crate) async fn deregister_consumer(&self, stream: &str, name: &str) -> Result<(), StoreError> {
-        self.change(stream, Change::Deregister(name.into())).await.map(drop)
-    }
-
-    /// The stream as it is then.
-    async fn change(&self, stream: &str, change: Change) -> Result<Arc<Stream>, StoreError> {
-        self.ask(|answer| Command::Change { stream: stream.into(), change, answer }).await
     }
 
     /// Forgets the shards that a [`Store::trim`] left empty. It alone knows which: by a clock that has moved on meanwhile

@@ -1,14 +1,16 @@
 //! Streams and shards as the store keeps them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::tags::Tags;
 use crate::sequence::{Position, SequenceNumber};
 
 /// Default retention of a stream, hours.
-pub(crate) const RETENTION_HOURS: u32 = 24;
+pub(crate) const DEFAULT_RETENTION_HOURS: u32 = 24;
+
+/// Tags by their keys.
+pub(crate) type Tags = BTreeMap<String, String>;
 
 /// A stream and all its shards that are still remembered. Never changed in place: a change makes a new one.
 #[derive(Clone, Debug)]

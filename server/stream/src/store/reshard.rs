@@ -4,10 +4,9 @@
 
 use super::{
     Refusal,
-    model::{Closed, RETENTION_HOURS, Shard, Stream, StreamMeta},
-    tags::Tags,
+    model::{Closed, DEFAULT_RETENTION_HOURS, Shard, Stream, StreamMeta, Tags},
 };
-use crate::{hash::uniform_ranges, kinesis::MAX_SHARDS, sequence::Position};
+use crate::{hash::uniform_ranges, quotas::MAX_SHARDS, sequence::Position};
 
 /// Keys that make no difference to whether ranges are equal: of 2^128.
 const NEAR: u128 = 1 << 32;
@@ -31,7 +30,7 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
         id,
         name: name.into(),
         created_ms: now_ms,
-        retention_hours: RETENTION_HOURS,
+        retention_hours: DEFAULT_RETENTION_HOURS,
         horizon_ms: 0,
         next_shard: count,
         last_deregistered_s: 0,

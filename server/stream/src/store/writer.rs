@@ -24,10 +24,10 @@ use super::{
     change::Change,
     disk::Disk,
     keys,
-    model::{Stream, StreamEntry},
+    model::{Stream, StreamEntry, Tags},
     ranges::Ranges,
     reshard,
-    tags::{Tags, tag},
+    tags::tag,
     watch::{ShardKey, Watches},
 };
 use crate::{

@@ -23,12 +23,11 @@ use crate::{
         user_id,
     },
     error::{ApiError, Kind},
+    quotas::MAX_SECONDS,
 };
 
 const VERSION: &str = "2011-06-15";
 const MIN_SECONDS: i64 = 900;
-/// The longest that a session lives.
-pub(crate) const MAX_SECONDS: i64 = 43_200;
 const DEFAULT_SECONDS: i64 = 3600;
 
 /// What STS needs of the endpoint.

@@ -1,0 +1,215 @@
+//! What a live room is made of, and what it does with what is heard of it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    rc::Rc,
+    time::Duration,
+};
+
+use danmu::{
+    feed::{Item, Reading, Told},
+    gate::DanmuKey,
+    kinesis::{Clock, Host},
+    record::Danmu,
+    room::Room,
+    viewer::Role,
+};
+use futures::future::AbortHandle;
+use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{
+    client::{
+        host::Browser,
+        overlay::{Overlay, Shown},
+        remember::own_viewer,
+        speaker::Speaker,
+        vend::ServerVend,
+    },
+    i18n::I18n,
+    live::{Author, FeedState, Line, LineState, Live, OwnPace, Traces},
+};
+
+/// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
+/// catches up in the chat list. As long as a danmu takes to cross it.
+const STALE_MS: i64 = 8_000;
+/// How often the count of what is not shown is brought up to date, and after how many times without more it goes.
+pub const COUNT: Duration = Duration::from_secs(1);
+const COUNTS_KEPT: u32 = 8;
+
+/// What a live room is made of.
+pub struct Inner {
+    pub room: Room,
+    pub live: Live,
+    /// Whether lines are kept.
+    pub chat: bool,
+    pub hides: Vec<String>,
+    /// The language that names are said in, where danmu fly with them.
+    pub names: Option<I18n>,
+    pub clock: Clock<Browser>,
+    pub vend: ServerVend,
+    pub speaker: Speaker,
+    pub pace: RefCell<OwnPace>,
+    pub overlay: RefCell<Option<Overlay>>,
+    /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
+    pub own: RefCell<HashSet<DanmuKey>>,
+    /// Whose the danmu are that others said.
+    pub traces: RefCell<Traces>,
+    /// What failed and is in the composer: sent again as it is, it is the same danmu.
+    pub given_back: RefCell<Option<Danmu>>,
+    /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
+    pub unshown: Cell<u32>,
+    pub counting: Cell<bool>,
+    pub reading: RefCell<Option<AbortHandle>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            reading.abort();
+        }
+    }
+}
+
+impl Inner {
+    /// What this viewer may do here, as far as it is known.
+    pub fn role(&self) -> Role {
+        self.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role))
+    }
+
+    pub fn show(&self, danmu: Shown) {
+        if let Some(overlay) = &*self.overlay.borrow() {
+            overlay.show(danmu);
+        }
+    }
+
+    /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
+    fn receive(&self, items: Vec<Item>, fly: bool, past: bool) {
+        let new = |item: Item| {
+            if !self.own.borrow().contains(&item.key()) {
+                return Some(item);
+            }
+            self.confirm(&item.id);
+            item.beside_own()
+        };
+        self.tell(items.into_iter().filter_map(new).filter(|item| !self.is_hidden(&item.text)).collect(), fly, past);
+    }
+
+    /// Whether a text has one of the words that this page does not show.
+    fn is_hidden(&self, text: &str) -> bool {
+        if self.hides.is_empty() {
+            return false;
+        }
+        // By the browser, which has the tables of cases already.
+        let text: String = js_sys::JsString::from(text).to_lower_case().into();
+        self.hides.iter().any(|word| text.contains(word))
+    }
+
+    /// A danmu's text as it flies. What many said is nobody's.
+    fn named(&self, item: &Item) -> String {
+        let said = self.names.zip(item.viewer.clone()).filter(|_| item.n == 1).map(|(i18n, viewer)| {
+            let author = Author { viewer, name: item.name.clone(), role: item.role };
+            [&untrack(|| author.say(i18n)), ": ", &item.text].concat()
+        });
+        said.unwrap_or_else(|| item.text.clone())
+    }
+
+    /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.
+    fn tell(&self, items: Vec<Item>, fly: bool, past: bool) {
+        if items.is_empty() {
+            return;
+        }
+        let now = self.clock.now_ms();
+        let me = own_viewer();
+        let is_mine = |item: &Item| item.n == 1 && item.viewer.is_some() && item.viewer == me;
+        for item in &items {
+            self.traces.borrow_mut().add(item);
+            if fly && now - item.at < STALE_MS {
+                let (id, text, color) = (item.id.clone(), self.named(item), item.color.rgb());
+                let (own, important) = (is_mine(item), item.role == Role::Streamer);
+                let shown =
+                    Shown { id, text, color, mode: item.mode, own, important, times: item.n, ..Shown::default() };
+                self.show(shown);
+            }
+        }
+        if self.chat {
+            self.live.lines.try_update(|lines| {
+                for item in items {
+                    // An id is one of its viewer's: another may have taken the same, and whoever came first is shown.
+                    if lines.find(&item.id).is_some() {
+                        continue;
+                    }
+                    let (state, mine) = (ArcRwSignal::new(LineState::Confirmed), is_mine(&item));
+                    let Item { id: key, text, color, at, n: times, name, viewer, role, .. } = item;
+                    // What many said is nobody's.
+                    let by = viewer.filter(|_| times == 1).map(|viewer| Author { viewer, name, role });
+                    let line = Line { key, text, color, at, by, mine, own: None, times, state };
+                    if past { lines.push_past(line) } else { lines.push(line) }
+                }
+            });
+        }
+    }
+
+    /// Takes in what the feed told: its danmu fly if they are of now.
+    pub fn hear(self: &Rc<Self>, told: Told, fresh: bool) {
+        if !told.retracted.is_empty() {
+            self.retract(&told.retracted);
+        }
+        self.receive(told.danmu, fresh, told.past);
+        if fresh && !told.past && told.dropped > 0 {
+            self.leave_out(told.dropped);
+        }
+        let state = told.reading.map(|reading| match reading {
+            Reading::Live => FeedState::Live,
+            Reading::Behind => FeedState::Behind(seconds(told.behind_ms)),
+            Reading::Reconnecting => FeedState::Reconnecting,
+        });
+        if let Some(state) = state {
+            let is_back = state == FeedState::Live && self.live.feed.try_get_untracked() != Some(FeedState::Live);
+            self.live.feed.try_set(state);
+            if is_back {
+                self.forgive();
+            }
+        }
+    }
+
+    /// Says in the chat that so many danmu, where anybody knows, will not come.
+    pub fn miss(&self, missed: Option<u64>) {
+        if self.chat {
+            self.live.lines.try_update(|lines| lines.push_gap(missed));
+        }
+    }
+
+    /// Counts danmu that the picture has no room for. What is said of them changes once a second, and goes when it is old.
+    fn leave_out(self: &Rc<Self>, danmu: u32) {
+        self.unshown.set(self.unshown.get().saturating_add(danmu));
+        if self.counting.replace(true) {
+            return;
+        }
+        let inner = Rc::downgrade(self);
+        spawn_local(async move {
+            let (mut said, mut same) = (0, 0);
+            while same < COUNTS_KEPT {
+                Browser.sleep(COUNT).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let now = inner.unshown.get();
+                same = if now == said { same + 1 } else { 0 };
+                if same == 0 {
+                    inner.live.unshown.try_set(now);
+                }
+                said = now;
+            }
+            if let Some(inner) = inner.upgrade() {
+                inner.unshown.set(0);
+                inner.counting.set(false);
+                inner.live.unshown.try_set(0);
+            }
+        });
+    }
+}
+
+/// Whole seconds, so many that they are enough.
+pub fn seconds(ms: i64) -> u32 {
+    u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)
+}

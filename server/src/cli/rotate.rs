@@ -1,0 +1,36 @@
+//! `danmu-server rotate-key`: a new key for tickets.
+
+use std::io::{self, Write};
+
+use super::args::RotateKeyArgs;
+use crate::{
+    clock::now_ms,
+    config::{Config, Overrides},
+    error::RunError,
+    identity::{KEYS_EVERY, KeyFile, Rotation},
+};
+
+/// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
+const SOON_S: i64 = 60;
+
+/// Makes a new key, and says what comes of it.
+///
+/// # Errors
+/// The settings or the keys cannot be read or written.
+pub fn rotate(args: &RotateKeyArgs) -> Result<(), RunError> {
+    let soon = args.soon;
+    let config = Config::load(&Overrides::from(args))?;
+    let path = config.key_file();
+    let lead_s = if soon { SOON_S } else { i64::from(config.vending.duration_s) + SOON_S };
+    let Rotation { kid, from_s, until_s } = KeyFile::rotate(&path, now_ms().div_euclid(1_000), lead_s)?;
+    let hours = (until_s - from_s) / 3_600;
+    let text = format!(
+        "{}: the key {kid} signs in {lead_s} s; the one before is believed for {hours} hours more.\n\
+         To disbelieve a key at once, take it out of the file: its tickets end within {} s.",
+        path.display(),
+        KEYS_EVERY.as_secs(),
+    );
+    // Nobody may be listening, and that is no reason to fail.
+    let _ = writeln!(io::stdout(), "{text}");
+    Ok(())
+}

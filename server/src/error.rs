@@ -1,0 +1,70 @@
+//! Why the program could not do what it was asked.
+
+use std::{io, net::SocketAddr};
+
+use danmu::room::RoomId;
+use thiserror::Error;
+
+use crate::{aws::bus::BusError, config::SettingsError, crowd::CrowdError, identity::KeyFileError, store::StoreError};
+
+/// Why the server could not run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The log's filter.
+    #[error("log.filter = {0:?} is no filter: {1}")]
+    Filter(String, tracing_subscriber::filter::ParseError),
+    /// The simulated viewers.
+    #[error(transparent)]
+    Crowd(#[from] CrowdError),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The embedded stream.
+    #[error("the embedded stream in {0} cannot be opened: {1}")]
+    Stream(String, String),
+    /// The keys of tickets.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The store of bans.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes for a key.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A room that the settings do not list.
+    #[error("there is no room {0}")]
+    NoRoom(RoomId),
+    /// A viewer that nobody knows, or that may be another than is meant.
+    #[error("{0}")]
+    Whom(String),
+    /// A ban that is not in force.
+    #[error("nobody bans {0}; danmu-server bans tells who is banned")]
+    NoBan(String),
+    /// The root key of an embedded stream that another process opened.
+    #[error(
+        "role = relay needs the root key of the stream that it reads: {0}; start the bus first, and name its directory by stream.data"
+    )]
+    Elsewhere(String),
+    /// An address that cannot be listened on.
+    #[error("{name} = {addr}: {reason}")]
+    Listen {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        addr: SocketAddr,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Without them nothing can be had from an identity pool.
+    #[error("vending.identity_pool: {0}")]
+    Certificates(String),
+    /// The site's files.
+    #[error("the site cannot be served: {0}")]
+    Site(String),
+    /// Whatever else the system refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

@@ -1,0 +1,60 @@
+//! The density of a room, with the place of what is told.
+
+use danmu::{
+    density::{Density, Fate, Judged as Chosen, Settled},
+    feed::Item,
+};
+
+use super::{
+    super::take::{judge::Judged, place::Place},
+    ring::Said,
+};
+
+/// Chooses what is shown where there is too much.
+#[derive(Debug)]
+pub struct Chooser {
+    budget: u32,
+    density: Density,
+    /// Where the last danmu stands that passed the gate.
+    latest: Option<Place>,
+}
+
+impl Chooser {
+    /// Shows up to `density` danmu a second; 0: all.
+    pub fn new(density: u32) -> Self {
+        Self { budget: density, density: Density::new(density), latest: None }
+    }
+
+    /// One that has seen nothing, and shows as much.
+    pub fn anew(&self) -> Self {
+        Self::new(self.budget)
+    }
+
+    /// Adds a danmu to what is shown, if it is; before it what is told of the second that is over with it. Gives what became
+    /// of the danmu, and whether something was told of a second.
+    pub fn choose(&mut self, judged: Judged, shown: &mut Vec<(Place, Said)>) -> (Fate, bool) {
+        let Judged { place, admitted, sequence_number } = judged;
+        let Chosen { fate, settled } = self.density.judge(&admitted, &sequence_number);
+        let settles = !settled.is_empty();
+        self.add(settled, shown);
+        if fate == Fate::Shown {
+            shown.push((place.clone(), Said::Danmu(Item::new(admitted))));
+        }
+        self.latest = Some(place);
+        (fate, settles)
+    }
+
+    /// Adds what is told of the second of the last danmu, which is over whatever comes.
+    pub fn settle(&mut self, shown: &mut Vec<(Place, Said)>) {
+        let settled = self.density.settle();
+        self.add(settled, shown);
+    }
+
+    fn add(&self, Settled { merged, dropped }: Settled, shown: &mut Vec<(Place, Said)>) {
+        if let Some(end) = self.latest.as_ref().map(Place::end_of_second) {
+            let dropped = (dropped > 0).then_some(Said::Dropped(dropped));
+            let said = merged.into_iter().map(Said::Danmu).chain(dropped);
+            shown.extend(said.map(|said| (end.clone(), said)));
+        }
+    }
+}

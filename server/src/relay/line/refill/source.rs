@@ -1,0 +1,131 @@
+//! Where it is read from: the stream, by polling, at the pace that reading again may have.
+
+use std::{sync::Arc, time::Duration};
+
+use danmu::kinesis::{
+    Position, Record, Scope,
+    api::WireRecord,
+    machine::{Answer, Call, Event, Machine, Step},
+};
+use tokio::time::{Instant, sleep};
+
+use super::shards::{CALL, Shards};
+use crate::{
+    aws::bus::Bus,
+    relay::take::reader::sdk::{self, in_time},
+};
+
+/// The most records of a call, and of the first one, before anybody knows how large they are.
+const MOST: usize = 10_000;
+const FIRST: usize = 1_000;
+
+/// What a read brings at once.
+#[derive(Debug)]
+pub struct Batch {
+    /// Records of the room.
+    pub records: Vec<Record>,
+    /// Whether there were no more when it was read.
+    pub all: bool,
+}
+
+/// Where records come from.
+pub trait Source: Send + Sync + 'static {
+    /// A read that has begun.
+    type Reading: Reading;
+
+    /// Begins to read what arrived under a key at `since_ms` (Unix milliseconds) or later.
+    fn open(&self, key: &str, since_ms: i64, shards: &Arc<Shards>) -> Self::Reading;
+}
+
+/// A read.
+pub trait Reading: Send {
+    /// What comes next, though it be nothing; `None` where nothing ever will.
+    fn next(&mut self) -> impl Future<Output = Option<Batch>> + Send;
+}
+
+/// The stream.
+#[derive(Debug)]
+pub struct Stream(pub Bus);
+
+/// A read of the stream.
+pub struct Polling {
+    bus: Bus,
+    machine: Machine,
+    shards: Arc<Shards>,
+    begun: Instant,
+    limit: usize,
+}
+
+impl Source for Stream {
+    type Reading = Polling;
+
+    fn open(&self, key: &str, since_ms: i64, shards: &Arc<Shards>) -> Polling {
+        let machine = Machine::new(Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
+        Polling { bus: self.0.clone(), machine, shards: Arc::clone(shards), begun: Instant::now(), limit: FIRST }
+    }
+}
+
+impl Reading for Polling {
+    async fn next(&mut self) -> Option<Batch> {
+        loop {
+            match self.machine.step(self.now()) {
+                Step::Call(call) => {
+                    let answer = self.perform(call).await;
+                    let was_read = matches!(answer, Answer::Records(_, Ok(_)));
+                    self.machine.answer(answer, self.now(), getrandom::u64().unwrap_or_default());
+                    let mut records = Vec::new();
+                    while let Some(event) = self.machine.event() {
+                        if let Event::Records(more) = event {
+                            records.extend(more);
+                        }
+                    }
+                    let all = self.machine.has_caught_up();
+                    if was_read || all {
+                        return Some(Batch { records, all });
+                    }
+                }
+                Step::Wait(until) => {
+                    let wait = until.saturating_sub(self.now()).max(0).unsigned_abs();
+                    sleep(Duration::from_millis(wait)).await;
+                }
+                Step::Idle => return None,
+            }
+        }
+    }
+}
+
+impl Polling {
+    async fn perform(&mut self, call: Call) -> Answer {
+        let (client, stream) = (&self.bus.kinesis, &self.bus.stream);
+        match call {
+            Call::ListShards { next_token } => {
+                Answer::Shards(in_time(sdk::list_shards(client, stream, next_token)).await)
+            }
+            Call::Iterator { shard_id, from } => {
+                let outcome = in_time(sdk::shard_iterator(client, stream, &shard_id, &from)).await;
+                Answer::Iterator(shard_id, outcome)
+            }
+            Call::Records { shard_id, iterator } => {
+                self.shards.ready(&shard_id).await;
+                let limit = i32::try_from(self.limit).unwrap_or(i32::MAX);
+                let outcome = in_time(sdk::get_records(client, &iterator, limit)).await;
+                let (mut bytes, mut count) = (0, 0);
+                if let Ok(reply) = &outcome {
+                    count = reply.records.len();
+                    let key_bytes = |record: &WireRecord| record.partition_key.as_ref().map_or(0, String::len);
+                    bytes = reply.records.iter().map(|record| record.data.len() + key_bytes(record)).sum();
+                }
+                self.shards.charge(&shard_id, bytes);
+                // So many as make up a call.
+                let limit = (CALL * count).checked_div(bytes).map(|limit| limit.clamp(1, MOST));
+                self.limit = limit.unwrap_or(self.limit);
+                Answer::Records(shard_id, outcome)
+            }
+        }
+    }
+
+    /// Milliseconds of a clock that is never set.
+    fn now(&self) -> i64 {
+        i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}

@@ -1,0 +1,22 @@
+//! What decisions retract of what is told.
+
+use danmu::{feed::Item, gate::Bans};
+
+use super::{super::take::place::Place, ring::Said};
+
+/// Whether a danmu is retracted by now.
+pub fn is_retracted(bans: &Bans, item: &Item) -> bool {
+    let viewer = item.viewer.as_deref().and_then(|viewer| viewer.parse().ok());
+    viewer.is_some_and(|viewer| bans.retract(&viewer, item.role, item.at))
+}
+
+/// Takes back what is retracted by now.
+pub fn retract(bans: &Bans, said: &mut [(Place, Said)]) {
+    for (_, said) in said {
+        if let Said::Danmu(item) = said
+            && is_retracted(bans, item)
+        {
+            *said = Said::Retracted;
+        }
+    }
+}

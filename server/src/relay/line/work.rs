@@ -1,0 +1,110 @@
+//! The task of a room: it judges what the dispatcher hands it, and has the room's [line](super::room) say what is due.
+//!
+//! Never waits for a viewer.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use danmu::{gate::Reason, kinesis::Record, room::Room};
+use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
+
+use super::{
+    super::take::{dispatch::ToRoom, judge::Judge, means::Means, refused::Refused},
+    feed::RoomFeed,
+    room::{HEARTBEAT, RoomLine},
+};
+use crate::moderation::Heard;
+
+/// So many records are judged at once: the thread is others', too, and what is due is said in between.
+const AT_ONCE: usize = 64;
+
+/// The work on one room.
+pub struct Work {
+    room: Room,
+    feed: Arc<RoomFeed>,
+    judge: Judge,
+    line: RoomLine,
+    /// What moderators decided that is to be kept, and found no place yet.
+    unkept: VecDeque<Heard>,
+    means: Means,
+}
+
+impl Work {
+    /// On a room of which nothing is known yet.
+    pub fn new(room: Room, feed: Arc<RoomFeed>, means: Means) -> Self {
+        let judge = Judge::new(&room, feed.bans.clone(), feed.lineage.clone(), Arc::clone(&means.verifier));
+        let line = RoomLine::new(room.id.clone(), Arc::clone(&feed), means.density);
+        Self { room, feed, judge, line, unkept: VecDeque::new(), means }
+    }
+
+    /// Works until nothing more comes.
+    pub async fn run(mut self, mut queue: mpsc::UnboundedReceiver<ToRoom>) {
+        let keeper = self.means.moderation.keeper();
+        loop {
+            let due = self.line.due(self.means.tick).min(Instant::now() + HEARTBEAT);
+            tokio::select! {
+                // What cannot be kept is not read either; but the end is the end.
+                next = queue.recv(), if self.unkept.is_empty() || queue.is_closed() => match next {
+                    Some(next) => self.take(next).await,
+                    None => return,
+                },
+                Ok(place) = keeper.reserve(), if !self.unkept.is_empty() => {
+                    if let Some(heard) = self.unkept.pop_front() {
+                        place.send(heard);
+                    }
+                }
+                () = sleep_until(due.into()) => {}
+            }
+            self.speak();
+        }
+    }
+
+    async fn take(&mut self, next: ToRoom) {
+        match next {
+            ToRoom::Stream(created_ms) => self.line.begin(created_ms),
+            ToRoom::Shards(shards, since_ms) => self.line.learn(&shards, since_ms),
+            ToRoom::Records(records, _weight) => {
+                for few in records.chunks(AT_ONCE) {
+                    few.iter().for_each(|record| self.judge(record));
+                    self.line.retract(&[]);
+                    if records.len() > AT_ONCE {
+                        self.speak();
+                        yield_now().await;
+                    }
+                }
+            }
+            ToRoom::Retracts(viewers) => self.line.retract(&viewers),
+            ToRoom::Reading(reading, behind_ms) => self.line.tell_reading((reading, behind_ms)),
+            ToRoom::CaughtUp(_all) => {}
+        }
+    }
+
+    fn judge(&mut self, record: &Record) {
+        let Means { metrics, moderation, .. } = &self.means;
+        match self.judge.judge(record) {
+            Ok(judged) => {
+                metrics.admitted(&self.room.id, &judged.admitted);
+                moderation.spoke(&self.room.id, &judged.admitted);
+                self.feed.verdicts.tell(&judged);
+                let fate = self.line.choose(judged);
+                metrics.chosen(&self.room.id, fate);
+            }
+            Err(refused) => {
+                metrics.refused(refused.name(), refused.notice(), record);
+                if let Refused::Gate(Reason::Moderation(decided)) = refused {
+                    self.line.decided(&decided);
+                    self.unkept.push_back(moderation.decided(decided));
+                }
+            }
+        }
+    }
+
+    fn speak(&mut self) {
+        let now = Instant::now();
+        if self.line.due(self.means.tick) <= now {
+            self.line.speak(now, self.means.status.reading(), &self.means.metrics);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

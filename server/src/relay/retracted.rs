@@ -1,9 +1,0 @@
-//! What decisions retract of what is told.
-
-use danmu::{feed::Item, gate::Bans};
-
-/// Whether a danmu is retracted by now.
-pub fn is_retracted(bans: &Bans, item: &Item) -> bool {
-    let viewer = item.viewer.as_deref().and_then(|viewer| viewer.parse().ok());
-    viewer.is_some_and(|viewer| bans.retract(&viewer, item.role, item.at))
-}

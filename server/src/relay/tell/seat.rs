@@ -1,0 +1,111 @@
+//! A viewer's place in a room: how much of its feed it was told, and what it is told next.
+
+use std::{
+    sync::Arc,
+    task::{Poll, Waker},
+};
+
+use hyper::body::Bytes;
+
+use super::{
+    super::line::{
+        event::{gap, state},
+        feed::RoomFeed,
+        ring::{Cursor, Next, Slot},
+    },
+    absence::{Absence, Past},
+    audience::Audience,
+};
+
+/// Where a viewer is; counted among the room's viewers until it is dropped.
+pub struct Seat {
+    /// With whom.
+    pub audience: Arc<Audience>,
+    /// How much of the feed the viewer was told.
+    pub cursor: Cursor,
+    /// What it is told beside of the time when it was away.
+    pub absence: Option<Box<Absence>>,
+}
+
+/// A slot to wait in, given back when it is dropped.
+pub struct Waits {
+    feed: Arc<RoomFeed>,
+    /// The slot.
+    pub slot: Slot,
+}
+
+impl Seat {
+    /// What the viewer is sent next, counted: what is said now, before its absence. Nothing yet is pending, nothing ever is none.
+    pub fn take(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
+        let waker = wait.map(|(_, waker)| waker);
+        match self.take_live(wait) {
+            Poll::Pending => self.take_past(waker),
+            live => live,
+        }
+    }
+
+    /// The same of what is said now alone.
+    pub fn take_live(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
+        let Self { audience, cursor, absence } = self;
+        let ring = &audience.feed.ring;
+        let next = match wait {
+            Some((slot, waker)) => ring.poll_next(cursor, slot, waker),
+            None => ring.next(cursor),
+        };
+        match next {
+            Next::Event { frame, made } => {
+                audience.metrics.sent(made, 1, frame.danmu());
+                Poll::Ready(Some(match absence {
+                    Some(absence) => absence.beside(&frame),
+                    None => frame.bytes,
+                }))
+            }
+            Next::Missed(danmu) => {
+                audience.metrics.missed(danmu);
+                Poll::Ready(Some(gap(None, Some(danmu))))
+            }
+            Next::Nothing => Poll::Pending,
+            Next::Closed => Poll::Ready(None),
+        }
+    }
+
+    fn take_past(&mut self, waker: Option<&Waker>) -> Poll<Option<Bytes>> {
+        let Self { audience, absence, .. } = self;
+        let Some(told) = absence else { return Poll::Pending };
+        match told.next(&audience.feed.ring, waker) {
+            Past::Event(bytes, danmu) => {
+                audience.metrics.sent_again(1, danmu);
+                return Poll::Ready(Some(bytes));
+            }
+            Past::Lost(place) => {
+                *absence = None;
+                return Poll::Ready(Some(gap(Some(&place), None)));
+            }
+            Past::Over(place) => {
+                *absence = None;
+                return Poll::Ready(Some(state(audience.status.reading(), Some(&place))));
+            }
+            Past::Nothing => {}
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.audience.feed.ring.leave();
+    }
+}
+
+impl Waits {
+    /// A slot in that room.
+    pub fn new(feed: &Arc<RoomFeed>) -> Self {
+        Self { feed: Arc::clone(feed), slot: feed.ring.wait() }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.feed.ring.wait_no_more(&self.slot);
+    }
+}
