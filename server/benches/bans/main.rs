@@ -59,7 +59,7 @@ async fn measure() -> Result<Vec<String>, Failure> {
     let program = Program::start(&[])?;
     for round in 0..BANS {
         let viewer = Viewer::new(&program, round)?;
-        program.order(&["ban", &viewer.id])?;
+        program.order(&["ban", &viewer.id, "--yes"])?;
         denied.push(until_denied(&viewer, true).await?);
     }
     let (mut rows, mut figures, mut broken) = (Vec::new(), serde_json::Map::new(), Vec::new());
