@@ -1,13 +1,10 @@
 //! The life of the server: it opens what it needs, serves, and on a signal ends what it began before it goes.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,12 +14,8 @@ use danmu_app::services::Services;
 use danmu_partitions::Partition;
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     aws::bus::Bus,
@@ -31,17 +24,19 @@ use crate::{
         args::{Args, Command},
         decide, rotate,
     },
-    config::{Bus as BusKind, Config, HOUR_S, LogFormat, Role, RoomSettings},
+    config::{Bus as BusKind, Config, HOUR_S, RoomSettings, ServerRole},
     crowd,
     error::RunError,
     health::Health,
     http::{Admission, AppState, Door, Site, router, serve},
     identity::{Identity, KEYS_EVERY, KeyFileError},
+    listen::listen,
     moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer},
     oidc::{IssuerSettings, Issuers},
     policies,
     relay::Relay,
     rooms::ListedRooms,
+    say::{announce, log_to_stderr},
     store::Store,
     supervise::Supervisor,
     vending::{Limits, PoolCredentials, Rate, TokenVending, attainable},
@@ -49,14 +44,10 @@ use crate::{
 
 /// How long what is under way may take once the server is told to end.
 const DRAIN: Duration = Duration::from_secs(10);
-/// What the system may hold for a connection that does not read, bytes.
-const SEND_BUFFER: u32 = 256 * 1024;
 /// How long a client may take nothing of an answer over HTTP/2; and of a subscription at the stream's own port, which ends by itself
 /// after as long: a consumer may be at work on what it has.
 const TAKING: Duration = Duration::from_secs(30);
 const TAKING_EVENTS: Duration = Duration::from_secs(300);
-/// Connections that may wait to be taken.
-const BACKLOG: u32 = 1024;
 /// How often those who asked the vending machine for nothing lately are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -97,7 +88,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr")?;
     let stop = CancellationToken::new();
     let (bus, stream, stream_addr) = match config.bus {
-        BusKind::Embedded if config.role == Role::Relay => (stream_elsewhere(&config)?, None, None),
+        BusKind::Embedded if config.role == ServerRole::Relay => (stream_elsewhere(&config)?, None, None),
         BusKind::Embedded => {
             let listener = listen("stream.addr", config.stream.addr, "DANMU_STREAM__ADDR")?;
             let addr = listener.local_addr()?;
@@ -124,7 +115,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     });
 
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
-    let relays = config.role != Role::Bus;
+    let relays = config.role != ServerRole::Bus;
     let store = Store::open(&config.stream.data).await?;
     let (moderation, work) = Moderation::open(store.clone()).await?;
     if relays {
@@ -270,7 +261,7 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
 /// The keys of tickets. Who relays the embedded stream of another process has those that the other made.
 fn open_identity(config: &Config) -> Result<Identity, KeyFileError> {
     let path = config.key_file();
-    let elsewhere = config.bus == BusKind::Embedded && config.role == Role::Relay;
+    let elsewhere = config.bus == BusKind::Embedded && config.role == ServerRole::Relay;
     if elsewhere { Identity::load(&path) } else { Identity::open(&path) }
 }
 
@@ -311,27 +302,6 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
 }
 
-fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<TcpListener, RunError> {
-    let bound = || {
-        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        // Each connection has as much: what the system holds for viewers who do not read stays small, too.
-        socket.set_send_buffer_size(SEND_BUFFER)?;
-        socket.bind(addr)?;
-        socket.listen(BACKLOG)
-    };
-    bound().map_err(|error: io::Error| {
-        let reason = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("another program listens there; end it, or choose another by {way_out}")
-            }
-            _ => format!("cannot be listened on: {error}; choose another by {way_out}"),
-        };
-        RunError::Listen { name, addr, reason }
-    })
-}
-
 /// Who is let in at a port.
 fn admission(config: &Config, capacity: Capacity, taking: Duration) -> Admission {
     let http = &config.http;
@@ -358,61 +328,6 @@ async fn keep_keys(identity: Identity, stop: CancellationToken) {
     while tokio::time::timeout(KEYS_EVERY, stop.cancelled()).await.is_err() {
         identity.refresh();
     }
-}
-
-/// Says why the program ends, as its log is written from when there is one.
-pub fn say_failure(error: &RunError) {
-    if LOGS_JSON.load(Relaxed) {
-        tracing::error!(%error, "danmu-server ends");
-    } else {
-        eprintln!("danmu-server: {error}");
-    }
-}
-
-/// Whether all that this process says is JSON.
-static LOGS_JSON: AtomicBool = AtomicBool::new(false);
-
-fn log_to_stderr(config: &Config) -> Result<(), RunError> {
-    let filter =
-        EnvFilter::try_new(&config.log.filter).map_err(|error| RunError::Filter(config.log.filter.clone(), error))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    LOGS_JSON.store(config.log.format == LogFormat::Json, Relaxed);
-    Ok(())
-}
-
-/// Says where to look, for whoever started the server by hand; to a machine by a line of the log.
-fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
-    let mut shown = pages;
-    if pages.ip().is_unspecified() {
-        shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
-    }
-    if config.log.format == LogFormat::Json {
-        let rooms: Vec<_> = config.rooms.iter().map(|room| room.id.as_str()).collect();
-        let stream = stream.map(|stream| format!("http://{stream}"));
-        return tracing::info!(pages = %format_args!("http://{shown}"), ?rooms, stream, "Danmu is live");
-    }
-    let mut text = String::from("\n  Danmu is live\n\n");
-    for room in &config.rooms {
-        text += &format!("  room     http://{shown}/room/{}\n", room.id);
-        text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
-    }
-    if let Some(stream) = stream {
-        let (name, data) = (&config.stream.name, config.stream.data.display());
-        text += &format!("  stream   http://{stream}   (Kinesis and STS; {name:?} in {data})\n");
-    }
-    // Nobody may be listening, and that is no reason to end.
-    let _ = writeln!(io::stdout(), "{text}");
-}
-
-/// The address by which the local network reaches this machine. Asks the routing table; sends nothing.
-fn local_addr() -> Option<std::net::IpAddr> {
-    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    socket.connect(("192.0.2.1", 9)).ok()?;
-    socket.local_addr().ok().map(|addr| addr.ip())
 }
 
 /// Waits for Ctrl-C or SIGTERM; for the latter from this call on.

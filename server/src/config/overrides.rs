@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{Role, parse_address};
+use super::{ServerRole, parse_address};
 
 /// Flags that say where the settings are, or override them.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -21,7 +21,7 @@ pub struct Overrides {
 
     /// What this process does: everything, the embedded stream without a relay, or a relay for a stream that is elsewhere.
     #[arg(long, value_name = "ROLE")]
-    pub role: Option<Role>,
+    pub role: Option<ServerRole>,
 
     /// The directory of the embedded stream.
     #[arg(long, value_name = "DIR")]

@@ -15,7 +15,7 @@ const PREFIX: &str = "DANMU";
 /// What a setting with few values may be, by the name of its type.
 const CHOICES: [(&str, &str); 6] = [
     ("Bus", "\"embedded\", the stream in this program, or \"aws\", Amazon Kinesis Data Streams"),
-    ("Role", "\"all\", \"bus\" or \"relay\""),
+    ("ServerRole", "\"all\", \"bus\" or \"relay\""),
     ("Direct", "\"auto\", \"on\" or \"off\""),
     ("ReaderKind", "\"auto\", \"polling\" or \"enhanced-fan-out\""),
     ("LogFormat", "\"text\" or \"json\""),

@@ -10,14 +10,16 @@ mod disk;
 mod keys;
 mod model;
 mod ranges;
+mod recover;
 mod reshard;
 mod tags;
 mod torn;
+mod trim;
 mod watch;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -34,7 +36,6 @@ use tokio::{
 
 use self::{
     disk::Disk,
-    model::StreamEntry,
     ranges::Ranges,
     watch::Watches,
     writer::{Command, Writer},
@@ -48,8 +49,6 @@ use crate::{clock::Clock, quotas::MAX_SHARDS, sequence::Position};
 
 /// Requests that may wait for the writer; more wait outside.
 const INBOX: usize = 1024;
-/// Keys removed in one batch by a trim.
-const TRIM_BATCH: usize = 2048;
 /// Memory for blocks read from disk.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Journals that are full and wait until all that they hold is in tables, bytes: the least that the engine takes. What a
@@ -152,17 +151,6 @@ pub(crate) struct Bounds {
     pub(crate) reserve: u64,
     /// Bytes of partition keys and data from which on the oldest records go.
     pub(crate) retained: u64,
-}
-
-/// What a trim did.
-#[derive(Debug, Default)]
-pub(crate) struct Trimmed {
-    /// Records that were removed because they were past retention, or their stream was deleted.
-    pub(crate) records: u64,
-    /// Records that were removed because the log was over its limit.
-    pub(crate) early: u64,
-    /// Closed shards without records, and never to have any again: the stream's name and the index.
-    pub(crate) empty: Vec<(Arc<str>, u32)>,
 }
 
 /// The log of a data directory.
@@ -364,63 +352,6 @@ impl Store {
         Ok(page)
     }
 
-    /// Removes records past retention, those of deleted streams, and the oldest of all while the log is over its limit.
-    /// Blocks.
-    pub(crate) fn trim(&self) -> Result<Trimmed, StoreError> {
-        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let streams: Vec<_> = self.shared().streams.values().cloned().collect();
-        let mut trimmed = Trimmed::default();
-        for stream in streams {
-            let horizon = stream.horizon(now_ms);
-            for shard in &stream.shards {
-                let id = stream.meta.id;
-                let (start, end) = (Position::START, Position::at(horizon));
-                let past = keys::record(id, shard.index, start)..keys::record(id, shard.index, end);
-                trimmed.records += self.remove_records(past)?;
-                self.ranges.forget_before((id, shard.index), Some(end))?;
-                if shard.closed.is_some_and(|closed| closed.ms < horizon) {
-                    self.ranges.forget_before((id, shard.index), None)?;
-                    trimmed.empty.push((Arc::clone(&stream.meta.name), shard.index));
-                }
-            }
-        }
-        for entry in self.keyspaces.state.prefix(keys::DELETED) {
-            let key = entry.key().map_err(StoreError::engine)?;
-            let Some(id) = keys::deleted_stream(&key) else { continue };
-            trimmed.records += self.remove_records(keys::records_of(id))?;
-            self.ranges.forget_stream(id)?;
-            // Lost in a crash, it is only looked for again what is not there.
-            self.keyspaces.state.remove(key).map_err(StoreError::engine)?;
-        }
-        let is_open = |(stream, shard): (u64, u32)| {
-            self.stream_by_id(stream).is_some_and(|stream| stream.shard(shard).is_some_and(Shard::is_open))
-        };
-        for range in self.ranges.oldest(is_open) {
-            let (stream, shard) = range.shard;
-            let past = keys::record(stream, shard, range.from)..keys::record(stream, shard, range.to);
-            trimmed.early += self.remove_records(past)?;
-            self.ranges.forget(range)?;
-        }
-        Ok(trimmed)
-    }
-
-    fn remove_records(&self, range: std::ops::Range<[u8; 28]>) -> Result<u64, StoreError> {
-        let mut past = self.keyspaces.records.range(range);
-        let mut removed = 0;
-        loop {
-            // A removal that is lost in a crash is made again: no sync.
-            let mut batch = self.keyspaces.db.batch();
-            for entry in past.by_ref().take(TRIM_BATCH) {
-                batch.remove(&self.keyspaces.records, entry.key().map_err(StoreError::engine)?);
-            }
-            if batch.is_empty() {
-                return Ok(removed);
-            }
-            removed += batch.len() as u64;
-            batch.commit().map_err(StoreError::engine)?;
-        }
-    }
-
     fn shared(&self) -> std::sync::RwLockReadGuard<'_, Shared> {
         self.shared.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -447,143 +378,9 @@ fn records_options() -> KeyspaceCreateOptions {
         .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
 }
 
-impl Keyspaces {
-    /// Reads back what was there.
-    fn recover(&self) -> Result<Shared, StoreError> {
-        let mut shards: HashMap<u64, Vec<Shard>> = HashMap::new();
-        for entry in self.shards.iter() {
-            let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
-            let stream = key.get(..8).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes);
-            let stream = stream.ok_or_else(|| StoreError::Engine("a shard's key is unreadable".to_owned()))?;
-            let shard = serde_json::from_slice(&value).map_err(StoreError::engine)?;
-            shards.entry(stream).or_default().push(shard);
-        }
-        let mut streams = BTreeMap::new();
-        for entry in self.streams.iter() {
-            let StreamEntry { meta, consumers } =
-                serde_json::from_slice(&entry.value().map_err(StoreError::engine)?).map_err(StoreError::engine)?;
-            let shards = shards.remove(&meta.id).unwrap_or_default();
-            streams.insert(Arc::clone(&meta.name), Arc::new(Stream { meta, shards, consumers }));
-        }
-        let high = self
-            .state
-            .get(keys::HIGH)
-            .map_err(StoreError::engine)?
-            .map(|bytes| {
-                keys::decode(&bytes).ok_or_else(|| StoreError::Engine("the last position is unreadable".to_owned()))
-            })
-            .transpose()?
-            .unwrap_or_default();
-        Ok(Shared { streams, high })
-    }
-}
-
 /// For tests: nothing is refused, and nothing goes early.
 #[cfg(test)]
 pub(crate) const UNBOUNDED: Bounds = Bounds { reserve: 0, retained: u64::MAX };
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicI64;
-
-    use super::*;
-    use crate::clock::SystemClock;
-
-    /// The engine shows a batch only after its journal was synced, so what is seen at the answer was on disk before it.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn an_answer_comes_after_its_batch_and_never_before() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        let stream = store.create("s", 1, Tags::new()).await?;
-        let id = stream.meta.id;
-        for number in 0..100_u8 {
-            let from = store.tip();
-            let record = NewRecord::new("key", 0, &[number]);
-            let outcomes = store.put(Arc::clone(&stream.meta.name), vec![record]).await?;
-            let [Put::Written(sequence)] = outcomes[..] else { return Err("not written".into()) };
-            let page = store.read(id, 0, from, 10, 100)?;
-            let seen: Vec<_> = page.records.iter().map(|record| (record.position, record.data.as_slice())).collect();
-            assert_eq!(seen, [(sequence.position, &[number][..])]);
-            assert!(sequence.position >= from && store.tip() > sequence.position);
-        }
-        assert_eq!(store.commits(), 101);
-        Ok(())
-    }
-
-    /// A clock that is a step further whenever it is looked at, milliseconds.
-    #[derive(Default)]
-    struct Hurried {
-        now_ms: AtomicI64,
-        step_ms: AtomicI64,
-    }
-
-    impl Clock for Hurried {
-        fn now_ms(&self) -> i64 {
-            self.now_ms.fetch_add(self.step_ms.load(Relaxed), Relaxed)
-        }
-    }
-
-    #[tokio::test]
-    async fn a_shard_is_forgotten_with_its_last_record_and_not_before() -> Result<(), Box<dyn std::error::Error>> {
-        const DAY_MS: u64 = 24 * 3_600_000;
-        let dir = tempfile::tempdir()?;
-        let clock = Arc::new(Hurried::default());
-        clock.now_ms.store(1_732_000_000_000, Relaxed);
-        let store = Store::open(dir.path(), UNBOUNDED, Arc::clone(&clock) as Arc<dyn Clock>)?;
-        let stream = store.create("s", 1, Tags::new()).await?;
-        let (id, name) = (stream.meta.id, Arc::clone(&stream.meta.name));
-        store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
-        store.split(&name, 0, 1 << 64).await?;
-        let closed = store.stream(&name).and_then(|stream| stream.shard(0)?.closed).ok_or("not closed")?;
-        let left = || store.read(id, 0, Position::START, 10, 1000).map(|page| page.records.len());
-
-        // A look at the clock before the shard's end is past retention, the next one after it.
-        clock.step_ms.store(10, Relaxed);
-        let end = i64::try_from(closed.ms + DAY_MS)?;
-        for now_ms in end - 12..=end + 1 {
-            clock.now_ms.store(now_ms, Relaxed);
-            store.forget_shards(store.trim()?.empty).await?;
-            let is_known = store.stream(&name).is_some_and(|stream| stream.shard(0).is_some());
-            assert!(is_known || left()? == 0, "forgotten with a record in the log, {now_ms}");
-        }
-        assert_eq!(left()?, 0);
-        assert!(store.stream(&name).is_some_and(|stream| stream.shard(0).is_none() && stream.open_shards() == 2));
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        store.create("s", 1, Tags::new()).await?;
-        let (tip, commits) = (store.tip(), store.commits());
-        assert!(store.create("s", 1, Tags::new()).await.is_err());
-        assert!(store.split("s", 0, 0).await.is_err());
-        assert!(store.merge("s", 0, 0).await.is_err());
-        assert_eq!(
-            (store.tip(), store.commits()),
-            (tip, commits),
-            "a place that is not on disk may be given out again"
-        );
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
-        let stream = store.create("s", 1, Tags::new()).await?;
-        let records = (0..5).map(|_| NewRecord::new("k", 0, &[0; 99])).collect();
-        store.put(Arc::clone(&stream.meta.name), records).await?;
-        let read = |from, limit, bytes| store.read(stream.meta.id, 0, from, limit, bytes);
-        for (limit, bytes, expected, more) in
-            [(2, 1000, 2, true), (10, 250, 2, true), (10, 1, 1, true), (5, 500, 5, false), (10, 1000, 5, false)]
-        {
-            let page = read(Position::START, limit, bytes)?;
-            assert_eq!((page.records.len(), page.more), (expected, more), "{limit} records, {bytes} bytes");
-            let rest = read(page.next, 10, 1000)?;
-            assert_eq!(rest.records.len(), 5 - expected, "the next page begins where this one ended");
-        }
-        Ok(())
-    }
-}
+mod tests;

@@ -1,0 +1,73 @@
+//! What the program says of itself: where to look, its log, and why it ends.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    config::{Config, LogFormat},
+    error::RunError,
+};
+
+/// Says why the program ends, as its log is written from when there is one.
+pub fn say_failure(error: &RunError) {
+    if LOGS_JSON.load(Relaxed) {
+        tracing::error!(%error, "danmu-server ends");
+    } else {
+        eprintln!("danmu-server: {error}");
+    }
+}
+
+/// Whether all that this process says is JSON.
+static LOGS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Begins the log.
+///
+/// # Errors
+/// [`RunError::Filter`].
+pub fn log_to_stderr(config: &Config) -> Result<(), RunError> {
+    let filter =
+        EnvFilter::try_new(&config.log.filter).map_err(|error| RunError::Filter(config.log.filter.clone(), error))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    LOGS_JSON.store(config.log.format == LogFormat::Json, Relaxed);
+    Ok(())
+}
+
+/// Says where to look, for whoever started the server by hand; to a machine by a line of the log.
+pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
+    let mut shown = pages;
+    if pages.ip().is_unspecified() {
+        shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
+    }
+    if config.log.format == LogFormat::Json {
+        let rooms: Vec<_> = config.rooms.iter().map(|room| room.id.as_str()).collect();
+        let stream = stream.map(|stream| format!("http://{stream}"));
+        return tracing::info!(pages = %format_args!("http://{shown}"), ?rooms, stream, "Danmu is live");
+    }
+    let mut text = String::from("\n  Danmu is live\n\n");
+    for room in &config.rooms {
+        text += &format!("  room     http://{shown}/room/{}\n", room.id);
+        text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
+    }
+    if let Some(stream) = stream {
+        let (name, data) = (&config.stream.name, config.stream.data.display());
+        text += &format!("  stream   http://{stream}   (Kinesis and STS; {name:?} in {data})\n");
+    }
+    // Nobody may be listening, and that is no reason to end.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// The address by which the local network reaches this machine. Asks the routing table; sends nothing.
+fn local_addr() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
+}
