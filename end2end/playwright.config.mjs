@@ -10,7 +10,7 @@ export default defineConfig({
   expect: { timeout: 60_000 },
   // Each worker has browsers and a server of its own. Most tests wait most of the time.
   fullyParallel: true,
-  workers: 4,
+  workers: 3,
   forbidOnly: !!process.env.CI,
   reporter: [['list'], ['json', { outputFile: process.env.E2E_REPORT ?? 'test-results/report.json' }]],
   use: {
