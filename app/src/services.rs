@@ -27,8 +27,6 @@ pub struct Services {
     /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
     pub connect: Arc<[String]>,
-    /// Origins of videos and pictures that are served over plain HTTP, for the same policy: what is `https` needs none.
-    pub media: Arc<[String]>,
     /// How browsers can follow a room here.
     pub ways: Ways,
     /// Where people can sign in, in the operator's order.
@@ -60,6 +58,9 @@ pub trait Rooms: Send + Sync {
     fn rooms(&self) -> Vec<Room>;
     /// Where its feed stands, if it is relayed here: a page that is made now misses nothing that is said while it loads.
     fn place(&self, id: &RoomId) -> Option<String>;
+    /// Origins of videos and pictures that are served over plain HTTP, for the same policy as [`Services::connect`]: what is
+    /// `https` needs none.
+    fn plain_origins(&self) -> Vec<String>;
 }
 
 /// What a [`Moderating`] answers with.

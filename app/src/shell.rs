@@ -123,8 +123,8 @@ mod security {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
         let services = use_context::<Services>();
-        let list = |of: fn(&Services) -> &[String]| services.as_ref().map(|it| of(it).join(" ")).unwrap_or_default();
-        let (mut connect, media) = (list(|services| &services.connect), list(|services| &services.media));
+        let mut connect = services.as_ref().map(|it| it.connect.join(" ")).unwrap_or_default();
+        let media = services.as_ref().map(|it| it.rooms.plain_origins().join(" ")).unwrap_or_default();
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }

@@ -17,7 +17,7 @@ pub mod moderation;
 pub mod oidc;
 pub mod policies;
 pub mod relay;
-mod rooms;
+pub mod rooms;
 mod run;
 mod say;
 pub mod store;

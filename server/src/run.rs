@@ -24,7 +24,7 @@ use crate::{
         args::{Args, Command},
         decide, rotate,
     },
-    config::{Bus as BusKind, Config, HOUR_S, RoomSettings, ServerRole},
+    config::{Bus as BusKind, Config, HOUR_S, ServerRole},
     crowd,
     error::RunError,
     health::Health,
@@ -35,7 +35,7 @@ use crate::{
     oidc::{IssuerSettings, Issuers},
     policies,
     relay::Relay,
-    rooms::ListedRooms,
+    rooms::{RoomMap, ServedRooms},
     say::{announce, log_to_stderr},
     store::Store,
     supervise::Supervisor,
@@ -103,7 +103,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             (bus, None, None)
         }
     };
-    let (health, rooms): (_, Vec<Room>) = (Health::default(), config.rooms.iter().cloned().map(Room::from).collect());
+    let (health, rooms) = (Health::default(), RoomMap::new(config.rooms.iter().cloned().map(Room::from)));
     let supervisor = Supervisor::new(health.clone());
     // Before the stream answers: who reads it from another process wants the keys, too.
     let identity = open_identity(&config)?;
@@ -121,7 +121,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if relays {
         // Whoever reads the embedded stream shares its directory, and the store that is in it.
         let reach = if config.bus == BusKind::Aws { Reach::Snapshot } else { Reach::Recent };
-        let catching_up = moderation.catch_up(&bus, &rooms, identity.verifier(), reach, reading.clone());
+        let catching_up = moderation.catch_up(&bus, &rooms.all(), identity.verifier(), reach, reading.clone());
         supervisor.finish("reading what was decided", catching_up);
     }
     let relay = relays.then(|| {
@@ -143,7 +143,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let pool = config.vending.identity_pool.as_ref();
     let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store.clone())).transpose();
     let pool = pool.map_err(RunError::Certificates)?;
-    let state = app_state(config, bus, (identity, store), moderation, health.clone(), (relay.clone(), endpoint), pool)?;
+    let state =
+        app_state(config, bus, (identity, store), moderation, health.clone(), (relay.clone(), rooms, endpoint), pool)?;
     let (limits, until) = (state.0, stop.clone());
     supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
     // Before anybody is told that the server is here: a signal that nobody waits for would end it at once.
@@ -197,7 +198,7 @@ fn app_state(
     (identity, store): (Identity, Store),
     moderation: Moderation,
     health: Health,
-    (relay, stream): (Option<Relay>, Option<Endpoint>),
+    (relay, rooms, stream): (Option<Relay>, RoomMap, Option<Endpoint>),
     pool: Option<PoolCredentials>,
 ) -> Result<(Limits, AppState), RunError> {
     let rate = |per_minute: u32, burst: u32| {
@@ -223,11 +224,10 @@ fn app_state(
         tracing::error!("{lacks}");
     }
     let services = Services {
-        rooms: Arc::new(ListedRooms::new(config.rooms.clone(), relay.clone())),
+        rooms: Arc::new(ServedRooms::new(rooms, relay.clone())),
         vending: Arc::new(vending.clone()),
         moderating,
         connect,
-        media: config.rooms.iter().flat_map(RoomSettings::plain_origins).collect(),
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),
         account_module: site.account_module().map(Into::into),

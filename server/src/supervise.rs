@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::{
-    task::{JoinError, JoinHandle, JoinSet},
+    task::{JoinError, JoinHandle},
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
@@ -89,21 +89,6 @@ impl Supervisor {
                 }
             }
         })
-    }
-}
-
-/// Waits until all parts of a task have ended; when one panics, for the others no longer.
-///
-/// # Panics
-/// As that part did.
-pub async fn finish_all(mut parts: JoinSet<()>) {
-    while let Some(ended) = parts.join_next().await {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            // The rest ends with the set.
-            std::panic::resume_unwind(error.into_panic());
-        }
     }
 }
 

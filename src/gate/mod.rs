@@ -254,6 +254,11 @@ impl Gate {
         Self { unicode, room, unsigned, bans, seen, paces, buckets, counts: Counts::default() }
     }
 
+    /// Goes by the rules of its room as they are from now on.
+    pub fn go_by(&mut self, room: &Room) {
+        (self.unsigned, self.paces) = (room.unsigned, room.paces);
+    }
+
     /// The same gate with what is known of who may not speak; what it reads is added to that.
     #[must_use]
     pub fn with_bans(self, bans: Bans) -> Self {

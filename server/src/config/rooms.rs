@@ -128,13 +128,6 @@ impl RoomSettings {
         Ok(())
     }
 
-    /// The origins of what browsers load over plain HTTP for it, which its pages' policy is to allow.
-    pub fn plain_origins(&self) -> impl Iterator<Item = String> {
-        let addresses = [Some(&self.video), self.poster.as_ref()].into_iter().flatten();
-        let hosts = addresses.filter_map(|address| address.strip_prefix("http://")?.split(['/', '?', '#']).next());
-        hosts.map(|host| format!("http://{host}"))
-    }
-
     fn paces(&self) -> Paces {
         let own = Pace { per_minute: self.per_minute, burst: self.burst };
         let slowed = match 60_u32.checked_div(self.slow_s) {

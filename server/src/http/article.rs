@@ -17,7 +17,7 @@ use super::{AppState, shed::refusal};
 /// The article's page knows one room and sends `{}`; it gets credentials for the first room that is listed. Whatever it
 /// sends is passed over.
 pub async fn get_certification(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
-    let room = state.config.rooms.first().map_or_else(RoomId::demo, |room| room.id.clone());
+    let room = state.services.rooms.rooms().first().map_or_else(RoomId::demo, |room| room.id.clone());
     match state.vending.article_session(room, caller).await {
         Ok(session) => {
             let body = Json(json!({

@@ -6,6 +6,7 @@
 //! server: each reads everything, keeps the same window, and shares nothing with the others.
 
 mod alarm;
+mod crew;
 mod line;
 mod metrics;
 #[cfg(test)]
@@ -14,26 +15,22 @@ mod scrape;
 pub mod take;
 mod tell;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use danmu::{
-    gate::REMEMBERED_MS,
-    room::{Room, RoomId},
-};
+use danmu::{gate::REMEMBERED_MS, room::RoomId};
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{broadcast, mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::tell::viewer::{Asked, Viewer};
 use self::{
+    crew::{AllRelayed, Crew, Relayed},
     line::{
         again::again,
-        feed::RoomFeed,
         refill::{Refill, Stream},
         ring::Window,
-        work::Work,
     },
     scrape::Scrape,
     take::{
@@ -42,11 +39,8 @@ use self::{
         means::Means,
         reader::{self, Kind, ReaderOptions, ReaderStats},
     },
-    tell::{audience::Audience, batch::Batches},
 };
-use crate::{
-    aws::bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation, supervise::finish_all,
-};
+use crate::{aws::bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation, rooms::RoomMap};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
 /// window shows, then what the density has seen of two seconds, and clocks differ.
@@ -55,27 +49,20 @@ const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 /// The relay at work. A handle.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    rooms: Arc<HashMap<RoomId, Relayed>>,
+    rooms: AllRelayed,
     refill: Arc<Refill>,
     reader: ReaderStats,
     means: Means,
     tasks: TaskTracker,
 }
 
-/// A room, as it is relayed.
-#[derive(Debug)]
-struct Relayed {
-    room: Room,
-    audience: Arc<Audience>,
-    batches: Arc<Batches>,
-}
-
 impl Relay {
     /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each
-    /// record is, `moderation` who may not speak. The task ends after the reader, or when one of its parts fails.
+    /// record is, `moderation` who may not speak. The rooms are followed as they change. The task ends after the reader, or when
+    /// one of its parts fails.
     pub fn start(
         config: &Config,
-        rooms: &[Room],
+        rooms: &RoomMap,
         bus: &Bus,
         verifier: Arc<Verifier>,
         moderation: Moderation,
@@ -96,31 +83,34 @@ impl Relay {
             tick: Duration::from_millis(settings.tick_ms),
             density: settings.density,
         };
-        let (mut dispatcher, mut parts) = (Dispatcher::new(means.clone(), since_ms, stop), JoinSet::new());
-        let (mut relayed, tasks) = (HashMap::new(), TaskTracker::new());
-        for room in rooms {
-            let feed = Arc::new(RoomFeed::new(window, means.moderation.bans(&room.id)));
-            parts.spawn(Work::new(room.clone(), Arc::clone(&feed), means.clone()).run(dispatcher.queue(&room.id)));
-            let (status, metrics) = (Arc::clone(&means.status), Arc::clone(&means.metrics));
-            let audience = Arc::new(Audience { feed, status, metrics, tasks: tasks.clone() });
-            relayed.insert(room.id.clone(), Relayed { room: room.clone(), audience, batches: Arc::default() });
-        }
-        parts.spawn(dispatcher.run(readings));
+        let (changes, changed) = mpsc::unbounded_channel();
+        let (relayed, tasks) = (AllRelayed::default(), TaskTracker::new());
+        let mut crew = Crew {
+            relayed: relayed.clone(),
+            window,
+            means: means.clone(),
+            tasks: tasks.clone(),
+            changes,
+            parts: JoinSet::new(),
+        };
+        let mut watched = rooms.watch();
+        crew.bring(&Arc::clone(&watched.borrow_and_update()));
+        crew.parts.spawn(Dispatcher::new(means.clone(), since_ms, changed, stop).run(readings));
         let age = Duration::from_secs(settings.refill_s);
         let refill = Arc::new(Refill::new(Stream(bus.clone()), age, Arc::default()));
-        (Self { rooms: Arc::new(relayed), refill, reader, means, tasks }, tokio::spawn(finish_all(parts)))
+        (Self { rooms: relayed, refill, reader, means, tasks }, tokio::spawn(crew.run(watched)))
     }
 
     /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
     #[must_use]
     pub fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
         let Relayed { room, audience, batches } = self.rooms.get(room)?;
-        let feed = &audience.feed;
+        let feed = Arc::clone(&audience.feed);
         let place = asked.heard.as_ref().and_then(|heard| feed.learn(|lineage| lineage.resolve(&heard.after)));
         let may_ask = place.is_some_and(|place| feed.ring.reaches(&place) || self.refill.reaches(&place));
-        let again = || again(room, feed, &self.means.verifier, self.means.density);
+        let again = || again(&room, &feed, &self.means.verifier, self.means.density);
         let ask = |after, until| self.refill.ask(&feed.past, again, after, until);
-        Some(Viewer::join(Arc::clone(audience), Arc::clone(batches), asked, retry_ms, may_ask.then_some(ask)))
+        Some(Viewer::join(audience, batches, asked, retry_ms, may_ask.then_some(ask)))
     }
 
     /// All that is let through in a room from now on, for whoever keeps it; `None` where there is no such room. One that is too slow
@@ -146,13 +136,14 @@ impl Relay {
     #[must_use]
     pub fn metrics(&self) -> String {
         let Means { metrics, verifier, .. } = &self.means;
-        let feeds = self.rooms.iter().map(|(id, room)| (id, &*room.audience.feed));
+        let rooms = self.rooms.all();
+        let feeds = rooms.iter().map(|relayed| (&relayed.room.id, &*relayed.audience.feed));
         Scrape { metrics, reader: &self.reader, refill: self.refill.stats(), verifier, feeds }.render()
     }
 
     /// Ends the feed of every viewer; they come back to another replica, or to the next server.
     pub fn close(&self) {
-        self.rooms.values().for_each(|room| room.audience.feed.ring.close());
+        self.rooms.all().iter().for_each(|room| room.audience.feed.ring.close());
         self.tasks.close();
     }
 

@@ -15,7 +15,7 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_app::services::Caller;
-use danmu_server::{aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, store::Store};
+use danmu_server::{aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap, store::Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -300,10 +300,8 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let root = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root");
     let bus = Bus::embedded(aws.addr, root, "000000000000", "us-east-1", STREAM);
     let (stop, config) = (CancellationToken::new(), Config::default());
-    let rooms: Vec<Room> = ["demo", "other"]
-        .into_iter()
-        .map(|id| Room { id: id.parse().expect("an id"), ..config.rooms[0].clone().into() })
-        .collect();
+    let room = |id: &str| Room { id: id.parse().expect("an id"), ..config.rooms[0].clone().into() };
+    let rooms = RoomMap::new(["demo", "other"].map(room));
     let pages = ([127, 0, 0, 1], 0).into();
     let (relay, relaying) =
         Relay::start(&config, &rooms, &bus, identity.verifier(), moderation.clone(), pages, stop.clone());

@@ -11,6 +11,7 @@ use danmu_server::{
     identity::Verifier,
     moderation::Moderation,
     relay::{Asked, Relay},
+    rooms::RoomMap,
     store::Store,
 };
 use http_body_util::BodyExt;
@@ -64,7 +65,7 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     // The endpoint's records are older than the relay takes them for.
     config.relay.window_s = 3_600;
     config.relay.density = 0;
-    let rooms: Vec<Room> = config.rooms.iter().cloned().map(Room::from).collect();
+    let rooms = RoomMap::new(config.rooms.iter().cloned().map(Room::from));
     let store = tempfile::tempdir()?;
     let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;
     let (mut relays, mut tasks) = (Vec::new(), Vec::new());

@@ -30,6 +30,7 @@ mod relay_density;
 mod relay_refill;
 mod replicas;
 mod retract;
+mod rooms;
 mod rights;
 mod scene;
 mod several;

@@ -75,6 +75,10 @@ impl Work {
             ToRoom::Retracts(viewers) => self.line.retract(&viewers),
             ToRoom::Reading(reading, behind_ms) => self.line.tell_reading((reading, behind_ms)),
             ToRoom::CaughtUp(_all) => {}
+            ToRoom::Changed(room) => {
+                self.judge.go_by(&room);
+                self.room = room;
+            }
         }
     }
 

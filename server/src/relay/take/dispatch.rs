@@ -11,14 +11,17 @@ use danmu::{
     gate::Reason,
     kinesis::{Record, State, shard_map::Shard},
     record::SERVICE_KEY,
-    room::RoomId,
+    room::{Room, RoomId},
     viewer::ViewerId,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{means::Means, reader::Reading, refused::Refused, status::Status};
-use crate::moderation::{Heard, Moderation};
+use crate::{
+    clock::now_ms,
+    moderation::{Heard, Moderation},
+};
 
 /// What may wait for a room, bytes: some eight seconds of all that a shard takes.
 const QUEUE_BYTES: u32 = 8 << 20;
@@ -40,6 +43,19 @@ pub enum ToRoom {
     Reading(feed::Reading, i64),
     /// All that was there when reading began has come before this. Dropped when that was judged.
     CaughtUp(Arc<AllJudged>),
+    /// This is set for the room from now on.
+    Changed(Room),
+}
+
+/// A change of the rooms.
+#[derive(Debug)]
+pub enum Change {
+    /// There is one more, whose queue this is.
+    Made(RoomId, Queue),
+    /// This is set for one of them.
+    Set(Room),
+    /// It is no more.
+    Ended(RoomId),
 }
 
 /// What records weigh in a room's queue; given back when they are judged.
@@ -64,7 +80,7 @@ impl Drop for AllJudged {
 
 /// A room's queue, to the dispatcher.
 #[derive(Debug)]
-struct Queue {
+pub struct Queue {
     waiting: mpsc::UnboundedSender<ToRoom>,
     weight: Arc<Semaphore>,
 }
@@ -75,30 +91,53 @@ pub struct Dispatcher {
     means: Means,
     created_ms: i64,
     since_ms: i64,
+    /// All that were listed of the stream.
+    shards: Vec<Shard>,
+    changes: mpsc::UnboundedReceiver<Change>,
     stop: CancellationToken,
 }
 
 impl Dispatcher {
-    /// One without rooms, whose reader begins at what arrived at `since_ms` (Unix milliseconds). After `stop` it waits for
-    /// nobody.
-    pub fn new(means: Means, since_ms: i64, stop: CancellationToken) -> Self {
-        Self { rooms: HashMap::new(), means, created_ms: 0, since_ms, stop }
-    }
-
-    /// What there will be for a room. It ends with the reader.
-    pub fn queue(&mut self, room: &RoomId) -> mpsc::UnboundedReceiver<ToRoom> {
-        let (waiting, queue) = mpsc::unbounded_channel();
-        let weight = Arc::new(Semaphore::new(QUEUE_BYTES as usize));
-        self.rooms.insert(room.as_str().to_owned(), Queue { waiting, weight });
-        queue
+    /// One without rooms, which learns of them by `changes`; its reader begins at what arrived at `since_ms` (Unix milliseconds).
+    /// After `stop` it waits for nobody.
+    pub fn new(means: Means, since_ms: i64, changes: mpsc::UnboundedReceiver<Change>, stop: CancellationToken) -> Self {
+        let (rooms, shards) = Default::default();
+        Self { rooms, means, created_ms: 0, since_ms, shards, changes, stop }
     }
 
     /// Works until the reader ends.
     pub async fn run(mut self, mut readings: mpsc::Receiver<Reading>) {
         // What is in the window was said after it was decided who may not.
         self.means.moderation.begun().await;
-        while let Some(reading) = readings.recv().await {
-            self.take(reading).await;
+        loop {
+            // Rooms first: those that there are at the beginning miss nothing.
+            tokio::select! {
+                biased;
+                Some(change) = self.changes.recv() => self.change(change),
+                reading = readings.recv() => match reading {
+                    Some(reading) => self.take(reading).await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Made(id, queue) => {
+                // What was put under its key before was no room's.
+                if self.created_ms != 0 {
+                    let _ = queue.waiting.send(ToRoom::Stream(self.created_ms));
+                    let _ = queue.waiting.send(ToRoom::Shards(self.shards.clone().into(), now_ms()));
+                }
+                self.rooms.insert(id.as_str().to_owned(), queue);
+            }
+            Change::Set(room) => {
+                if let Some(queue) = self.rooms.get(room.id.as_str()) {
+                    let _ = queue.waiting.send(ToRoom::Changed(room));
+                }
+            }
+            Change::Ended(id) => _ = self.rooms.remove(id.as_str()),
         }
     }
 
@@ -110,9 +149,11 @@ impl Dispatcher {
                     self.since_ms = created_ms;
                 }
                 self.created_ms = created_ms;
+                self.shards.clear();
                 self.tell_all(|| ToRoom::Stream(created_ms));
             }
             Reading::Shards(shards) => {
+                self.shards.extend(shards.iter().cloned());
                 let shards = Arc::<[_]>::from(shards);
                 self.tell_all(|| ToRoom::Shards(Arc::clone(&shards), self.since_ms));
             }
@@ -190,6 +231,12 @@ impl Dispatcher {
 }
 
 impl Queue {
+    /// A queue, and its other end, which ends with the reader or the room.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<ToRoom>) {
+        let (waiting, queue) = mpsc::unbounded_channel();
+        (Self { waiting, weight: Arc::new(Semaphore::new(QUEUE_BYTES as usize)) }, queue)
+    }
+
     /// Waits until there is room for them, or for the end.
     async fn put(&self, records: Vec<Record>, stop: &CancellationToken) {
         let bytes: usize = records.iter().map(|record| record.data.len() + RECORD_BYTES).sum();

@@ -44,6 +44,11 @@ impl Judge {
         Self { gate: Gate::new(room, UNICODE).with_bans(bans), lineage, verifier }
     }
 
+    /// Goes by what is set for its room from now on.
+    pub fn go_by(&mut self, room: &Room) {
+        self.gate.go_by(room);
+    }
+
     /// Judges a record, when what it says of its author was verified.
     ///
     /// # Errors

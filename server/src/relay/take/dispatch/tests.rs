@@ -16,6 +16,7 @@ struct Stage {
     busy: mpsc::UnboundedReceiver<ToRoom>,
     calm: mpsc::UnboundedReceiver<ToRoom>,
     status: Arc<Status>,
+    changes: mpsc::UnboundedSender<Change>,
     _directory: TempDir,
 }
 
@@ -33,12 +34,12 @@ impl Stage {
             density: 0,
         };
         let status = Arc::clone(&means.status);
-        let mut dispatcher = Dispatcher::new(means, 0, CancellationToken::new());
-        let [busy, calm] =
-            ["busy", "calm"].map(|id| dispatcher.queue(&RoomId::try_from(id.to_owned()).expect("a room's id")));
+        let (changes, changed) = mpsc::unbounded_channel();
+        let dispatcher = Dispatcher::new(means, 0, changed, CancellationToken::new());
+        let [busy, calm] = ["busy", "calm"].map(|id| make(&changes, id));
         let (readings, read) = mpsc::channel(64);
         tokio::spawn(dispatcher.run(read));
-        Self { readings, busy, calm, status, _directory: directory }
+        Self { readings, busy, calm, status, changes, _directory: directory }
     }
 
     async fn read(&self, records: &[(&str, usize)]) {
@@ -51,6 +52,13 @@ impl Stage {
         };
         self.readings.send(Reading::Records(records.iter().map(record).collect())).await.expect("it runs");
     }
+}
+
+/// Makes a room, and gives its queue.
+fn make(changes: &mpsc::UnboundedSender<Change>, id: &str) -> mpsc::UnboundedReceiver<ToRoom> {
+    let (queue, read) = Queue::new();
+    changes.send(Change::Made(id.to_owned().try_into().expect("a room's id"), queue)).expect("it runs");
+    read
 }
 
 async fn next(queue: &mut mpsc::UnboundedReceiver<ToRoom>) -> (Vec<usize>, ToRoom) {
@@ -98,4 +106,27 @@ async fn all_is_caught_up_when_every_room_has_judged_what_came_before() {
     assert!(!stage.status.is_caught_up());
     drop(last);
     assert!(stage.status.is_caught_up());
+}
+
+#[tokio::test]
+async fn a_room_that_is_made_later_learns_the_stream_first_and_one_that_is_ended_gets_nothing_more() {
+    let mut stage = Stage::new().await;
+    stage.readings.send(Reading::Stream { created_ms: 7 }).await.expect("it runs");
+    stage.readings.send(Reading::Shards(Vec::new())).await.expect("it runs");
+    stage.read(&[("later", 1), ("busy", 2)]).await;
+    let told = async |queue: &mut mpsc::UnboundedReceiver<ToRoom>| {
+        timeout(SOON, queue.recv()).await.expect("soon").map(|told| format!("{told:?}"))
+    };
+    assert_eq!(told(&mut stage.busy).await.as_deref(), Some("Stream(7)"));
+    assert!(told(&mut stage.busy).await.is_some_and(|told| told.starts_with("Shards(")));
+    assert_eq!(next(&mut stage.busy).await.0, [2]);
+    let mut later = make(&stage.changes, "later");
+    assert_eq!(told(&mut later).await.as_deref(), Some("Stream(7)"));
+    assert!(told(&mut later).await.is_some_and(|told| told.starts_with("Shards(")));
+    stage.read(&[("later", 3)]).await;
+    assert_eq!(next(&mut later).await.0, [3], "what came before it was made is no room's");
+    stage.changes.send(Change::Ended("busy".to_owned().try_into().expect("a room's id"))).expect("it runs");
+    stage.read(&[("busy", 4), ("later", 5)]).await;
+    assert_eq!(next(&mut later).await.0, [5]);
+    assert_eq!(told(&mut stage.busy).await, None, "its task ends");
 }

@@ -1,0 +1,41 @@
+//! The rooms, as pages ask for them.
+
+use danmu::room::{Room, RoomId};
+use danmu_app::services::Rooms;
+
+use super::RoomMap;
+use crate::relay::Relay;
+
+/// The rooms, as pages ask for them.
+pub struct ServedRooms {
+    rooms: RoomMap,
+    relay: Option<Relay>,
+}
+
+impl ServedRooms {
+    /// As they are relayed here, if they are.
+    pub const fn new(rooms: RoomMap, relay: Option<Relay>) -> Self {
+        Self { rooms, relay }
+    }
+}
+
+impl Rooms for ServedRooms {
+    fn room(&self, id: &RoomId) -> Option<Room> {
+        self.rooms.get(id)
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        self.rooms.all().to_vec()
+    }
+
+    fn place(&self, id: &RoomId) -> Option<String> {
+        self.relay.as_ref()?.place(id)
+    }
+
+    fn plain_origins(&self) -> Vec<String> {
+        let rooms = self.rooms.all();
+        let addresses = rooms.iter().flat_map(|room| [Some(&room.video), room.poster.as_ref()]).flatten();
+        let hosts = addresses.filter_map(|address| address.strip_prefix("http://")?.split(['/', '?', '#']).next());
+        hosts.map(|host| format!("http://{host}")).collect()
+    }
+}
