@@ -29,6 +29,13 @@ impl I18n {
         self.0.get()
     }
 
+    /// The language, for a title: `leptos_meta` asks for that when it has awaited, on whatever thread it is then, where no page's own
+    /// signals can be read.
+    pub fn of_title(self) -> impl Fn() -> Locale + Clone + Send + Sync + 'static {
+        let locale = ArcRwSignal::from(self.0);
+        move || locale.get()
+    }
+
     /// Its tag, as in `<html lang>`.
     pub fn tag(self) -> &'static str {
         tag(self.locale())

@@ -6,7 +6,7 @@ use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 #[cfg(feature = "ssr")]
 use crate::element_ids::{APP_ID, COPY_ID};
 use crate::{
-    i18n::{PageLanguage, t_string, use_i18n},
+    i18n::{PageLanguage, use_i18n},
     pages::CurrentPage,
 };
 
@@ -93,9 +93,9 @@ pub fn App() -> impl IntoView {
 /// Puts the product's name behind the page's own title.
 #[component]
 fn AppTitle() -> impl IntoView {
-    let i18n = use_i18n();
+    let locale = use_i18n().of_title();
     let formatter = move |page: String| {
-        let name = t_string!(i18n, app.name);
+        let name = leptos_i18n::td_string!(locale(), app.name);
         if page.is_empty() { name.to_string() } else { format!("{page} · {name}") }
     };
     view! { <Title formatter /> }

@@ -17,12 +17,13 @@ pub fn MissingPage(
     error: Option<ApiError>,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let locale = i18n.of_title();
     let text = move || match &error {
         Some(error) => Problem::Api(error.clone()).say(i18n),
         None => t_string!(i18n, missing.page).to_owned(),
     };
     view! {
-        <Title text=say!(i18n, missing.title) />
+        <Title text=move || leptos_i18n::td_string!(locale(), missing.title) />
         <PageHeader />
         <main class="missing">
             <h1>{say!(i18n, missing.title)}</h1>

@@ -147,4 +147,33 @@ mod tests {
             assert_eq!(Keeping::of(page), Keeping::Not, "{page}");
         }
     }
+
+    /// A runtime may go on with a page on another thread each time that it has waited.
+    #[test]
+    fn a_page_is_rendered_on_whatever_threads_it_is_gone_on_with() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let _ = any_spawner::Executor::init_tokio();
+        let options = leptos::config::LeptosOptions::builder().output_name("danmu").build();
+        for path in ["/no/such/page", "/"] {
+            let request = Request::builder().uri(path).body(Body::empty()).expect("a request");
+            let options = options.clone();
+            let entered = runtime.enter();
+            let mut rendering = render_app_async_with_context(|| (), move || shell(options.clone()))(request);
+            drop(entered);
+            let page = loop {
+                let gone_on = std::thread::scope(|scope| {
+                    let poll = || {
+                        let _entered = runtime.enter();
+                        rendering.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+                    };
+                    scope.spawn(poll).join().expect("no panic")
+                });
+                match gone_on {
+                    std::task::Poll::Ready(page) => break page,
+                    std::task::Poll::Pending => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
+        }
+    }
 }
