@@ -15,7 +15,9 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_app::services::Caller;
-use danmu_server::{aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap, store::Store};
+use danmu_server::{
+    aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap, store::Store,
+};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
