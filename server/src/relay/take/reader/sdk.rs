@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::DateTime,
     types::{self, ShardIteratorType, error::SubscribeToShardEventStreamError},
 };
@@ -106,8 +106,9 @@ pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &Sdk
             let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
             Error::from_code(code, message, status.unwrap_or(400))
         }
+        // It began well, and broke off, or stood still: whatever was asked for may be had of another try.
+        (None, None | Some(200..=299)) => Error::network(DisplayErrorContext(error).to_string()),
         (None, Some(status)) => Error::from_reply(status, b""),
-        (None, None) => Error::network(aws_sdk_kinesis::error::DisplayErrorContext(error).to_string()),
     }
 }
 
@@ -177,5 +178,25 @@ impl AsTime for Option<&DateTime> {
 impl AsTime for &DateTime {
     fn as_time(&self) -> Option<&DateTime> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_kinesis::operation::get_records::GetRecordsError;
+    use aws_smithy_types::body::SdkBody;
+    use danmu::kinesis::Retry;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_breaks_off_is_asked_for_again_soon() {
+        for (status, kind, retry) in
+            [(200, Kind::Network, Retry::Later), (502, Kind::Server, Retry::Later), (404, Kind::NotFound, Retry::Never)]
+        {
+            let answer = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
+            let error = failed(&SdkError::<GetRecordsError, _>::response_error("it broke off", answer));
+            assert_eq!((error.kind, error.retry()), (kind, retry), "{status}: {error}");
+        }
     }
 }
