@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlElement;
 
 use crate::{
+    BUILD,
     element_ids::{APP_ID, COPY_ID, FAILURE_ID},
     shell::App,
 };
@@ -13,7 +14,7 @@ use crate::{
 extern "C" {
     fn restore(app: &str, copy: &str) -> HtmlElement;
     fn keep(app: &HtmlElement);
-    fn started(failure: &str);
+    fn started(failure: &str, build: &str);
 }
 
 /// Makes the page that the server rendered live. What follows in the same task finds the tree as the server wrote it, so that
@@ -22,5 +23,5 @@ pub fn start() {
     let app = restore(APP_ID, COPY_ID);
     hydrate_from(app.clone(), App).forget();
     keep(&app);
-    started(FAILURE_ID);
+    started(FAILURE_ID, BUILD);
 }

@@ -72,5 +72,8 @@ export const keep = (app) => {
   observer.observe(app, { childList: true, characterData: true, subtree: true });
 };
 
-/** The page is alive: nothing is to be said of its start any more. */
-export const started = (id) => document.getElementById(id)?.remove();
+/** The page is alive, by a module of that build: nothing is to be said of its start any more. */
+export const started = (id, build) => {
+  document.documentElement.dataset.build = build;
+  document.getElementById(id)?.remove();
+};

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use danmu_app::BUILD;
 use leptos::config::LeptosOptions;
 
 /// The files, or why they are not known.
@@ -10,6 +11,8 @@ use leptos::config::LeptosOptions;
 pub struct Site {
     files: Result<Vec<PathBuf>, String>,
     account_module: Option<String>,
+    /// The page's module, where that is another build's.
+    foreign: Option<PathBuf>,
 }
 
 impl Site {
@@ -22,14 +25,18 @@ impl Site {
         if !options.hash_files {
             // The module beside them has the name that the build for development gave it.
             let files = ["js", "css"].map(|extension| directory.join(format!("{name}.{extension}")));
-            return Self { files: Ok(files.into()), account_module: Some(format!("/{package}/{name}.js")) };
+            return Self {
+                files: Ok(files.into()),
+                account_module: Some(format!("/{package}/{name}.js")),
+                foreign: None,
+            };
         }
         let hashes = std::env::current_exe()
             .map(|program| program.with_file_name(&*options.hash_file))
             .and_then(|path| std::fs::read_to_string(&path).map_err(|error| named(&path, &error)));
         let hashes = match hashes {
             Ok(hashes) => hashes,
-            Err(error) => return Self { files: Err(error.to_string()), account_module: None },
+            Err(error) => return Self { files: Err(error.to_string()), account_module: None, foreign: None },
         };
         let file = |line: &str| {
             let (what, hash) = line.split_once(": ")?;
@@ -41,7 +48,9 @@ impl Site {
         let files: Vec<_> = hashes.lines().filter_map(|line| file(line.trim())).collect();
         let account = files.iter().find(|file| file.starts_with("danmu-account."));
         let account_module = account.map(|file| format!("/{package}/{file}"));
-        Self { files: Ok(files.iter().map(|file| directory.join(file)).collect()), account_module }
+        let files: Vec<_> = files.iter().map(|file| directory.join(file)).collect();
+        let foreign = files.iter().find(|file| file.extension().is_some_and(|is| is == "wasm") && is_foreign(file));
+        Self { foreign: foreign.cloned(), files: Ok(files), account_module }
     }
 
     /// Where pages find the module that people sign in by.
@@ -54,14 +63,45 @@ impl Site {
     #[must_use]
     pub fn lacks(&self) -> Option<String> {
         let missing = match &self.files {
-            Ok(files) => files.iter().find(|file| !file.is_file())?.display().to_string(),
-            Err(why) => why.clone(),
+            Ok(files) => files.iter().find(|file| !file.is_file()).map(|file| format!("without {}", file.display())),
+            Err(why) => Some(format!("without {why}")),
         };
-        Some(format!("pages cannot work without {missing}; put the site of this build where LEPTOS_SITE_ROOT says"))
+        let foreign = || Some(format!("with {}, which is of another build", self.foreign.as_ref()?.display()));
+        let wrong = missing.or_else(foreign)?;
+        Some(format!("pages cannot work {wrong}; put the site of this build where LEPTOS_SITE_ROOT says"))
     }
+}
+
+/// Whether a module can be read, and is not of the sources that this program is of: it bears another name of them, or none.
+fn is_foreign(module: &Path) -> bool {
+    let of_this_build = |module: Vec<u8>| module.windows(BUILD.len()).any(|bytes| bytes == BUILD.as_bytes());
+    std::fs::read(module).is_ok_and(|module| !of_this_build(module))
 }
 
 /// The error with what it is about.
 fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), format!("{}, which names the site's files ({error})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_of_other_sources_is_found_out() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let module = |bytes: &[u8]| {
+            let path = directory.path().join("danmu.wasm");
+            std::fs::write(&path, bytes).expect("written");
+            path
+        };
+        let ours = [&b"\0asm"[..], BUILD.as_bytes(), b"\0"].concat();
+        assert!(!is_foreign(&module(&ours)));
+        assert!(is_foreign(&module(b"\0asm\xe2danmu-build-0000000000000000\xe2")));
+        assert!(!is_foreign(&directory.path().join("nowhere")), "it is missing, which is said of it");
+        let site = Site { files: Ok(vec![module(&ours)]), account_module: None, foreign: None };
+        assert_eq!(site.lacks(), None);
+        let site = Site { foreign: Some("danmu.wasm".into()), ..site };
+        assert!(site.lacks().is_some_and(|lacks| lacks.contains("danmu.wasm, which is of another build")));
+    }
 }
