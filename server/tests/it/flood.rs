@@ -107,7 +107,8 @@ impl Replicas {
         // What is still on its way is the next one's no more.
         let [read, admitted] = ["danmu_reader_records_total", "danmu_admitted_total{room=\"demo\"}"];
         let same = |name: &str| Ok::<_, Failure>(replicas[0].figure(name)? == replicas[1].figure(name)?);
-        until("both have read all of it", || Ok(same(read)? && same(admitted)?)).await?;
+        let both = until("both have read all of it", || Ok(same(read)? && same(admitted)?)).await;
+        both.map_err(|error| format!("{error}: {}", self.counts().unwrap_or_default()))?;
         // With what it is told to take down, a screen has heard the last of the viewer, whatever the gate let through until then.
         for screen in &self.screens {
             until("all screens take down what it said", || Ok(screen.retracted(&viewer).is_some())).await?;

@@ -147,3 +147,17 @@ pub struct Stats {
     /// Time between reads of the last shard read, in milliseconds.
     pub interval_ms: u32,
 }
+
+impl Stats {
+    /// The counts together with those of a reader that read before; what stands now is this one's.
+    #[must_use]
+    pub const fn after(self, before: Self) -> Self {
+        Self {
+            reads: self.reads + before.reads,
+            throttled: self.throttled + before.throttled,
+            slow: self.slow + before.slow,
+            records: self.records + before.records,
+            ..self
+        }
+    }
+}

@@ -14,10 +14,11 @@ use std::{
 use danmu::{
     density::Fate,
     feed::{self, HEARTBEAT_MS},
+    gate::Retracted,
     kinesis::shard_map::Shard,
     record::Decided,
     room::RoomId,
-    viewer::ViewerId,
+    viewer::{Role, ViewerId},
 };
 
 use super::{
@@ -114,9 +115,19 @@ impl RoomLine {
         }
         self.feed.past.retract();
         // Of a network's thousands hardly anybody spoke here, and no viewer is told of the others.
-        let spoke = self.feed.ring.of_speakers(own.iter().chain(everywhere), |(viewer, _)| viewer.as_str());
-        let retracted = spoke.into_iter().flat_map(|(viewer, since_ms)| self.feed.bans.retracted_of(viewer, *since_ms));
-        self.feed.ring.retract(retracted.collect());
+        let (bans, ring) = (&self.feed.bans, &self.feed.ring);
+        let spoke = ring.of_speakers(own.iter().chain(everywhere), |(viewer, _)| viewer.as_str());
+        let mut retracted: Vec<_> =
+            spoke.into_iter().flat_map(|(viewer, since_ms)| bans.retracted_of(viewer, *since_ms)).collect();
+        // Heard of late, on another shard: what was let through meanwhile goes as well.
+        if let Some(told_ms) = ring.tip().map(|tip| tip.arrival_ms()) {
+            for Retracted { viewer, before, .. } in &mut retracted {
+                if *before <= told_ms && bans.cover(viewer, Role::Viewer, told_ms) {
+                    *before = told_ms + 1;
+                }
+            }
+        }
+        ring.retract(retracted);
     }
 
     /// Gathers what was let through, if it is to be shown.

@@ -174,3 +174,28 @@ proptest! {
         prop_assert_eq!(dropped(before) + dropped(&after), dropped(&all));
     }
 }
+
+/// A ban from every room stands on another shard, and may be read after what it bars.
+#[test]
+fn what_was_let_through_before_a_ban_was_heard_of_is_taken_back_with_it() {
+    let (mut room, feed) = shown();
+    let viewer: ViewerId = "ann".parse().expect("an id");
+    let mut joined = feed.ring.join(Start::Now, 0);
+    let said = |n: u64| danmu::feed::Item { viewer: Some("ann".into()), ..crate::relay::samples::item(n) };
+    let tell = |n: u64| feed.ring.tell(vec![(place(n), Said::Danmu(said(n)))]);
+    [900, 1_200, 1_800].into_iter().for_each(tell);
+    let ban = danmu::record::Decision {
+        on: danmu::record::Subject::Viewer(viewer.clone()),
+        until: None,
+        by: danmu::viewer::Rank::Operator,
+    };
+    feed.bans.everywhere().apply(danmu::record::RecordId::new(1, 1), &ban, 1_000);
+    room.line.retract(&[(viewer, 1_000)]);
+    let mut retracted = None;
+    while let Next::Event { frame, .. } = feed.ring.next(&mut joined.cursor) {
+        let told: Told = serde_json::from_slice(sse::data(&frame.bytes).expect("data")).expect("an event");
+        assert_eq!(told.danmu, [], "it is in no frame any more");
+        retracted = told.retracted.first().map(|retracted| retracted.before).or(retracted);
+    }
+    assert_eq!(retracted, Some(1_801), "and whoever was told of it takes it down");
+}

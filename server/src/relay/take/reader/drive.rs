@@ -4,7 +4,7 @@ use std::{collections::HashMap, pin::pin};
 
 use aws_sdk_kinesis::Client;
 use danmu::kinesis::{
-    Error, Kind, Position, Scope, State,
+    Error, Kind, Position, Scope, State, Stats,
     api::{ChildShard, From, ListShardsReply},
     machine::{Answer, Call, Event, Machine, Step},
     shard_map::{SequenceNumberRange, Shard},
@@ -29,6 +29,8 @@ pub struct Driver<'a> {
     consumer: Option<Consumer>,
     tell: &'a mpsc::Sender<Reading>,
     stats: &'a ReaderStats,
+    /// What was counted by those who read before.
+    before: Stats,
     machine: Machine,
     calls: FuturesUnordered<BoxFuture<'static, Outcome>>,
     /// The subscriptions that nobody waits on at the moment, by their shards.
@@ -68,6 +70,7 @@ impl<'a> Driver<'a> {
             stream,
             consumer,
             tell,
+            before: stats.get().machine,
             stats,
             machine,
             calls: FuturesUnordered::new(),
@@ -94,7 +97,7 @@ impl<'a> Driver<'a> {
                 };
                 self.tell.send(reading).await.ok()?;
             }
-            self.stats.update(|counted| counted.machine = self.machine.stats());
+            self.stats.update(|counted| counted.machine = self.machine.stats().after(self.before));
             if !self.caught_up && self.machine.has_caught_up() {
                 self.caught_up = true;
                 self.tell.send(Reading::CaughtUp).await.ok()?;

@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_secs(2 * 3_600);
 struct Scene {
     kinesis: Kinesis,
     readings: mpsc::Receiver<Reading>,
+    stats: ReaderStats,
     stop: CancellationToken,
 }
 
@@ -26,8 +27,8 @@ impl Scene {
     fn begin(kinesis: Kinesis) -> Self {
         let stop = CancellationToken::new();
         let options = ReaderOptions { kind: super::Kind::EnhancedFanOut, since_ms: 0, consumer: "me".to_owned() };
-        let (readings, _) = start(kinesis.client(), "danmu".to_owned(), options, stop.clone());
-        Self { kinesis, readings, stop }
+        let (readings, stats) = start(kinesis.client(), "danmu".to_owned(), options, stop.clone());
+        Self { kinesis, readings, stats, stop }
     }
 
     /// Takes what is told until something holds, which is looked at every 50 ms of virtual time.
@@ -75,6 +76,8 @@ async fn reading_goes_on_while_a_consumer_takes_its_time_and_is_pushed_once_it_i
     assert_eq!(subscription.from, json!({ "Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "101" }));
     subscription.push(&["102"], "102");
     scene.told("102").await;
+    let stats = scene.stats.clone();
+    scene.until("all are counted", |_, _| (stats.get().machine.records == 3).then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]
