@@ -103,7 +103,15 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     let writing = writers.start(&client);
     for jump in 0..JUMPS {
         writers.reach(200 + jump * 450).await?;
+        let before = refused(&relays[0]);
         world.clock.by_seconds(LIFE_S);
+        // An iterator is refused each time: on a busy machine two jumps may lie between two reads.
+        let again = async {
+            while refused(&relays[0]) == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), again).await.map_err(|_| "no iterator is refused")?;
         if jump == 1 {
             split(&client).await?;
         }
@@ -117,13 +125,16 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
         let account = timeout(Duration::from_secs(60), viewer).await???;
         assert_eq!(truth.judge(&account)?.missed, 0, "{}", account.name);
     }
-    let failed = figure(&relays[0], "danmu_reader_failed_total ");
-    assert!(failed >= JUMPS as u64, "an iterator was refused each time, not {failed} times");
     stop.cancel();
     for task in tasks {
         task.await?;
     }
     Ok(())
+}
+
+/// Calls of the relay that failed.
+fn refused(relay: &Relay) -> u64 {
+    figure(relay, "danmu_reader_failed_total ")
 }
 
 fn figure(relay: &Relay, name: &str) -> u64 {
