@@ -136,7 +136,14 @@ async fn is_taken_back(ban: &[&str]) -> Test {
     scene.is_nowhere().await?;
     scene.program = scene.program.crash(&[])?;
     scene.program.get_ready()?;
-    scene.is_nowhere().await
+    scene.is_nowhere().await?;
+    // Its ring has never told of it.
+    let back = scene.sent(&format!("from={}", scene.before)).await?;
+    assert!(
+        back.contains(&format!("\"retracted\":[{{\"viewer\":\"{id}\"")),
+        "who was away is told, too, by a server that starts anew: {back}"
+    );
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
