@@ -4,6 +4,7 @@ use danmu::{
     feed::Item,
     kinesis::shard_map::{HashKeyRange, SequenceNumberRange, Shard},
     record::{Color, Mode},
+    room::{Paces, Room, RoomId, Unsigned},
     viewer::Role,
 };
 
@@ -12,7 +13,30 @@ use super::{
     take::place::{Lineage, Place},
 };
 
+/// A room that shows what carries no ticket, too.
+pub fn room() -> Room {
+    Room {
+        id: RoomId::demo(),
+        title: String::new(),
+        video: String::new(),
+        poster: None,
+        unsigned: Unsigned::Allow,
+        paces: Paces::default(),
+    }
+}
+
 /// One shard.
+pub fn shard() -> Shard {
+    Shard {
+        shard_id: "s".into(),
+        parent_shard_id: None,
+        adjacent_parent_shard_id: None,
+        hash_key_range: HashKeyRange::ALL,
+        sequence_number_range: SequenceNumberRange::default(),
+    }
+}
+
+/// The line of that shard.
 pub fn lineage() -> Lineage {
     lineage_of(1)
 }
@@ -20,14 +44,7 @@ pub fn lineage() -> Lineage {
 /// The same of the stream that was created then.
 pub fn lineage_of(created_ms: i64) -> Lineage {
     let mut lineage = Lineage::new(created_ms);
-    let shard = Shard {
-        shard_id: "s".into(),
-        parent_shard_id: None,
-        adjacent_parent_shard_id: None,
-        hash_key_range: HashKeyRange::ALL,
-        sequence_number_range: SequenceNumberRange::default(),
-    };
-    lineage.learn(&[shard], "demo");
+    lineage.learn(&[shard()], "demo");
     lineage
 }
 

@@ -3,11 +3,7 @@
 use danmu::{
     feed::{Position, Told},
     gate::Bans,
-    kinesis::{
-        Record,
-        shard_map::{HashKeyRange, SequenceNumberRange},
-    },
-    room::{Paces, Room, Unsigned},
+    kinesis::Record,
 };
 use proptest::prelude::*;
 
@@ -19,22 +15,12 @@ use crate::{
             ring::{Frame, Joined, Next, Start, Window},
             sse,
         },
-        samples::{danmu, place},
+        samples::{danmu, place, room, shard},
         take::judge::Judge,
     },
 };
 
 const WINDOW: Window = Window { age: Duration::from_secs(60), bytes: 1 << 20 };
-
-fn shard() -> Shard {
-    Shard {
-        shard_id: "s".into(),
-        parent_shard_id: None,
-        adjacent_parent_shard_id: None,
-        hash_key_range: HashKeyRange::ALL,
-        sequence_number_range: SequenceNumberRange::default(),
-    }
-}
 
 #[test]
 fn a_long_frame_is_cut_but_never_within_one_place() {
@@ -54,14 +40,7 @@ struct Shown {
 /// It, and its feed.
 fn shown() -> (Shown, Arc<RoomFeed>) {
     let feed = Arc::new(RoomFeed::new(WINDOW, Bans::default()));
-    let room = Room {
-        id: RoomId::demo(),
-        title: String::new(),
-        video: String::new(),
-        poster: None,
-        unsigned: Unsigned::Allow,
-        paces: Paces::default(),
-    };
+    let room = room();
     let verifier = Arc::new(Verifier::new(Vec::new(), 1));
     let judge = Judge::new(&room, feed.bans.clone(), feed.lineage.clone(), verifier);
     let mut line = RoomLine::new(room.id, Arc::clone(&feed), 10);

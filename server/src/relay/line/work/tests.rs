@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use danmu::{
-    gate::Bans,
-    kinesis::shard_map::{HashKeyRange, SequenceNumberRange, Shard},
-    room::{Paces, RoomId, Unsigned},
-};
+use danmu::gate::Bans;
 use tokio::time::timeout;
 
 use super::*;
 use crate::{
     identity::Verifier,
     moderation::Moderation,
-    relay::line::ring::{Next, Start, Window},
+    relay::{
+        line::ring::{Next, Start, Window},
+        samples::{room, shard},
+    },
     store::Store,
 };
 
@@ -32,25 +31,11 @@ async fn what_is_let_through_is_told_to_the_line_and_to_whoever_subscribed() {
         tick: Duration::from_millis(1),
         density: 0,
     };
-    let room = Room {
-        id: RoomId::demo(),
-        title: String::new(),
-        video: String::new(),
-        poster: None,
-        unsigned: Unsigned::Allow,
-        paces: Paces::default(),
-    };
+    let room = room();
     let feed = Arc::new(RoomFeed::new(Window { age: SOON, bytes: 1 << 20 }, Bans::default()));
     let mut subscribed = feed.verdicts.subscribe();
     let (hand, queue) = mpsc::unbounded_channel();
     let work = tokio::spawn(Work::new(room, Arc::clone(&feed), means).run(queue));
-    let shard = Shard {
-        shard_id: "s".into(),
-        parent_shard_id: None,
-        adjacent_parent_shard_id: None,
-        hash_key_range: HashKeyRange::ALL,
-        sequence_number_range: SequenceNumberRange::default(),
-    };
     let record = |n: u8, shard: &str| Record {
         data: vec![b'0' + n],
         partition_key: "demo".into(),
@@ -59,7 +44,7 @@ async fn what_is_let_through_is_told_to_the_line_and_to_whoever_subscribed() {
         shard_id: shard.into(),
     };
     hand.send(ToRoom::Stream(1)).expect("it works");
-    hand.send(ToRoom::Shards([shard].into(), 0)).expect("it works");
+    hand.send(ToRoom::Shards([shard()].into(), 0)).expect("it works");
     let mut viewer = feed.ring.join(Start::Now, 0);
     let records = vec![record(1, "s"), record(2, "elsewhere"), record(3, "s")];
     hand.send(ToRoom::Records(records, crate::relay::take::dispatch::Weight::default())).expect("it works");
