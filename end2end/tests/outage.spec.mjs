@@ -67,6 +67,38 @@ test.describe('when the stream cannot be reached', () => {
     await expect(line(page, next)).toHaveAttribute('data-state', 'confirmed');
   });
 
+  test('a line that goes again too fast says for how long, and is not lost', async ({ page }) => {
+    const server = await startServer(
+      {},
+      "[[rooms]]\nid = 'demo'\nvideo = '/sample.mp4'\nunsigned = 'allow'\nper_minute = 2\nburst = 1\n",
+    );
+    try {
+      await page.route('**/aws/**', (route) => route.abort());
+      await enter(page, `${server.origin}/room/demo`);
+      const [text, next] = [fresh('one at a time'), fresh('the next one')];
+      await say(page, text);
+      await expect(line(page, text)).toHaveAttribute('data-state', 'pending');
+      // What is in flight may arrive at any time: until it has, nobody knows when the next one may.
+      await say(page, next);
+      await expect(problem(page)).toHaveText(/faster than this room allows.*30 s/);
+      await losePatience(page);
+      await expect(line(page, text)).toHaveAttribute('data-state', 'failed');
+      await page.unroute('**/aws/**');
+      // It may have arrived just now.
+      await line(page, text).getByRole('button').click();
+      await expect(line(page, text)).toContainText(/faster than this room allows/);
+      await expect(async () => {
+        await page.clock.fastForward(10_000);
+        await line(page, text).getByRole('button').click({ timeout: 1_000 });
+        await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed', { timeout: 1_000 });
+      }).toPass();
+      await expect(line(page, text)).toHaveCount(1);
+    } finally {
+      await page.close();
+      await server.stop();
+    }
+  });
+
   test('nothing is said any more of a connection that is there again', async ({ page, server }) => {
     const way = await startProxy(server.origin);
     try {

@@ -99,6 +99,14 @@ pub enum PutError {
     },
 }
 
+impl PutError {
+    /// Whether the record may be on the stream all the same.
+    #[must_use]
+    pub const fn maybe_put(&self) -> bool {
+        matches!(self, Self::NotConfirmed { maybe_put: true, .. })
+    }
+}
+
 /// Puts records with the sessions of a [`Client`]. Clones share the queue.
 pub struct Producer<H, V> {
     line: Rc<Line<H, V>>,

@@ -13,7 +13,7 @@ use danmu::{
     gate::DanmuKey,
     kinesis::{Clock, Host},
     record::{Danmu, RecordId},
-    room::Room,
+    room::{Pace, Room},
 };
 use futures::future::abortable;
 use leptos::prelude::*;
@@ -88,14 +88,12 @@ impl RoomClient {
     pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
         let now = inner.clock.now_ms();
-        if let Some(pace) = inner.room.paces.of(inner.role()) {
-            // By the browser's clock: ours leaps when it is corrected, and no time has passed.
-            inner.pace.borrow_mut().take(pace, Browser.now_ms()).map_err(Problem::TooFast)?;
-        }
+        let paced = self.take_pace()?;
         // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
-        let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft).map(|line| line.key.clone()));
-        if let Some(key) = failed {
-            self.send_again(&key);
+        let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft)?.own.clone());
+        if let Some(danmu) = failed {
+            inner.set_state(&danmu.id.to_string(), LineState::Pending);
+            self.put(danmu, paced);
             return Ok(());
         }
         let given_back = inner.given_back.take().filter(|danmu| draft.is_of(danmu));
@@ -106,8 +104,18 @@ impl RoomClient {
         });
         inner.own.borrow_mut().insert(DanmuKey::Record(danmu.id));
         inner.push_own(&danmu, LineState::Pending);
-        self.put(danmu);
+        self.put(danmu, paced);
         Ok(())
+    }
+
+    /// Takes a danmu out of the viewer's bucket, if there is one; by what pace.
+    fn take_pace(&self) -> Result<Option<Pace>, Problem> {
+        let pace = self.0.room.paces.of(self.0.role());
+        if let Some(pace) = pace {
+            // By the browser's clock: ours leaps when it is corrected, and no time has passed.
+            self.0.pace.borrow_mut().take(pace, Browser.now_ms()).map_err(Problem::TooFast)?;
+        }
+        Ok(pace)
     }
 
     /// The composer has the text of a line that failed.
@@ -116,20 +124,26 @@ impl RoomClient {
         self.0.given_back.replace(line.and_then(|line| line.own));
     }
 
-    /// Sends the danmu of a failed line again: under the same id, which the gate lets through once.
+    /// Sends the danmu of a failed line again: under the same id, which the gate lets through once. Too fast, it stays failed,
+    /// and says for how long.
     pub fn send_again(&self, key: &str) {
         let danmu = self.0.live.lines.with_untracked(|lines| {
             let line = lines.find(key)?;
             let failed = matches!(line.state.get_untracked(), LineState::Failed(_));
             line.own.clone().filter(|_| failed)
         });
-        if let Some(danmu) = danmu {
-            self.0.set_state(key, LineState::Pending);
-            self.put(danmu);
+        let Some(danmu) = danmu else { return };
+        match self.take_pace() {
+            Ok(paced) => {
+                self.0.set_state(key, LineState::Pending);
+                self.put(danmu, paced);
+            }
+            Err(problem) => self.0.fail(key, problem),
         }
     }
 
-    fn put(&self, danmu: Danmu) {
+    /// Puts it on the stream; `paced` is by what pace it was taken out of the viewer's bucket.
+    fn put(&self, danmu: Danmu, paced: Option<Pace>) {
         self.0.show(Shown {
             id: danmu.id.to_string(),
             text: danmu.text.clone(),
@@ -143,10 +157,14 @@ impl RoomClient {
         let inner = Rc::downgrade(&self.0);
         spawn_local(async move {
             let outcome = said.await;
-            match (inner.upgrade(), outcome) {
-                (Some(inner), Ok(_)) => inner.confirm(&danmu.id.to_string()),
-                (Some(inner), Err(error)) => inner.give_back(danmu, &error),
-                (None, _) => {}
+            let Some(inner) = inner.upgrade() else { return };
+            if let Some(pace) = paced {
+                let never = outcome.as_ref().is_err_and(|error| !error.maybe_put());
+                inner.pace.borrow_mut().landed(pace, Browser.now_ms(), never);
+            }
+            match outcome {
+                Ok(_) => inner.confirm(&danmu.id.to_string()),
+                Err(error) => inner.give_back(danmu, &error),
             }
         });
     }

@@ -67,12 +67,18 @@ impl Inner {
             overlay.retract(&key);
         }
         let problem = self.problem_of_put(error);
-        self.set_state(&key, LineState::Failed(Some(problem.clone())));
-        if problem.waits() {
-            self.count_down(key.clone());
-        }
+        self.fail(&key, problem.clone());
         let Danmu { text, mode, color, .. } = danmu;
         self.live.returned.try_set(Some(Returned { key, draft: Draft { text, mode, color }, problem }));
+    }
+
+    /// The danmu of a line was not sent: why, and if it waits, for how long.
+    pub(super) fn fail(self: &Rc<Self>, key: &str, problem: Problem) {
+        let waits = problem.waits();
+        self.set_state(key, LineState::Failed(Some(problem)));
+        if waits {
+            self.count_down(key.to_owned());
+        }
     }
 
     /// Counts down the wait that a line says.
