@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::{
     feed,
     gate::{Admitted, Evidence, Gate, Incoming, REMEMBERED_MS, Reason, Retracted},
-    kinesis::{Position, Record, Scope, machine::is_before},
+    kinesis::{Record, Scope, StreamCursor, machine::is_before},
     record::SERVICE_KEY,
     room::RoomId,
 };
@@ -35,7 +35,7 @@ enum Start {
     /// What arrives then or later, in Unix milliseconds.
     Since(i64),
     /// What follows a place; and whether a record of its shard was read.
-    After(feed::Position, bool),
+    After(feed::FeedToken, bool),
 }
 
 impl Direct {
@@ -47,7 +47,7 @@ impl Direct {
 
     /// Shows what follows a place in the feed.
     #[must_use]
-    pub fn after(gate: Gate, place: feed::Position) -> Self {
+    pub fn after(gate: Gate, place: feed::FeedToken) -> Self {
         let decided_ms = Some(place.arrival_ms());
         Self { gate, start: Start::After(place, false), decided_ms }
     }
@@ -60,8 +60,8 @@ impl Direct {
 
     /// From where the room is to be read.
     #[must_use]
-    pub fn begin(&self) -> Position {
-        Position::at(self.start.ms() - WARM_UP_MS)
+    pub fn begin(&self) -> StreamCursor {
+        StreamCursor::at(self.start.ms() - WARM_UP_MS)
     }
 
     /// Whether one who has read up to that arrival time (Unix milliseconds) has not come to the place yet.
@@ -190,14 +190,14 @@ mod tests {
         }
     }
 
-    fn place(shard: &str, number: &str, arrival_ms: i64) -> feed::Position {
-        feed::Position::new(0, shard, number, arrival_ms).expect("a place")
+    fn place(shard: &str, number: &str, arrival_ms: i64) -> feed::FeedToken {
+        feed::FeedToken::new(0, shard, number, arrival_ms).expect("a place")
     }
 
     #[test]
     fn what_was_said_before_is_not_shown_and_what_is_put_again_is_not_either() {
         let mut direct = Direct::after(gate(), place("parent", "7", 100_000));
-        assert_eq!(direct.begin(), Position::at(100_000 - WARM_UP_MS));
+        assert_eq!(direct.begin(), StreamCursor::at(100_000 - WARM_UP_MS));
         let mut judge = |id, number, ms| direct.judge(&record(id, number, false, ms), None).is_some();
         assert!(!judge(1, 6, 99_000) && !judge(2, 7, 100_000));
         assert!(judge(3, 8, 100_000));

@@ -58,7 +58,7 @@ mod ssr {
 
     use crate::{
         error::ApiError,
-        live::Entry,
+        live::FeedStart,
         services::{Caller, Decider, DecisionFuture, Moderating, Services},
     };
 
@@ -67,12 +67,12 @@ mod ssr {
     }
 
     /// The room of that id, and how it can be followed.
-    pub(crate) fn room(id: String) -> Result<(Room, Entry), ApiError> {
+    pub(crate) fn room(id: String) -> Result<(Room, FeedStart), ApiError> {
         let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
         let services = services()?;
         let room = services.rooms.room(&known).ok_or(ApiError::NoRoom(id))?;
         let place = services.rooms.place(&known).unwrap_or_default();
-        Ok((room, Entry { ways: services.ways, place }))
+        Ok((room, FeedStart { ways: services.ways, place }))
     }
 
     /// All rooms, in the operator's order.

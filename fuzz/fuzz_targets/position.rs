@@ -2,14 +2,14 @@
 
 #![no_main]
 
-use danmu::feed::Position;
+use danmu::feed::FeedToken;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(position) = text.parse::<Position>() {
+    if let Ok(position) = text.parse::<FeedToken>() {
         assert_eq!(position.to_string(), text);
-        let again = Position::new(
+        let again = FeedToken::new(
             position.created_ms(),
             position.shard_id(),
             position.sequence_number(),

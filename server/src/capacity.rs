@@ -24,13 +24,13 @@ pub struct Capacity(Arc<Inner>);
 struct Inner {
     ordinary: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
-    shares: Mutex<HashMap<(IpAddr, Kind), usize>>,
+    shares: Mutex<HashMap<(IpAddr, ShareKind), usize>>,
     share: usize,
     reserve_share: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
+enum ShareKind {
     Ordinary,
     Reserve,
 }
@@ -47,7 +47,7 @@ pub struct Permit {
 #[derive(Debug)]
 pub struct Share {
     capacity: Capacity,
-    key: (IpAddr, Kind),
+    key: (IpAddr, ShareKind),
 }
 
 impl Capacity {
@@ -85,37 +85,37 @@ impl Capacity {
     /// as a proxy's. Nobody is kept waiting.
     #[must_use]
     pub fn let_in(&self, addr: Option<IpAddr>) -> Option<Permit> {
-        self.take(addr, Kind::Ordinary).or_else(|| self.take(addr, Kind::Reserve))
+        self.take(addr, ShareKind::Ordinary).or_else(|| self.take(addr, ShareKind::Reserve))
     }
 
     /// A permit of its own for a viewer of that address.
     #[must_use]
     pub fn viewer(&self, addr: IpAddr) -> Option<Permit> {
-        self.take(Some(addr), Kind::Ordinary)
+        self.take(Some(addr), ShareKind::Ordinary)
     }
 
-    fn take(&self, addr: Option<IpAddr>, kind: Kind) -> Option<Permit> {
-        let all = if kind == Kind::Ordinary { &self.0.ordinary } else { &self.0.reserve };
+    fn take(&self, addr: Option<IpAddr>, kind: ShareKind) -> Option<Permit> {
+        let all = if kind == ShareKind::Ordinary { &self.0.ordinary } else { &self.0.reserve };
         let permit = Arc::clone(all).try_acquire_owned().ok()?;
         let shares = match addr {
             Some(addr) => vec![self.share_as(addr, kind)?],
             None => Vec::new(),
         };
-        Some(Permit { _permit: permit, is_reserve: kind == Kind::Reserve, shares })
+        Some(Permit { _permit: permit, is_reserve: kind == ShareKind::Reserve, shares })
     }
 
     /// One more of that network's share, for a viewer whose connection counts as its proxy's.
     #[must_use]
     pub fn share(&self, addr: IpAddr) -> Option<Share> {
-        self.share_as(addr, Kind::Ordinary)
+        self.share_as(addr, ShareKind::Ordinary)
     }
 
-    fn share_as(&self, addr: IpAddr, kind: Kind) -> Option<Share> {
+    fn share_as(&self, addr: IpAddr, kind: ShareKind) -> Option<Share> {
         let (key, most) = (
             (network(addr), kind),
             match kind {
-                Kind::Ordinary => self.0.share,
-                Kind::Reserve => self.0.reserve_share,
+                ShareKind::Ordinary => self.0.share,
+                ShareKind::Reserve => self.0.reserve_share,
             },
         );
         let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);

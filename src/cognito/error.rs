@@ -101,7 +101,7 @@ impl SignInError {
             | "UnauthorizedException"
             | "UnsupportedTokenTypeException" => Self::Misconfigured(said(error)),
             _ => match error.kind {
-                kinesis::Kind::Throttled => Self::TooMany,
+                kinesis::ErrorKind::Throttled => Self::TooMany,
                 _ => Self::Service(said(error)),
             },
         }

@@ -72,7 +72,7 @@ pub struct Exchange {
 
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PoolStep {
     /// To be sent; the outcome goes to [`Exchange::reply`].
     Send(Call),
     /// The credentials.
@@ -161,12 +161,12 @@ impl Exchange {
     }
 
     /// Takes what came of the last call.
-    pub fn reply(&mut self, outcome: Outcome) -> Step {
+    pub fn reply(&mut self, outcome: Outcome) -> PoolStep {
         let step = outcome.map_err(SignInError::from).and_then(|reply| match self.identity.take() {
-            None => wire::read::<IdReply>(&reply).map(|reply| Step::Send(self.credentials_of(reply.identity_id))),
+            None => wire::read::<IdReply>(&reply).map(|reply| PoolStep::Send(self.credentials_of(reply.identity_id))),
             Some(asked) => wire::read::<CredentialsReply>(&reply).and_then(|reply| given(&asked, reply)),
         });
-        step.unwrap_or_else(Step::Failed)
+        step.unwrap_or_else(PoolStep::Failed)
     }
 
     fn credentials_of(&mut self, identity: String) -> Call {
@@ -178,12 +178,12 @@ impl Exchange {
     }
 }
 
-fn given(asked: &str, reply: CredentialsReply) -> Result<Step, SignInError> {
+fn given(asked: &str, reply: CredentialsReply) -> Result<PoolStep, SignInError> {
     if reply.identity_id != asked {
         return Err(SignInError::Untrusted("the credentials are another identity's".into()));
     }
     let WireCredentials { access_key_id, secret_key, session_token, expiration } = reply.credentials;
-    Ok(Step::Done(Credentials {
+    Ok(PoolStep::Done(Credentials {
         identity_id: reply.identity_id,
         access_key_id,
         secret_access_key: secret_key,

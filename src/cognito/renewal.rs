@@ -20,7 +20,7 @@ pub struct Renewal {
 
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum RenewalStep {
     /// To be sent; the outcome goes to [`Renewal::reply`].
     Send(Call),
     /// New tokens, with the old refresh token where there is no new one.
@@ -40,20 +40,20 @@ impl Renewal {
     }
 
     /// Takes what came of the last call, at that Unix millisecond.
-    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> Step {
+    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> RenewalStep {
         let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
         let error = match reply.and_then(|reply| reply.authentication_result.ok_or_else(SignInError::unreadable)) {
             Ok(result) => {
                 let mut tokens = result.tokens(now_ms);
                 tokens.refresh_token.get_or_insert_with(|| self.refresh_token.clone());
                 tokens.device_key = tokens.device_key.or_else(|| self.device_key.clone());
-                return Step::Done(tokens);
+                return RenewalStep::Done(tokens);
             }
             Err(error) => error,
         };
         if let Some(first) = self.failed.take() {
             // Where the second way knows the token, there is no rotation, and it is right about it. Else it was the wrong one.
-            return Step::Failed(if error == SignInError::SignedOut { error } else { first });
+            return RenewalStep::Failed(if error == SignInError::SignedOut { error } else { first });
         }
         match &error {
             // An operation that an endpoint does not know is a failure in a hundred spellings.
@@ -61,9 +61,9 @@ impl Renewal {
                 self.failed = Some(error);
                 let mut parameters = vec![("REFRESH_TOKEN", self.refresh_token.as_str())];
                 parameters.extend(self.device_key.as_deref().map(|key| ("DEVICE_KEY", key)));
-                Step::Send(wire::initiate(&self.pool, "REFRESH_TOKEN_AUTH", &parameters))
+                RenewalStep::Send(wire::initiate(&self.pool, "REFRESH_TOKEN_AUTH", &parameters))
             }
-            _ => Step::Failed(error),
+            _ => RenewalStep::Failed(error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Signing in to a user pool: from a name and a password to tokens, over whatever else the pool asks.
 //!
-//! A state machine without I/O. It gives [`Step::Send`], takes the outcome by [`SignIn::reply`], puts [`Step::Ask`] to the person
+//! A state machine without I/O. It gives [`SignInStep::Send`], takes the outcome by [`SignIn::reply`], puts [`SignInStep::Ask`] to the person
 //! and takes [`SignIn::answer`]. It promises: the password is forgotten as soon as the proof is made; a wrong answer to a question
 //! asks it again, as long as the pool does; every other failure ends it, and the way out is to begin anew. It offers what the
 //! issue of a password needs: a new one instead of a temporary one, and the code of an authenticator app, which it chooses where
@@ -22,7 +22,7 @@ const ATTRIBUTE: &str = "userAttributes.";
 
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SignInStep {
     /// To be sent; the outcome goes to [`SignIn::reply`].
     Send(Call),
     /// To be put to the person, with what was wrong with the last answer; theirs goes to [`SignIn::answer`].
@@ -50,7 +50,7 @@ pub enum Question {
 
 /// What the person says.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum SignInAnswer {
     /// To [`Question::NewPassword`].
     NewPassword {
         /// The new one.
@@ -109,7 +109,7 @@ impl<N: Number> SignIn<N> {
     }
 
     /// Takes what came of the last call, at that Unix millisecond. The clock should be right to a minute: the proof has a time.
-    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> Step {
+    pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> SignInStep {
         let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
         match (stage, reply) {
@@ -119,29 +119,29 @@ impl<N: Number> SignIn<N> {
             }
             // It takes no such name: so nobody has it.
             (Stage::Greeting { .. }, Err(SignInError::Misconfigured(said))) if is_about_the_name(&said) => {
-                Step::Failed(SignInError::WrongPassword)
+                SignInStep::Failed(SignInError::WrongPassword)
             }
             (Stage::Asking(asked), Err(error)) if may_ask_again(&error) => self.ask(asked, Some(error)),
-            (_, Err(error)) => Step::Failed(error),
-            (Stage::Over, Ok(_)) => Step::Failed(SignInError::TimedOut),
+            (_, Err(error)) => SignInStep::Failed(error),
+            (Stage::Over, Ok(_)) => SignInStep::Failed(SignInError::TimedOut),
         }
     }
 
     /// Takes the person's answer; gives the call that brings it to the pool. `None` where nothing was asked, or something else.
-    pub fn answer(&mut self, answer: &Answer) -> Option<Call> {
+    pub fn answer(&mut self, answer: &SignInAnswer) -> Option<Call> {
         let Stage::Asking(Asked { user, session, question }) = &self.stage else { return None };
         let user = ("USERNAME", user.as_str());
         let respond =
             |challenge, answers: &[_]| Some(wire::respond(&self.pool, challenge, session.as_deref(), answers));
         match (question, answer) {
-            (Question::NewPassword { .. }, Answer::NewPassword { password, attributes }) => {
+            (Question::NewPassword { .. }, SignInAnswer::NewPassword { password, attributes }) => {
                 let named: Vec<_> =
                     attributes.iter().map(|(name, value)| ([ATTRIBUTE, name].concat(), value.as_str())).collect();
                 let mut answers = vec![user, ("NEW_PASSWORD", password)];
                 answers.extend(named.iter().map(|(name, value)| (name.as_str(), *value)));
                 respond(NEW_PASSWORD, &answers)
             }
-            (Question::Code { .. }, Answer::Code(code)) => {
+            (Question::Code { .. }, SignInAnswer::Code(code)) => {
                 let code: String = code.split_whitespace().collect();
                 respond(CODE, &[user, ("SOFTWARE_TOKEN_MFA_CODE", &code)])
             }
@@ -149,21 +149,21 @@ impl<N: Number> SignIn<N> {
         }
     }
 
-    fn prove(&mut self, srp: &Srp<N>, password: &str, reply: AuthReply, now_ms: i64) -> Step {
+    fn prove(&mut self, srp: &Srp<N>, password: &str, reply: AuthReply, now_ms: i64) -> SignInStep {
         if reply.challenge_name.as_deref() != Some(VERIFY) {
             // A pool that lets somebody in without a proof is none.
             let said = reply.challenge_name.unwrap_or_else(|| "no challenge".into());
-            return Step::Failed(SignInError::Untrusted(["it answered SRP_A with ", &said].concat()));
+            return SignInStep::Failed(SignInError::Untrusted(["it answered SRP_A with ", &said].concat()));
         }
         let Some(Parameters { user_id_for_srp: Some(proved), username, salt, srp_b, secret_block, .. }) =
             reply.challenge_parameters
         else {
-            return Step::Failed(SignInError::unreadable());
+            return SignInStep::Failed(SignInError::unreadable());
         };
         let challenge = Challenge { user: &proved, salt: &salt, b: &srp_b, block: &secret_block };
         let claim = match srp.claim(self.pool.name(), password, challenge, now_ms) {
             Ok(claim) => claim,
-            Err(error) => return Step::Failed(error.into()),
+            Err(error) => return SignInStep::Failed(error.into()),
         };
         let user = username.unwrap_or(proved);
         let answers = [
@@ -174,13 +174,13 @@ impl<N: Number> SignIn<N> {
         ];
         let call = wire::respond(&self.pool, VERIFY, reply.session.as_deref(), &answers);
         self.stage = Stage::Proving { user };
-        Step::Send(call)
+        SignInStep::Send(call)
     }
 
     /// Goes on from a reply to a proof or an answer: tokens, or the next question.
-    fn advance(&mut self, user: String, reply: AuthReply, now_ms: i64) -> Step {
+    fn advance(&mut self, user: String, reply: AuthReply, now_ms: i64) -> SignInStep {
         if let Some(result) = reply.authentication_result {
-            return Step::Done(result.tokens(now_ms));
+            return SignInStep::Done(result.tokens(now_ms));
         }
         let parameters = reply.challenge_parameters.unwrap_or_default();
         let question = match reply.challenge_name.as_deref() {
@@ -190,19 +190,19 @@ impl<N: Number> SignIn<N> {
                 let answers = [("USERNAME", user.as_str()), ("ANSWER", CODE)];
                 let call = wire::respond(&self.pool, SELECT, reply.session.as_deref(), &answers);
                 self.stage = Stage::Proving { user };
-                return Step::Send(call);
+                return SignInStep::Send(call);
             }
-            Some(other) => return Step::Failed(SignInError::Unsupported(other.into())),
-            None => return Step::Failed(SignInError::unreadable()),
+            Some(other) => return SignInStep::Failed(SignInError::Unsupported(other.into())),
+            None => return SignInStep::Failed(SignInError::unreadable()),
         };
         let user = parameters.username.or(parameters.user_id_for_srp).unwrap_or(user);
         self.ask(Asked { user, session: reply.session, question }, None)
     }
 
-    fn ask(&mut self, asked: Asked, error: Option<SignInError>) -> Step {
+    fn ask(&mut self, asked: Asked, error: Option<SignInError>) -> SignInStep {
         let question = asked.question.clone();
         self.stage = Stage::Asking(asked);
-        Step::Ask(question, error)
+        SignInStep::Ask(question, error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The feed: what the relay tells a viewer, and the places in it from which one can go on.
 //!
 //! It travels as Server-Sent Events ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
-//! The types here are the data of its events, one JSON object each; an event's `id` is a [`Position`]. Both sides share
+//! The types here are the data of its events, one JSON object each; an event's `id` is a [`FeedToken`]. Both sides share
 //! them, so what the server encodes is what the browser reads. Nothing here does I/O. Who was away for longer than the server
 //! keeps is told what is said now at once, and its absence in between, in its order and marked as `past`; the `id` of either is
 //! a [`Progress`] then.
@@ -20,15 +20,15 @@
 //! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
 
 mod follow;
-mod position;
 mod progress;
+mod token;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     follow::{Act, Follow, Way, Ways},
-    position::{Position, PositionError},
     progress::{MAX_SPANS, Progress},
+    token::{FeedToken, FeedTokenError},
 };
 use crate::{
     gate::{Admitted, DanmuKey, Retracted},

@@ -5,14 +5,14 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Position, PositionError};
+use super::{FeedToken, FeedTokenError};
 
 /// Between the positions of a token. No position has an empty part.
 const SEPARATOR: &str = "~~";
 /// The most spans that a token tells. Where there were more, the oldest are heard again.
 pub const MAX_SPANS: usize = 3;
 
-/// How much a viewer has heard: all up to a position, and spans ahead of it. `P` is a [`Position`], or what a server makes of
+/// How much a viewer has heard: all up to a position, and spans ahead of it. `P` is a [`FeedToken`], or what a server makes of
 /// one. As text (`Display`, `FromStr`) it is a token like a position's, which it is where there are no spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress<P> {
@@ -50,18 +50,18 @@ impl<P: fmt::Display> fmt::Display for Progress<P> {
     }
 }
 
-impl FromStr for Progress<Position> {
-    type Err = PositionError;
+impl FromStr for Progress<FeedToken> {
+    type Err = FeedTokenError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split(SEPARATOR).map(str::parse);
-        let after = parts.next().ok_or(PositionError::Form)??;
+        let after = parts.next().ok_or(FeedTokenError::Form)??;
         let mut ahead = Vec::new();
         while let Some(from) = parts.next() {
-            ahead.push((from?, parts.next().ok_or(PositionError::Form)??));
+            ahead.push((from?, parts.next().ok_or(FeedTokenError::Form)??));
         }
         if ahead.len() > MAX_SPANS {
-            return Err(PositionError::Form);
+            return Err(FeedTokenError::Form);
         }
         Ok(Self { after, ahead })
     }
@@ -74,19 +74,19 @@ mod tests {
     #[test]
     fn a_progress_survives_its_text() {
         for token in ["1~s~5~6", "1~s~5~6~~1~s~9~10~~1~s~12~-3"] {
-            let progress: Progress<Position> = token.parse().expect("a progress");
+            let progress: Progress<FeedToken> = token.parse().expect("a progress");
             assert_eq!(progress.to_string(), token);
         }
         for none in ["", "1~s~5~6~~", "1~s~5~6~~1~s~9~10", "1~s~5", "1~s~5~6~~~1~s~9~10~~1~s~12~3"] {
-            assert!(none.parse::<Progress<Position>>().is_err(), "{none}");
+            assert!(none.parse::<Progress<FeedToken>>().is_err(), "{none}");
         }
     }
 
     #[test]
     fn a_token_tells_the_newest_spans_and_no_more_than_it_may() {
-        let position = |n: i64| Position::new(1, "s", n.to_string(), n).expect("a position");
+        let position = |n: i64| FeedToken::new(1, "s", n.to_string(), n).expect("a position");
         let ahead = (2..7).map(|n| (position(10 * n), position(10 * n + 5))).collect();
-        let told: Progress<Position> = Progress { after: position(1), ahead }.to_string().parse().expect("a progress");
+        let told: Progress<FeedToken> = Progress { after: position(1), ahead }.to_string().parse().expect("a progress");
         assert_eq!(told.ahead.len(), MAX_SPANS);
         assert_eq!(told.ahead.last(), Some(&(position(60), position(65))));
     }

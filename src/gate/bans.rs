@@ -32,7 +32,7 @@ pub struct Decisions(Arc<RwLock<Known>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    pub(super) timelines: HashMap<Subject, Vec<Entry>>,
+    pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
     /// Guests who had sessions from banned networks.
     guests: HashMap<ViewerId, Vec<Stay>>,
     /// When the newest of all that was told, Unix milliseconds.
@@ -43,14 +43,14 @@ pub(super) struct Known {
 
 /// A decision on a subject; of one arrival time the later ones stand behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct BanEntry {
     pub(super) at_ms: i64,
     id: RecordId,
     pub(super) until_ms: i64,
     pub(super) by: Rank,
 }
 
-impl Entry {
+impl BanEntry {
     fn told(&self, on: &Subject, room: Option<&RoomId>) -> Decided {
         let until = Some(self.until_ms).filter(|until| *until < i64::MAX);
         Decided {
@@ -76,7 +76,7 @@ impl Decisions {
         let mut known = self.write();
         known.forget(arrival_ms);
         known.newest_ms = known.newest_ms.max(arrival_ms);
-        let entry = Entry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
+        let entry = BanEntry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
             // No later word makes sessions good again.
@@ -130,7 +130,7 @@ impl Decisions {
     #[must_use]
     pub fn told(&self, room: Option<&RoomId>) -> Vec<Decided> {
         let known = self.read();
-        let of = |(on, timeline): (&Subject, &Vec<Entry>)| {
+        let of = |(on, timeline): (&Subject, &Vec<BanEntry>)| {
             timeline.iter().map(|entry| entry.told(on, room)).collect::<Vec<_>>()
         };
         known.timelines.iter().flat_map(of).collect()
@@ -140,7 +140,7 @@ impl Decisions {
     #[must_use]
     pub fn last(&self, room: Option<&RoomId>) -> Vec<Decided> {
         let known = self.read();
-        let counts = |(on, timeline): (_, &Vec<Entry>)| Some(timeline[counting(timeline, i64::MAX)?].told(on, room));
+        let counts = |(on, timeline): (_, &Vec<BanEntry>)| Some(timeline[counting(timeline, i64::MAX)?].told(on, room));
         known.timelines.iter().filter_map(counts).collect()
     }
 
@@ -219,7 +219,7 @@ impl Decisions {
 
 /// Where the decision stands that counts of those that arrived by then: the last one, but that nobody who stands below takes back
 /// or changes what holds.
-fn counting(timeline: &[Entry], by_ms: i64) -> Option<usize> {
+fn counting(timeline: &[BanEntry], by_ms: i64) -> Option<usize> {
     let arrived = 0..timeline.partition_point(|entry| entry.at_ms <= by_ms);
     arrived.reduce(|counts, next| {
         let (before, after) = (&timeline[counts], &timeline[next]);
@@ -262,7 +262,7 @@ impl Known {
 }
 
 /// Forgets what later decisions took the place of before then.
-fn superseded(timeline: &mut Vec<Entry>, over_ms: i64) {
+fn superseded(timeline: &mut Vec<BanEntry>, over_ms: i64) {
     let count = counting(timeline, over_ms - 1).unwrap_or(0);
     timeline.drain(..count);
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, Entry};
+use super::bans::{BanEntry, Bans, Decisions, EVERYWHERE_AFTER_MS};
 use crate::{
     record::Subject,
     viewer::{Rank, Role, ViewerId},
@@ -95,9 +95,9 @@ impl Bans {
 
 impl Decisions {
     /// Looks at the bans that took effect when they arrived: of one subject, or of all.
-    fn each_ban(&self, on: Option<&Subject>, look: &mut impl FnMut(&Subject, &Entry)) {
+    fn each_ban(&self, on: Option<&Subject>, look: &mut impl FnMut(&Subject, &BanEntry)) {
         let known = self.read();
-        let mut each = |(on, timeline): (&Subject, &Vec<Entry>)| {
+        let mut each = |(on, timeline): (&Subject, &Vec<BanEntry>)| {
             timeline.iter().filter(|entry| entry.until_ms > entry.at_ms).for_each(|entry| look(on, entry));
         };
         match on {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     api::{self, Operation},
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     host::{Clock, Host, Reply},
     keeper::{Keeper, Vend, VendError},
     sigv4, time,
@@ -129,12 +129,12 @@ impl<H: Host, V: Vend> Client<H, V> {
                 Err(failed) => failed,
             };
             match error.kind {
-                Kind::ClockSkew if !clock_corrected => {
+                ErrorKind::ClockSkew if !clock_corrected => {
                     let Some(now) = date.as_deref().and_then(time::http_date) else { return Err(error) };
                     self.clock().learn(now);
                     clock_corrected = true;
                 }
-                Kind::SessionExpired => {
+                ErrorKind::SessionExpired => {
                     self.keeper.drop_session(&session);
                     if session_renewed {
                         return Err(error);
@@ -142,7 +142,7 @@ impl<H: Host, V: Vend> Client<H, V> {
                     session_renewed = true;
                 }
                 // Whoever is banned, or whose session was revoked, is denied: the vending machine says why, or gives another one.
-                Kind::Denied if !session_renewed => {
+                ErrorKind::Denied if !session_renewed => {
                     self.keeper.drop_session(&session);
                     session_renewed = true;
                 }
@@ -211,12 +211,17 @@ fn host_and_path(url: &str) -> (String, &str) {
 }
 
 fn no_session(error: VendError) -> Error {
-    Error { kind: Kind::NoSession, code: "NoSession".into(), message: error.message, retry_after: error.retry_after }
+    Error {
+        kind: ErrorKind::NoSession,
+        code: "NoSession".into(),
+        message: error.message,
+        retry_after: error.retry_after,
+    }
 }
 
 fn unreadable() -> Error {
     Error {
-        kind: Kind::Server,
+        kind: ErrorKind::Server,
         code: "UnreadableReply".into(),
         message: "the reply is not what the operation answers with".into(),
         retry_after: None,

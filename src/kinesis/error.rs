@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Over a limit of the shard, the stream or the account.
     Throttled,
     /// The credentials have ended, or are not known any more.
@@ -54,7 +54,7 @@ pub enum Retry {
 #[error("{code}: {message}")]
 pub struct Error {
     /// What it means for the caller.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// The service's own name for it, without namespace; `Network`, `NoSession` or `HTTP` and a status otherwise.
     pub code: String,
     /// For a person, in the service's words.
@@ -95,18 +95,22 @@ impl Error {
 
     /// No reply came.
     pub fn network(message: String) -> Self {
-        Self { kind: Kind::Network, code: "Network".into(), message, retry_after: None }
+        Self { kind: ErrorKind::Network, code: "Network".into(), message, retry_after: None }
     }
 
     /// What to do about it.
     pub fn retry(&self) -> Retry {
         match self.kind {
-            Kind::Throttled | Kind::Server | Kind::Network => Retry::Later,
-            Kind::SessionExpired => Retry::WithNewSession,
-            Kind::ClockSkew => Retry::WithCorrectedClock,
-            Kind::IteratorExpired => Retry::WithNewIterator,
-            Kind::NoSession if self.retry_after.is_some() => Retry::Later,
-            Kind::NoSession | Kind::Denied | Kind::Encryption | Kind::NotFound | Kind::Invalid => Retry::Never,
+            ErrorKind::Throttled | ErrorKind::Server | ErrorKind::Network => Retry::Later,
+            ErrorKind::SessionExpired => Retry::WithNewSession,
+            ErrorKind::ClockSkew => Retry::WithCorrectedClock,
+            ErrorKind::IteratorExpired => Retry::WithNewIterator,
+            ErrorKind::NoSession if self.retry_after.is_some() => Retry::Later,
+            ErrorKind::NoSession
+            | ErrorKind::Denied
+            | ErrorKind::Encryption
+            | ErrorKind::NotFound
+            | ErrorKind::Invalid => Retry::Never,
         }
     }
 }
@@ -117,34 +121,34 @@ fn bare_code(code: &str) -> &str {
     code.split_once(':').map_or(code, |(code, _)| code)
 }
 
-fn classify(code: &str, message: &str, status: u16) -> Kind {
+fn classify(code: &str, message: &str, status: u16) -> ErrorKind {
     match code {
         "ProvisionedThroughputExceededException"
         | "LimitExceededException"
         | "ThrottlingException"
         | "Throttling"
         | "RequestLimitExceeded"
-        | "KMSThrottlingException" => Kind::Throttled,
+        | "KMSThrottlingException" => ErrorKind::Throttled,
         "ExpiredTokenException" | "ExpiredToken" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
-            Kind::SessionExpired
+            ErrorKind::SessionExpired
         }
-        "RequestTimeTooSkewed" | "RequestExpired" => Kind::ClockSkew,
+        "RequestTimeTooSkewed" | "RequestExpired" => ErrorKind::ClockSkew,
         "InvalidSignatureException" | "SignatureDoesNotMatch" => {
             let skewed = ["Signature expired", "Signature not yet current"].iter().any(|m| message.starts_with(m));
-            if skewed { Kind::ClockSkew } else { Kind::Denied }
+            if skewed { ErrorKind::ClockSkew } else { ErrorKind::Denied }
         }
-        "ExpiredIteratorException" | "ExpiredNextTokenException" => Kind::IteratorExpired,
-        "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Kind::Denied,
-        "ResourceNotFoundException" => Kind::NotFound,
-        "InternalFailure" | "InternalFailureException" | "ServiceUnavailable" => Kind::Server,
+        "ExpiredIteratorException" | "ExpiredNextTokenException" => ErrorKind::IteratorExpired,
+        "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => ErrorKind::Denied,
+        "ResourceNotFoundException" => ErrorKind::NotFound,
+        "InternalFailure" | "InternalFailureException" | "ServiceUnavailable" => ErrorKind::Server,
         // KMSAccessDenied, KMSDisabled, KMSInvalidState, KMSNotFound, KMSOptInRequired: each is somebody's to put right.
-        _ if code.starts_with("KMS") => Kind::Encryption,
+        _ if code.starts_with("KMS") => ErrorKind::Encryption,
         _ => match status {
-            500.. => Kind::Server,
-            429 => Kind::Throttled,
-            401 | 403 => Kind::Denied,
-            404 => Kind::NotFound,
-            _ => Kind::Invalid,
+            500.. => ErrorKind::Server,
+            429 => ErrorKind::Throttled,
+            401 | 403 => ErrorKind::Denied,
+            404 => ErrorKind::NotFound,
+            _ => ErrorKind::Invalid,
         },
     }
 }
@@ -165,7 +169,7 @@ mod tests {
                 let error = Error::from_reply(400, body.as_bytes());
                 assert_eq!(
                     (error.kind, error.code.as_str(), error.message.as_str()),
-                    (Kind::IteratorExpired, "ExpiredIteratorException", "old")
+                    (ErrorKind::IteratorExpired, "ExpiredIteratorException", "old")
                 );
                 assert_eq!(error.retry(), Retry::WithNewIterator);
             }
@@ -182,28 +186,28 @@ mod tests {
             "KMSOptInRequired",
         ] {
             let error = Error::from_code(code, "of the key", 400);
-            assert_eq!((error.kind, error.retry()), (Kind::Encryption, Retry::Never), "{code}");
+            assert_eq!((error.kind, error.retry()), (ErrorKind::Encryption, Retry::Never), "{code}");
         }
         let throttled = Error::from_code("KMSThrottlingException", "", 400);
-        assert_eq!((throttled.kind, throttled.retry()), (Kind::Throttled, Retry::Later));
+        assert_eq!((throttled.kind, throttled.retry()), (ErrorKind::Throttled, Retry::Later));
     }
 
     #[test]
     fn only_a_signature_out_of_time_means_a_wrong_clock() {
         let kind = |message| Error::from_code("InvalidSignatureException", message, 400).kind;
-        assert_eq!(kind("Signature expired: 20130429T170000Z is now earlier than …"), Kind::ClockSkew);
-        assert_eq!(kind("Signature not yet current: 20130429T170000Z is still later than …"), Kind::ClockSkew);
-        assert_eq!(kind("The request signature we calculated does not match …"), Kind::Denied);
+        assert_eq!(kind("Signature expired: 20130429T170000Z is now earlier than …"), ErrorKind::ClockSkew);
+        assert_eq!(kind("Signature not yet current: 20130429T170000Z is still later than …"), ErrorKind::ClockSkew);
+        assert_eq!(kind("The request signature we calculated does not match …"), ErrorKind::Denied);
     }
 
     #[test]
     fn a_body_that_is_not_the_service_s_is_sorted_by_status() {
         for (status, kind) in [
-            (502, Kind::Server),
-            (429, Kind::Throttled),
-            (403, Kind::Denied),
-            (404, Kind::NotFound),
-            (413, Kind::Invalid),
+            (502, ErrorKind::Server),
+            (429, ErrorKind::Throttled),
+            (403, ErrorKind::Denied),
+            (404, ErrorKind::NotFound),
+            (413, ErrorKind::Invalid),
         ] {
             let error = Error::from_reply(status, b"<html>\xff no");
             assert_eq!(error.kind, kind);

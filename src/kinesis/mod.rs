@@ -21,9 +21,9 @@ pub mod sigv4;
 pub mod time;
 
 pub use client::Client;
-pub use error::{Error, Kind, Retry};
+pub use error::{Error, ErrorKind, Retry};
 pub use host::{Clock, Host, NetError, Reply};
 pub use keeper::{Keeper, Vend, VendError};
-pub use machine::{Event, Position, Record, Scope, State, Stats};
+pub use machine::{Event, Record, Scope, State, Stats, StreamCursor};
 pub use producer::{Options, Producer, PutError, Receipt};
 pub use reader::Reader;

@@ -27,7 +27,7 @@ use super::{
     api,
     backoff::full_jitter,
     client::Client,
-    error::{Error, Kind, Retry},
+    error::{Error, ErrorKind, Retry},
     host::Host,
     keeper::Vend,
 };
@@ -109,19 +109,19 @@ impl PutError {
 
 /// Puts records with the sessions of a [`Client`]. Clones share the queue.
 pub struct Producer<H, V> {
-    line: Rc<Line<H, V>>,
+    line: Rc<Outbox<H, V>>,
     flight: Rc<RefCell<Option<Shared<LocalBoxFuture<'static, ()>>>>>,
 }
 
 /// What waits, and the way it goes.
-struct Line<H, V> {
+struct Outbox<H, V> {
     client: Client<H, V>,
     options: Options,
-    queue: RefCell<VecDeque<Entry>>,
+    queue: RefCell<VecDeque<OutboxRecord>>,
     busy: Cell<bool>,
 }
 
-struct Entry {
+struct OutboxRecord {
     data: Vec<u8>,
     partition_key: String,
     done: oneshot::Sender<Result<Receipt, PutError>>,
@@ -139,7 +139,7 @@ struct Story {
     last: Option<Error>,
 }
 
-impl Entry {
+impl OutboxRecord {
     fn size(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
@@ -153,7 +153,7 @@ impl Entry {
 impl<H: Host, V: Vend> Producer<H, V> {
     /// Sends nothing until the first put.
     pub fn new(client: Client<H, V>, options: Options) -> Self {
-        let line = Line { client, options, queue: RefCell::default(), busy: Cell::new(false) };
+        let line = Outbox { client, options, queue: RefCell::default(), busy: Cell::new(false) };
         Self { line: Rc::new(line), flight: Rc::default() }
     }
 
@@ -173,8 +173,13 @@ impl<H: Host, V: Vend> Producer<H, V> {
         }
         let (done, mut receipt) = oneshot::channel();
         let story = Rc::new(RefCell::new(Story::default()));
-        let entry =
-            Entry { data, partition_key: partition_key.to_owned(), done, story: Rc::clone(&story), alone: false };
+        let entry = OutboxRecord {
+            data,
+            partition_key: partition_key.to_owned(),
+            done,
+            story: Rc::clone(&story),
+            alone: false,
+        };
         let bytes = entry.size();
         if bytes > api::MAX_RECORD_BYTES {
             return Err(PutError::TooLarge { bytes, limit: api::MAX_RECORD_BYTES });
@@ -219,7 +224,7 @@ impl<H, V> Clone for Producer<H, V> {
     }
 }
 
-impl<H: Host, V: Vend> Line<H, V> {
+impl<H: Host, V: Vend> Outbox<H, V> {
     /// Sends until nothing waits any more.
     async fn fly(&self) {
         let mut failures = 0;
@@ -242,7 +247,7 @@ impl<H: Host, V: Vend> Line<H, V> {
     }
 
     /// The next entries that somebody still waits for, as many as one request may carry.
-    fn take(&self) -> Vec<Entry> {
+    fn take(&self) -> Vec<OutboxRecord> {
         let mut queue = self.queue.borrow_mut();
         queue.retain(|entry| !entry.done.is_canceled());
         let mut bytes = 0;
@@ -262,7 +267,7 @@ impl<H: Host, V: Vend> Line<H, V> {
 
     /// One request. What failed and may succeed goes back to the head of the queue; then the answer is the least time
     /// to wait before the next.
-    async fn send(&self, batch: Vec<Entry>) -> Option<Duration> {
+    async fn send(&self, batch: Vec<OutboxRecord>) -> Option<Duration> {
         let in_air = Rc::<Cell<bool>>::default();
         batch.iter().for_each(|entry| entry.story.borrow_mut().in_air = Rc::clone(&in_air));
         let limit = self.client.clock().host().sleep(self.options.attempt);
@@ -293,7 +298,7 @@ impl<H: Host, V: Vend> Line<H, V> {
         }
     }
 
-    fn settle(&self, batch: Vec<Entry>, replies: Vec<api::PutRecordsEntry>) -> Option<Duration> {
+    fn settle(&self, batch: Vec<OutboxRecord>, replies: Vec<api::PutRecordsEntry>) -> Option<Duration> {
         let mut again = Vec::new();
         for (entry, reply) in batch.into_iter().zip(replies) {
             match (reply.shard_id, reply.sequence_number, reply.error_code) {
@@ -318,9 +323,9 @@ impl<H: Host, V: Vend> Line<H, V> {
         wait
     }
 
-    fn fail(&self, mut batch: Vec<Entry>, error: &Error, unknown: bool) -> Option<Duration> {
+    fn fail(&self, mut batch: Vec<OutboxRecord>, error: &Error, unknown: bool) -> Option<Duration> {
         if error.retry() == Retry::Never || error.retry_after.is_some_and(|wait| wait >= self.options.deadline) {
-            if error.kind == Kind::Invalid && batch.len() > 1 {
+            if error.kind == ErrorKind::Invalid && batch.len() > 1 {
                 // One of them is wrong: let each answer for itself.
                 batch.iter_mut().for_each(|entry| entry.alone = true);
                 self.put_back(batch);
@@ -328,7 +333,7 @@ impl<H: Host, V: Vend> Line<H, V> {
             }
             for entry in batch {
                 entry.finish(Err(match error.kind {
-                    Kind::NoSession => {
+                    ErrorKind::NoSession => {
                         PutError::NoSession { message: error.message.clone(), retry_after: error.retry_after }
                     }
                     _ => PutError::Refused(error.clone()),
@@ -338,14 +343,14 @@ impl<H: Host, V: Vend> Line<H, V> {
         }
         for entry in &batch {
             let mut story = entry.story.borrow_mut();
-            story.maybe_put |= unknown || error.kind == Kind::Server;
+            story.maybe_put |= unknown || error.kind == ErrorKind::Server;
             story.last = Some(error.clone());
         }
         self.put_back(batch);
         Some(error.retry_after.unwrap_or_default())
     }
 
-    fn put_back(&self, entries: Vec<Entry>) {
+    fn put_back(&self, entries: Vec<OutboxRecord>) {
         let mut queue = self.queue.borrow_mut();
         let newer = mem::take(&mut *queue);
         queue.extend(entries.into_iter().chain(newer));

@@ -13,7 +13,7 @@ use super::{
     error::Error,
     host::Host,
     keeper::Vend,
-    machine::{Answer, Call, Event, Machine, Position, Scope, Stats, Step},
+    machine::{Call, CallReply, Event, Machine, MachineStep, Scope, Stats, StreamCursor},
 };
 
 /// The most records of one read: several times what a shard takes in between two.
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Reader<H, V> {
     client: Client<H, V>,
     machine: Machine,
-    calls: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
+    calls: FuturesUnordered<LocalBoxFuture<'static, CallReply>>,
     /// The alarm that is set, by the host's clock.
     alarm: Option<(i64, LocalBoxFuture<'static, ()>)>,
     /// The machine's time: the host's, but it never goes back. A clock that is set back by an hour must not make the
@@ -36,7 +36,7 @@ pub struct Reader<H, V> {
 
 impl<H: Host, V: Vend> Reader<H, V> {
     /// Reads the shards in scope from `position` on; calls nobody before the first [`Self::next`].
-    pub fn new(client: Client<H, V>, scope: Scope, position: Position) -> Self {
+    pub fn new(client: Client<H, V>, scope: Scope, position: StreamCursor) -> Self {
         let machine = Machine::new(scope, position);
         Self { client, machine, calls: FuturesUnordered::new(), alarm: None, now: i64::MIN, set_back: 0 }
     }
@@ -49,18 +49,18 @@ impl<H: Host, V: Vend> Reader<H, V> {
             }
             let now = self.now();
             match self.machine.step(now) {
-                Step::Call(call) => {
+                MachineStep::Call(call) => {
                     self.calls.push(perform(self.client.clone(), call).boxed_local());
                     continue;
                 }
-                Step::Wait(until) if self.alarm.as_ref().is_none_or(|(set, _)| *set != until) => {
+                MachineStep::Wait(until) if self.alarm.as_ref().is_none_or(|(set, _)| *set != until) => {
                     let client = self.client.clone();
                     let wait = Duration::from_millis(until.saturating_sub(now).max(0).unsigned_abs());
                     let alarm = async move { client.clock().host().sleep(wait).await };
                     self.alarm = Some((until, alarm.boxed_local()));
                 }
-                Step::Wait(_) => {}
-                Step::Idle => self.alarm = None,
+                MachineStep::Wait(_) => {}
+                MachineStep::Idle => self.alarm = None,
             }
             let answer = match (self.calls.is_empty(), self.alarm.as_mut()) {
                 (false, Some((_, alarm))) => match select(self.calls.next(), alarm).await {
@@ -93,7 +93,7 @@ impl<H: Host, V: Vend> Reader<H, V> {
     }
 
     /// Where to resume, once the events given out so far have been dealt with.
-    pub fn position(&self) -> Position {
+    pub fn position(&self) -> StreamCursor {
         self.machine.position()
     }
 
@@ -103,16 +103,16 @@ impl<H: Host, V: Vend> Reader<H, V> {
     }
 }
 
-async fn perform<H: Host, V: Vend>(client: Client<H, V>, call: Call) -> Answer {
+async fn perform<H: Host, V: Vend>(client: Client<H, V>, call: Call) -> CallReply {
     let late = client.clock().host().sleep(PATIENCE);
     let work = async {
         match &call {
-            Call::ListShards { next_token } => Answer::Shards(client.list_shards(next_token.as_deref()).await),
+            Call::ListShards { next_token } => CallReply::Shards(client.list_shards(next_token.as_deref()).await),
             Call::Iterator { shard_id, from } => {
-                Answer::Iterator(shard_id.clone(), client.shard_iterator(shard_id, from).await)
+                CallReply::Iterator(shard_id.clone(), client.shard_iterator(shard_id, from).await)
             }
             Call::Records { shard_id, iterator } => {
-                Answer::Records(shard_id.clone(), client.get_records(iterator, LIMIT).await)
+                CallReply::Records(shard_id.clone(), client.get_records(iterator, LIMIT).await)
             }
         }
     };
@@ -121,9 +121,9 @@ async fn perform<H: Host, V: Vend>(client: Client<H, V>, call: Call) -> Answer {
         Either::Right(_) => {
             let error = Error::network("no reply in time".into());
             match &call {
-                Call::ListShards { .. } => Answer::Shards(Err(error)),
-                Call::Iterator { shard_id, .. } => Answer::Iterator(shard_id.clone(), Err(error)),
-                Call::Records { shard_id, .. } => Answer::Records(shard_id.clone(), Err(error)),
+                Call::ListShards { .. } => CallReply::Shards(Err(error)),
+                Call::Iterator { shard_id, .. } => CallReply::Iterator(shard_id.clone(), Err(error)),
+                Call::Records { shard_id, .. } => CallReply::Records(shard_id.clone(), Err(error)),
             }
         }
     }

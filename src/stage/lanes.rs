@@ -27,7 +27,7 @@ impl Tail {
     /// A lane in which nothing moves.
     pub(super) const NONE: Self = Self { exit: f64::NEG_INFINITY, speed: 0.0, mode: Mode::Scroll };
 
-    pub(super) fn of(line: &Line, mode: Mode) -> Self {
+    pub(super) fn of(line: &Trajectory, mode: Mode) -> Self {
         Self { exit: line.exit, speed: line.speed, mode }
     }
 
@@ -63,14 +63,14 @@ impl Tail {
 
 /// The path of a moving danmu.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
+pub(super) struct Trajectory {
     /// When the last pixel leaves, stage milliseconds.
     pub(super) exit: f64,
     /// Pixels per millisecond.
     pub(super) speed: f64,
 }
 
-impl Line {
+impl Trajectory {
     /// How far its last pixel is from the edge that it leaves by.
     pub(super) fn remaining(&self, time: f64) -> f64 {
         (self.exit - time) * self.speed

@@ -2,7 +2,7 @@
 
 use danmu::cognito::{
     Call, SignInError,
-    identity_pool::{Exchange, IdentityPool, Login, PoolError, Step},
+    identity_pool::{Exchange, IdentityPool, Login, PoolError, PoolStep},
 };
 use serde_json::{Value, json};
 
@@ -35,12 +35,12 @@ fn who_signed_in_gets_credentials_by_the_id_token() {
     let logins = json!({"cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC123": "i1"});
     let request = json!({"IdentityPoolId": "us-east-1:p001", "Logins": logins});
     assert_eq!(read(&call), ("AWSCognitoIdentityService.GetId".into(), request));
-    let Step::Send(call) = exchange.reply(reply(200, &json!({"IdentityId": ID}))) else { panic!("a second call") };
+    let PoolStep::Send(call) = exchange.reply(reply(200, &json!({"IdentityId": ID}))) else { panic!("a second call") };
     let request = json!({"IdentityId": ID, "Logins": logins});
     assert_eq!(read(&call), ("AWSCognitoIdentityService.GetCredentialsForIdentity".into(), request));
     let step = exchange.reply(reply(200, &credentials(ID)));
     assert!(!format!("{step:?}").contains("s3cret"));
-    let Step::Done(given) = step else { panic!("credentials") };
+    let PoolStep::Done(given) = step else { panic!("credentials") };
     assert_eq!((given.access_key_id.as_str(), given.secret_access_key.as_str()), ("ASIA", "s3cret"));
     assert_eq!((given.session_token.as_str(), given.expiration), ("t0ken", 1_790_003_600_250));
 }
@@ -51,7 +51,7 @@ fn a_guest_asks_without_logins_and_is_told_when_the_pool_has_no_guests() {
     assert_eq!(read(&call).1, json!({"IdentityPoolId": "us-east-1:p001"}));
     let no_guests = "Unauthenticated access is not supported for this identity pool.";
     let step = exchange.reply(refused("NotAuthorizedException", no_guests));
-    assert_eq!(step, Step::Failed(SignInError::Misconfigured(no_guests.into())));
+    assert_eq!(step, PoolStep::Failed(SignInError::Misconfigured(no_guests.into())));
 }
 
 #[test]
@@ -59,14 +59,14 @@ fn credentials_of_somebody_else_are_not_taken() {
     let (mut exchange, _) = Exchange::begin(pool(), None);
     exchange.reply(reply(200, &json!({"IdentityId": ID})));
     let step = exchange.reply(reply(200, &credentials("us-east-1:other")));
-    assert!(matches!(step, Step::Failed(SignInError::Untrusted(_))), "{step:?}");
+    assert!(matches!(step, PoolStep::Failed(SignInError::Untrusted(_))), "{step:?}");
 }
 
 #[test]
 fn an_id_token_that_has_ended_wants_a_new_sign_in() {
     let (mut exchange, _) = Exchange::begin(pool(), Some(login()));
     let ended = refused("NotAuthorizedException", "Invalid login token. Token expired: 1 >= 2");
-    assert_eq!(exchange.reply(ended), Step::Failed(SignInError::SignedOut));
+    assert_eq!(exchange.reply(ended), PoolStep::Failed(SignInError::SignedOut));
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn a_guest_who_comes_back_is_the_same_identity_by_one_call() {
         read(&call),
         ("AWSCognitoIdentityService.GetCredentialsForIdentity".into(), json!({ "IdentityId": ID }))
     );
-    assert!(matches!(exchange.reply(reply(200, &credentials(ID))), Step::Done(given) if given.identity_id == ID));
+    assert!(matches!(exchange.reply(reply(200, &credentials(ID))), PoolStep::Done(given) if given.identity_id == ID));
     let (mut exchange, _) = Exchange::resume(pool(), ID.into());
     let forgotten = exchange.reply(refused("ResourceNotFoundException", "Identity 'us-east-1:d0f5' not found."));
-    assert!(matches!(forgotten, Step::Failed(SignInError::Misconfigured(_))), "{forgotten:?}");
+    assert!(matches!(forgotten, PoolStep::Failed(SignInError::Misconfigured(_))), "{forgotten:?}");
 }
 
 #[test]

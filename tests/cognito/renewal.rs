@@ -3,7 +3,7 @@
 use danmu::{
     cognito::{
         Call, Outcome, SignInError, UserPool,
-        renewal::{Renewal, Step, revoke, sign_out_everywhere, signed_out},
+        renewal::{Renewal, RenewalStep, revoke, sign_out_everywhere, signed_out},
     },
     kinesis::NetError,
 };
@@ -35,7 +35,7 @@ fn a_pool_with_rotation_gives_a_new_refresh_token() {
     let (mut renewal, call) = Renewal::begin(pool(), "r1".into(), Some("d1".into()));
     let request = json!({"ClientId": "client", "RefreshToken": "r1", "DeviceKey": "d1"});
     assert_eq!(read(&call), ("GetTokensFromRefreshToken".into(), request));
-    let Step::Done(tokens) = renewal.reply(new_tokens(Some("r2")), NOW) else { panic!("tokens") };
+    let RenewalStep::Done(tokens) = renewal.reply(new_tokens(Some("r2")), NOW) else { panic!("tokens") };
     assert_eq!((tokens.id_token.as_str(), tokens.refresh_token.as_deref()), ("i2", Some("r2")));
     assert_eq!((tokens.device_key.as_deref(), tokens.expires_ms), (Some("d1"), NOW + 300_000));
 }
@@ -43,7 +43,7 @@ fn a_pool_with_rotation_gives_a_new_refresh_token() {
 #[test]
 fn a_pool_without_rotation_leaves_the_old_one() {
     let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
-    let Step::Done(tokens) = renewal.reply(new_tokens(None), NOW) else { panic!("tokens") };
+    let RenewalStep::Done(tokens) = renewal.reply(new_tokens(None), NOW) else { panic!("tokens") };
     assert_eq!(tokens.refresh_token.as_deref(), Some("r1"));
 }
 
@@ -51,11 +51,11 @@ fn a_pool_without_rotation_leaves_the_old_one() {
 fn an_endpoint_that_does_not_know_the_operation_is_asked_the_older_way() {
     for unknown in [refused("UnknownOperationException", ""), reply(500, &json!("?")), Err(NetError("cors".into()))] {
         let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
-        let Step::Send(call) = renewal.reply(unknown, NOW) else { panic!("another call") };
+        let RenewalStep::Send(call) = renewal.reply(unknown, NOW) else { panic!("another call") };
         let request =
             json!({"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": "client", "AuthParameters": {"REFRESH_TOKEN": "r1"}});
         assert_eq!(read(&call), ("InitiateAuth".into(), request));
-        assert!(matches!(renewal.reply(new_tokens(None), NOW), Step::Done(_)));
+        assert!(matches!(renewal.reply(new_tokens(None), NOW), RenewalStep::Done(_)));
     }
 }
 
@@ -63,18 +63,18 @@ fn an_endpoint_that_does_not_know_the_operation_is_asked_the_older_way() {
 fn a_token_that_has_ended_signs_out_and_an_outage_does_not() {
     let ended = || refused("NotAuthorizedException", "Refresh Token has been revoked");
     let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
-    assert_eq!(renewal.reply(ended(), NOW), Step::Failed(SignInError::SignedOut));
+    assert_eq!(renewal.reply(ended(), NOW), RenewalStep::Failed(SignInError::SignedOut));
     let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
     let reused = refused("RefreshTokenReuseException", "Refresh token reuse detected.");
-    assert_eq!(renewal.reply(reused, NOW), Step::Failed(SignInError::SignedOut));
+    assert_eq!(renewal.reply(reused, NOW), RenewalStep::Failed(SignInError::SignedOut));
     // With rotation, the older way is closed: what it says of itself is not what was wrong.
     let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
     renewal.reply(Err(NetError("offline".into())), NOW);
     let closed = refused("InvalidParameterException", "Auth flow not enabled for this client");
-    assert_eq!(renewal.reply(closed, NOW), Step::Failed(SignInError::Network("offline".into())));
+    assert_eq!(renewal.reply(closed, NOW), RenewalStep::Failed(SignInError::Network("offline".into())));
     let (mut renewal, _) = Renewal::begin(pool(), "r1".into(), None);
     renewal.reply(refused("UnknownOperationException", ""), NOW);
-    assert_eq!(renewal.reply(ended(), NOW), Step::Failed(SignInError::SignedOut));
+    assert_eq!(renewal.reply(ended(), NOW), RenewalStep::Failed(SignInError::SignedOut));
 }
 
 #[test]

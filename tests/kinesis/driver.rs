@@ -2,8 +2,8 @@
 //! refused, and scripts of what happens to the stream meanwhile.
 
 use danmu::kinesis::{
-    Error, Event, Position, Scope, State,
-    machine::{Answer, Call, Machine, Step},
+    Error, Event, Scope, State, StreamCursor,
+    machine::{Call, CallReply, Machine, MachineStep},
 };
 use proptest::prelude::*;
 
@@ -12,11 +12,11 @@ use crate::{
     world::{EPOCH_MS, random},
 };
 
-pub fn failed(call: &Call, error: Error) -> Answer {
+pub fn failed(call: &Call, error: Error) -> CallReply {
     match call {
-        Call::ListShards { .. } => Answer::Shards(Err(error)),
-        Call::Iterator { shard_id, .. } => Answer::Iterator(shard_id.clone(), Err(error)),
-        Call::Records { shard_id, .. } => Answer::Records(shard_id.clone(), Err(error)),
+        Call::ListShards { .. } => CallReply::Shards(Err(error)),
+        Call::Iterator { shard_id, .. } => CallReply::Iterator(shard_id.clone(), Err(error)),
+        Call::Records { shard_id, .. } => CallReply::Records(shard_id.clone(), Err(error)),
     }
 }
 
@@ -35,7 +35,7 @@ pub struct Driver {
 
 impl Driver {
     /// Begins at the time it is to read from: a start in the future is not a thing to ask for.
-    pub fn new(scope: Scope, position: Position, seed: u64, faults: u64) -> Self {
+    pub fn new(scope: Scope, position: StreamCursor, seed: u64, faults: u64) -> Self {
         let begins = position.since_ms;
         let machine = Machine::new(scope, position);
         Self { machine, under_way: vec![], got: vec![], states: vec![], calls: 0, seed, faults, begins }
@@ -53,7 +53,7 @@ impl Driver {
         }
         let next = loop {
             match self.machine.step(now) {
-                Step::Call(call) => {
+                MachineStep::Call(call) => {
                     self.calls += 1;
                     let way = 5 + (random(&mut self.seed) % 20) as i64;
                     let admitted = match &call {
@@ -67,11 +67,11 @@ impl Driver {
                     let (done, began) = admitted.map_or((now + way, -1), |at| (at + 1, at));
                     self.under_way.push((done, began, call));
                 }
-                Step::Wait(until) => {
+                MachineStep::Wait(until) => {
                     assert!(until > now, "a wait for the past");
                     break until;
                 }
-                Step::Idle => break i64::MAX,
+                MachineStep::Idle => break i64::MAX,
             }
         };
         while let Some(event) = self.machine.event() {
@@ -83,7 +83,7 @@ impl Driver {
         self.under_way.iter().map(|(done, ..)| *done).chain([next]).min().unwrap_or(i64::MAX)
     }
 
-    fn outcome(&mut self, model: &mut Model, call: &Call, began: i64, now: i64) -> Answer {
+    fn outcome(&mut self, model: &mut Model, call: &Call, began: i64, now: i64) -> CallReply {
         if began < 0 {
             return failed(call, Error::from_code("ProvisionedThroughputExceededException", "5 reads", 400));
         }

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{Client, Host, Keeper, Kind, Reply, VendError},
+    kinesis::{Client, ErrorKind, Host, Keeper, Reply, VendError},
     session::Purpose,
 };
 use futures::future::join_all;
@@ -242,7 +242,7 @@ fn a_token_that_is_always_refused_ends_in_an_error_not_in_a_loop() {
         let vending = Machine::new(&here, QUARTER_HOUR_MS);
         let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
         let refused = client.put_record(b"x", "demo").await.expect_err("refused");
-        assert_eq!(refused.kind, Kind::SessionExpired);
+        assert_eq!(refused.kind, ErrorKind::SessionExpired);
         assert_eq!(vending.0.calls.get(), 2);
     });
 }
@@ -268,14 +268,18 @@ fn who_is_denied_is_told_why_by_the_vending_machine_and_goes_on_where_it_gives_a
         deny();
         vending.0.fail.set(true);
         let refused = client.put_record(b"x", "demo").await.expect_err("banned");
-        assert_eq!((refused.kind, refused.message.as_str()), (Kind::NoSession, "closed"));
+        assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::NoSession, "closed"));
         assert_eq!(vending.0.calls.get(), 3);
 
         let here = Here::new(1, |_| Box::pin(async { Ok(error(400, "AccessDeniedException", "no such right")) }));
         let vending = Machine::new(&here, QUARTER_HOUR_MS);
         let client = Client::new(Keeper::new(here.clock(), vending.clone(), Purpose::Produce), "http://h");
         let refused = client.put_record(b"x", "demo").await.expect_err("refused");
-        assert_eq!((refused.kind, vending.0.calls.get()), (Kind::Denied, 2), "it asks for one more, and no further");
+        assert_eq!(
+            (refused.kind, vending.0.calls.get()),
+            (ErrorKind::Denied, 2),
+            "it asks for one more, and no further"
+        );
     });
 }
 

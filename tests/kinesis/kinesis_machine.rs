@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use danmu::kinesis::{
-    Error, Event, Position, Scope, State,
+    Error, Event, Scope, State, StreamCursor,
     api::{From, GetRecordsReply, WireRecord},
-    machine::{Answer, Call, Machine, Step},
+    machine::{Call, CallReply, Machine, MachineStep},
 };
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ proptest! {
         let lasting = !script.iter().any(|(_, act)| matches!(act, Act::MakeAnew(_)));
         let mut model = Model::new(names_children, if refuse { Limit::Refuse } else { Limit::None });
         model.end_alone = end_alone;
-        let mut driver = Driver::new(scope.clone(), Position::at(since), seed, faults);
+        let mut driver = Driver::new(scope.clone(), StreamCursor::at(since), seed, faults);
         let end = run(&mut driver, &mut model, &script, 0, &scope);
         // Faults end; then everything must arrive that is on the stream: of one that was made anew before, what was not
         // read by then is gone.
@@ -97,16 +97,16 @@ proptest! {
 fn a_reader_that_is_refused_for_good_says_so_and_asks_rarely() {
     for code in ["AccessDeniedException", "ResourceNotFoundException"] {
         let error = Error::from_code(code, "no", 400);
-        let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+        let mut machine = Machine::new(Scope::All, StreamCursor::at(EPOCH_MS));
         let (mut now, mut calls) = (EPOCH_MS, 0);
         while now < EPOCH_MS + 300_000 {
             match machine.step(now) {
-                Step::Call(call) => {
+                MachineStep::Call(call) => {
                     calls += 1;
                     machine.answer(failed(&call, error.clone()), now + 10, 12_345);
                 }
-                Step::Wait(until) => now = until,
-                Step::Idle => panic!("it gave up"),
+                MachineStep::Wait(until) => now = until,
+                MachineStep::Idle => panic!("it gave up"),
             }
         }
         assert!((15..=31).contains(&calls), "{calls} calls");
@@ -122,7 +122,7 @@ fn settle(machine: &mut Machine, model: &mut Model, held: &str, mut now: i64) ->
     let end = now + 5_000;
     while now < end {
         match machine.step(now) {
-            Step::Call(call) => calls.push(call),
+            MachineStep::Call(call) => calls.push(call),
             _ if answered < calls.len() => {
                 for call in &calls[answered..] {
                     if !matches!(call, Call::Records { shard_id, .. } if shard_id == held) {
@@ -131,8 +131,8 @@ fn settle(machine: &mut Machine, model: &mut Model, held: &str, mut now: i64) ->
                 }
                 answered = calls.len();
             }
-            Step::Wait(until) => now = until,
-            Step::Idle => break,
+            MachineStep::Wait(until) => now = until,
+            MachineStep::Idle => break,
         }
     }
     calls
@@ -144,7 +144,7 @@ fn a_child_waits_for_a_parent_that_nobody_has_told_of_yet() {
     // not known yet, since A is still being read: C must wait for both.
     let mut model = Model::new(true, Limit::None);
     model.split(0);
-    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+    let mut machine = Machine::new(Scope::All, StreamCursor::at(EPOCH_MS));
     let (a, b) = ("shardId-000000000001", "shardId-000000000002");
     settle(&mut machine, &mut model, a, EPOCH_MS);
     model.split(0);
@@ -180,7 +180,7 @@ fn a_record_without_a_partition_key_is_of_no_room_and_holds_up_nobody() {
         }
         let keyless = &mut model.shards[0].records[0].partition_key;
         *keyless = None;
-        let mut reader = Driver::new(scope.clone(), Position::at(EPOCH_MS), 3, 0);
+        let mut reader = Driver::new(scope.clone(), StreamCursor::at(EPOCH_MS), 3, 0);
         run(&mut reader, &mut model, &[], 2_000, &scope);
         let got: Vec<&str> = reader.got.iter().map(|(_, record)| record.partition_key.as_str()).collect();
         assert_eq!(got, keys);
@@ -190,15 +190,15 @@ fn a_record_without_a_partition_key_is_of_no_room_and_holds_up_nobody() {
 /// A reader that is pushed to, and has subscribed to its one shard.
 fn pushed() -> (Machine, Call) {
     let mut model = Model::new(true, Limit::None);
-    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS)).pushed();
+    let mut machine = Machine::new(Scope::All, StreamCursor::at(EPOCH_MS)).pushed();
     let calls: Vec<Call> = std::iter::from_fn(|| match machine.step(EPOCH_MS) {
-        Step::Call(call @ Call::Records { .. }) => panic!("{call:?} before it has subscribed"),
-        Step::Call(call @ Call::ListShards { .. }) => {
+        MachineStep::Call(call @ Call::Records { .. }) => panic!("{call:?} before it has subscribed"),
+        MachineStep::Call(call @ Call::ListShards { .. }) => {
             machine.answer(model.answer(&call, EPOCH_MS), EPOCH_MS, 7);
             Some(call)
         }
-        Step::Call(call @ Call::Iterator { .. }) => {
-            machine.answer(Answer::Iterator("shardId-000000000000".into(), Ok(String::new())), EPOCH_MS, 7);
+        MachineStep::Call(call @ Call::Iterator { .. }) => {
+            machine.answer(CallReply::Iterator("shardId-000000000000".into(), Ok(String::new())), EPOCH_MS, 7);
             Some(call)
         }
         _ => None,
@@ -206,7 +206,7 @@ fn pushed() -> (Machine, Call) {
     .take(2)
     .collect();
     assert_eq!(calls.len(), 2, "{calls:?}");
-    let Step::Call(call @ Call::Records { .. }) = machine.step(EPOCH_MS) else { panic!("it waits for nothing") };
+    let MachineStep::Call(call @ Call::Records { .. }) = machine.step(EPOCH_MS) else { panic!("it waits for nothing") };
     (machine, call)
 }
 
@@ -214,13 +214,13 @@ fn pushed() -> (Machine, Call) {
 fn subscribes(machine: &mut Machine, mut now: i64) -> (From, i64) {
     loop {
         match machine.step(now) {
-            Step::Call(Call::Iterator { from, .. }) => return (from, now),
-            Step::Call(call @ Call::ListShards { .. }) => {
+            MachineStep::Call(Call::Iterator { from, .. }) => return (from, now),
+            MachineStep::Call(call @ Call::ListShards { .. }) => {
                 machine.answer(failed(&call, Error::network("no".into())), now, 7);
             }
-            Step::Call(call) => panic!("{call:?} without a subscription"),
-            Step::Wait(until) => now = until,
-            Step::Idle => panic!("it gave up"),
+            MachineStep::Call(call) => panic!("{call:?} without a subscription"),
+            MachineStep::Wait(until) => now = until,
+            MachineStep::Idle => panic!("it gave up"),
         }
     }
 }
@@ -242,11 +242,11 @@ fn a_quiet_shard_is_subscribed_to_again_where_it_was_left_and_not_at_its_last_re
             millis_behind_latest: Some(0),
             child_shards: None,
         };
-        machine.answer(Answer::Records(shard_id.clone(), Ok(reply)), EPOCH_MS, 7);
-        assert!(matches!(machine.step(EPOCH_MS), Step::Call(Call::Records { .. })));
+        machine.answer(CallReply::Records(shard_id.clone(), Ok(reply)), EPOCH_MS, 7);
+        assert!(matches!(machine.step(EPOCH_MS), MachineStep::Call(Call::Records { .. })));
     }
     let ended = Error::from_code("ExpiredIteratorException", "five minutes are over", 400);
-    machine.answer(Answer::Records(shard_id.clone(), Err(ended)), EPOCH_MS + 300_000, 7);
+    machine.answer(CallReply::Records(shard_id.clone(), Err(ended)), EPOCH_MS + 300_000, 7);
     assert_eq!(subscribes(&mut machine, EPOCH_MS + 300_000), (From::After("4711".into()), EPOCH_MS + 300_000));
     assert_eq!(machine.position().shards.get(&shard_id).map(String::as_str), Some("4711"));
 }
@@ -268,7 +268,7 @@ fn a_subscription_that_failed_for_its_key_is_asked_for_again_rarely_and_named() 
 #[test]
 fn an_expired_iterator_is_replaced_by_one_after_the_last_record() {
     let mut model = Model::new(true, Limit::None);
-    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+    let mut machine = Machine::new(Scope::All, StreamCursor::at(EPOCH_MS));
     let number = model.put("key", EPOCH_MS);
     settle(&mut machine, &mut model, "", EPOCH_MS);
     let mut calls = settle(&mut machine, &mut model, "", EPOCH_MS + 400_000);
@@ -284,7 +284,7 @@ fn a_stream_made_anew_is_read_from_its_beginning_within_seconds() {
     for names_children in [false, true] {
         for shards in 1..4 {
             let mut model = Model::new(names_children, Limit::Refuse);
-            let mut reader = Driver::new(Scope::All, Position::at(EPOCH_MS), 3, 0);
+            let mut reader = Driver::new(Scope::All, StreamCursor::at(EPOCH_MS), 3, 0);
             let before = [(EPOCH_MS, Act::Put(1)), (EPOCH_MS + 9_000, Act::Split(0)), (EPOCH_MS + 9_500, Act::Put(2))];
             let now = run(&mut reader, &mut model, &before, 1_000, &Scope::All);
             model.make_anew(shards);
@@ -305,7 +305,7 @@ fn a_stream_made_anew_is_read_from_its_beginning_within_seconds() {
 #[test]
 fn a_place_in_a_stream_that_is_gone_does_not_hold_up_the_one_made_anew() {
     let mut model = Model::new(true, Limit::Refuse);
-    let mut reader = Driver::new(Scope::All, Position::at(EPOCH_MS), 3, 0);
+    let mut reader = Driver::new(Scope::All, StreamCursor::at(EPOCH_MS), 3, 0);
     let now = run(&mut reader, &mut model, &[(EPOCH_MS, Act::Put(1)), (EPOCH_MS, Act::Split(0))], 5_000, &Scope::All);
     let mut place = reader.machine.position();
     model.make_anew(2);
@@ -323,15 +323,15 @@ fn a_place_in_a_stream_that_is_gone_does_not_hold_up_the_one_made_anew() {
 #[test]
 fn an_iterator_that_a_restarted_service_does_not_know_is_replaced_at_once() {
     let mut model = Model::new(true, Limit::None);
-    let mut machine = Machine::new(Scope::All, Position::at(EPOCH_MS));
+    let mut machine = Machine::new(Scope::All, StreamCursor::at(EPOCH_MS));
     model.put("key", EPOCH_MS);
     settle(&mut machine, &mut model, "", EPOCH_MS);
     let mut now = EPOCH_MS + 10_000;
     let mut next = |machine: &mut Machine| loop {
         match machine.step(now) {
-            Step::Call(call) => return (call, now),
-            Step::Wait(until) => now = until,
-            Step::Idle => panic!("it gave up"),
+            MachineStep::Call(call) => return (call, now),
+            MachineStep::Wait(until) => now = until,
+            MachineStep::Idle => panic!("it gave up"),
         }
     };
     // While the service is down nobody answers; then it is back, with new secrets.
@@ -349,5 +349,5 @@ fn an_iterator_that_a_restarted_service_does_not_know_is_replaced_at_once() {
 #[test]
 fn the_machine_may_move_between_threads_as_a_server_wants_it() {
     fn send<T: Send>(_: &T) {}
-    send(&Machine::new(Scope::All, Position::at(EPOCH_MS)));
+    send(&Machine::new(Scope::All, StreamCursor::at(EPOCH_MS)));
 }

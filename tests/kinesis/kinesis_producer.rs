@@ -9,7 +9,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use danmu::{
-    kinesis::{Client, Keeper, Kind, NetError, Options, Producer, PutError, Reply},
+    kinesis::{Client, ErrorKind, Keeper, NetError, Options, Producer, PutError, Reply},
     session::Purpose,
 };
 use futures::future::join_all;
@@ -217,7 +217,7 @@ fn a_refusal_is_told_at_once_and_one_bad_record_does_not_fail_its_neighbours() {
             match outcome {
                 Ok(_) => assert_ne!(*text, "bad"),
                 Err(PutError::Refused(error)) => {
-                    assert_eq!((*text, error.kind), ("bad", Kind::Invalid));
+                    assert_eq!((*text, error.kind), ("bad", ErrorKind::Invalid));
                 }
                 Err(other) => panic!("{text}: {other}"),
             }
@@ -229,7 +229,7 @@ fn a_refusal_is_told_at_once_and_one_bad_record_does_not_fail_its_neighbours() {
 fn a_put_that_nobody_confirms_fails_at_its_deadline_and_says_whether_it_may_have_arrived() {
     story(async {
         for (faults, maybe_put, kind) in
-            [([100, 0, 0, 0, 0, 0], false, Kind::Throttled), ([0, 0, 0, 0, 100, 0], true, Kind::Network)]
+            [([100, 0, 0, 0, 0, 0], false, ErrorKind::Throttled), ([0, 0, 0, 0, 100, 0], true, ErrorKind::Network)]
         {
             let stream = Rc::new(RefCell::new(Stream { faults, ..Stream::default() }));
             let (producer, _) = producer(&stream);
@@ -261,7 +261,7 @@ fn a_put_that_was_never_sent_did_not_arrive() {
             vending.0.takes.set(Duration::from_secs(18));
             match Producer::new(client, Options::default()).put(b"x".to_vec(), "demo").await {
                 Err(PutError::NotConfirmed { maybe_put, last: Some(error), .. }) => {
-                    assert_eq!((maybe_put, error.kind), (false, Kind::Network), "refused: {refused}");
+                    assert_eq!((maybe_put, error.kind), (false, ErrorKind::Network), "refused: {refused}");
                 }
                 other => panic!("{other:?}"),
             }
@@ -301,7 +301,7 @@ fn without_a_session_the_reason_comes_from_the_vending_machine() {
         // It said that asking again after a second may help, so that is what happens, until the deadline.
         match producer.put(b"x".to_vec(), "demo").await {
             Err(PutError::NotConfirmed { maybe_put: false, last: Some(error), .. }) => {
-                assert_eq!((error.kind, error.message.as_str()), (Kind::NoSession, "closed"));
+                assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NoSession, "closed"));
             }
             other => panic!("{other:?}"),
         }

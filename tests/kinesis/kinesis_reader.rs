@@ -7,7 +7,7 @@ use std::{
 };
 
 use danmu::{
-    kinesis::{Client, Event, Keeper, Position, Reader, Reply, Scope, State},
+    kinesis::{Client, Event, Keeper, Reader, Reply, Scope, State, StreamCursor},
     session::Purpose,
 };
 use serde_json::json;
@@ -35,7 +35,7 @@ fn endless(numbers: &Rc<Cell<u64>>, post: &Post) -> Reply {
 
 fn reader(here: &Here) -> Reader<Here, Machine> {
     let keeper = Keeper::new(here.clock(), Machine::new(here, 900_000), Purpose::Consume);
-    Reader::new(Client::new(keeper, "http://h"), Scope::All, Position::at(EPOCH_MS))
+    Reader::new(Client::new(keeper, "http://h"), Scope::All, StreamCursor::at(EPOCH_MS))
 }
 
 async fn numbers_in(reader: &mut Reader<Here, Machine>, time: Duration) -> Vec<u64> {

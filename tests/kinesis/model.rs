@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use danmu::kinesis::{
     Error,
     api::{ChildShard, From, GetRecordsReply, ListShardsReply, WireRecord},
-    machine::{Answer, Call},
+    machine::{Call, CallReply},
     shard_map::{HashKeyRange, Shard, hash_key},
 };
 
@@ -145,25 +145,25 @@ impl Model {
         Some(free)
     }
 
-    pub fn answer(&mut self, call: &Call, now: i64) -> Answer {
+    pub fn answer(&mut self, call: &Call, now: i64) -> CallReply {
         match call {
             Call::ListShards { next_token } => {
                 let from = next_token.as_deref().map_or(0, |token| token.parse().expect("our token"));
                 let shards: Vec<Shard> = self.shards.iter().skip(from).take(3).map(|s| s.shard.clone()).collect();
                 let next_token = (from + 3 < self.shards.len()).then(|| (from + 3).to_string());
-                Answer::Shards(Ok(ListShardsReply { shards, next_token }))
+                CallReply::Shards(Ok(ListShardsReply { shards, next_token }))
             }
             Call::Iterator { shard_id, from } => {
                 let Some(index) = self.index(shard_id) else {
                     let error = Error::from_code("ResourceNotFoundException", "no such shard", 400);
-                    return Answer::Iterator(shard_id.clone(), Err(error));
+                    return CallReply::Iterator(shard_id.clone(), Err(error));
                 };
                 let number = |text: &str| text.parse::<u128>().expect("a number");
                 let shard = &self.shards[index].shard;
                 let start = number(&shard.sequence_number_range.starting_sequence_number);
                 if matches!(from, From::After(last) if number(last) < start) {
                     let error = Error::from_code("InvalidArgumentException", "did not come from this stream", 400);
-                    return Answer::Iterator(shard_id.clone(), Err(error));
+                    return CallReply::Iterator(shard_id.clone(), Err(error));
                 }
                 let records = &self.shards[index].records;
                 let place = match from {
@@ -171,7 +171,7 @@ impl Model {
                     From::After(last) => records.partition_point(|r| number(&r.sequence_number) <= number(last)),
                     From::Timestamp(at) => records.partition_point(|r| r.arrival_ms < *at),
                 };
-                Answer::Iterator(shard_id.clone(), Ok(self.iterator(place, now)))
+                CallReply::Iterator(shard_id.clone(), Ok(self.iterator(place, now)))
             }
             Call::Records { shard_id, iterator } => {
                 let (place, made) = iterator.split_once('@').expect("our iterator");
@@ -180,11 +180,11 @@ impl Model {
                     // Services disagree about what this is called.
                     let code =
                         if self.names_children { "ResourceNotFoundException" } else { "InvalidArgumentException" };
-                    return Answer::Records(shard_id.clone(), Err(Error::from_code(code, "another stream", 400)));
+                    return CallReply::Records(shard_id.clone(), Err(Error::from_code(code, "another stream", 400)));
                 }
                 if now - made.parse::<i64>().expect("a time") > 300_000 {
                     let error = Error::from_code("ExpiredIteratorException", "old", 400);
-                    return Answer::Records(shard_id.clone(), Err(error));
+                    return CallReply::Records(shard_id.clone(), Err(error));
                 }
                 let place: usize = place.parse().expect("a place");
                 let shard = &self.shards[self.index(shard_id).expect("a shard")];
@@ -202,7 +202,7 @@ impl Model {
                     };
                     self.shards.iter().filter(of).map(child).collect()
                 };
-                Answer::Records(
+                CallReply::Records(
                     shard_id.clone(),
                     Ok(GetRecordsReply {
                         records,

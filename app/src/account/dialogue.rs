@@ -9,9 +9,9 @@ use web_sys::HtmlElement;
 use super::{
     AccountError, Offer,
     forms::{Forms, Leave, Way},
+    header::AccountSlot,
     hosted,
     kept::{self, Kept},
-    place::Place,
     renewing,
     say::{say, say_server},
     server, tokens,
@@ -20,7 +20,7 @@ use crate::{client::origin, i18n::Language};
 
 /// Opens the dialogue for the place in the header.
 pub fn open(slot: HtmlElement) {
-    let place = Place::of(slot);
+    let place = AccountSlot::of(slot);
     spawn_local(async move {
         let Some(forms) = Forms::open(Language::of_page(), &place.build()).await else { return };
         let (talk, handle) = abortable(converse(forms.clone(), place));
@@ -30,7 +30,7 @@ pub fn open(slot: HtmlElement) {
     });
 }
 
-async fn converse(forms: Forms, place: Place) {
+async fn converse(forms: Forms, place: AccountSlot) {
     let mut problem = None;
     if let Some(returned) = hosted::returned(&place.offers).await {
         match returned {
@@ -49,7 +49,7 @@ async fn converse(forms: Forms, place: Place) {
 }
 
 /// Until somebody is signed in, or closes the dialogue.
-async fn enter(forms: &Forms, place: &Place, mut problem: Option<String>) {
+async fn enter(forms: &Forms, place: &AccountSlot, mut problem: Option<String>) {
     let mut name = String::new();
     loop {
         let (at, outcome) = match forms.sign_in(&place.offers, &name, problem.take()).await {
@@ -78,7 +78,7 @@ async fn enter(forms: &Forms, place: &Place, mut problem: Option<String>) {
 }
 
 /// Until somebody has left, or closes the dialogue.
-async fn leave(forms: &Forms, place: &Place) {
+async fn leave(forms: &Forms, place: &AccountSlot) {
     let kept = kept::load();
     let offer = kept.as_ref().and_then(|kept| place.offer(&kept.issuer));
     let everywhere = offer.is_some_and(|offer| offer.pool.is_some()) && kept.as_ref().is_some_and(|kept| !kept.hosted);
@@ -113,7 +113,7 @@ async fn end(offer: &Offer, kept: &Kept, wish: &Leave) -> Result<(), SignInError
     }
 }
 
-impl Place {
+impl AccountSlot {
     /// Is this person from now on, by their tokens; with a nonce, they came over the issuer's own page.
     async fn enter(&self, issuer: &str, tokens: Tokens, nonce: Option<&str>) -> Result<(), AccountError> {
         let signed_in = server::sign_in(&tokens.id_token, nonce).await?;

@@ -3,7 +3,7 @@
 //! They are forms that browsers know: a manager of passwords fills them in and keeps them, an app's code is offered, Enter sends,
 //! Escape closes. What went wrong is said where a screen reader hears it.
 
-use danmu::cognito::sign_in::{Answer, Question};
+use danmu::cognito::sign_in::{Question, SignInAnswer};
 use futures::channel::oneshot;
 use leptos::prelude::document;
 use std::{cell::RefCell, rc::Rc};
@@ -153,7 +153,7 @@ impl Forms {
     }
 
     /// Puts the pool's question.
-    pub async fn answer(&self, question: Question, problem: Option<String>) -> Answer {
+    pub async fn answer(&self, question: Question, problem: Option<String>) -> SignInAnswer {
         let i18n = self.i18n;
         let send = Some(t_string!(i18n, account.go_on).to_owned());
         match question {
@@ -170,7 +170,7 @@ impl Forms {
                 let (why, focus) = (Some(why), Some(focus));
                 self.ask(Form { title, why, problem, fields: &fields, send, focus, ..Form::default() }).await;
                 let values = attributes.iter().map(|(_, input)| input.value());
-                Answer::NewPassword {
+                SignInAnswer::NewPassword {
                     password: password_input.value(),
                     attributes: required.into_iter().zip(values).collect(),
                 }
@@ -187,7 +187,7 @@ impl Forms {
                 let title = t_string!(i18n, account.code);
                 let (why, fields, focus) = (Some(&*why), &[&code_field][..], Some(&code_input));
                 self.ask(Form { title, why, problem, fields, send, focus, ..Form::default() }).await;
-                Answer::Code(code_input.value())
+                SignInAnswer::Code(code_input.value())
             }
         }
     }

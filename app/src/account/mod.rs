@@ -18,11 +18,11 @@ mod dom;
 #[cfg(feature = "hydrate")]
 mod forms;
 #[cfg(feature = "hydrate")]
+mod header;
+#[cfg(feature = "hydrate")]
 mod hosted;
 #[cfg(feature = "hydrate")]
 mod kept;
-#[cfg(feature = "hydrate")]
-mod place;
 #[cfg(feature = "hydrate")]
 mod renewing;
 #[cfg(feature = "hydrate")]

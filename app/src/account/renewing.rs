@@ -9,8 +9,8 @@ use wasm_bindgen_futures::{future_to_promise, spawn_local};
 use web_sys::HtmlElement;
 
 use super::{
+    header::AccountSlot,
     kept::{self, Kept},
-    place::Place,
     server, tokens,
 };
 use crate::client::Browser;
@@ -29,11 +29,11 @@ thread_local! {
 
 /// Renews now, and goes on. Called where this browser keeps a refresh token, and the identity has ended or is about to.
 pub fn renew(slot: HtmlElement) {
-    go_on(&Place::of(slot));
+    go_on(&AccountSlot::of(slot));
 }
 
 /// Renews in time, from now on.
-pub fn go_on(place: &Place) {
+pub fn go_on(place: &AccountSlot) {
     if GOING_ON.replace(true) {
         return;
     }
@@ -51,7 +51,7 @@ pub fn go_on(place: &Place) {
 }
 
 /// One renewal, by what is kept by then: another tab may have been here.
-async fn renew_once(place: &Place) {
+async fn renew_once(place: &AccountSlot) {
     let Some(kept) = kept::load() else { return };
     let renewed = match place.offer(&kept.issuer) {
         Some(offer) => tokens::renewed(offer, &kept).await,

@@ -5,7 +5,7 @@ use danmu::{
         Call, Outcome, SignInError, Tokens, UserPool,
         hosted::{self, Provider},
         renewal::{self, Renewal},
-        sign_in::{Answer, Question, SignIn, Step},
+        sign_in::{Question, SignIn, SignInAnswer, SignInStep},
         srp::CHANCE_BYTES,
     },
     kinesis::{Host, time},
@@ -34,20 +34,20 @@ pub async fn by_password(
     pool: &UserPool,
     username: &str,
     password: String,
-    ask: impl AsyncFn(Question, Option<SignInError>) -> Answer,
+    ask: impl AsyncFn(Question, Option<SignInError>) -> SignInAnswer,
 ) -> Result<Tokens, SignInError> {
     let chance = chance::<CHANCE_BYTES>()?;
     let (mut sign_in, mut call) = SignIn::<Big>::begin(pool.clone(), username, password, &chance)?;
     loop {
         let (outcome, now_ms) = send(&call).await;
         call = match sign_in.reply(outcome, now_ms) {
-            Step::Send(call) => call,
-            Step::Ask(question, error) => {
+            SignInStep::Send(call) => call,
+            SignInStep::Ask(question, error) => {
                 let answer = ask(question, error).await;
                 sign_in.answer(&answer).ok_or(SignInError::TimedOut)?
             }
-            Step::Done(tokens) => return Ok(tokens),
-            Step::Failed(error) => return Err(error),
+            SignInStep::Done(tokens) => return Ok(tokens),
+            SignInStep::Failed(error) => return Err(error),
         };
     }
 }
@@ -75,9 +75,9 @@ async fn by_pool(pool: &UserPool, kept: &Kept) -> Result<Tokens, SignInError> {
     loop {
         let (outcome, now_ms) = send(&call).await;
         call = match renewal.reply(outcome, now_ms) {
-            renewal::Step::Send(call) => call,
-            renewal::Step::Done(tokens) => return Ok(tokens),
-            renewal::Step::Failed(error) => return Err(error),
+            renewal::RenewalStep::Send(call) => call,
+            renewal::RenewalStep::Done(tokens) => return Ok(tokens),
+            renewal::RenewalStep::Failed(error) => return Err(error),
         };
     }
 }

@@ -4,7 +4,7 @@ use danmu::gate::Retracted;
 use leptos::prelude::*;
 
 use super::{remember::own_viewer, room::inner::Inner};
-use crate::live::{Line, LineState};
+use crate::live::{ChatLine, LineState};
 
 impl Inner {
     /// Takes down what was said by who is banned now, from the picture and from the chat; by this viewer, too.
@@ -13,7 +13,7 @@ impl Inner {
         let me = own_viewer().unwrap_or_default();
         let role = self.role();
         self.live.lines.try_with_untracked(|lines| {
-            let is_gone = |line: &&Line| {
+            let is_gone = |line: &&ChatLine| {
                 // By the local clock, and on the stream by now: what is to be sent again was never heard.
                 let said = line.own.is_some() && line.state.get_untracked() == LineState::Confirmed;
                 said && retracted.iter().any(|retracted| retracted.covers(&me, role, line.at))

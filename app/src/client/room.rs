@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     i18n::use_i18n,
-    live::{Draft, Entry, LineState, Live, Wants},
+    live::{Draft, FeedStart, LineState, Live, Wants},
     problem::Problem,
 };
 
@@ -39,7 +39,7 @@ pub struct RoomClient(Rc<Inner>);
 
 impl RoomClient {
     /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes.
-    pub fn start(room: &Room, entry: Entry, live: Live, wants: &Wants) -> Self {
+    pub fn start(room: &Room, entry: FeedStart, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room);
         let speaker = Speaker::new(live, clock.clone(), vend.clone());
@@ -62,7 +62,7 @@ impl RoomClient {
             reading: RefCell::default(),
         }));
         // The task holds no handle of its own, or it would keep itself alive.
-        let entry = Entry { ways: Ways { wants_direct: wants_direct(), ..entry.ways }, ..entry };
+        let entry = FeedStart { ways: Ways { wants_direct: wants_direct(), ..entry.ways }, ..entry };
         let (reading, handle) = abortable(follow(Rc::downgrade(&client.0), entry));
         client.0.reading.replace(Some(handle));
         spawn_local(async move {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
 
 use danmu::{
-    kinesis::{self, Host, Kind, Vend, VendError},
+    kinesis::{self, ErrorKind, Host, Vend, VendError},
     room::{Room, RoomId, Unsigned},
     session::{Purpose, Session},
     viewer::Role,
@@ -44,10 +44,10 @@ impl ServerVend {
     /// What the stream answered to a call with one of these sessions, as the page says it.
     pub fn problem_of(&self, error: &kinesis::Error) -> Problem {
         match error.kind {
-            Kind::Network => Problem::Network,
-            Kind::Throttled => Problem::Busy,
-            Kind::Denied => Problem::Denied,
-            Kind::NoSession => self.problem(&error.message),
+            ErrorKind::Network => Problem::Network,
+            ErrorKind::Throttled => Problem::Busy,
+            ErrorKind::Denied => Problem::Denied,
+            ErrorKind::NoSession => self.problem(&error.message),
             _ => Problem::Stream(error.to_string()),
         }
     }

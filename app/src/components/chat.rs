@@ -6,7 +6,7 @@ use leptos::{html, prelude::*};
 use super::{By, readable::readable};
 use crate::{
     i18n::{fill, say, t_string, use_i18n},
-    live::{Line, LineState, Live},
+    live::{ChatLine, LineState, Live},
 };
 
 /// How near to the end, in CSS pixels, still counts as reading along.
@@ -73,7 +73,7 @@ pub fn Chat(
             >
                 <ol data-chat>
                     <For each=lines key=|line| line.key.clone() let(line)>
-                        <ChatLine live line />
+                        <ChatRow live line />
                     </For>
                 </ol>
             </div>
@@ -96,7 +96,7 @@ pub fn Chat(
 }
 
 #[component]
-fn ChatLine(live: Live, line: Line) -> impl IntoView {
+fn ChatRow(live: Live, line: ChatLine) -> impl IntoView {
     let i18n = use_i18n();
     let (state, failed, name) = (line.state.clone(), line.state.clone(), line.state);
     let (by, sent_here) = (line.by, line.own.is_some());

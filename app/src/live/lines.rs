@@ -41,7 +41,7 @@ impl LineState {
 
 /// One danmu in the chat list, or a word about some that are missing.
 #[derive(Clone)]
-pub struct Line {
+pub struct ChatLine {
     /// Names the danmu.
     pub key: String,
     /// Its text. Text, never HTML.
@@ -62,7 +62,7 @@ pub struct Line {
     pub state: ArcRwSignal<LineState>,
 }
 
-impl Line {
+impl ChatLine {
     /// Whether it is one, and not a word about some that are missing.
     #[must_use]
     pub fn is_danmu(&self) -> bool {
@@ -73,14 +73,14 @@ impl Line {
 /// The last [`MAX_LINES`] lines, the oldest first.
 #[derive(Clone, Default)]
 pub struct Lines {
-    lines: VecDeque<Line>,
+    lines: VecDeque<ChatLine>,
     /// Gaps since the beginning, to tell them apart.
     gaps: u32,
 }
 
 impl Lines {
     /// The lines, the oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &ChatLine> {
         self.lines.iter()
     }
 
@@ -91,22 +91,22 @@ impl Lines {
     }
 
     /// Adds a line at the end; the oldest goes when there are too many, except what the viewer may yet want back.
-    pub fn push(&mut self, line: Line) {
+    pub fn push(&mut self, line: ChatLine) {
         self.insert(self.lines.len(), line);
     }
 
     /// Adds a line about what was said before the last ones, in its place among them.
-    pub fn push_past(&mut self, line: Line) {
+    pub fn push_past(&mut self, line: ChatLine) {
         let at = self.lines.iter().rposition(|other| other.at <= line.at).map_or(0, |before| before + 1);
         if at > 0 || self.lines.len() < MAX_LINES {
             self.insert(at, line);
         }
     }
 
-    fn insert(&mut self, at: usize, line: Line) {
+    fn insert(&mut self, at: usize, line: ChatLine) {
         self.lines.insert(at, line);
         if self.lines.len() > MAX_LINES {
-            let kept = |line: &Line| !matches!(line.state.get_untracked(), LineState::Failed(_));
+            let kept = |line: &ChatLine| !matches!(line.state.get_untracked(), LineState::Failed(_));
             if let Some(at) = self.lines.iter().position(kept) {
                 self.lines.remove(at);
             }
@@ -116,7 +116,7 @@ impl Lines {
     /// Says at the end that so many danmu, where anybody knows, are missing there. With nothing said in between, one line says
     /// it for all; beyond [`MAX_GAPS`] the oldest go.
     pub fn push_gap(&mut self, missed: Option<u64>) {
-        let gap = |line: &Line| match line.state.get_untracked() {
+        let gap = |line: &ChatLine| match line.state.get_untracked() {
             LineState::Gap(missed) => Some(missed),
             _ => None,
         };
@@ -137,7 +137,7 @@ impl Lines {
             }
         }
         self.gaps += 1;
-        self.push(Line {
+        self.push(ChatLine {
             key: ["gap", &self.gaps.to_string()].concat(),
             text: String::new(),
             color: Color::default(),
@@ -156,20 +156,20 @@ impl Lines {
     }
 
     /// Takes the line of that key out.
-    pub fn remove(&mut self, key: &str) -> Option<Line> {
+    pub fn remove(&mut self, key: &str) -> Option<ChatLine> {
         let at = self.lines.iter().rposition(|line| line.key == key)?;
         self.lines.remove(at)
     }
 
     /// The line of that key.
     #[must_use]
-    pub fn find(&self, key: &str) -> Option<&Line> {
+    pub fn find(&self, key: &str) -> Option<&ChatLine> {
         self.lines.iter().rev().find(|line| line.key == key)
     }
 
     /// The line of the same danmu, if it failed.
     #[must_use]
-    pub fn find_failed(&self, draft: &Draft) -> Option<&Line> {
+    pub fn find_failed(&self, draft: &Draft) -> Option<&ChatLine> {
         self.lines.iter().rev().find(|line| {
             let same = line.own.as_ref().is_some_and(|danmu| draft.is_of(danmu));
             same && matches!(line.state.get_untracked(), LineState::Failed(_))
@@ -181,8 +181,8 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn said(key: u64) -> Line {
-        Line {
+    fn said(key: u64) -> ChatLine {
+        ChatLine {
             key: key.to_string(),
             text: "hi".into(),
             color: Color::WHITE,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn gaps(lines: &Lines) -> Vec<Option<u64>> {
-        let gap = |line: &Line| match line.state.get_untracked() {
+        let gap = |line: &ChatLine| match line.state.get_untracked() {
             LineState::Gap(missed) => Some(missed),
             _ => None,
         };

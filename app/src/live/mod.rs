@@ -17,7 +17,7 @@ use leptos::prelude::*;
 
 pub use self::{
     author::Author,
-    lines::{Line, LineState, Lines},
+    lines::{ChatLine, LineState, Lines},
 };
 #[cfg(feature = "hydrate")]
 pub use self::{pace::OwnPace, traces::Traces};
@@ -143,7 +143,7 @@ pub struct Live {
 
 /// What a page knows of the feed of its room before it follows it.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct FeedStart {
     /// The ways that the server has.
     pub ways: Ways,
     /// Where the feed stood when the page was made: what is said while it loads is not lost. Empty where nothing is relayed.
@@ -153,7 +153,7 @@ pub struct Entry {
 impl Live {
     /// Joins a room: starts to follow it at once, by one of the ways that the server has, and asks for credentials to speak only when somebody means to.
     /// Leaves it when the page goes.
-    pub fn join(room: Room, entry: Entry, wants: Wants) -> Self {
+    pub fn join(room: Room, entry: FeedStart, wants: Wants) -> Self {
         let live = Self {
             feed: RwSignal::default(),
             lines: RwSignal::default(),

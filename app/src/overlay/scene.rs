@@ -28,7 +28,7 @@ pub(super) struct Scene {
     canvas: HtmlCanvasElement,
     context: CanvasRenderingContext2d,
     performance: Performance,
-    stage: Stage<Entry>,
+    stage: Stage<StagedDanmu>,
     cache: Cache,
     settings: Settings,
     /// Device pixels per CSS pixel.
@@ -45,7 +45,7 @@ pub(super) struct Scene {
 }
 
 /// What the stage keeps with a danmu.
-struct Entry {
+struct StagedDanmu {
     id: Rc<str>,
     sprite: RefCell<Rc<Sprite>>,
     seen: Cell<bool>,
@@ -140,7 +140,7 @@ impl Scene {
         let item = Item { id: self.next_key, width, height, mode: danmu.mode, priority };
         let id: Rc<str> = danmu.id.into();
         self.remember(Rc::clone(&id));
-        self.stage.push(item, Entry { id, sprite: RefCell::new(sprite), seen: Cell::new(false) }, now);
+        self.stage.push(item, StagedDanmu { id, sprite: RefCell::new(sprite), seen: Cell::new(false) }, now);
     }
 
     /// Nothing if there is nothing to see.
@@ -249,7 +249,7 @@ impl Scene {
         self.under = under;
     }
 
-    fn paint(&mut self, now: f64, mut drawn: impl FnMut(&Entry)) {
+    fn paint(&mut self, now: f64, mut drawn: impl FnMut(&StagedDanmu)) {
         self.stage.tick(now);
         let (width, height) = (f64::from(self.canvas.width()), f64::from(self.canvas.height()));
         self.context.clear_rect(0.0, 0.0, width, height);

@@ -15,9 +15,9 @@ use self::{
     overlay::{Options, OverlayPage},
     room::RoomPage,
 };
-use crate::{error::ApiError, live::Entry};
+use crate::{error::ApiError, live::FeedStart};
 
-/// A page, with all that the server knows of what it shows: of a room its [`Entry`] in parts, whose parser would weigh.
+/// A page, with all that the server knows of what it shows: of a room its [`FeedStart`] in parts, whose parser would weigh.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Page {
     /// `/`: the rooms.
@@ -40,9 +40,9 @@ pub fn CurrentPage() -> impl IntoView {
     let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
     match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
-        Page::Room(room, ways, place) => EitherOf4::B(view! { <RoomPage room entry=Entry { ways, place } /> }),
+        Page::Room(room, ways, place) => EitherOf4::B(view! { <RoomPage room entry=FeedStart { ways, place } /> }),
         Page::Overlay(room, ways, place, options) => {
-            EitherOf4::C(view! { <OverlayPage room entry=Entry { ways, place } options /> })
+            EitherOf4::C(view! { <OverlayPage room entry=FeedStart { ways, place } options /> })
         }
         Page::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
@@ -62,8 +62,10 @@ fn find() -> Page {
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
-        ["", "room", id] => api::room(decoded(id)).map(|(room, Entry { ways, place })| Page::Room(room, ways, place)),
-        ["", "overlay", id] => api::room(decoded(id)).map(|(room, Entry { ways, place })| {
+        ["", "room", id] => {
+            api::room(decoded(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
+        }
+        ["", "overlay", id] => api::room(decoded(id)).map(|(room, FeedStart { ways, place })| {
             Page::Overlay(room, ways, place, Options::of(uri.query().unwrap_or_default()))
         }),
         _ => {

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use crate::{
     components::{Chat, Composer, FeedBadge, PageHeader, Player},
     i18n::{say, use_i18n},
-    live::{Entry, Live, Wants},
+    live::{FeedStart, Live, Wants},
 };
 
 /// The page at `/room/{room}`.
@@ -16,7 +16,7 @@ pub fn RoomPage(
     /// The room.
     room: Room,
     /// How it can be followed here.
-    entry: Entry,
+    entry: FeedStart,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let live = Live::join(room.clone(), entry, Wants { chat: true, ..Wants::default() });

@@ -22,7 +22,7 @@ use danmu::{
     ticket::{Claims, Proof, PublicKey, Signature, unsigned},
     viewer::{Role, ViewerId},
 };
-use danmu_server::{identity::Verifier, unicode::UNICODE};
+use danmu_server::{identity::RecordVerifier, unicode::UNICODE};
 use ed25519_dalek::{SignatureError, Signer, SigningKey, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 
@@ -190,7 +190,7 @@ fn measure() -> Result<Vec<String>, Failure> {
 /// How long a load takes a server that has just begun, and how many tickets it remembers then.
 fn run(load: &Load, server: &SigningKey) -> Result<(Duration, u64), Failure> {
     let key = TicketKey { kid: KID.into(), x: PublicKey::new(server.verifying_key().to_bytes()) };
-    let verifier = Verifier::new(vec![key], MOST);
+    let verifier = RecordVerifier::new(vec![key], MOST);
     let pace = Pace { per_minute: 6_000, burst: 6_000 };
     let room = Room {
         id: RoomId::demo(),

@@ -45,7 +45,7 @@ pub struct Config {
     /// Who viewers are.
     pub identity: Identity,
     /// How viewers read.
-    pub feed: Feed,
+    pub feed: FeedSettings,
     /// The relay, which reads for all of them.
     pub relay: Relay,
     /// The log.
@@ -141,7 +141,7 @@ pub struct Identity {
 /// How viewers read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Feed {
+pub struct FeedSettings {
     /// Whether browsers may read the stream themselves. Default `auto`.
     pub direct: Direct,
 }
@@ -224,7 +224,7 @@ impl Default for Config {
             stream: Stream::default(),
             vending: Vending::default(),
             identity: Identity::default(),
-            feed: Feed::default(),
+            feed: FeedSettings::default(),
             relay: Relay::default(),
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu::{
-    feed::{MAX_HISTORY, Position, Progress},
+    feed::{FeedToken, MAX_HISTORY, Progress},
     room::RoomId,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -112,7 +112,7 @@ pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     let spread = RETRY_MS.end - RETRY_MS.start;
     let retry_ms =
         RETRY_MS.start + u32::try_from(crate::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
-    let heard = token.and_then(|token| token.parse::<Progress<Position>>().ok());
+    let heard = token.and_then(|token| token.parse::<Progress<FeedToken>>().ok());
     let asked = Asked { heard, page, history: wishes.history.min(MAX_HISTORY) };
     relay.join(room, &asked, retry_ms)
 }

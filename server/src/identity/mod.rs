@@ -28,7 +28,7 @@ pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
     member::{MAX_AGE_S, MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
-    verifier::{Sound, Verified, Verifier},
+    verifier::{RecordVerifier, Sound, Verified},
 };
 use crate::clock::now_ms;
 
@@ -45,7 +45,7 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     keys: RwLock<KeyFile>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<RecordVerifier>,
 }
 
 impl Identity {
@@ -66,7 +66,7 @@ impl Identity {
     }
 
     fn new(path: &Path, keys: KeyFile) -> Self {
-        let verifier = Arc::new(Verifier::new(keys.public(now_s()), REMEMBERED));
+        let verifier = Arc::new(RecordVerifier::new(keys.public(now_s()), REMEMBERED));
         Self(Arc::new(Inner { path: path.to_owned(), keys: RwLock::new(keys), verifier }))
     }
 
@@ -136,7 +136,7 @@ impl Identity {
 
     /// What verifies records by these keys.
     #[must_use]
-    pub fn verifier(&self) -> Arc<Verifier> {
+    pub fn verifier(&self) -> Arc<RecordVerifier> {
         Arc::clone(&self.0.verifier)
     }
 

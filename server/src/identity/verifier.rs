@@ -20,7 +20,7 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
 /// Verifies records.
 #[derive(Debug)]
-pub struct Verifier {
+pub struct RecordVerifier {
     tickets: Mutex<Tickets<Sound>>,
     keys: Mutex<Vec<TicketKey>>,
     known: AtomicU64,
@@ -55,7 +55,7 @@ pub struct Verified {
     pub remembered: u64,
 }
 
-impl Verifier {
+impl RecordVerifier {
     /// By these keys of the server; up to twice `most` tickets are remembered.
     #[must_use]
     pub fn new(keys: Vec<TicketKey>, most: usize) -> Self {

@@ -19,7 +19,7 @@ use super::{Begun, Moderation, snapshot::REACH_MS};
 use crate::{
     aws::bus::Bus,
     clock::now_ms,
-    identity::Verifier,
+    identity::RecordVerifier,
     relay::take::reader::{self, Reading},
     unicode::UNICODE,
 };
@@ -47,7 +47,7 @@ impl Moderation {
         &self,
         bus: &Bus,
         rooms: &[Room],
-        verifier: std::sync::Arc<Verifier>,
+        verifier: std::sync::Arc<RecordVerifier>,
         reach: Reach,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
@@ -70,7 +70,7 @@ impl Moderation {
 struct Past {
     moderation: Moderation,
     gates: HashMap<String, Gate>,
-    verifier: std::sync::Arc<Verifier>,
+    verifier: std::sync::Arc<RecordVerifier>,
     /// Whether a snapshot was among it.
     snapshot: bool,
 }

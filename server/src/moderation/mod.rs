@@ -57,7 +57,7 @@ pub use self::{
 use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff};
 use crate::{
     clock::now_ms,
-    identity::{Identity, Verifier},
+    identity::{Identity, RecordVerifier},
     store::{Store, StoreError},
 };
 
@@ -269,7 +269,7 @@ impl Moderation {
     ///
     /// # Errors
     /// Why it counts for nothing.
-    pub fn judge(&self, verifier: &Verifier, record: &Record) -> Result<Heard, Reason> {
+    pub fn judge(&self, verifier: &RecordVerifier, record: &Record) -> Result<Heard, Reason> {
         let evidence = verifier.verify(&record.data);
         let at = record.arrival_ms;
         let order = admit_order(Incoming {

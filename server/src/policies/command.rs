@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Part, Place};
+use super::{Part, PolicyScope};
 
 /// The partitions that there are files of.
 const PARTITIONS: [&str; 2] = ["aws", "aws-cn"];
@@ -50,7 +50,7 @@ pub fn run(args: &PoliciesArgs) -> io::Result<()> {
     if let Some(dir) = &args.write {
         return write(dir);
     }
-    let mut place = Place::to_fill_in("aws");
+    let mut place = PolicyScope::to_fill_in("aws");
     (place.stream, place.viewer_role) = (args.stream.clone(), args.viewer_role.clone());
     place.server_role.clone_from(&args.server_role);
     if let Some(account) = &args.account {
@@ -83,7 +83,7 @@ fn write(dir: &Path) -> io::Result<()> {
 /// The files: their names, and what is in them.
 fn files() -> impl Iterator<Item = (String, String)> {
     let file = |partition: &str, part: Part| {
-        let policy = part.policy(&Place::to_fill_in(partition));
+        let policy = part.policy(&PolicyScope::to_fill_in(partition));
         (format!("{partition}/{}.json", part.name()), policy.pretty())
     };
     PARTITIONS.into_iter().flat_map(move |partition| Part::ALL.map(|part| file(partition, part)))

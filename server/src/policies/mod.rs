@@ -83,7 +83,7 @@ pub enum Part {
 
 /// Where the stream and the role are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct PolicyScope {
     /// What its ARNs and hosts are of.
     pub partition: &'static Partition,
     /// The stream's region.
@@ -256,7 +256,7 @@ impl Part {
 
     /// Its policy there.
     #[must_use]
-    pub fn policy(self, place: &Place) -> Policy {
+    pub fn policy(self, place: &PolicyScope) -> Policy {
         let (stream, consumers) = (place.stream_arn(), place.stream_arn() + "/consumer/*");
         match self {
             Self::Producer => Policy::allowing(PRODUCE, &stream),
@@ -286,7 +286,7 @@ impl Part {
     }
 }
 
-impl Place {
+impl PolicyScope {
     /// With names to be filled in for what is not known, in the partition of that name; `aws` where there is none.
     #[must_use]
     pub fn to_fill_in(partition: &str) -> Self {
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn nobody_may_describe_the_stream_and_no_wildcard_allows_anything() {
         for part in Part::ALL {
-            for statement in part.policy(&Place::to_fill_in("aws")).statement {
+            for statement in part.policy(&PolicyScope::to_fill_in("aws")).statement {
                 if statement.effect == "Allow" {
                     assert!(statement.action.iter().all(|action| !action.contains('*')), "{part:?}");
                     assert!(statement.resource.iter().all(|resource| resource != "*"), "{part:?}");
@@ -337,7 +337,7 @@ mod tests {
     fn a_key_may_be_used_by_kinesis_for_one_stream_and_by_nobody_else() {
         for part in [Part::ProducerKey, Part::ConsumerKey] {
             for partition in ["aws", "aws-cn"] {
-                let text = part.policy(&Place::to_fill_in(partition)).compact();
+                let text = part.policy(&PolicyScope::to_fill_in(partition)).compact();
                 let context = format!("arn:{partition}:kinesis:REGION:ACCOUNT:stream/danmu");
                 for needed in [
                     format!(r#""kms:EncryptionContext:aws:kinesis:arn":"{context}""#),
@@ -352,14 +352,14 @@ mod tests {
 
     #[test]
     fn a_policy_is_of_the_partition_of_its_region() {
-        let place = Place::to_fill_in("aws").in_region("cn-north-1");
+        let place = PolicyScope::to_fill_in("aws").in_region("cn-north-1");
         let text = Part::Relay.policy(&place).compact();
         assert!(text.contains(r#""arn:aws-cn:kinesis:cn-north-1:ACCOUNT:stream/danmu""#), "{text}");
         assert!(text.starts_with(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["#), "{text}");
         assert!(Part::ViewerTrust.policy(&place).compact().contains("arn:aws-cn:iam::ACCOUNT:role/danmu-server"));
-        let sovereign = Part::Vending.policy(&Place::to_fill_in("aws").in_region("eusc-de-east-1")).compact();
+        let sovereign = Part::Vending.policy(&PolicyScope::to_fill_in("aws").in_region("eusc-de-east-1")).compact();
         assert!(sovereign.contains("arn:aws-eusc:iam::ACCOUNT:role/danmu-viewer"), "{sovereign}");
-        let gov = Part::PoolMemberTrust.policy(&Place::to_fill_in("aws").in_region("us-gov-west-1")).compact();
+        let gov = Part::PoolMemberTrust.policy(&PolicyScope::to_fill_in("aws").in_region("us-gov-west-1")).compact();
         assert!(gov.contains(r#""Federated":"cognito-identity-us-gov.amazonaws.com""#), "{gov}");
     }
 }

@@ -37,10 +37,12 @@ use self::{
         dispatch::Dispatcher,
         judge::Judged,
         means::Means,
-        reader::{self, Kind, ReaderOptions, ReaderStats},
+        reader::{self, ReadMode, ReaderOptions, ReaderStats},
     },
 };
-use crate::{aws::bus::Bus, clock::now_ms, config::Config, identity::Verifier, moderation::Moderation, rooms::RoomMap};
+use crate::{
+    aws::bus::Bus, clock::now_ms, config::Config, identity::RecordVerifier, moderation::Moderation, rooms::RoomMap,
+};
 
 /// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
 /// window shows, then what the density has seen of two seconds, and clocks differ.
@@ -64,7 +66,7 @@ impl Relay {
         config: &Config,
         rooms: &RoomMap,
         bus: &Bus,
-        verifier: Arc<Verifier>,
+        verifier: Arc<RecordVerifier>,
         moderation: Moderation,
         pages: SocketAddr,
         stop: CancellationToken,
@@ -72,7 +74,7 @@ impl Relay {
         let settings = &config.relay;
         let window = Window { age: Duration::from_secs(settings.window_s), bytes: settings.window_bytes };
         let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
-        let kind = if config.enhanced_fan_out() { Kind::EnhancedFanOut } else { Kind::Polling };
+        let kind = if config.enhanced_fan_out() { ReadMode::EnhancedFanOut } else { ReadMode::Polling };
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
         let (readings, reader) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop.clone());
         let means = Means {

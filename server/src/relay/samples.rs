@@ -10,7 +10,7 @@ use danmu::{
 
 use super::{
     line::ring::Said,
-    take::place::{Lineage, Place},
+    take::log_position::{Lineage, LogPosition},
 };
 
 /// A room that shows what carries no ticket, too.
@@ -49,12 +49,12 @@ pub fn lineage_of(created_ms: i64) -> Lineage {
 }
 
 /// The danmu with that number, which arrived at that millisecond.
-pub fn place(n: u64) -> Place {
+pub fn place(n: u64) -> LogPosition {
     lineage().place("s", &n.to_string(), n as i64).expect("a place")
 }
 
 /// The danmu there, whose text is its number.
-pub fn danmu(n: u64) -> (Place, Said) {
+pub fn danmu(n: u64) -> (LogPosition, Said) {
     (place(n), Said::Danmu(item(n)))
 }
 

@@ -19,7 +19,7 @@ use super::{
     metrics::{Metrics, OfRoom, WithReason},
     take::reader::ReaderStats,
 };
-use crate::identity::Verifier;
+use crate::identity::RecordVerifier;
 
 /// What is looked at.
 pub struct Scrape<'a, F> {
@@ -30,7 +30,7 @@ pub struct Scrape<'a, F> {
     /// How it was read again.
     pub refill: &'a RefillStats,
     /// What was verified.
-    pub verifier: &'a Verifier,
+    pub verifier: &'a RecordVerifier,
     /// The rooms.
     pub feeds: F,
 }

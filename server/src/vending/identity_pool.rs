@@ -11,7 +11,7 @@ use std::time::Duration;
 use danmu::{
     cognito::{
         Call, Outcome, SignInError,
-        identity_pool::{Credentials, Exchange, IdentityPool, Step},
+        identity_pool::{Credentials, Exchange, IdentityPool, PoolStep},
     },
     kinesis::{NetError, Reply},
     viewer::ViewerId,
@@ -81,9 +81,9 @@ impl PoolCredentials {
     async fn run(&self, (mut exchange, mut call): (Exchange, Call)) -> Result<Credentials, SignInError> {
         loop {
             call = match exchange.reply(self.send(&call).await) {
-                Step::Send(call) => call,
-                Step::Done(given) => return Ok(given),
-                Step::Failed(error) => return Err(error),
+                PoolStep::Send(call) => call,
+                PoolStep::Done(given) => return Ok(given),
+                PoolStep::Failed(error) => return Err(error),
             };
         }
     }

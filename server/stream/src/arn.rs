@@ -29,12 +29,12 @@ impl InvalidStreamName {
 
 /// The account, region and partition that this endpoint answers for.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct ArnScope {
     pub(crate) region: String,
     pub(crate) account: String,
 }
 
-impl Place {
+impl ArnScope {
     fn partition(&self) -> &'static str {
         Partition::of(&self.region).name
     }
@@ -128,8 +128,8 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn place(region: &str) -> Place {
-        Place { region: region.to_owned(), account: "000000000000".to_owned() }
+    fn place(region: &str) -> ArnScope {
+        ArnScope { region: region.to_owned(), account: "000000000000".to_owned() }
     }
 
     #[test]

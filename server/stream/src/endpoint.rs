@@ -11,8 +11,8 @@ use axum::Router;
 use tokio::time::timeout;
 
 use crate::{
-    arn::Place,
-    auth::{Door, denials::Denials, verify::Verifier},
+    arn::ArnScope,
+    auth::{Door, denials::Denials, verify::SignatureVerifier},
     clock::Clock,
     error::{OpenError, StreamError},
     http,
@@ -82,14 +82,19 @@ impl Endpoint {
             calls: CallLimits::new(options.strict_reads),
             counters: Counters::default(),
             subscriptions: Arc::default(),
-            verifier: Verifier::new(root.clone(), tokens.clone(), Arc::clone(&denials), options.region.clone()),
+            verifier: SignatureVerifier::new(
+                root.clone(),
+                tokens.clone(),
+                Arc::clone(&denials),
+                options.region.clone(),
+            ),
             denials,
             denied_asks: Seldom::default(),
             meters: Arc::new(Meters::new(rate)),
             sessions_may_control: options.sessions_may_control,
             tokens,
             seals: Seals::new(&root),
-            place: Place { region: options.region, account: options.account_id },
+            place: ArnScope { region: options.region, account: options.account_id },
             clock: options.clock,
             trust_forwarded_host: options.trust_forwarded_host,
             own_intake: Intake::new(),

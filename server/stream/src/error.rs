@@ -63,14 +63,14 @@ pub enum StreamError {
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ErrorCode,
     pub(crate) message: String,
 }
 
 /// The errors of the Kinesis API and of AWS' common layer.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum ErrorCode {
     AccessDenied,
     DryRun,
     ExpiredIterator,
@@ -98,7 +98,7 @@ pub(crate) enum Kind {
     PackedPolicyTooLarge,
 }
 
-impl Kind {
+impl ErrorCode {
     /// The name in `__type` of a Kinesis answer.
     pub(crate) const fn kinesis_name(self) -> &'static str {
         match self {
@@ -173,7 +173,7 @@ impl Kind {
 }
 
 impl ApiError {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorCode, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 
@@ -225,6 +225,6 @@ impl Violations {
         let count = self.0.len();
         let plural = if count == 1 { "" } else { "s" };
         let message = format!("{count} validation error{plural} detected: {}", self.0.join("; "));
-        ApiError::new(Kind::Validation, message)
+        ApiError::new(ErrorCode::Validation, message)
     }
 }

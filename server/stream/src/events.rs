@@ -7,7 +7,7 @@ use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use axum::body::Bytes;
 
-use crate::error::{ApiError, Kind};
+use crate::error::{ApiError, ErrorCode};
 
 /// The frame of an event.
 ///
@@ -31,7 +31,7 @@ fn frame(headers: [(&'static str, &'static str); 3], payload: Vec<u8>) -> Result
     let mut frame = Vec::with_capacity(payload.len() + 256);
     write_message_to(&Message::new_from_parts(headers, payload), &mut frame).map_err(|error| {
         tracing::error!(%error, "an event could not be written");
-        ApiError::new(Kind::InternalFailure, "The event could not be written.")
+        ApiError::new(ErrorCode::InternalFailure, "The event could not be written.")
     })?;
     Ok(frame.into())
 }

@@ -12,7 +12,7 @@ use crate::{
         Caller, Door,
         policy::{About, Policy, Verdict},
     },
-    kinesis::{Answer, Call, Format},
+    kinesis::{Call, Format, Output},
     sequence::SequenceNumber,
     sts::Sts,
 };
@@ -53,8 +53,8 @@ impl Subject {
         let format = if way.cbor { Format::Cbor } else { Format::Json };
         let call = Call { endpoint: &self.0.inner, caller: &Caller::Root, door, operation, format };
         match call.run(body).await {
-            Ok(Answer::Whole(bytes)) => Ok(bytes),
-            Ok(Answer::Events(_)) => Ok(Vec::new()),
+            Ok(Output::Whole(bytes)) => Ok(bytes),
+            Ok(Output::Events(_)) => Ok(Vec::new()),
             Err(error) => Err((error.kind.kinesis_name(), error.message)),
         }
     }

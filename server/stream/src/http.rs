@@ -28,10 +28,10 @@ use serde::Serialize;
 use crate::{
     auth::{Caller, Door},
     crypto,
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     inner::Inner,
     intake::SMALL_BODY,
-    kinesis::{Answer, Call, Format, TARGET},
+    kinesis::{Call, Format, Output, TARGET},
     metrics::add,
     quotas::MAX_BODY,
     seldom::quoted,
@@ -94,8 +94,8 @@ async fn respond(endpoint: &Arc<Inner>, door: Door, request: Request) -> Respons
     let reply = match result {
         Ok(answer) => {
             let (content_type, body) = match answer {
-                Answer::Whole(bytes) => (protocol.content_type(), Body::from(bytes)),
-                Answer::Events(events) => (EVENTS, events),
+                Output::Whole(bytes) => (protocol.content_type(), Body::from(bytes)),
+                Output::Events(events) => (EVENTS, events),
             };
             Reply { status: StatusCode::OK, content_type, body, error: None }
         }
@@ -111,16 +111,16 @@ async fn carry_out(
     request: Request,
     request_id: &str,
     now_ms: i64,
-) -> Result<Answer, ApiError> {
+) -> Result<Output, ApiError> {
     let (mut parts, body) = request.into_parts();
     check_headers(&parts.headers)?;
     if parts.method != Method::POST {
         let message = format!("{} is not an operation of this endpoint; use POST.", parts.method);
-        return Err(ApiError::new(Kind::UnknownOperation, message));
+        return Err(ApiError::new(ErrorCode::UnknownOperation, message));
     }
     if protocol == Protocol::Sts && door == Door::Public {
         let message = "STS is not available here; this origin offers the data plane only.";
-        return Err(ApiError::new(Kind::AccessDenied, message));
+        return Err(ApiError::new(ErrorCode::AccessDenied, message));
     }
     // Programs reach the other door directly: nobody sets the header for them.
     as_signed(&mut parts, door == Door::Public && endpoint.trust_forwarded_host)?;
@@ -152,12 +152,12 @@ async fn carry_out(
         Protocol::Sts => {
             let Inner { place, tokens, denials, sessions_may_control, .. } = &**endpoint;
             let sts = Sts { place, tokens, denials, sessions_may: *sessions_may_control, now_ms };
-            sts.call(&caller, &body, request_id).map(|xml| Answer::Whole(xml.into_bytes()))
+            sts.call(&caller, &body, request_id).map(|xml| Output::Whole(xml.into_bytes()))
         }
         Protocol::Kinesis(format) => {
             let operation = target.as_deref().and_then(|target| target.strip_prefix(TARGET)).ok_or_else(|| {
                 let message = format!("X-Amz-Target must be {TARGET} and the name of an operation.");
-                ApiError::new(Kind::UnknownOperation, message)
+                ApiError::new(ErrorCode::UnknownOperation, message)
             })?;
             Call { endpoint, caller: &caller, door, operation, format }.run(&body).await
         }
@@ -180,7 +180,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > MAX_HEADERS {
         let message = format!("The headers have {size} bytes; at most {MAX_HEADERS} are taken.");
-        return Err(ApiError::new(Kind::RequestTooLarge, message));
+        return Err(ApiError::new(ErrorCode::RequestTooLarge, message));
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ fn as_signed(parts: &mut Parts, trust_forwarded_host: bool) -> Result<(), ApiErr
     };
     if let Some(host) = host {
         let host = HeaderValue::from_bytes(&host)
-            .map_err(|_| ApiError::new(Kind::IncompleteSignature, "The host is not readable."))?;
+            .map_err(|_| ApiError::new(ErrorCode::IncompleteSignature, "The host is not readable."))?;
         parts.headers.insert(HOST, host);
     }
     Ok(())

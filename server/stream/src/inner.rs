@@ -3,8 +3,8 @@
 use std::{fs::File, sync::Arc};
 
 use crate::{
-    arn::Place,
-    auth::{Caller, Door, denials::Denials, verify::Verifier},
+    arn::ArnScope,
+    auth::{Caller, Door, denials::Denials, verify::SignatureVerifier},
     clock::Clock,
     error::ApiError,
     intake::{Intake, Vouched},
@@ -27,7 +27,7 @@ pub(crate) struct Inner {
     pub(crate) calls: CallLimits,
     pub(crate) counters: Counters,
     pub(crate) subscriptions: Arc<Subscriptions>,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: SignatureVerifier,
     pub(crate) denials: Arc<Denials>,
     /// Requests of sessions that are denied, for the log.
     pub(crate) denied_asks: Seldom<()>,
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) sessions_may_control: bool,
     pub(crate) tokens: Tokens,
     pub(crate) seals: Seals,
-    pub(crate) place: Place,
+    pub(crate) place: ArnScope,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) trust_forwarded_host: bool,
     pub(crate) own_intake: Intake,

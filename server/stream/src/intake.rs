@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     meter::Slot,
 };
 
@@ -104,7 +104,7 @@ impl Intake {
                 let message = format!(
                     "The large requests under way have {ROOM} bytes together, the most that is taken at a time. Try again."
                 );
-                Err(ApiError::new(Kind::ServiceUnavailable, message))
+                Err(ApiError::new(ErrorCode::ServiceUnavailable, message))
             }
         }
     }
@@ -145,7 +145,7 @@ impl Arrival {
             let frame = frame.ok().filter(|_| Instant::now() < self.deadline).ok_or_else(too_slow)?;
             match frame {
                 None => return Ok(None),
-                Some(Err(_)) => return Err(ApiError::new(Kind::Serialization, "The body ended early.")),
+                Some(Err(_)) => return Err(ApiError::new(ErrorCode::Serialization, "The body ended early.")),
                 // Trailers say nothing here.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
@@ -166,12 +166,12 @@ impl Arrival {
 }
 
 fn too_large(limit: usize) -> ApiError {
-    ApiError::new(Kind::RequestTooLarge, format!("The body has more than {limit} bytes."))
+    ApiError::new(ErrorCode::RequestTooLarge, format!("The body has more than {limit} bytes."))
 }
 
 fn too_slow() -> ApiError {
     let message = format!("The body did not arrive within {} seconds.", BODY_PATIENCE.as_secs());
-    ApiError::new(Kind::RequestTimeout, message)
+    ApiError::new(ErrorCode::RequestTimeout, message)
 }
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
         Body::new(Full::new(Bytes::from(vec![b' '; size])))
     }
 
-    fn kind<T>(result: Result<T, ApiError>) -> Option<Kind> {
+    fn kind<T>(result: Result<T, ApiError>) -> Option<ErrorCode> {
         result.err().map(|error| error.kind)
     }
 
@@ -258,18 +258,22 @@ mod tests {
             ("nothing at all", slow(1, SECOND * 86_400, usize::MAX, large)),
         ] {
             let started = Instant::now();
-            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTimeout), "{what}");
+            assert_eq!(
+                kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await),
+                Some(ErrorCode::RequestTimeout),
+                "{what}"
+            );
             assert!(started.elapsed().abs_diff(BODY_PATIENCE) <= SECOND / 100, "{what}: {:?}", started.elapsed());
         }
         // Nor does one help itself to more time that is always there when it is looked at.
         let mut late =
             Arrival { body: slow(1, Duration::ZERO, 5, None), kept: Vec::new(), next: None, deadline: Instant::now() };
-        assert_eq!(kind(late.read(10).await), Some(Kind::RequestTimeout));
+        assert_eq!(kind(late.read(10).await), Some(ErrorCode::RequestTimeout));
         // What is refused is listened to for a shorter time still.
-        let stranger = || ready(Err(ApiError::new(Kind::ExpiredToken, "")));
+        let stranger = || ready(Err(ApiError::new(ErrorCode::ExpiredToken, "")));
         let started = Instant::now();
         let refused = intake.take(slow(1, SECOND, usize::MAX, large), MAX_BODY, stranger()).await;
-        assert_eq!(kind(refused), Some(Kind::ExpiredToken));
+        assert_eq!(kind(refused), Some(ErrorCode::ExpiredToken));
         assert!(started.elapsed() <= DISCARD_PATIENCE + SECOND / 100, "{:?}", started.elapsed());
         assert_eq!(intake.room.available_permits(), ROOM / UNIT, "all the room is free again");
     }
@@ -277,22 +281,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_large_body_is_kept_only_for_whom_somebody_vouches() {
         let intake = Intake::new();
-        let stranger = || ready(Err(ApiError::new(Kind::UnrecognizedClient, "")));
+        let stranger = || ready(Err(ApiError::new(ErrorCode::UnrecognizedClient, "")));
         let pieces = |bytes: usize| slow(1000, Duration::ZERO, bytes / 1000, None);
         for body in [whole(SMALL_BODY), whole(0), pieces(64_000)] {
             assert_eq!(kind(intake.take(body, MAX_BODY, stranger()).await), None);
         }
         for body in [whole(SMALL_BODY + 1), whole(MAX_BODY + 1), pieces(66_000)] {
-            assert_eq!(kind(intake.take(body, MAX_BODY, stranger()).await), Some(Kind::UnrecognizedClient));
+            assert_eq!(kind(intake.take(body, MAX_BODY, stranger()).await), Some(ErrorCode::UnrecognizedClient));
         }
         for (body, size) in [(whole(MAX_BODY), MAX_BODY), (pieces(MIB), MIB / 1000 * 1000)] {
             let taken = intake.take(body, MAX_BODY, ready(Ok(FULL))).await;
             assert_eq!(taken.map(|taken| taken.bytes.len()), Ok(size));
         }
         for body in [whole(MAX_BODY + 1), pieces(MAX_BODY + 1000)] {
-            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTooLarge));
+            assert_eq!(kind(intake.take(body, MAX_BODY, ready(Ok(FULL))).await), Some(ErrorCode::RequestTooLarge));
         }
-        assert_eq!(kind(intake.take(pieces(66_000), SMALL_BODY, ready(Ok(FULL))).await), Some(Kind::RequestTooLarge));
+        assert_eq!(
+            kind(intake.take(pieces(66_000), SMALL_BODY, ready(Ok(FULL))).await),
+            Some(ErrorCode::RequestTooLarge)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,7 +314,7 @@ mod tests {
         assert!(taken.iter().all(Result::is_ok));
         let started = Instant::now();
         for body in [whole(MAX_BODY), slow(1000, Duration::ZERO, 100, None), whole(5 * MIB)] {
-            assert_eq!(kind(intake.take(body, MAX_BODY, vouched()).await), Some(Kind::ServiceUnavailable));
+            assert_eq!(kind(intake.take(body, MAX_BODY, vouched()).await), Some(ErrorCode::ServiceUnavailable));
         }
         assert!(started.elapsed().abs_diff(ROOM_PATIENCE * 3) <= SECOND / 100, "{:?}", started.elapsed());
 

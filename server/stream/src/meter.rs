@@ -14,7 +14,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     limits::WriteAllowance,
     quotas::MAX_BODY,
 };
@@ -107,7 +107,7 @@ impl Meters {
         if !self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(who.to_owned()) {
             let message =
                 "This session has a large request on its way already, the most that it may at a time. Try again.";
-            return Err(ApiError::new(Kind::ProvisionedThroughputExceeded, message));
+            return Err(ApiError::new(ErrorCode::ProvisionedThroughputExceeded, message));
         }
         Ok(Some(Slot { meters: Arc::clone(self), who: who.to_owned() }))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     Endpoint,
     arn::is_source_identity,
-    auth::denials::{Entry, Whom},
+    auth::denials::{Denial, Whom},
     inner::Inner,
     store::StoreError,
 };
@@ -134,7 +134,7 @@ impl Endpoint {
         self.keep(entries).await
     }
 
-    async fn keep(&self, entries: Vec<Entry>) -> Result<(), RevokeError> {
+    async fn keep(&self, entries: Vec<Denial>) -> Result<(), RevokeError> {
         on_disk(&self.inner, move |endpoint| endpoint.store.keep_denials(&entries)).await
     }
 

@@ -16,14 +16,14 @@ const CHUNK: u128 = 1_000_000_000_000_000_000;
 
 /// A place in a shard: records are kept and read in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Position {
+pub(crate) struct RecordPosition {
     /// Arrival, milliseconds since the Unix epoch. Never smaller than that of an earlier record.
     pub(crate) ms: u64,
     /// Counts every record of the data directory.
     pub(crate) counter: u64,
 }
 
-impl Position {
+impl RecordPosition {
     /// Before everything.
     pub(crate) const START: Self = Self { ms: 0, counter: 0 };
 
@@ -58,7 +58,7 @@ pub(crate) struct SequenceNumber {
     /// The shard's index.
     pub(crate) shard: u32,
     /// Where the record stands.
-    pub(crate) position: Position,
+    pub(crate) position: RecordPosition,
 }
 
 /// The text is not a sequence number.
@@ -68,7 +68,7 @@ pub(crate) struct NotASequenceNumber;
 impl SequenceNumber {
     /// The number as three 64-bit limbs, the greatest first.
     fn limbs(self) -> [u64; 3] {
-        let Position { ms, counter } = self.position;
+        let RecordPosition { ms, counter } = self.position;
         let low = VERSION
             | u128::from(self.shard) << 4
             | u128::from(ms & ((1 << MILLIS_BITS) - 1)) << 36
@@ -87,7 +87,7 @@ impl SequenceNumber {
         sane.then_some(Self {
             shard_created: high >> 20 & ((1 << SECONDS_BITS) - 1),
             shard,
-            position: Position {
+            position: RecordPosition {
                 ms: (bits >> 36) as u64 & ((1 << MILLIS_BITS) - 1),
                 counter: (bits >> 80) as u64 | (high & 0xffff) << 48,
             },
@@ -162,10 +162,10 @@ pub(crate) fn is_past(text: &str, now_ms: u64) -> bool {
     }
     SequenceNumber::from_limbs(limbs).is_some_and(|number| match number.position {
         // The service's counters have 63 bits.
-        Position { counter, .. } if counter >> 63 == 1 => false,
+        RecordPosition { counter, .. } if counter >> 63 == 1 => false,
         // So few milliseconds there are none of: these are seconds.
-        Position { ms, .. } if ms < 1 << SECONDS_BITS => shard_is_past && ms <= now_s,
-        Position { ms, .. } => ms <= now_ms,
+        RecordPosition { ms, .. } if ms < 1 << SECONDS_BITS => shard_is_past && ms <= now_s,
+        RecordPosition { ms, .. } => ms <= now_ms,
     })
 }
 
@@ -182,7 +182,7 @@ mod tests {
             |(shard_created, shard, ms, counter)| SequenceNumber {
                 shard_created,
                 shard,
-                position: Position { ms, counter },
+                position: RecordPosition { ms, counter },
             },
         )
     }
@@ -200,7 +200,7 @@ mod tests {
         fn a_later_record_of_a_shard_has_a_greater_number(number in any_number(), more in 1..1_u64 << 40, later in 0..1_u64 << 20) {
             let ms = (number.position.ms + later).min((1 << MILLIS_BITS) - 1);
             let Some(counter) = number.position.counter.checked_add(more) else { return Ok(()) };
-            let next = SequenceNumber { position: Position { ms, counter }, ..number };
+            let next = SequenceNumber { position: RecordPosition { ms, counter }, ..number };
             // Equal lengths, so the order of the digits is the order of the numbers.
             prop_assert!(next.to_string() > number.to_string());
         }
@@ -222,7 +222,7 @@ mod tests {
     fn a_number_from_the_future_is_not_past_whether_it_is_ours_or_the_real_services() {
         let now_ms = NOW * 1000 + 500;
         let number =
-            |shard_created, ms| SequenceNumber { shard_created, shard: 3, position: Position { ms, counter: 7 } };
+            |shard_created, ms| SequenceNumber { shard_created, shard: 3, position: RecordPosition { ms, counter: 7 } };
         // A child of a split within the second is numbered ahead of the clock.
         assert!(is_past(&number(NOW + 2, now_ms).to_string(), now_ms));
         assert!(!is_past(&number(NOW, now_ms + 1).to_string(), now_ms));
@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn numbers_of_today_look_like_the_real_ones() {
-        let number = SequenceNumber { shard_created: NOW, shard: 0, position: Position { ms: NOW * 1000, counter: 1 } };
+        let number =
+            SequenceNumber { shard_created: NOW, shard: 0, position: RecordPosition { ms: NOW * 1000, counter: 1 } };
         assert!(number.to_string().starts_with("49"), "{number}");
     }
 }

@@ -23,7 +23,7 @@ const CALL_EVERY: Duration = Duration::from_secs(1);
 
 /// What can be listened to once at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct SubscriptionKey {
     /// The stream's id.
     pub(crate) stream: u64,
     pub(crate) shard: u32,
@@ -64,7 +64,7 @@ pub(crate) struct Subscriptions {
 struct State {
     closed: bool,
     last: u64,
-    taken: HashMap<Place, Taken>,
+    taken: HashMap<SubscriptionKey, Taken>,
 }
 
 #[derive(Debug)]
@@ -81,7 +81,7 @@ struct Taken {
 #[derive(Debug)]
 pub(crate) struct Seat {
     subscriptions: Arc<Subscriptions>,
-    place: Place,
+    place: SubscriptionKey,
     number: u64,
     /// Says why to end, once.
     pub(crate) ended: oneshot::Receiver<Ending>,
@@ -89,7 +89,7 @@ pub(crate) struct Seat {
 
 impl Subscriptions {
     /// Takes `place`; whoever has it is told to end.
-    pub(crate) fn take(self: &Arc<Self>, place: Place) -> Result<Seat, Occupied> {
+    pub(crate) fn take(self: &Arc<Self>, place: SubscriptionKey) -> Result<Seat, Occupied> {
         let now = Instant::now();
         let mut state = self.state();
         if state.closed {
@@ -175,8 +175,8 @@ mod tests {
 
     use super::*;
 
-    fn place(consumer: &str, shard: u32) -> Place {
-        Place { stream: 1, shard, consumer: consumer.into(), registered_ms: 1 }
+    fn place(consumer: &str, shard: u32) -> SubscriptionKey {
+        SubscriptionKey { stream: 1, shard, consumer: consumer.into(), registered_ms: 1 }
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(subscriptions.take(place("a", 0)).err(), Some(Occupied::TooSoon));
         assert!(subscriptions.take(place("a", 1)).is_ok(), "another shard");
         assert!(subscriptions.take(place("b", 0)).is_ok(), "another consumer");
-        assert!(subscriptions.take(Place { registered_ms: 2, ..place("a", 0) }).is_ok(), "registered again");
+        assert!(subscriptions.take(SubscriptionKey { registered_ms: 2, ..place("a", 0) }).is_ok(), "registered again");
         advance(SETTLING - Duration::from_millis(1)).await;
         assert_eq!(subscriptions.take(place("a", 0)).err(), Some(Occupied::TooSoon));
         assert!(first.as_mut().is_some_and(|first| first.ended.try_recv().is_err()), "it still listens");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use danmu::{
     kinesis::{
-        Client, Clock, Error, Event, Host, Keeper, Kind, Options, Position, Producer, PutError, Reader, Scope, State,
-        Vend, VendError,
+        Client, Clock, Error, ErrorKind, Event, Host, Keeper, Options, Producer, PutError, Reader, Scope, State,
+        StreamCursor, Vend, VendError,
     },
     record::{Content, decode},
     session::{Purpose, Session},
@@ -43,7 +43,7 @@ fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
         let clock = Clock::new(host.clone());
         let page = Page { host, url: program.url.clone() };
         let client = Client::new(Keeper::new(clock.clone(), page, Purpose::Consume), &program.url);
-        let start = Position::at(clock.now_ms() - 1_000);
+        let start = StreamCursor::at(clock.now_ms() - 1_000);
         let mut reader = Reader::new(client, Scope::PartitionKey("demo".into()), start);
 
         let options = CrowdOptions {
@@ -78,13 +78,13 @@ fn a_session_for_one_thing_is_good_for_nothing_else() -> Test {
             let page = Page { host: host.clone(), url: program.url.clone() };
             Client::new(Keeper::new(clock.clone(), page, purpose), &program.url)
         };
-        let denied = |error: &Error| error.kind == Kind::Denied;
+        let denied = |error: &Error| error.kind == ErrorKind::Denied;
 
         let put = Producer::new(client(Purpose::Consume), Options::default()).put(b"hi".to_vec(), "demo").await;
         assert!(matches!(&put, Err(PutError::Refused(error)) if denied(error)), "{put:?}");
 
         let scope = Scope::PartitionKey("demo".into());
-        let mut reader = Reader::new(client(Purpose::Produce), scope, Position::at(clock.now_ms()));
+        let mut reader = Reader::new(client(Purpose::Produce), scope, StreamCursor::at(clock.now_ms()));
         let state = loop {
             match reader.next().await {
                 Event::State(State::Starting) => {}

@@ -17,7 +17,7 @@ use danmu::{
         Call, Outcome, SignInError, Tokens, UserPool,
         identity_pool::{self, Credentials, Exchange, IdentityPool, Login},
         renewal::{self, Renewal},
-        sign_in::{Answer, Question, SignIn, Step},
+        sign_in::{Question, SignIn, SignInAnswer, SignInStep},
     },
     kinesis::Host,
     session::Session,
@@ -124,19 +124,19 @@ impl Moto {
     }
 
     /// A whole sign-in, with these answers to what is asked.
-    async fn sign_in(&self, password: &str, answers: &[Answer]) -> Result<(Tokens, Vec<Question>), Failure> {
+    async fn sign_in(&self, password: &str, answers: &[SignInAnswer]) -> Result<(Tokens, Vec<Question>), Failure> {
         let (mut answers, mut asked) = (answers.iter(), Vec::new());
         let (mut sign_in, mut call) = SignIn::<Natural>::begin(self.pool.clone(), "amy", password.into(), &[9; 64])?;
         loop {
             let outcome = self.send(&call).await;
             call = match sign_in.reply(outcome, self.host.now_ms()) {
-                Step::Send(call) => call,
-                Step::Ask(question, None) => {
+                SignInStep::Send(call) => call,
+                SignInStep::Ask(question, None) => {
                     asked.push(question);
                     sign_in.answer(answers.next().ok_or("one question too many")?).ok_or("another question")?
                 }
-                Step::Ask(_, Some(error)) | Step::Failed(error) => return Err(error.into()),
-                Step::Done(tokens) => return Ok((tokens, asked)),
+                SignInStep::Ask(_, Some(error)) | SignInStep::Failed(error) => return Err(error.into()),
+                SignInStep::Done(tokens) => return Ok((tokens, asked)),
             };
         }
     }
@@ -146,9 +146,9 @@ impl Moto {
         let (mut exchange, mut call) = Exchange::begin(pool, login);
         loop {
             call = match exchange.reply(self.send(&call).await) {
-                identity_pool::Step::Send(call) => call,
-                identity_pool::Step::Done(credentials) => return Ok(credentials),
-                identity_pool::Step::Failed(error) => return Err(error.into()),
+                identity_pool::PoolStep::Send(call) => call,
+                identity_pool::PoolStep::Done(credentials) => return Ok(credentials),
+                identity_pool::PoolStep::Failed(error) => return Err(error.into()),
             };
         }
     }
@@ -184,8 +184,8 @@ const CODE: &str = "123456";
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
-fn new_password() -> Answer {
-    Answer::NewPassword { password: "Lasting-1".into(), attributes: Vec::new() }
+fn new_password() -> SignInAnswer {
+    SignInAnswer::NewPassword { password: "Lasting-1".into(), attributes: Vec::new() }
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_whole_sign_in_ends_with_a_ticket_of_that_name_and_role() -> Test {
     let settings = json!({"Enabled": true, "PreferredMfa": true});
     moto.idp("SetUserMFAPreference", json!({"AccessToken": tokens.access_token, "SoftwareTokenMfaSettings": settings}))
         .await?;
-    let (tokens, asked) = moto.sign_in("Lasting-1", &[Answer::Code(CODE.into())]).await?;
+    let (tokens, asked) = moto.sign_in("Lasting-1", &[SignInAnswer::Code(CODE.into())]).await?;
     assert!(matches!(asked[..], [Question::Code { .. }]), "{asked:?}");
 
     let program = moto.program()?;
@@ -304,9 +304,9 @@ async fn tokens_are_renewed_and_given_up() -> Test {
         let (mut renewal, mut call) = Renewal::begin(moto.pool.clone(), refresh.clone(), None);
         loop {
             call = match renewal.reply(moto.send(&call).await, moto.host.now_ms()) {
-                renewal::Step::Send(call) => call,
-                renewal::Step::Done(tokens) => return Ok(tokens),
-                renewal::Step::Failed(error) => return Err(error),
+                renewal::RenewalStep::Send(call) => call,
+                renewal::RenewalStep::Done(tokens) => return Ok(tokens),
+                renewal::RenewalStep::Failed(error) => return Err(error),
             };
         }
     };

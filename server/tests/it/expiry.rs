@@ -8,7 +8,7 @@ use danmu::room::{Room, RoomId};
 use danmu_server::{
     aws::bus::Bus,
     config::{Config, ReaderKind},
-    identity::Verifier,
+    identity::RecordVerifier,
     moderation::Moderation,
     relay::{Asked, Relay},
     rooms::RoomMap,
@@ -75,7 +75,7 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     for (port, reader) in [(1, ReaderKind::Polling), (2, ReaderKind::EnhancedFanOut)] {
         config.relay.reader = reader;
         // Nobody signs here.
-        let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+        let verifier = Arc::new(RecordVerifier::new(Vec::new(), 1));
         let (pages, moderation) = (([127, 0, 0, 1], port).into(), moderation.clone());
         let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
         timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;

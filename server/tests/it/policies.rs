@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::{
-    kinesis::{Client, Clock, Event, Keeper, Options, Position, Producer, Reader, Scope, Vend, VendError},
+    kinesis::{Client, Clock, Event, Keeper, Options, Producer, Reader, Scope, StreamCursor, Vend, VendError},
     rights::Rights,
     room::RoomId,
     session::{Purpose, Session},
@@ -15,8 +15,8 @@ use danmu_app::services::Caller;
 use danmu_server::{
     aws::bus::Bus,
     crowd::Native,
-    policies::{Part, Place, Policy},
-    relay::take::reader::{self, Kind, ReaderOptions, Reading},
+    policies::{Part, Policy, PolicyScope},
+    relay::take::reader::{self, ReadMode, ReaderOptions, Reading},
 };
 use danmu_stream::Endpoint;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ const ALL_THE_SAME: Duration = Duration::from_secs(3);
 struct Aws {
     endpoint: Endpoint,
     addr: SocketAddr,
-    place: Place,
+    place: PolicyScope,
     _dir: TempDir,
 }
 
@@ -52,7 +52,7 @@ impl Aws {
         let addr = listener.local_addr()?;
         let router = endpoint.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let mut place = Place::to_fill_in("aws").in_region(REGION);
+        let mut place = PolicyScope::to_fill_in("aws").in_region(REGION);
         place.account = ACCOUNT.to_owned();
         Ok(Self { endpoint, addr, place, _dir: dir })
     }
@@ -143,7 +143,7 @@ async fn speaks(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
 /// What a page does that reads the stream itself.
 async fn reads(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
     let client = aws.client(&credentials, Purpose::Consume);
-    let mut reader = Reader::new(client, Scope::PartitionKey("demo".to_owned()), Position::at(0));
+    let mut reader = Reader::new(client, Scope::PartitionKey("demo".to_owned()), StreamCursor::at(0));
     let read = async { while !matches!(reader.next().await, Event::Records(_)) {} };
     let denied = aws.denied();
     tokio::select! {
@@ -153,9 +153,9 @@ async fn reads(aws: &Aws, credentials: Credentials) -> Result<bool, Failure> {
 }
 
 /// What a relay does: it reads, and takes back its consumer where it has one, and those that it left behind before.
-async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool, Failure> {
+async fn relays(aws: &Aws, credentials: Credentials, kind: ReadMode) -> Result<bool, Failure> {
     let (bus, root) = (aws.bus(credentials), aws.root());
-    if kind == Kind::EnhancedFanOut {
+    if kind == ReadMode::EnhancedFanOut {
         let register = root.kinesis.register_stream_consumer().stream_arn(root.stream_arn());
         register.consumer_name("danmu-relay-relay.1").send().await?;
     }
@@ -163,7 +163,7 @@ async fn relays(aws: &Aws, credentials: Credentials, kind: Kind) -> Result<bool,
     let (mut readings, stats) = reader::start(bus.kinesis, STREAM.to_owned(), options, stop.clone());
     let read = async {
         let (mut records, mut caught_up) = (false, false);
-        let pushed = || kind == Kind::Polling || stats.get().subscriptions > 0;
+        let pushed = || kind == ReadMode::Polling || stats.get().subscriptions > 0;
         while !(records && caught_up && pushed()) {
             // It polls until it is pushed to, which nothing tells.
             match timeout(Duration::from_millis(20), readings.recv()).await {
@@ -278,7 +278,7 @@ fn a_relay_polls_by_its_policy_and_by_nothing_less() -> Test {
     story(async {
         let aws = Aws::start().await?;
         aws.put_by_root().await?;
-        let polls = async |credentials| relays(&aws, credentials, Kind::Polling).await;
+        let polls = async |credentials| relays(&aws, credentials, ReadMode::Polling).await;
         needs_all_of(&aws, Part::Relay, None, polls).await
     })
 }
@@ -288,7 +288,7 @@ fn a_relay_is_pushed_records_by_the_policies_for_it_and_by_nothing_less() -> Tes
     story(async {
         let aws = Aws::start().await?;
         aws.put_by_root().await?;
-        let pushed = async |credentials| relays(&aws, credentials, Kind::EnhancedFanOut).await;
+        let pushed = async |credentials| relays(&aws, credentials, ReadMode::EnhancedFanOut).await;
         needs_all_of(&aws, Part::RelayFanOut, Some(Part::Relay), pushed).await
     })
 }

@@ -8,7 +8,7 @@ use danmu::room::{Pace, Paces, Room, RoomId, Unsigned};
 use danmu_server::{
     aws::bus::Bus,
     config::Config,
-    identity::Verifier,
+    identity::RecordVerifier,
     moderation::Moderation,
     relay::{Asked, Relay, Viewer},
     rooms::RoomMap,
@@ -62,7 +62,7 @@ async fn a_room_is_relayed_from_when_it_is_made_goes_by_what_is_set_and_ends_wit
     let (config, stop, rooms) = (Config::default(), CancellationToken::new(), RoomMap::new([]));
     let store = tempfile::tempdir()?;
     let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;
-    let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+    let verifier = Arc::new(RecordVerifier::new(Vec::new(), 1));
     let pages = ([127, 0, 0, 1], 0).into();
     let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
     timeout(SOON, relay.caught_up().wait_for(|caught_up| *caught_up)).await??;

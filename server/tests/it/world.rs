@@ -19,8 +19,8 @@ use axum::{
 };
 use danmu::{
     kinesis::{
-        Client, Clock, Event, Host, Keeper, NetError, Options, Position, Producer, Reader, Record, Reply, Scope, Vend,
-        VendError, sigv4,
+        Client, Clock, Event, Host, Keeper, NetError, Options, Producer, Reader, Record, Reply, Scope, StreamCursor,
+        Vend, VendError, sigv4,
     },
     session::{Purpose, Session},
 };
@@ -153,7 +153,7 @@ impl World {
 
     pub fn reader(&self, scope: Scope) -> Reader<Here, Sts> {
         let start = danmu_stream::Clock::now_ms(&*self.clock) - 1_000;
-        Reader::new(self.client_on(&self.host(), Purpose::Consume), scope, Position::at(start))
+        Reader::new(self.client_on(&self.host(), Purpose::Consume), scope, StreamCursor::at(start))
     }
 
     /// A call of the control plane, by the root key.

@@ -24,7 +24,7 @@ const FIELD: char = '\n';
 
 /// An event of the feed as it is passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct FeedEvent {
     /// The place that it follows.
     pub before: String,
     /// The place after it.
@@ -33,7 +33,7 @@ pub(super) struct Entry {
     pub data: String,
 }
 
-impl Entry {
+impl FeedEvent {
     fn retract(&mut self, gone: impl Fn(&Item) -> bool) {
         if let Some(mut told) = parse(&self.data) {
             let count = told.danmu.len();
@@ -50,12 +50,12 @@ impl Entry {
 /// The last events with danmu, or with a gap, in one line: each follows the place of the one before.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<FeedEvent>,
     bytes: usize,
 }
 
 impl Log {
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(super) fn push(&mut self, entry: FeedEvent) {
         self.bytes += entry.data.len();
         self.entries.push_back(entry);
         while self.bytes > LOG_BYTES
@@ -90,7 +90,7 @@ impl Log {
     }
 
     /// What follows the place; everything for somebody without one.
-    pub(super) fn after(&self, place: &str) -> impl Iterator<Item = &Entry> {
+    pub(super) fn after(&self, place: &str) -> impl Iterator<Item = &FeedEvent> {
         let last = self.entries.iter().rposition(|entry| entry.place == place);
         let first = last.map(|last| last + 1).or_else(|| self.entries.iter().position(|entry| entry.before == place));
         self.entries.iter().skip(first.unwrap_or(0))
@@ -137,7 +137,7 @@ impl Retractions {
     }
 
     /// The event without danmu that are retracted: one that comes late may have some.
-    pub(super) fn without(&self, mut entry: Entry) -> Entry {
+    pub(super) fn without(&self, mut entry: FeedEvent) -> FeedEvent {
         if !self.0.is_empty() {
             entry.retract(|item| self.cover(item));
         }
@@ -157,7 +157,7 @@ pub(super) enum Note {
     /// A tab that has just come, or has missed something, asks for all that follows its place, or else an earlier one.
     Ask { tab: String, place: String, earlier: String },
     /// The leader passes events on: to that tab, or, without one, to all.
-    Told { to: String, way: Option<Way>, entries: Vec<Entry> },
+    Told { to: String, way: Option<Way>, entries: Vec<FeedEvent> },
     /// The leader does not know that tab's place.
     Unknown { to: String },
 }
@@ -171,9 +171,9 @@ impl Note {
         ["-", to].concat()
     }
 
-    pub(super) fn told<'a>(to: &str, way: Option<Way>, entries: impl Iterator<Item = &'a Entry>) -> String {
+    pub(super) fn told<'a>(to: &str, way: Option<Way>, entries: impl Iterator<Item = &'a FeedEvent>) -> String {
         let mut note = ["!", to, "\n", way.map_or("", Way::name)].concat();
-        for Entry { before, place, name, data } in entries {
+        for FeedEvent { before, place, name, data } in entries {
             note.push(RECORD);
             note.push_str(&[before.as_str(), place, name, data].join("\n"));
         }
@@ -195,7 +195,7 @@ impl Note {
                 let entries = records.map(|record| {
                     let mut fields = record.splitn(4, FIELD).map(str::to_owned);
                     let mut field = || fields.next();
-                    Some(Entry { before: field()?, place: field()?, name: field()?, data: field()? })
+                    Some(FeedEvent { before: field()?, place: field()?, name: field()?, data: field()? })
                 });
                 Some(Self::Told { to: to.to_owned(), way: Way::of(way), entries: entries.collect::<Option<_>>()? })
             }
@@ -208,8 +208,8 @@ impl Note {
 mod tests {
     use super::*;
 
-    fn entry(before: &str, place: &str) -> Entry {
-        Entry { before: before.into(), place: place.into(), name: "message".into(), data: "{}".into() }
+    fn entry(before: &str, place: &str) -> FeedEvent {
+        FeedEvent { before: before.into(), place: place.into(), name: "message".into(), data: "{}".into() }
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
         let mut log = Log::default();
         for n in 0..10 {
             let (before, place) = (n.to_string(), (n + 1).to_string());
-            log.push(Entry { data: "x".repeat(LOG_BYTES / 4), ..entry(&before, &place) });
+            log.push(FeedEvent { data: "x".repeat(LOG_BYTES / 4), ..entry(&before, &place) });
         }
         assert!(!log.knows("5") && log.knows("6") && log.knows("10"));
     }
@@ -255,8 +255,8 @@ mod tests {
         let item =
             |viewer: &str| format!(r#"{{"danmu":[{{"id":"s{viewer}","text":"hi","at":5,"viewer":"{viewer}"}}]}}"#);
         let mut log = Log::default();
-        log.push(Entry { data: item("ann"), ..entry("a", "b") });
-        log.push(Entry { data: item("bob"), ..entry("b", "c") });
+        log.push(FeedEvent { data: item("ann"), ..entry("a", "b") });
+        log.push(FeedEvent { data: item("bob"), ..entry("b", "c") });
         let ann = Retracted { viewer: "ann".parse().expect("an id"), before: 6, by: crate::viewer::Rank::Operator };
         log.retract(std::slice::from_ref(&ann));
         let left: Vec<_> = log.after("a").map(|entry| entry.data.clone()).collect();
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(log.bytes, left.concat().len());
         let mut late = Retractions::default();
         late.add(&[ann.clone(), ann]);
-        assert_eq!(late.without(Entry { data: item("ann"), ..entry("c", "d") }).data, "{}");
+        assert_eq!(late.without(FeedEvent { data: item("ann"), ..entry("c", "d") }).data, "{}");
         assert_eq!(late.told().as_deref(), Some(r#"{"retracted":[{"viewer":"ann","before":6,"by":"operator"}]}"#));
     }
 

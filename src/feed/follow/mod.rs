@@ -28,9 +28,9 @@ pub use self::{
 };
 use self::{
     link::{Do, Link},
-    log::{Entry, Log, Note, Retractions, Seen},
+    log::{FeedEvent, Log, Note, Retractions, Seen},
 };
-use super::{GAP, HELLO, Position, Reading, STATE, Told};
+use super::{FeedToken, GAP, HELLO, Reading, STATE, Told};
 
 /// The name of an event with new danmu.
 const MESSAGE: &str = "message";
@@ -47,7 +47,7 @@ const SPREAD_MS: u64 = 3_000;
 const ALONE_MS: i64 = 3_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+enum TabRole {
     Leader,
     /// The leader is asked, or is to have answered, by then.
     Follower {
@@ -64,7 +64,7 @@ enum Role {
 #[derive(Debug)]
 pub struct Follow {
     tab: String,
-    role: Role,
+    role: TabRole,
     link: Link,
     way: Option<Way>,
     place: String,
@@ -83,7 +83,7 @@ impl Follow {
         let shared = tab.is_some();
         let mut follow = Self {
             tab: tab.unwrap_or_default(),
-            role: Role::Alone { ask: i64::MAX },
+            role: TabRole::Alone { ask: i64::MAX },
             link: Link::new(ways),
             way: None,
             place: String::new(),
@@ -122,9 +122,9 @@ impl Follow {
     #[must_use]
     pub fn due(&self) -> i64 {
         let role = match self.role {
-            Role::Leader => i64::MAX,
-            Role::Follower { until, .. } => until,
-            Role::Alone { ask } => ask,
+            TabRole::Leader => i64::MAX,
+            TabRole::Follower { until, .. } => until,
+            TabRole::Alone { ask } => ask,
         };
         role.min(self.link.due())
     }
@@ -132,18 +132,18 @@ impl Follow {
     /// The time has come; `random` is any number.
     pub fn tick(&mut self, now: i64, random: u64) {
         match self.role {
-            Role::Follower { until, asked } if now >= until => match asked {
+            TabRole::Follower { until, asked } if now >= until => match asked {
                 0 => self.ask(now),
                 1 => {
                     self.acts.push_back(Act::Steal);
-                    self.role = Role::Follower { until: now + PATIENCE_MS, asked: 2 };
+                    self.role = TabRole::Follower { until: now + PATIENCE_MS, asked: 2 };
                 }
                 // There is neither a leader nor its lock.
                 _ => self.leave(now, random),
             },
-            Role::Alone { ask } if now >= ask => {
+            TabRole::Alone { ask } if now >= ask => {
                 self.acts.push_back(Act::Post(Note::ask(&self.tab, &self.place, self.log.earlier())));
-                self.role = Role::Alone { ask: now + ALONE_MS };
+                self.role = TabRole::Alone { ask: now + ALONE_MS };
             }
             _ => {}
         }
@@ -153,10 +153,10 @@ impl Follow {
 
     /// The lock is this tab's.
     pub fn granted(&mut self, now: i64, random: u64) {
-        match std::mem::replace(&mut self.role, Role::Leader) {
-            Role::Leader => {}
-            Role::Alone { .. } => self.post_state(""),
-            Role::Follower { .. } => {
+        match std::mem::replace(&mut self.role, TabRole::Leader) {
+            TabRole::Leader => {}
+            TabRole::Alone { .. } => self.post_state(""),
+            TabRole::Follower { .. } => {
                 self.post_state("");
                 self.start(now, random);
             }
@@ -165,7 +165,7 @@ impl Follow {
 
     /// The lock was taken away.
     pub fn lost(&mut self, now: i64) {
-        if self.role == Role::Leader {
+        if self.role == TabRole::Leader {
             self.rest();
             self.ask(now);
         }
@@ -174,20 +174,22 @@ impl Follow {
     /// Another tab says that.
     pub fn note(&mut self, note: &str, now: i64, random: u64) {
         match Note::parse(note) {
-            Some(Note::Ask { tab, place, earlier }) if self.role == Role::Leader => self.answer(&tab, &place, &earlier),
-            Some(Note::Unknown { to }) if to == self.tab && matches!(self.role, Role::Follower { .. }) => {
+            Some(Note::Ask { tab, place, earlier }) if self.role == TabRole::Leader => {
+                self.answer(&tab, &place, &earlier)
+            }
+            Some(Note::Unknown { to }) if to == self.tab && matches!(self.role, TabRole::Follower { .. }) => {
                 self.leave(now, random);
             }
             Some(Note::Told { to, way, entries }) => match self.role {
-                Role::Leader => {}
-                Role::Alone { .. } if to != self.tab => {}
+                TabRole::Leader => {}
+                TabRole::Alone { .. } if to != self.tab => {}
                 role => {
-                    if let Role::Alone { .. } = role {
+                    if let TabRole::Alone { .. } = role {
                         self.rest();
                     }
                     let quiet = if way.is_some() { QUIET_MS } else { LOST_MS };
                     let spread = i64::try_from(random % SPREAD_MS).unwrap_or(0);
-                    self.role = Role::Follower { until: now + quiet + spread, asked: 0 };
+                    self.role = TabRole::Follower { until: now + quiet + spread, asked: 0 };
                     self.way = way;
                     if to.is_empty() || to == self.tab {
                         self.take_all(entries, !to.is_empty(), now, random);
@@ -206,11 +208,11 @@ impl Follow {
         // What is newer than this page is passed over.
         let Some(told) = parse(&data) else { return };
         if name == HELLO {
-            let created = |place: &str| place.parse::<Position>().map(|position| position.created_ms());
+            let created = |place: &str| place.parse::<FeedToken>().map(|position| position.created_ms());
             // Who has read only the stream does not know when it was created, as places of the relay say.
             if !told.recovered
                 && created(&self.place) == Ok(0)
-                && let (Ok(created), Ok(position)) = (created(&place), self.place.parse::<Position>())
+                && let (Ok(created), Ok(position)) = (created(&place), self.place.parse::<FeedToken>())
                 && created != 0
             {
                 self.place = position.of_stream(created).to_string();
@@ -236,7 +238,7 @@ impl Follow {
     }
 
     /// Danmu were read off the stream; `place` is after them.
-    pub fn read(&mut self, told: Told, place: &Position) {
+    pub fn read(&mut self, told: Told, place: &FeedToken) {
         self.way = Some(Way::Direct);
         if let Ok(data) = serde_json::to_string(&told) {
             self.pass_on(MESSAGE, data, place.to_string(), told);
@@ -266,7 +268,7 @@ impl Follow {
 
     fn ask(&mut self, now: i64) {
         self.acts.push_back(Act::Post(Note::ask(&self.tab, &self.place, self.log.earlier())));
-        self.role = Role::Follower { until: now + PATIENCE_MS, asked: 1 };
+        self.role = TabRole::Follower { until: now + PATIENCE_MS, asked: 1 };
     }
 
     /// Answers a tab that asks for all since its place.
@@ -286,10 +288,10 @@ impl Follow {
         self.post_state_after(to, Vec::new());
     }
 
-    fn post_state_after(&mut self, to: &str, mut entries: Vec<Entry>) {
+    fn post_state_after(&mut self, to: &str, mut entries: Vec<FeedEvent>) {
         let here = |name: &str, data| {
             let (before, place) = (self.place.clone(), self.place.clone());
-            Entry { before, place, name: name.to_owned(), data }
+            FeedEvent { before, place, name: name.to_owned(), data }
         };
         // It has no place among danmu: whoever slept may have missed it.
         entries.extend(self.retracted.told().map(|data| here(MESSAGE, data)));
@@ -299,7 +301,7 @@ impl Follow {
 
     /// Reads by itself from now on.
     fn leave(&mut self, now: i64, random: u64) {
-        self.role = Role::Alone { ask: now + ALONE_MS };
+        self.role = TabRole::Alone { ask: now + ALONE_MS };
         self.start(now, random);
     }
 
@@ -340,15 +342,15 @@ impl Follow {
     /// Takes in an event of its own, and tells the others, if it leads.
     fn pass_on(&mut self, name: &str, data: String, place: String, told: Told) {
         let place = if place.is_empty() { self.place.clone() } else { place };
-        let entry = Entry { before: self.place.clone(), place, name: name.to_owned(), data };
-        if self.role == Role::Leader {
+        let entry = FeedEvent { before: self.place.clone(), place, name: name.to_owned(), data };
+        if self.role == TabRole::Leader {
             self.acts.push_back(Act::Post(Note::told("", self.way, [&entry].into_iter())));
         }
         self.take(entry, told, true);
     }
 
     /// Takes in what the leader passed on: to this tab alone if `asked`.
-    fn take_all(&mut self, entries: Vec<Entry>, asked: bool, now: i64, random: u64) {
+    fn take_all(&mut self, entries: Vec<FeedEvent>, asked: bool, now: i64, random: u64) {
         let joins = asked && self.place.is_empty();
         for entry in entries {
             let follows = joins || entry.before == self.place;
@@ -364,7 +366,7 @@ impl Follow {
         }
     }
 
-    fn take(&mut self, entry: Entry, mut told: Told, fresh: bool) {
+    fn take(&mut self, entry: FeedEvent, mut told: Told, fresh: bool) {
         let (had, hello) = (!self.place.is_empty(), entry.name == HELLO);
         if fresh && (entry.name == GAP || hello && had && !told.recovered) {
             self.acts.push_back(Act::Gap(told.missed));

@@ -7,7 +7,7 @@ use crate::kinesis::{
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MachineStep {
     /// Make this call and [`answer`](super::Machine::answer) it. Ask for the next step at once: there may be more.
     Call(Call),
     /// Nothing before this time, unless an answer comes.
@@ -42,7 +42,7 @@ pub enum Call {
 
 /// What became of a call.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum CallReply {
     /// To [`Call::ListShards`].
     Shards(Result<ListShardsReply, Error>),
     /// To [`Call::Iterator`]: the shard and its new iterator.

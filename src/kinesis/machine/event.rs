@@ -38,14 +38,14 @@ impl Scope {
 
 /// A place in the stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct StreamCursor {
     /// Shards without a place of their own are read from what arrived at this Unix millisecond on, or after it.
     pub since_ms: i64,
     /// The sequence number of each shard up to which everything was seen.
     pub shards: BTreeMap<String, String>,
 }
 
-impl Position {
+impl StreamCursor {
     /// From what arrives at `unix_ms` on.
     pub fn at(unix_ms: i64) -> Self {
         Self { since_ms: unix_ms, shards: BTreeMap::new() }

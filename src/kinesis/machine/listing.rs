@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, btree_map::Entry};
 use super::{
     Machine,
     event::State,
-    shard::{Line, Phase, is_before},
+    shard::{Phase, ShardCursor, is_before},
     trouble,
 };
 use crate::kinesis::{api::ListShardsReply, error::Error};
@@ -34,11 +34,11 @@ pub(super) struct Listing {
 impl Machine {
     /// Parks the shards whose parents are all finished.
     pub(super) fn start_ready(&mut self) {
-        let settled = |line: &Line, parent: &String| match self.shards.get(parent) {
+        let settled = |line: &ShardCursor, parent: &String| match self.shards.get(parent) {
             Some(parent) => !parent.in_scope || parent.is_done(),
             None => self.listing.completed >= line.settled_by,
         };
-        let ready = |line: &Line| {
+        let ready = |line: &ShardCursor| {
             // Before the first listing is complete, nobody's family is known.
             let known = self.listing.completed > 0 && line.phase == Phase::Waiting && line.in_scope;
             known && line.parents.iter().all(|parent| settled(line, parent))
@@ -59,7 +59,7 @@ impl Machine {
         for shard in reply.shards {
             listing.found.insert(shard.shard_id.clone());
             let parents = shard.parents().map(str::to_owned).collect();
-            let new = Line::new(parents, shard.hash_key_range, self.keys.as_deref(), listing.begun);
+            let new = ShardCursor::new(parents, shard.hash_key_range, self.keys.as_deref(), listing.begun);
             let start = shard.sequence_number_range.starting_sequence_number;
             match self.shards.entry(shard.shard_id) {
                 Entry::Vacant(place) => place.insert(new).start = start,
@@ -67,7 +67,7 @@ impl Machine {
                     let line = place.into_mut();
                     if line.precedes(&start) {
                         // What was read belongs to a stream that is gone. Of this one nothing was.
-                        *line = Line { busy: line.busy, ..new };
+                        *line = ShardCursor { busy: line.busy, ..new };
                     } else {
                         (line.parents, line.in_scope) = (new.parents, new.in_scope);
                     }
@@ -113,10 +113,10 @@ impl Machine {
 
     /// Wants a listing if the scope has an end without a successor, or a child with an unknown parent.
     pub(super) fn look_for_children(&mut self, now: i64) {
-        let orphan = |line: &Line| {
+        let orphan = |line: &ShardCursor| {
             line.settled_by > self.listing.completed && line.parents.iter().any(|id| !self.shards.contains_key(id))
         };
-        let open_end = |(id, line): (&String, &Line)| line.is_done() && self.children(id).next().is_none();
+        let open_end = |(id, line): (&String, &ShardCursor)| line.is_done() && self.children(id).next().is_none();
         let in_scope = || self.shards.iter().filter(|(_, line)| line.in_scope);
         let unknown = in_scope().any(|(_, line)| orphan(line));
         let ended = in_scope().any(open_end) || in_scope().next().is_none();

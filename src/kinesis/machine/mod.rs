@@ -9,7 +9,7 @@
 //! loop whatever the answers. When the stream is deleted and made anew under its name, it goes on with the new one's
 //! records, from its beginning or the starting time, within seconds (a minute, if no shard was being read just then); for that
 //! moment only, a child may come early. It never starts at `LATEST`, which would lose what arrives before the first iterator
-//! exists. Times are milliseconds of one clock, the driver's, but for [`Position::since_ms`], which the service's clock judges.
+//! exists. Times are milliseconds of one clock, the driver's, but for [`StreamCursor::since_ms`], which the service's clock judges.
 
 mod call;
 mod event;
@@ -19,17 +19,17 @@ mod shard;
 
 use std::collections::{BTreeMap, VecDeque};
 
-pub use call::{Answer, Call, Step};
-pub use event::{Event, Position, Record, Scope, State, Stats};
+pub use call::{Call, CallReply, MachineStep};
+pub use event::{Event, Record, Scope, State, Stats, StreamCursor};
 use listing::Listing;
 use pace::Pace;
 pub use shard::is_before;
-use shard::{Line, Phase};
+use shard::{Phase, ShardCursor};
 
 use super::{
     api::{From, GetRecordsReply},
     backoff::full_jitter,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
 };
 
 /// A reply that took this long waited for its turn.
@@ -51,7 +51,7 @@ pub struct Machine {
     pushed: bool,
     /// Places to resume at, until the first listing shows what they are.
     resume: BTreeMap<String, String>,
-    shards: BTreeMap<String, Line>,
+    shards: BTreeMap<String, ShardCursor>,
     listing: Listing,
     events: VecDeque<Event>,
     state: State,
@@ -60,7 +60,7 @@ pub struct Machine {
 
 impl Machine {
     /// Reads the shards in scope from `position` on.
-    pub fn new(scope: Scope, position: Position) -> Self {
+    pub fn new(scope: Scope, position: StreamCursor) -> Self {
         Self {
             keys: scope.hash_keys(),
             scope,
@@ -84,7 +84,7 @@ impl Machine {
     }
 
     /// What to do now. A call is handed out once.
-    pub fn step(&mut self, now: i64) -> Step {
+    pub fn step(&mut self, now: i64) -> MachineStep {
         let listing = &mut self.listing;
         if !listing.wanted && listing.again <= now {
             (listing.wanted, listing.due) = (true, now);
@@ -95,22 +95,22 @@ impl Machine {
                 listing.begun += 1;
                 listing.found.clear();
             }
-            return Step::Call(Call::ListShards { next_token: listing.token.clone() });
+            return MachineStep::Call(Call::ListShards { next_token: listing.token.clone() });
         }
         self.start_ready();
-        let due = |line: &Line| !line.busy && matches!(line.phase, Phase::Parked | Phase::Reading(_));
+        let due = |line: &ShardCursor| !line.busy && matches!(line.phase, Phase::Parked | Phase::Reading(_));
         let next = self.shards.iter().filter(|(_, line)| due(line)).min_by_key(|(_, line)| line.due);
         let Some((id, line)) = next.filter(|(_, line)| line.due <= now) else {
             let Listing { wanted, busy, due, again, .. } = self.listing;
             let listing = (!busy).then_some(if wanted { due } else { again });
             let earliest = next.map(|(_, line)| line.due).into_iter().chain(listing).min();
-            return earliest.map_or(Step::Idle, Step::Wait);
+            return earliest.map_or(MachineStep::Idle, MachineStep::Wait);
         };
         let shard_id = id.clone();
         let from = self.start_of(line);
-        let Some(line) = self.shards.get_mut(&shard_id) else { return Step::Idle };
+        let Some(line) = self.shards.get_mut(&shard_id) else { return MachineStep::Idle };
         line.busy = true;
-        Step::Call(match &line.phase {
+        MachineStep::Call(match &line.phase {
             Phase::Reading(iterator) => {
                 line.pace.begin(now);
                 self.stats.reads += 1;
@@ -121,11 +121,11 @@ impl Machine {
     }
 
     /// Takes in the outcome of a call. `random` is 64 fresh random bits.
-    pub fn answer(&mut self, answer: Answer, now: i64, random: u64) {
+    pub fn answer(&mut self, answer: CallReply, now: i64, random: u64) {
         match answer {
-            Answer::Shards(Ok(reply)) => self.shards_listed(reply, now),
-            Answer::Shards(Err(error)) => self.listing_failed(error, now, random),
-            Answer::Iterator(id, outcome) => {
+            CallReply::Shards(Ok(reply)) => self.shards_listed(reply, now),
+            CallReply::Shards(Err(error)) => self.listing_failed(error, now, random),
+            CallReply::Iterator(id, outcome) => {
                 let Some(line) = self.shards.get_mut(&id) else { return };
                 line.busy = false;
                 match outcome {
@@ -137,7 +137,7 @@ impl Machine {
                     Err(error) => self.shard_failed(&id, error, now, random),
                 }
             }
-            Answer::Records(id, outcome) => {
+            CallReply::Records(id, outcome) => {
                 if let Some(line) = self.shards.get_mut(&id) {
                     line.busy = false;
                 }
@@ -156,14 +156,16 @@ impl Machine {
     }
 
     /// Where to resume after the events taken out so far. (Take out all there are first.)
-    pub fn position(&self) -> Position {
+    pub fn position(&self) -> StreamCursor {
         // A child is read behind its parents. One that was read less far is left over from a stream that is gone, of which a
         // listing that broke off has replaced the parents only.
-        let behind = |line: &Line, child: &Line| child.last.as_ref().is_some_and(|last| line.is_new(last));
-        let passed = |id: &str, line: &Line| line.is_done() && self.children(id).any(|child| behind(line, child));
+        let behind =
+            |line: &ShardCursor, child: &ShardCursor| child.last.as_ref().is_some_and(|last| line.is_new(last));
+        let passed =
+            |id: &str, line: &ShardCursor| line.is_done() && self.children(id).any(|child| behind(line, child));
         let read = self.shards.iter().filter(|(id, line)| !passed(id, line));
         let read = read.filter_map(|(id, line)| Some((id.clone(), line.last.clone()?)));
-        Position { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
+        StreamCursor { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
     }
 
     /// What was counted so far.
@@ -174,7 +176,7 @@ impl Machine {
     /// Whether everything was delivered that was there when reading began: every shard in scope was read to its newest
     /// record, or to its end.
     pub fn has_caught_up(&self) -> bool {
-        let done = |line: &Line| !line.in_scope || line.is_done() || line.reached;
+        let done = |line: &ShardCursor| !line.in_scope || line.is_done() || line.reached;
         self.listing.completed > 0 && !self.listing.wanted && self.shards.values().all(done)
     }
 
@@ -183,13 +185,13 @@ impl Machine {
         &self.state
     }
 
-    fn children<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Line> {
+    fn children<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a ShardCursor> {
         self.shards.values().filter(move |line| line.in_scope && line.parents.iter().any(|parent| parent == id))
     }
 
     /// Where a shard goes on, or starts. A child starts at its beginning; but where nothing was read from its parents,
     /// they may have been closed before the starting time, and it holds here too.
-    fn start_of(&self, line: &Line) -> From {
+    fn start_of(&self, line: &ShardCursor) -> From {
         match &line.last {
             Some(last) => From::After(last.clone()),
             None if line.parents.iter().any(|id| self.shards.get(id).is_some_and(|p| p.last.is_some())) => {
@@ -257,7 +259,7 @@ impl Machine {
         // Whether these children have parents that nobody has told of yet, only a listing begun from now on can say.
         let settled_by = self.listing.begun + 1;
         for child in reply.child_shards.unwrap_or_default() {
-            let line = Line::new(child.parent_shards, child.hash_key_range, self.keys.as_deref(), settled_by);
+            let line = ShardCursor::new(child.parent_shards, child.hash_key_range, self.keys.as_deref(), settled_by);
             self.shards.entry(child.shard_id).or_insert(line);
         }
         self.look_for_children(now);
@@ -269,7 +271,7 @@ impl Machine {
         if self.pushed && reading {
             line.phase = Phase::Parked;
         }
-        if error.kind == Kind::Throttled {
+        if error.kind == ErrorKind::Throttled {
             self.stats.throttled += 1;
             line.due = line.pace.refused(now, random);
             self.stats.interval_ms = line.pace.interval_ms();
@@ -278,7 +280,7 @@ impl Machine {
             }
             return;
         }
-        let misplaced = matches!(error.kind, Kind::IteratorExpired | Kind::Invalid | Kind::NotFound);
+        let misplaced = matches!(error.kind, ErrorKind::IteratorExpired | ErrorKind::Invalid | ErrorKind::NotFound);
         if misplaced && reading {
             line.phase = Phase::Parked;
         }
@@ -287,7 +289,7 @@ impl Machine {
             self.listing.wanted = true;
             self.listing.due = now + 1_000;
         }
-        if misplaced && reading && error.kind != Kind::NotFound && !line.renewed {
+        if misplaced && reading && error.kind != ErrorKind::NotFound && !line.renewed {
             // The first time at once, whatever failed before: an endpoint that was started anew may not know its old
             // iterators.
             line.renewed = true;

@@ -4,7 +4,7 @@ use super::{State, pace::Pace};
 use crate::kinesis::shard_map::HashKeyRange;
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ShardCursor {
     /// Whether its records are wanted at all.
     pub(super) in_scope: bool,
     pub(super) parents: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) enum Phase {
     Done,
 }
 
-impl Line {
+impl ShardCursor {
     pub(super) fn new(parents: Vec<String>, range: HashKeyRange, keys: Option<&[u128]>, settled_by: u64) -> Self {
         Self {
             in_scope: keys.is_none_or(|keys| keys.iter().any(|key| range.contains(*key))),

@@ -6,7 +6,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::super::lanes::Line;
+use super::super::lanes::Trajectory;
 use super::seats::Seat;
 
 /// Empty slots that are not worth the work of closing up.
@@ -16,7 +16,7 @@ const SPARE: usize = 64;
 #[derive(Debug)]
 pub(super) struct Flying<T> {
     pub(super) seat: Seat,
-    pub(super) line: Line,
+    pub(super) line: Trajectory,
     pub(super) content: T,
 }
 

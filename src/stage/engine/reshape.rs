@@ -7,7 +7,7 @@
 //! go back far out of the picture, it leaves the stage. Times and paces are for those that come.
 
 use super::super::item::Item;
-use super::super::lanes::{Band, Line, Span, Tail};
+use super::super::lanes::{Band, Span, Tail, Trajectory};
 use super::super::options::{Overlap, StageOptions};
 use super::flight::{Flight, Flying};
 use super::seats::Seat;
@@ -112,14 +112,16 @@ impl<T> Stage<T> {
             return false;
         }
         let speed = ((distance + width) / (danmu.line.exit - time)).min(fastest);
-        self.settle_on(danmu, seat, Line { exit: time + (distance + width) / speed, speed }, time)
+        self.settle_on(danmu, seat, Trajectory { exit: time + (distance + width) / speed, speed }, time)
     }
 
     /// Gives one that cannot stay in its rows a seat where it is on its way as it was, if there is one.
     fn move_over(&self, danmu: &mut Flying<T>, others: &Flight<T>, ahead: f64, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
-        let line =
-            Line { speed: ahead * (stage + f64::from(danmu.seat.item.width)) / (danmu.line.exit - time), ..danmu.line };
+        let line = Trajectory {
+            speed: ahead * (stage + f64::from(danmu.seat.item.width)) / (danmu.line.exit - time),
+            ..danmu.line
+        };
         let Item { width, mode, .. } = danmu.seat.item;
         let is_free = |seat: &Seat| {
             let there = others.iter().filter(|other| {
@@ -138,7 +140,7 @@ impl<T> Stage<T> {
     }
 
     /// Gives it that seat and line, unless it would meet a fixed one there that nobody may cover.
-    fn settle_on(&self, danmu: &mut Flying<T>, seat: Seat, line: Line, time: f64) -> bool {
+    fn settle_on(&self, danmu: &mut Flying<T>, seat: Seat, line: Trajectory, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
         let (band, width) = (self.band_of(&seat), f64::from(seat.item.width));
         let meets = |other: &Standing<T>| {

@@ -7,7 +7,7 @@
 //! way, so that the two seldom meet.
 
 use super::super::item::{Item, Mode};
-use super::super::lanes::{Band, Line, Span, Tail};
+use super::super::lanes::{Band, Span, Tail, Trajectory};
 use super::super::options::{Overlap, Pace};
 use super::Stage;
 
@@ -68,13 +68,13 @@ impl<T> Stage<T> {
     }
 
     /// The path of one that enters at `time`.
-    pub(super) fn line(&self, item: &Item, time: f64) -> Line {
+    pub(super) fn line(&self, item: &Item, time: f64) -> Trajectory {
         let (stage, width, scroll_ms) = (f64::from(self.options.width), f64::from(item.width), self.options.scroll_ms);
         let speed = match self.options.pace {
             Pace::SameTime => (stage + width) / scroll_ms,
             Pace::SameSpeed => stage / scroll_ms,
         };
-        Line { exit: time + (stage + width) / speed, speed }
+        Trajectory { exit: time + (stage + width) / speed, speed }
     }
 
     /// How many lanes it takes, all of them at most.
@@ -140,7 +140,7 @@ impl<T> Stage<T> {
     }
 
     /// Whether one that enters these lanes would meet a fixed danmu.
-    fn passes_behind(&self, lane: u16, lanes: u16, line: &Line, width: f64, time: f64) -> bool {
+    fn passes_behind(&self, lane: u16, lanes: u16, line: &Trajectory, width: f64, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
         let band = self.band(Mode::Scroll, lane, lanes);
         self.options.overlap != Overlap::Allowed
@@ -203,7 +203,7 @@ impl<T> Stage<T> {
     }
 
     /// Who is last in each lane now that `seat` has been taken.
-    pub(super) fn append(tails: &mut [Tail], seat: &Seat, line: &Line) {
+    pub(super) fn append(tails: &mut [Tail], seat: &Seat, line: &Trajectory) {
         let tail = Tail::of(line, seat.item.mode);
         for last in &mut tails[seat.rows()] {
             *last = if seat.overlaps { last.and(&tail) } else { tail };

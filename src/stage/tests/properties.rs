@@ -1,6 +1,6 @@
 //! What holds whatever happens.
 
-use super::super::lanes::{Line, Tail};
+use super::super::lanes::{Tail, Trajectory};
 use super::{Mode, Overlap, Priority, Stage, StageOptions, assert_apart};
 use crate::stage::{Item, Pace};
 use proptest::collection::vec;
@@ -204,7 +204,7 @@ proptest! {
         entry in 0.0..9_000.0_f64,
         gap in 0.0..60.0_f64,
     ) {
-        let line = |width: f64, entry: f64, time: f64| Line { exit: entry + time, speed: (stage + width) / time };
+        let line = |width: f64, entry: f64, time: f64| Trajectory { exit: entry + time, speed: (stage + width) / time };
         let (front, newcomer) = (line(a, 0.0, a_time), line(b, entry, b_time));
         let from = Tail::of(&front, Mode::Scroll).admits_from(Mode::Scroll, newcomer.speed, stage - gap);
         let admitted = from <= entry;

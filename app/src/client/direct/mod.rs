@@ -24,7 +24,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
 pub use self::read::{News, Read};
-use self::verify::Verifier;
+use self::verify::DirectVerifier;
 use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
 use crate::problem::Problem;
 
@@ -92,13 +92,13 @@ fn handed(text: &str, arrival_ms: i64) -> Record {
 struct Stream {
     room: Room,
     /// Where to begin; without, where the page was opened.
-    place: Option<feed::Position>,
+    place: Option<feed::FeedToken>,
     /// When the stream was created, as the place says that it began at.
     created_ms: i64,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
     reading: Option<(Reader<Browser, ServerVend>, Direct)>,
-    verifier: Verifier,
+    verifier: DirectVerifier,
     /// When to ask for a session again, by the local clock.
     again: Option<i64>,
 }
@@ -109,9 +109,9 @@ impl Stream {
         clock.adopt(skew_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
         // What it has heard ahead of that is told again, and known by its ids.
-        let place = place.parse::<feed::Progress<feed::Position>>().ok().map(|heard| heard.after);
-        let created_ms = place.as_ref().map_or(0, feed::Position::created_ms);
-        let verifier = Verifier::new(keeper.clone());
+        let place = place.parse::<feed::Progress<feed::FeedToken>>().ok().map(|heard| heard.after);
+        let created_ms = place.as_ref().map_or(0, feed::FeedToken::created_ms);
+        let verifier = DirectVerifier::new(keeper.clone());
         Self { room, place, created_ms, vend, keeper, reading: None, verifier, again: None }
     }
 
@@ -186,8 +186,8 @@ impl Stream {
     }
 
     /// The feed's place right after a record.
-    fn place_after(&self, record: &Record) -> Option<feed::Position> {
+    fn place_after(&self, record: &Record) -> Option<feed::FeedToken> {
         let (shard, number) = (record.shard_id.as_str(), record.sequence_number.as_str());
-        feed::Position::new(self.created_ms, shard, number, record.arrival_ms).ok()
+        feed::FeedToken::new(self.created_ms, shard, number, record.arrival_ms).ok()
     }
 }

@@ -21,14 +21,14 @@ const RENEW_GAP_MS: i64 = 60_000;
 pub type Proven = Vec<Option<Arc<Evidence>>>;
 
 /// The server's keys, as sessions to read bring them, and the tickets that they signed.
-pub struct Verifier {
+pub struct DirectVerifier {
     keeper: Keeper<Browser, ServerVend>,
     keys: Vec<TicketKey>,
     tickets: Tickets,
     renewed_ms: Option<i64>,
 }
 
-impl Verifier {
+impl DirectVerifier {
     /// Knows the keys of the keeper's sessions.
     pub fn new(keeper: Keeper<Browser, ServerVend>) -> Self {
         Self { keeper, keys: Vec::new(), tickets: Tickets::new(Vec::new(), MOST_TICKETS), renewed_ms: None }

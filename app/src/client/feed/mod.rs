@@ -29,7 +29,7 @@ use super::{
     host::{Browser, random_u128},
     room::inner::{Inner, seconds},
 };
-use crate::live::{Entry, FeedState, ReadCounts};
+use crate::live::{FeedStart, FeedState, ReadCounts};
 
 /// The most that is slept at once, milliseconds.
 const LONGEST_MS: i64 = 60_000;
@@ -46,7 +46,7 @@ struct Hands {
 }
 
 /// Follows what is said in the room until it is gone. Whatever cuts it off, it goes on from where it was.
-pub async fn follow(room: Weak<Inner>, Entry { ways, place }: Entry) {
+pub async fn follow(room: Weak<Inner>, FeedStart { ways, place }: FeedStart) {
     let Some(id) = room.upgrade().map(|inner| inner.room.id.clone()) else { return };
     let inbox = Inbox::default();
     // A page that is to read the stream does so whatever others do.

@@ -28,7 +28,7 @@ use crate::{
         vend::ServerVend,
     },
     i18n::I18n,
-    live::{Author, FeedState, Line, LineState, Live, OwnPace, Traces},
+    live::{Author, ChatLine, FeedState, LineState, Live, OwnPace, Traces},
 };
 
 /// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
@@ -144,7 +144,7 @@ impl Inner {
                     let Item { id: key, text, color, at, n: times, name, viewer, role, .. } = item;
                     // What many said is nobody's.
                     let by = viewer.filter(|_| times == 1).map(|viewer| Author { viewer, name, role });
-                    let line = Line { key, text, color, at, by, mine, own: None, times, state };
+                    let line = ChatLine { key, text, color, at, by, mine, own: None, times, state };
                     if past { lines.push_past(line) } else { lines.push(line) }
                 }
             });

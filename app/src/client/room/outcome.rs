@@ -12,13 +12,13 @@ use wasm_bindgen_futures::spawn_local;
 use super::inner::{COUNT, Inner};
 use crate::{
     client::host::Browser,
-    live::{Draft, Line, LineState, Returned},
+    live::{ChatLine, Draft, LineState, Returned},
     problem::Problem,
 };
 
 impl Inner {
     pub(super) fn push_own(&self, danmu: &Danmu, state: LineState) {
-        let line = Line {
+        let line = ChatLine {
             key: danmu.id.to_string(),
             text: danmu.text.clone(),
             color: danmu.color,

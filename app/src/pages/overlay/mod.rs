@@ -13,7 +13,7 @@ use leptos_meta::{Html, Title};
 pub use self::options::Options;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
-    live::{Entry, Live},
+    live::{FeedStart, Live},
     overlay::is_dark,
 };
 
@@ -23,7 +23,7 @@ pub fn OverlayPage(
     /// The room.
     room: Room,
     /// How it can be followed here.
-    entry: Entry,
+    entry: FeedStart,
     /// What its address says.
     options: Options,
 ) -> impl IntoView {

@@ -8,7 +8,7 @@ use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use http::StatusCode;
 
 use super::*;
-use crate::policies::{Part, Place};
+use crate::policies::{Part, PolicyScope};
 
 type Test = Result<(), Box<dyn std::error::Error>>;
 
@@ -174,7 +174,7 @@ async fn moderating_needs_its_policy_and_nothing_less() -> Test {
     policies.bring(&denials(&[("ann", NOW, None)], &[], 0), NOW).await?;
     policies.bring(&denials(&[], &["ann"], 0), NOW).await?;
     let used: BTreeSet<_> = of(&iam.calls).iter().map(|(action, _)| format!("iam:{action}")).collect();
-    let allowed = Part::Moderation.policy(&Place::to_fill_in("aws")).statement.remove(0).action;
+    let allowed = Part::Moderation.policy(&PolicyScope::to_fill_in("aws")).statement.remove(0).action;
     assert_eq!(used, allowed.into_iter().collect());
     Ok(())
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use danmu::{gate::REMEMBERED_MS, kinesis::Record, room::Room};
 
 use super::{super::take::judge::Judge, chooser::Chooser, feed::RoomFeed, refill::Again, retracted::retract};
-use crate::identity::Verifier;
+use crate::identity::RecordVerifier;
 
 /// A room, as it is read again.
-pub fn again(room: &Room, feed: &Arc<RoomFeed>, verifier: &Arc<Verifier>, density: u32) -> Again {
+pub fn again(room: &Room, feed: &Arc<RoomFeed>, verifier: &Arc<RecordVerifier>, density: u32) -> Again {
     let (room, verifier) = (room.clone(), Arc::clone(verifier));
     let (key, lineage, bans) = (room.id.as_str().to_owned(), feed.lineage.clone(), feed.bans.clone());
     let (shards, known) = (lineage.clone(), bans.clone());

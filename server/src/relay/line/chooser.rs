@@ -6,7 +6,7 @@ use danmu::{
 };
 
 use super::{
-    super::take::{judge::Judged, place::Place},
+    super::take::{judge::Judged, log_position::LogPosition},
     ring::Said,
 };
 
@@ -16,7 +16,7 @@ pub struct Chooser {
     budget: u32,
     density: Density,
     /// Where the last danmu stands that passed the gate.
-    latest: Option<Place>,
+    latest: Option<LogPosition>,
 }
 
 impl Chooser {
@@ -32,7 +32,7 @@ impl Chooser {
 
     /// Adds a danmu to what is shown, if it is; before it what is told of the second that is over with it. Gives what became
     /// of the danmu, and whether something was told of a second.
-    pub fn choose(&mut self, judged: Judged, shown: &mut Vec<(Place, Said)>) -> (Fate, bool) {
+    pub fn choose(&mut self, judged: Judged, shown: &mut Vec<(LogPosition, Said)>) -> (Fate, bool) {
         let Judged { place, admitted, sequence_number } = judged;
         let Chosen { fate, settled } = self.density.judge(&admitted, &sequence_number);
         let settles = !settled.is_empty();
@@ -45,13 +45,13 @@ impl Chooser {
     }
 
     /// Adds what is told of the second of the last danmu, which is over whatever comes.
-    pub fn settle(&mut self, shown: &mut Vec<(Place, Said)>) {
+    pub fn settle(&mut self, shown: &mut Vec<(LogPosition, Said)>) {
         let settled = self.density.settle();
         self.add(settled, shown);
     }
 
-    fn add(&self, Settled { merged, dropped }: Settled, shown: &mut Vec<(Place, Said)>) {
-        if let Some(end) = self.latest.as_ref().map(Place::end_of_second) {
+    fn add(&self, Settled { merged, dropped }: Settled, shown: &mut Vec<(LogPosition, Said)>) {
+        if let Some(end) = self.latest.as_ref().map(LogPosition::end_of_second) {
             let dropped = (dropped > 0).then_some(Said::Dropped(dropped));
             let said = merged.into_iter().map(Said::Danmu).chain(dropped);
             shown.extend(said.map(|said| (end.clone(), said)));

@@ -7,7 +7,7 @@ use danmu::gate::Bans;
 use super::{
     super::take::{
         judge::Verdicts,
-        place::{Lineage, SharedLineage},
+        log_position::{Lineage, SharedLineage},
     },
     refill::Desk,
     ring::{Ring, Window},

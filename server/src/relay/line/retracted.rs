@@ -2,7 +2,7 @@
 
 use danmu::{feed::Item, gate::Bans};
 
-use super::{super::take::place::Place, ring::Said};
+use super::{super::take::log_position::LogPosition, ring::Said};
 
 /// Whether a danmu is retracted by now.
 pub fn is_retracted(bans: &Bans, item: &Item) -> bool {
@@ -11,7 +11,7 @@ pub fn is_retracted(bans: &Bans, item: &Item) -> bool {
 }
 
 /// Takes back what is retracted by now.
-pub fn retract(bans: &Bans, said: &mut [(Place, Said)]) {
+pub fn retract(bans: &Bans, said: &mut [(LogPosition, Said)]) {
     for (_, said) in said {
         if let Said::Danmu(item) = said
             && is_retracted(bans, item)

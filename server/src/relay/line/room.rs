@@ -26,7 +26,7 @@ use super::{
         metrics::Metrics,
         take::{
             judge::Judged,
-            place::{Lineage, Place},
+            log_position::{Lineage, LogPosition},
         },
     },
     chooser::Chooser,
@@ -52,7 +52,7 @@ pub struct RoomLine {
     feed: Arc<RoomFeed>,
     chooser: Chooser,
     begun: bool,
-    pending: Vec<(Place, Said)>,
+    pending: Vec<(LogPosition, Said)>,
     /// Of whom something may be retracted here, by what was told then or later; not carried out yet.
     retracted: Vec<(ViewerId, i64)>,
     /// When what was merged or left out is told, should nobody say anything more.

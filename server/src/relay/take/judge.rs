@@ -12,10 +12,10 @@ use danmu::{
 use tokio::sync::broadcast;
 
 use super::{
-    place::{Place, SharedLineage},
+    log_position::{LogPosition, SharedLineage},
     refused::Refused,
 };
-use crate::{identity::Verifier, unicode::UNICODE};
+use crate::{identity::RecordVerifier, unicode::UNICODE};
 
 /// So much may wait for a subscriber that is slow; then it is told how much it lost, and may read that off the stream.
 const WAITING: usize = 4_096;
@@ -24,7 +24,7 @@ const WAITING: usize = 4_096;
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// Where it stands in its room's order.
-    pub place: Place,
+    pub place: LogPosition,
     /// The danmu.
     pub admitted: Admitted,
     /// Its record's.
@@ -35,12 +35,12 @@ pub struct Judged {
 pub struct Judge {
     gate: Gate,
     lineage: SharedLineage,
-    verifier: Arc<Verifier>,
+    verifier: Arc<RecordVerifier>,
 }
 
 impl Judge {
     /// One who has seen nothing yet, and knows by `bans` who may not speak.
-    pub fn new(room: &Room, bans: Bans, lineage: SharedLineage, verifier: Arc<Verifier>) -> Self {
+    pub fn new(room: &Room, bans: Bans, lineage: SharedLineage, verifier: Arc<RecordVerifier>) -> Self {
         Self { gate: Gate::new(room, UNICODE).with_bans(bans), lineage, verifier }
     }
 

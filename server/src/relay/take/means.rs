@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{super::metrics::Metrics, status::Status};
-use crate::{identity::Verifier, moderation::Moderation};
+use crate::{identity::RecordVerifier, moderation::Moderation};
 
 /// What the dispatcher and the tasks of all rooms work with. A handle.
 #[derive(Clone, Debug)]
 pub struct Means {
     /// Verifies what records say of their authors.
-    pub verifier: Arc<Verifier>,
+    pub verifier: Arc<RecordVerifier>,
     /// Is told what moderators decide.
     pub moderation: Moderation,
     /// How the reading goes.

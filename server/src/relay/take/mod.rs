@@ -5,8 +5,8 @@
 
 pub mod dispatch;
 pub mod judge;
+pub mod log_position;
 pub mod means;
-pub mod place;
 pub mod reader;
 pub mod refused;
 pub mod status;

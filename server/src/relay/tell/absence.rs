@@ -15,16 +15,16 @@ use super::super::{
         ring::{Cursor, Frame, Next, Ring},
         sse,
     },
-    take::place::Place,
+    take::log_position::LogPosition,
 };
 
 /// An absence that is being told.
 #[derive(Debug)]
 pub struct Absence {
     /// The last span ahead is what was told live.
-    heard: Progress<Place>,
+    heard: Progress<LogPosition>,
     /// Up to here it was absent.
-    until: Place,
+    until: LogPosition,
     from: Source,
 }
 
@@ -43,9 +43,9 @@ pub enum Past {
     /// This event, with so many danmu.
     Event(Bytes, u64),
     /// All was told. The place at which the viewer is.
-    Over(Place),
+    Over(LogPosition),
     /// What is left will not come. The place at which the viewer is.
-    Lost(Place),
+    Lost(LogPosition),
     /// Nothing yet.
     Nothing,
 }
@@ -53,7 +53,11 @@ pub enum Past {
 impl Absence {
     /// The absence of a viewer that has heard so much, the last span being what it hears live; `ask` is called where it is to be
     /// read again, from a place up to another.
-    pub fn new(heard: Progress<Place>, ring: &Ring, ask: impl FnOnce(Place, Place) -> Request) -> Self {
+    pub fn new(
+        heard: Progress<LogPosition>,
+        ring: &Ring,
+        ask: impl FnOnce(LogPosition, LogPosition) -> Request,
+    ) -> Self {
         let until = heard.ahead.last().map_or(&heard.after, |(from, _)| from).clone();
         let from = match ring.reaches(&heard.after) {
             true => Source::Ring(ring.after(&heard.after)),
@@ -98,7 +102,7 @@ impl Absence {
         Past::Over(self.live())
     }
 
-    fn live(&self) -> Place {
+    fn live(&self) -> LogPosition {
         self.heard.ahead.last().map_or(&self.until, |(_, to)| to).clone()
     }
 }

@@ -24,7 +24,7 @@ use crate::{
             ring::{Said, Window},
         },
         samples::{item, lineage, place},
-        take::place::Place,
+        take::log_position::LogPosition,
     },
 };
 
@@ -54,7 +54,7 @@ impl Stage {
         let accepted = accepted.expect("accepted").0;
         accepted.set_nodelay(true).expect("set");
         let (audience, batches, asked) = (Arc::clone(&self.audience), Arc::clone(&self.batches), Asked::default());
-        let viewer = Viewer::join(audience, batches, &asked, 1_000, None::<fn(Place, Place) -> Request>);
+        let viewer = Viewer::join(audience, batches, &asked, 1_000, None::<fn(LogPosition, LogPosition) -> Request>);
         viewer.sit(accepted, permit);
         let mut client = client.expect("connected");
         assert!(hear(&mut client, "retry: 1000\n\n").await.starts_with("HTTP/1.1 200 OK\r\n"));

@@ -12,7 +12,7 @@ use std::{
 };
 
 use danmu::{
-    feed::{self, Position, Progress, Told},
+    feed::{self, FeedToken, Progress, Told},
     gate::Retracted,
 };
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use super::{
     super::{
         line::{feed::RoomFeed, refill::Request, ring::Start, sse},
-        take::place::Place,
+        take::log_position::LogPosition,
     },
     absence::Absence,
     audience::Audience,
@@ -54,7 +54,7 @@ pub struct Viewer {
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// How much it has heard, as it says.
-    pub heard: Option<Progress<Position>>,
+    pub heard: Option<Progress<FeedToken>>,
     /// Whether that is where the feed stood when its page was made: it has heard nothing yet.
     pub page: bool,
     /// So many of the last danmu, if it has heard nothing.
@@ -69,11 +69,11 @@ impl Viewer {
         batches: Arc<Batches>,
         asked: &Asked,
         retry_ms: u32,
-        ask: Option<impl FnOnce(Place, Place) -> Request>,
+        ask: Option<impl FnOnce(LogPosition, LogPosition) -> Request>,
     ) -> Self {
         let Audience { feed, status, metrics, .. } = &*audience;
         let resolve =
-            |heard: &Progress<Position>| feed.learn(|lineage| heard.try_map(|position| lineage.resolve(position)));
+            |heard: &Progress<FeedToken>| feed.learn(|lineage| heard.try_map(|position| lineage.resolve(position)));
         let start = match asked.heard.as_ref().and_then(resolve) {
             None => Start::Now,
             // A page that was made so long ago is to show what is said now.

@@ -30,7 +30,7 @@ pub(crate) enum Whom {
 
 /// A denial as it is kept: until when it is, or for [`Whom::Older`] which sessions it concerns, milliseconds since the Unix
 /// epoch.
-pub(crate) type Entry = (Whom, i64);
+pub(crate) type Denial = (Whom, i64);
 
 /// What is denied now.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(crate) struct Denials(RwLock<HashMap<Whom, i64>>);
 
 impl Denials {
     /// Those that were kept.
-    pub(crate) fn new(kept: impl IntoIterator<Item = Entry>) -> Self {
+    pub(crate) fn new(kept: impl IntoIterator<Item = Denial>) -> Self {
         Self(RwLock::new(kept.into_iter().collect()))
     }
 
@@ -62,14 +62,14 @@ impl Denials {
     }
 
     /// Denies from now on. The answer is to be kept.
-    pub(crate) fn deny(&self, whom: Whom, now_ms: i64) -> Entry {
+    pub(crate) fn deny(&self, whom: Whom, now_ms: i64) -> Denial {
         let until_ms = now_ms.saturating_add(KEPT_MS);
         self.write().insert(whom.clone(), until_ms);
         (whom, until_ms)
     }
 
     /// Denies what was issued before `before_ms`, and all that was denied so already. The answer is to be kept.
-    pub(crate) fn deny_older(&self, before_ms: i64) -> Entry {
+    pub(crate) fn deny_older(&self, before_ms: i64) -> Denial {
         let mut entries = self.write();
         let latest = entries.entry(Whom::Older).or_insert(before_ms);
         *latest = before_ms.max(*latest);
@@ -94,7 +94,7 @@ impl Denials {
     }
 
     /// All of them, in no order.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Denial> {
         self.read().iter().map(|(whom, ms)| (whom.clone(), *ms)).collect()
     }
 

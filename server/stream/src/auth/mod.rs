@@ -10,8 +10,8 @@ pub(crate) mod verify;
 
 use self::policy::{About, Policy, Verdict};
 use crate::{
-    arn::Place,
-    error::{ApiError, Kind},
+    arn::ArnScope,
+    error::{ApiError, ErrorCode},
 };
 
 /// Which door a request came through.
@@ -67,7 +67,7 @@ pub(crate) fn user_id(role: &str, session: &str) -> String {
 
 impl Caller {
     /// The ARN by which AWS would call them.
-    pub(crate) fn arn(&self, place: &Place) -> String {
+    pub(crate) fn arn(&self, place: &ArnScope) -> String {
         match self {
             Self::Root => place.root_arn(),
             Self::Session { session, .. } => place.session_arn(&session.role, &session.name),
@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// May the caller do `action` (`kinesis:PutRecord`) to what has the ARN `resource`?
-    pub(crate) fn may_use(&self, place: &Place, action: &str, resource: &str) -> Result<(), ApiError> {
+    pub(crate) fn may_use(&self, place: &ArnScope, action: &str, resource: &str) -> Result<(), ApiError> {
         let Self::Session { session, denied } = self else { return Ok(()) };
         if *denied {
             return Err(self.denied(place, action, Some(resource)));
@@ -93,7 +93,7 @@ impl Caller {
     }
 
     /// Whether the caller is not denied altogether, as far as that can be told before `action` names what it is for.
-    pub(crate) fn must_not_be_denied(&self, place: &Place, action: &str) -> Result<(), ApiError> {
+    pub(crate) fn must_not_be_denied(&self, place: &ArnScope, action: &str) -> Result<(), ApiError> {
         match self {
             Self::Session { denied: true, .. } => Err(self.denied(place, action, None)),
             _ => Ok(()),
@@ -101,7 +101,7 @@ impl Caller {
     }
 
     /// May the caller use what is for the root key alone?
-    pub(crate) fn must_be_root(&self, place: &Place, action: &str) -> Result<(), ApiError> {
+    pub(crate) fn must_be_root(&self, place: &ArnScope, action: &str) -> Result<(), ApiError> {
         match self {
             Self::Root => Ok(()),
             Self::Session { .. } => {
@@ -113,7 +113,7 @@ impl Caller {
     /// May the caller do what is for the root key, and, where `sessions_may` and their policy says so, for sessions?
     pub(crate) fn may_control(
         &self,
-        place: &Place,
+        place: &ArnScope,
         action: &str,
         resource: &str,
         sessions_may: bool,
@@ -127,13 +127,13 @@ impl Caller {
     }
 
     /// In the words of AWS for a role whose own policy denies a session of it, which is how a session is revoked there.
-    fn denied(&self, place: &Place, action: &str, resource: Option<&str>) -> ApiError {
+    fn denied(&self, place: &ArnScope, action: &str, resource: Option<&str>) -> ApiError {
         self.unauthorized(place, action, resource, "with an explicit deny in an identity-based policy")
     }
 
-    fn unauthorized(&self, place: &Place, action: &str, resource: Option<&str>, reason: &str) -> ApiError {
+    fn unauthorized(&self, place: &ArnScope, action: &str, resource: Option<&str>, reason: &str) -> ApiError {
         let on = resource.map(|resource| format!(" on resource: {resource}")).unwrap_or_default();
         let message = format!("User: {} is not authorized to perform: {action}{on} {reason}", self.arn(place));
-        ApiError::new(Kind::AccessDenied, message)
+        ApiError::new(ErrorCode::AccessDenied, message)
     }
 }

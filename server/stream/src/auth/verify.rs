@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Caller, Door, denials::Denials};
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     root_key::RootKey,
     sts::token::{TokenError, Tokens},
 };
@@ -35,7 +35,7 @@ const AUTHORITY: &str = ":authority";
 
 /// Verifies signatures of one region.
 #[derive(Clone)]
-pub(crate) struct Verifier {
+pub(crate) struct SignatureVerifier {
     keys: Arc<Keys>,
     region: String,
 }
@@ -48,7 +48,7 @@ struct Keys {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-impl Verifier {
+impl SignatureVerifier {
     pub(crate) fn new(root: RootKey, tokens: Tokens, denials: Arc<Denials>, region: String) -> Self {
         Self { keys: Arc::new(Keys { root, tokens, denials }), region }
     }
@@ -95,7 +95,7 @@ impl Verifier {
         now_ms: i64,
     ) -> Result<(Option<Caller>, Result<(), ApiError>), ApiError> {
         let now = DateTime::<Utc>::from_timestamp_millis(now_ms)
-            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?;
+            .ok_or_else(|| ApiError::new(ErrorCode::InternalFailure, "The clock is out of range."))?;
         let mut required = VecSignedHeaderRequirements::default();
         required.add_if_in_request("x-amz-date");
         required.add_if_in_request("x-amz-target");
@@ -181,22 +181,24 @@ impl Keys {
 }
 
 fn no_key() -> ApiError {
-    ApiError::new(Kind::InternalFailure, "The signature was verified without a key.")
+    ApiError::new(ErrorCode::InternalFailure, "The signature was verified without a key.")
 }
 
 /// The verifier's error by the name that AWS gives it.
 fn refusal(error: BoxError) -> ApiError {
     let error = SignatureError::from(error);
     let kind = match &error {
-        SignatureError::ExpiredToken(_) => Kind::ExpiredToken,
-        SignatureError::InvalidClientTokenId(_) => Kind::UnrecognizedClient,
-        SignatureError::MissingAuthenticationToken(_) => Kind::MissingAuthenticationToken,
-        SignatureError::IncompleteSignature(_) | SignatureError::MalformedQueryString(_) => Kind::IncompleteSignature,
+        SignatureError::ExpiredToken(_) => ErrorCode::ExpiredToken,
+        SignatureError::InvalidClientTokenId(_) => ErrorCode::UnrecognizedClient,
+        SignatureError::MissingAuthenticationToken(_) => ErrorCode::MissingAuthenticationToken,
+        SignatureError::IncompleteSignature(_) | SignatureError::MalformedQueryString(_) => {
+            ErrorCode::IncompleteSignature
+        }
         SignatureError::IO(_) | SignatureError::InternalServiceError(_) => {
             tracing::error!(%error, "a signature could not be verified");
-            return ApiError::new(Kind::InternalFailure, "The signature could not be verified.");
+            return ApiError::new(ErrorCode::InternalFailure, "The signature could not be verified.");
         }
-        _ => Kind::InvalidSignature,
+        _ => ErrorCode::InvalidSignature,
     };
     let mut message = error.to_string();
     if message.is_empty() {
@@ -214,10 +216,10 @@ mod tests {
 
     const NOW_MS: i64 = 1_732_000_000_000;
 
-    fn verifier() -> Verifier {
+    fn verifier() -> SignatureVerifier {
         let root = RootKey { access_key_id: "AKIAAAAAAAAAAAAAAAAA".to_owned(), secret_access_key: "s".repeat(40) };
         let tokens = Tokens::new(&root);
-        Verifier::new(root, tokens, Arc::default(), "us-east-1".to_owned())
+        SignatureVerifier::new(root, tokens, Arc::default(), "us-east-1".to_owned())
     }
 
     /// Pieces of real headers and noise, in any order: closer to the parser's edges than noise alone.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Call;
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     limits::{Bucket, PATIENCE},
     store::{Stream, shard_id},
 };
@@ -129,7 +129,7 @@ impl Call<'_> {
     /// Waits for this call's turn among those that count over the whole endpoint.
     pub(super) async fn turn(&self) -> Result<(), ApiError> {
         let account = &self.endpoint.place.account;
-        let over = || ApiError::new(Kind::LimitExceeded, format!("Rate exceeded for account {account}."));
+        let over = || ApiError::new(ErrorCode::LimitExceeded, format!("Rate exceeded for account {account}."));
         self.endpoint.calls.turn(self.operation, None, None).await.then_some(()).ok_or_else(over)
     }
 
@@ -137,13 +137,13 @@ impl Call<'_> {
     pub(super) async fn turn_on(&self, stream: &Stream) -> Result<(), ApiError> {
         let over = || {
             let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
-            ApiError::new(Kind::LimitExceeded, format!("Rate exceeded for stream {name} under account {account}."))
+            ApiError::new(ErrorCode::LimitExceeded, format!("Rate exceeded for stream {name} under account {account}."))
         };
         self.endpoint.calls.turn(self.operation, Some(stream.meta.id), None).await.then_some(()).ok_or_else(over)
     }
 
     /// Waits for this call's turn among those that count over `shard` of `stream`.
-    pub(super) async fn turn_on_shard(&self, stream: &Stream, shard: u32, kind: Kind) -> Result<(), ApiError> {
+    pub(super) async fn turn_on_shard(&self, stream: &Stream, shard: u32, kind: ErrorCode) -> Result<(), ApiError> {
         let over = || ApiError::new(kind, self.rate_exceeded(stream, shard));
         self.endpoint.calls.turn(self.operation, Some(stream.meta.id), Some(shard)).await.then_some(()).ok_or_else(over)
     }
@@ -163,7 +163,7 @@ impl Call<'_> {
         let message = format!(
             "Stream {name} under account {account} was scaled {SCALINGS} times within 24 hours, the most that a stream may be."
         );
-        Err(ApiError::new(Kind::LimitExceeded, message))
+        Err(ApiError::new(ErrorCode::LimitExceeded, message))
     }
 }
 

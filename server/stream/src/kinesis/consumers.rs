@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Call, Outcome, in_range,
+    Call, Outcome, Output, in_range,
     pages::List,
     streams::ACTIVE,
     tags::first_tags,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     arn::is_stream_name,
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     store::{Consumer, Refusal, StoreError, Stream},
 };
 
@@ -49,7 +49,7 @@ impl Call<'_> {
         let done = self.endpoint.store.deregister_consumer(&stream.meta.name, &consumer.name).await;
         done.map_err(|error| self.consumer_error(&stream, &consumer.name, error))?;
         self.endpoint.subscriptions.deregistered(stream.meta.id, &consumer.name);
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     pub(super) async fn describe_stream_consumer(&self, request: &NamedConsumer) -> Outcome {
@@ -67,12 +67,15 @@ impl Call<'_> {
         let after = match request.next_token.as_deref() {
             Some(_) if request.stream_creation_timestamp.is_some() => {
                 let message = "NextToken and StreamCreationTimestamp cannot be provided together.";
-                return Err(ApiError::new(Kind::InvalidArgument, message));
+                return Err(ApiError::new(ErrorCode::InvalidArgument, message));
             }
             Some(token) => {
                 let ended = self.opened_token(List::Consumers, token)?;
                 if ended.stream != stream.meta.id {
-                    return Err(ApiError::new(Kind::InvalidArgument, "NextToken is not of the stream of StreamARN."));
+                    return Err(ApiError::new(
+                        ErrorCode::InvalidArgument,
+                        "NextToken is not of the stream of StreamARN.",
+                    ));
                 }
                 ended.after
             }
@@ -94,7 +97,7 @@ impl Call<'_> {
         let place = &self.endpoint.place;
         let (name, consumer, created_s) = place.consumer_of(arn).ok_or_else(|| {
             let message = format!("ConsumerARN {arn} does not name a consumer of this account and region.");
-            ApiError::new(Kind::InvalidArgument, message)
+            ApiError::new(ErrorCode::InvalidArgument, message)
         })?;
         self.may_use(arn)?;
         let stream = self.existing(name)?;
@@ -112,13 +115,13 @@ impl Call<'_> {
                 stream_arn.as_ref().is_some_and(|given| *given != self.endpoint.place.stream_arn(&stream.meta.name));
             if other_stream || consumer_name.as_ref().is_some_and(|given| **given != *consumer.name) {
                 let message = "ConsumerARN, StreamARN and ConsumerName do not name the same consumer.";
-                return Err(ApiError::new(Kind::InvalidArgument, message));
+                return Err(ApiError::new(ErrorCode::InvalidArgument, message));
             }
             return Ok((stream, consumer));
         }
         let (Some(stream_arn), Some(name)) = (stream_arn, consumer_name) else {
             let message = "Either ConsumerARN or both StreamARN and ConsumerName must be given.";
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         };
         let name = check_consumer_name(Some(name))?;
         let place = &self.endpoint.place;
@@ -140,7 +143,7 @@ impl Call<'_> {
 
     pub(super) fn no_consumer(&self, named: &str) -> ApiError {
         let account = &self.endpoint.place.account;
-        ApiError::new(Kind::ResourceNotFound, format!("Consumer {named}, account {account} not found."))
+        ApiError::new(ErrorCode::ResourceNotFound, format!("Consumer {named}, account {account} not found."))
     }
 
     fn consumer_error(&self, stream: &Stream, name: &str, error: StoreError) -> ApiError {
@@ -149,7 +152,7 @@ impl Call<'_> {
             StoreError::Refused(Refusal::ConsumerExists) => {
                 let (stream, account) = (&stream.meta.name, &self.endpoint.place.account);
                 let message = format!("Consumer {name} of stream {stream} under account {account} already exists.");
-                ApiError::new(Kind::ResourceInUse, message)
+                ApiError::new(ErrorCode::ResourceInUse, message)
             }
             other => self.store_error(&stream.meta.name, other),
         }

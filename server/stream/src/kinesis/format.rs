@@ -8,7 +8,7 @@ use ciborium::de::Error as CborError;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{ApiError, Kind};
+use crate::error::{ApiError, ErrorCode};
 
 /// Nesting in CBOR; requests have three levels. JSON has its reader's own bound of 128.
 const MAX_DEPTH: usize = 16;
@@ -46,7 +46,7 @@ impl Format {
     pub(crate) fn encode(self, value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "an answer could not be written");
-            ApiError::new(Kind::InternalFailure, "The answer could not be written.")
+            ApiError::new(ErrorCode::InternalFailure, "The answer could not be written.")
         };
         match self {
             Self::Json => serde_json::to_vec(value).map_err(|error| failed(&error)),
@@ -61,7 +61,7 @@ impl Format {
     /// # Errors
     /// `SerializationException`, which says what is wrong and where.
     pub(crate) fn decode<T: DeserializeOwned>(self, mut body: &[u8]) -> Result<T, ApiError> {
-        let wrong = |message: String| ApiError::new(Kind::Serialization, message);
+        let wrong = |message: String| ApiError::new(ErrorCode::Serialization, message);
         match self {
             Self::Json => {
                 // As a whole: the reader would not look into members that are passed over.

@@ -10,10 +10,10 @@ use super::{
     unless_dry,
 };
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     metrics::add,
     quotas::ITERATOR_LIFE_MS,
-    sequence::Position,
+    sequence::RecordPosition,
     store::{Page, Shard, StoredRecord, Stream},
 };
 
@@ -26,20 +26,20 @@ impl Call<'_> {
         let cursor = self.cursor(&request)?;
         // Sealed by us, so the stream was there; it may be gone since.
         let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(|| {
-            ApiError::new(Kind::ResourceNotFound, "The stream of this iterator does not exist any more.")
+            ApiError::new(ErrorCode::ResourceNotFound, "The stream of this iterator does not exist any more.")
         })?;
         let arn = self.endpoint.place.stream_arn(&stream.meta.name);
         self.may_use(&arn)?;
         if request.stream_arn.is_some_and(|given| given != arn) {
             let message = "StreamARN does not name the stream of this iterator.";
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         }
         unless_dry(request.dry_run)?;
         let counters = &self.endpoint.counters;
         let Some(mut turn) = self.endpoint.gates.enter(cursor.stream, cursor.shard).await else {
             add(&counters.reads_throttled, 1);
             let message = self.rate_exceeded(&stream, cursor.shard);
-            return Err(ApiError::new(Kind::ProvisionedThroughputExceeded, message));
+            return Err(ApiError::new(ErrorCode::ProvisionedThroughputExceeded, message));
         };
         add(&counters.reads_delayed, u64::from(turn.delayed));
 
@@ -62,7 +62,7 @@ impl Call<'_> {
             .endpoint
             .seals
             .open_iterator(text)
-            .ok_or_else(|| ApiError::new(Kind::InvalidArgument, "Invalid ShardIterator."))?;
+            .ok_or_else(|| ApiError::new(ErrorCode::InvalidArgument, "Invalid ShardIterator."))?;
         let now_ms = self.endpoint.store.now_ms();
         if cursor.is_expired(now_ms) {
             let message = format!(
@@ -70,21 +70,21 @@ impl Call<'_> {
                  the future than the tolerated delay of {ITERATOR_LIFE_MS} milliseconds.",
                 cursor.issued_ms
             );
-            return Err(ApiError::new(Kind::ExpiredIterator, message));
+            return Err(ApiError::new(ErrorCode::ExpiredIterator, message));
         }
         Ok(cursor)
     }
 
     async fn page(&self, stream: &Stream, cursor: Cursor, limit: usize) -> Result<Page, ApiError> {
         // What is past retention is gone for readers, whether it was trimmed yet or not.
-        let horizon = Position::at(stream.horizon(self.endpoint.store.now_ms()));
+        let horizon = RecordPosition::at(stream.horizon(self.endpoint.store.now_ms()));
         let from = cursor.from.max(horizon);
         let endpoint = Arc::clone(self.endpoint);
         tokio::task::spawn_blocking(move || endpoint.store.read(cursor.stream, cursor.shard, from, limit, MAX_BYTES))
             .await
             .map_err(|error| {
                 tracing::error!(%error, "a read failed");
-                ApiError::new(Kind::InternalFailure, "The log could not be read.")
+                ApiError::new(ErrorCode::InternalFailure, "The log could not be read.")
             })?
             .map_err(|error| self.store_error(&stream.meta.name, error))
     }

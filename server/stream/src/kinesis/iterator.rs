@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     crypto::{Key, LENIENT},
-    error::{ApiError, Kind, Violations},
+    error::{ApiError, ErrorCode, Violations},
     quotas::ITERATOR_LIFE_MS,
     root_key::RootKey,
-    sequence::{Position, SequenceNumber},
+    sequence::{RecordPosition, SequenceNumber},
     store::{Shard, Stream, shard_id},
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Cursor {
     pub(super) issued_ms: u64,
     pub(super) stream: u64,
     pub(super) shard: u32,
-    pub(super) from: Position,
+    pub(super) from: RecordPosition,
 }
 
 /// Where a client wants to begin, in its own words.
@@ -120,7 +120,7 @@ impl Cursor {
         Some(Self {
             issued_ms: number(0)?,
             stream: number(8)?,
-            from: Position { ms: number(16)?, counter: number(24)? },
+            from: RecordPosition { ms: number(16)?, counter: number(24)? },
             shard: u32::from_be_bytes(bytes.get(32..36)?.try_into().ok()?),
         })
     }
@@ -151,14 +151,19 @@ impl Call<'_> {
         };
         let from = self.position(&stream, shard, &start)?;
         unless_dry(request.dry_run)?;
-        self.turn_on_shard(&stream, index, Kind::ProvisionedThroughputExceeded).await?;
+        self.turn_on_shard(&stream, index, ErrorCode::ProvisionedThroughputExceeded).await?;
         let now_ms = self.endpoint.store.now_ms();
         let cursor = Cursor { issued_ms: now_ms, stream: stream.meta.id, shard: index, from };
         self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
     }
 
     /// Where in `shard` it is to begin; of a start that was [checked](Start::check).
-    pub(super) fn position(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
+    pub(super) fn position(
+        &self,
+        stream: &Stream,
+        shard: &Shard,
+        start: &Start<'_>,
+    ) -> Result<RecordPosition, ApiError> {
         let kind = start.kind.unwrap_or_default();
         // A time has a member of its own.
         if kind != "AT_TIMESTAMP" && start.sequence_number.is_some() != kind.ends_with("_SEQUENCE_NUMBER") {
@@ -168,10 +173,10 @@ impl Call<'_> {
                  TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {kind} and {given} \
                  StartingSequenceNumber."
             );
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         }
         Ok(match kind {
-            "TRIM_HORIZON" => Position::START,
+            "TRIM_HORIZON" => RecordPosition::START,
             "LATEST" => self.endpoint.store.tip(),
             "AT_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?,
             "AFTER_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?.next(),
@@ -180,7 +185,7 @@ impl Call<'_> {
                 let Some(at) = start.timestamp else {
                     let message = "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
                                    request has no timestamp parameter.";
-                    return Err(ApiError::new(Kind::InvalidArgument, message));
+                    return Err(ApiError::new(ErrorCode::InvalidArgument, message));
                 };
                 let now_ms = self.endpoint.store.now_ms();
                 if at.0 > now_ms {
@@ -189,17 +194,17 @@ impl Call<'_> {
                          timestampInMillis: {}, currentTimestampInMillis: {now_ms}",
                         at.0
                     );
-                    return Err(ApiError::new(Kind::InvalidArgument, message));
+                    return Err(ApiError::new(ErrorCode::InvalidArgument, message));
                 }
-                Position::at(at.0)
+                RecordPosition::at(at.0)
             }
         })
     }
 
     /// The position of `StartingSequenceNumber`, which must be one of this shard's.
-    fn given_sequence(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<Position, ApiError> {
+    fn given_sequence(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<RecordPosition, ApiError> {
         let text = start.sequence_number.unwrap_or_default();
-        let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
+        let wrong = |message: String| Err(ApiError::new(ErrorCode::InvalidArgument, message));
         match text.parse::<SequenceNumber>() {
             Ok(sequence) if sequence.shard == shard.index && sequence.shard_created == shard.epoch => {
                 Ok(sequence.position)

@@ -29,7 +29,7 @@ use self::{retention::Change, types::NamesStream};
 use crate::{
     arn::{is_stream_name, stream_account},
     auth::{Caller, Door},
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     inner::Inner,
     quotas::MAX_SHARDS,
     store::{MAX_CONSUMERS, MAX_TAGS, Refusal, StoreError, Stream, shard_id, shard_index},
@@ -52,19 +52,19 @@ pub(crate) struct Call<'a> {
 
 /// What an operation answers.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Output {
     /// One value in the form of the request, or nothing.
     Whole(Vec<u8>),
     /// An event stream, `application/vnd.amazon.eventstream`, which goes on for minutes.
     Events(Body),
 }
 
-impl Answer {
+impl Output {
     /// What is answered where there is nothing to say.
     const EMPTY: Self = Self::Whole(Vec::new());
 }
 
-type Outcome = Result<Answer, ApiError>;
+type Outcome = Result<Output, ApiError>;
 
 impl Call<'_> {
     /// Carries the call out.
@@ -77,7 +77,7 @@ impl Call<'_> {
             "ListShards" => self.list_shards(&self.parse(body)?).await,
             "SubscribeToShard" => self.subscribe_to_shard(&self.parse(body)?),
             _ if self.door == Door::Public => Err(ApiError::new(
-                Kind::AccessDenied,
+                ErrorCode::AccessDenied,
                 format!("{} is not available here; this origin offers the data plane only.", self.operation),
             )),
             "CreateStream" => self.create_stream(self.parse(body)?).await,
@@ -104,9 +104,9 @@ impl Call<'_> {
             other if other.contains("Queue") || other.contains("Channel") => {
                 let message =
                     format!("{other} is not available here; this endpoint has streams, no queues and no channels.");
-                Err(ApiError::new(Kind::UnknownOperation, message))
+                Err(ApiError::new(ErrorCode::UnknownOperation, message))
             }
-            other => Err(ApiError::new(Kind::UnknownOperation, format!("Unknown operation {other:?}."))),
+            other => Err(ApiError::new(ErrorCode::UnknownOperation, format!("Unknown operation {other:?}."))),
         }
     }
 
@@ -115,7 +115,7 @@ impl Call<'_> {
     }
 
     fn answer(&self, value: &impl Serialize) -> Outcome {
-        self.format.encode(value).map(Answer::Whole)
+        self.format.encode(value).map(Output::Whole)
     }
 
     /// The stream that a data-plane request names, once it is sure that the caller may use it so. Whoever may not
@@ -174,11 +174,13 @@ impl Call<'_> {
         let by_arn = named.arn.map(|arn| self.name_of_arn(arn)).transpose()?;
         match (named.name, by_arn) {
             (Some(name), Some(other)) if name != other => {
-                Err(ApiError::new(Kind::InvalidArgument, "StreamARN and StreamName do not name the same stream."))
+                Err(ApiError::new(ErrorCode::InvalidArgument, "StreamARN and StreamName do not name the same stream."))
             }
             (Some(name), _) => check_name(name),
             (None, Some(name)) => Ok(name),
-            (None, None) => Err(ApiError::new(Kind::InvalidArgument, "Either StreamName or StreamARN must be given.")),
+            (None, None) => {
+                Err(ApiError::new(ErrorCode::InvalidArgument, "Either StreamName or StreamARN must be given."))
+            }
         }
     }
 
@@ -201,10 +203,10 @@ impl Call<'_> {
                 self.operation,
                 self.operation
             );
-            return Err(ApiError::new(Kind::AccessDenied, message));
+            return Err(ApiError::new(ErrorCode::AccessDenied, message));
         }
         let message = format!("StreamARN {arn} does not name a stream of this account and region");
-        Err(ApiError::new(Kind::InvalidArgument, message))
+        Err(ApiError::new(ErrorCode::InvalidArgument, message))
     }
 
     /// The index of a shard of `stream`.
@@ -218,7 +220,7 @@ impl Call<'_> {
     fn no_shard(&self, stream: &str, id: &str) -> ApiError {
         let account = &self.endpoint.place.account;
         ApiError::new(
-            Kind::ResourceNotFound,
+            ErrorCode::ResourceNotFound,
             format!("Could not find shard {id} in stream {stream} under account {account}."),
         )
     }
@@ -227,15 +229,20 @@ impl Call<'_> {
     fn store_error(&self, stream: &str, error: StoreError) -> ApiError {
         match error {
             StoreError::Refused(refusal) => self.refused(stream, refusal),
-            StoreError::Closed => ApiError::new(Kind::ServiceUnavailable, "The endpoint is shutting down. Try again."),
+            StoreError::Closed => {
+                ApiError::new(ErrorCode::ServiceUnavailable, "The endpoint is shutting down. Try again.")
+            }
             error @ StoreError::DiskFull { .. } => {
                 tracing::error!(%error, stream, "records are refused until there is room");
                 let message = "The endpoint's disk is full; nothing was acknowledged. Reads go on. Try again later.";
-                ApiError::new(Kind::ServiceUnavailable, message)
+                ApiError::new(ErrorCode::ServiceUnavailable, message)
             }
             StoreError::Engine(reason) => {
                 tracing::error!(%reason, stream, "the log failed");
-                ApiError::new(Kind::InternalFailure, "The log could not be read or written; nothing was acknowledged.")
+                ApiError::new(
+                    ErrorCode::InternalFailure,
+                    "The log could not be read or written; nothing was acknowledged.",
+                )
             }
         }
     }
@@ -244,14 +251,16 @@ impl Call<'_> {
         let account = &self.endpoint.place.account;
         let of = format!("in stream {stream} under account {account}");
         match refusal {
-            Refusal::StreamExists => {
-                ApiError::new(Kind::ResourceInUse, format!("Stream {stream} under account {account} already exists."))
-            }
-            Refusal::NoSuchStream => {
-                ApiError::new(Kind::ResourceNotFound, format!("Stream {stream} under account {account} not found."))
-            }
+            Refusal::StreamExists => ApiError::new(
+                ErrorCode::ResourceInUse,
+                format!("Stream {stream} under account {account} already exists."),
+            ),
+            Refusal::NoSuchStream => ApiError::new(
+                ErrorCode::ResourceNotFound,
+                format!("Stream {stream} under account {account} not found."),
+            ),
             Refusal::HasConsumers => ApiError::new(
-                Kind::ResourceInUse,
+                ErrorCode::ResourceInUse,
                 format!(
                     "Stream {stream} under account {account} has registered consumers; deregister them, or set \
                      EnforceConsumerDeletion."
@@ -259,14 +268,14 @@ impl Call<'_> {
             ),
             Refusal::NoSuchShard(shard) => self.no_shard(stream, &shard_id(shard)),
             Refusal::ShardClosed(shard) => ApiError::new(
-                Kind::InvalidArgument,
+                ErrorCode::InvalidArgument,
                 format!(
                     "Shard {} {of} has already been merged or split, and thus is not eligible for merging or splitting.",
                     shard_id(shard)
                 ),
             ),
             Refusal::NotAdjacent { index, adjacent } => ApiError::new(
-                Kind::InvalidArgument,
+                ErrorCode::InvalidArgument,
                 format!(
                     "Shards {} and {} {of} are not an adjacent pair of shards eligible for merging",
                     shard_id(index),
@@ -274,30 +283,32 @@ impl Call<'_> {
                 ),
             ),
             Refusal::ConsumerExists => {
-                ApiError::new(Kind::ResourceInUse, format!("A consumer {of} has this name already."))
+                ApiError::new(ErrorCode::ResourceInUse, format!("A consumer {of} has this name already."))
             }
-            Refusal::NoSuchConsumer => ApiError::new(Kind::ResourceNotFound, format!("A consumer {of} was not found.")),
+            Refusal::NoSuchConsumer => {
+                ApiError::new(ErrorCode::ResourceNotFound, format!("A consumer {of} was not found."))
+            }
             Refusal::TooManyConsumers => ApiError::new(
-                Kind::LimitExceeded,
+                ErrorCode::LimitExceeded,
                 format!(
                     "Stream {stream} under account {account} has {MAX_CONSUMERS} consumers, the most that a stream may have."
                 ),
             ),
             Refusal::TooManyTags => ApiError::new(
-                Kind::InvalidArgument,
+                ErrorCode::InvalidArgument,
                 format!(
                     "Failed to add tags to stream {stream} under account {account} because a given resource cannot have more \
                      than {MAX_TAGS} tags associated with it."
                 ),
             ),
             Refusal::TooManyShards => ApiError::new(
-                Kind::LimitExceeded,
+                ErrorCode::LimitExceeded,
                 format!(
                     "Stream {stream} under account {account} has {MAX_SHARDS} open shards, the most that a stream may have."
                 ),
             ),
             Refusal::HashKeyOutside { start, end } => ApiError::new(
-                Kind::InvalidArgument,
+                ErrorCode::InvalidArgument,
                 format!(
                     "NewStartingHashKey {of} is not both greater than one plus the shard's StartingHashKey {start} and \
                      less than the shard's EndingHashKey {end}."
@@ -312,7 +323,7 @@ fn unless_dry(dry_run: Option<bool>) -> Result<(), ApiError> {
     if dry_run != Some(true) {
         return Ok(());
     }
-    Err(ApiError::new(Kind::DryRun, "The request would have succeeded, but the DryRun parameter was specified."))
+    Err(ApiError::new(ErrorCode::DryRun, "The request would have succeeded, but the DryRun parameter was specified."))
 }
 
 fn check_name(name: &str) -> Result<&str, ApiError> {

@@ -8,7 +8,7 @@ use base64::Engine;
 use super::Call;
 use crate::{
     crypto::{Key, LENIENT},
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     quotas::ITERATOR_LIFE_MS,
     root_key::RootKey,
 };
@@ -82,10 +82,10 @@ impl Call<'_> {
 
     /// What is in a token of `list` that has not expired.
     pub(super) fn opened_token(&self, list: List, token: &str) -> Result<Ended, ApiError> {
-        let invalid = || ApiError::new(Kind::InvalidArgument, "Invalid NextToken.");
+        let invalid = || ApiError::new(ErrorCode::InvalidArgument, "Invalid NextToken.");
         let ended = self.endpoint.seals.lists.open(list, token).ok_or_else(invalid)?;
         if self.endpoint.store.now_ms().saturating_sub(ended.issued_ms) > ITERATOR_LIFE_MS {
-            return Err(ApiError::new(Kind::ExpiredNextToken, "The NextToken is older than 300 seconds."));
+            return Err(ApiError::new(ErrorCode::ExpiredNextToken, "The NextToken is older than 300 seconds."));
         }
         Ok(ended)
     }

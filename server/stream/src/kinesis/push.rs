@@ -22,13 +22,13 @@ use super::{
 };
 use crate::{
     auth::Session,
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     events,
     inner::Inner,
     metrics::add,
-    sequence::Position,
+    sequence::RecordPosition,
     store::{Page, Shard, Stream, shard_id},
-    subscriptions::{Ending, Place, Seat},
+    subscriptions::{Ending, Seat, SubscriptionKey},
 };
 
 /// How long a subscription lasts; then its client asks for a new one.
@@ -65,10 +65,10 @@ pub(super) struct Subscription {
     pub(super) endpoint: Weak<Inner>,
     pub(super) seat: Seat,
     /// What the seat is for.
-    pub(super) place: Place,
+    pub(super) place: SubscriptionKey,
     pub(super) format: Format,
     /// The first position that was not pushed.
-    pub(super) from: Position,
+    pub(super) from: RecordPosition,
     /// Of the shard, in the log; none any more: there will be no others.
     pub(super) changes: Option<watch::Receiver<u64>>,
     /// The caller's, which may expire or be denied meanwhile; none: the root key's.
@@ -102,9 +102,9 @@ enum State {
 /// What a look at the log found.
 enum Found {
     /// An event; `bytes` of it count against the limit.
-    Event { frame: Bytes, bytes: usize, next: Position, last: bool },
+    Event { frame: Bytes, bytes: usize, next: RecordPosition, last: bool },
     /// Nothing worth an event yet.
-    Nothing { next: Position },
+    Nothing { next: RecordPosition },
 }
 
 /// Why a subscription ends by itself.
@@ -190,7 +190,7 @@ impl Subscription {
         match ending {
             Ending::Closing => Over::Quietly,
             Ending::TakenOver => Over::With(ApiError::new(
-                Kind::ResourceInUse,
+                ErrorCode::ResourceInUse,
                 format!("Another subscription of consumer {consumer} to {shard} has taken over."),
             )),
             Ending::Deregistered => Over::With(no_consumer(consumer)),
@@ -205,7 +205,7 @@ impl Subscription {
         let looked = tokio::task::spawn_blocking(move || look(&endpoint, &place, format, from, is_due)).await;
         looked.map_err(|error| {
             tracing::error!(%error, "a subscription could not look at the log");
-            Over::With(ApiError::new(Kind::InternalFailure, "The log could not be read."))
+            Over::With(ApiError::new(ErrorCode::InternalFailure, "The log could not be read."))
         })?
     }
 }
@@ -237,31 +237,37 @@ impl State {
 /// The exception that ends a subscription.
 fn failed(format: Format, error: &ApiError) -> Option<(Bytes, State)> {
     let name = match error.kind {
-        Kind::InternalFailure => "InternalFailureException",
+        ErrorCode::InternalFailure => "InternalFailureException",
         kind => kind.kinesis_name(),
     };
     let payload = format.encode(&Message { message: &error.message }).ok()?;
     Some((events::exception(name, format.content_type(), payload).ok()?, State::Over))
 }
 
-fn look(endpoint: &Inner, place: &Place, format: Format, from: Position, is_due: bool) -> Result<Found, Over> {
+fn look(
+    endpoint: &Inner,
+    place: &SubscriptionKey,
+    format: Format,
+    from: RecordPosition,
+    is_due: bool,
+) -> Result<Found, Over> {
     let store = &endpoint.store;
     // In this order: what was acknowledged by now is among what is read below, and so is everything before the end of a
     // shard that is closed by now.
     let tip = store.tip();
     let now_ms = store.now_ms();
     let stream = store.stream_by_id(place.stream).ok_or_else(|| {
-        ApiError::new(Kind::ResourceNotFound, "The stream of this subscription does not exist any more.")
+        ApiError::new(ErrorCode::ResourceNotFound, "The stream of this subscription does not exist any more.")
     })?;
     let registered = stream.consumer(&place.consumer).is_some_and(|known| known.created_ms == place.registered_ms);
     if !registered {
         return Err(no_consumer(&place.consumer).into());
     }
     // What is past retention is gone for readers, whether it was trimmed yet or not.
-    let from = from.max(Position::at(stream.horizon(now_ms)));
+    let from = from.max(RecordPosition::at(stream.horizon(now_ms)));
     let page = store.read(place.stream, place.shard, from, EVENT_RECORDS, EVENT_BYTES).map_err(|error| {
         tracing::error!(%error, stream = &*stream.meta.name, "the log could not be read");
-        ApiError::new(Kind::InternalFailure, "The log could not be read.")
+        ApiError::new(ErrorCode::InternalFailure, "The log could not be read.")
     })?;
     let shard = stream.shard(place.shard);
     let ended = is_end(shard, &page);
@@ -280,7 +286,7 @@ fn look(endpoint: &Inner, place: &Place, format: Format, from: Position, is_due:
     Ok(Found::Event { frame, bytes, next, last: ended })
 }
 
-fn describe(stream: &Stream, shard: u32, page: Page, next: Position, ended: bool, now_ms: u64) -> Event {
+fn describe(stream: &Stream, shard: u32, page: Page, next: RecordPosition, ended: bool, now_ms: u64) -> Event {
     let known = stream.shard(shard);
     let behind = page.records.last().filter(|_| page.more);
     Event {
@@ -295,5 +301,5 @@ fn describe(stream: &Stream, shard: u32, page: Page, next: Position, ended: bool
 }
 
 fn no_consumer(name: &str) -> ApiError {
-    ApiError::new(Kind::ResourceNotFound, format!("Consumer {name} is not registered any more."))
+    ApiError::new(ErrorCode::ResourceNotFound, format!("Consumer {name} is not registered any more."))
 }

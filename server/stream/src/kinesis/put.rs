@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    error::{ApiError, Kind, Violations},
+    error::{ApiError, ErrorCode, Violations},
     hash::{hash_key, parse_hash_key},
     metrics::add,
     sequence,
@@ -28,7 +28,7 @@ const MAX_RECORDS: usize = 500;
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
 const MAX_REQUEST: usize = 10 * 1024 * 1024;
 
-const THROTTLED: Kind = Kind::ProvisionedThroughputExceeded;
+const THROTTLED: ErrorCode = ErrorCode::ProvisionedThroughputExceeded;
 
 /// What became of a record.
 enum Fate {
@@ -64,7 +64,7 @@ impl Call<'_> {
                 Err(ApiError::new(THROTTLED, self.rate_exceeded(&stream, *shard)))
             }
             Some(Fate::Metered) => Err(ApiError::new(THROTTLED, self.endpoint.meters.exceeded())),
-            None => Err(ApiError::new(Kind::InternalFailure, "The record was not written.")),
+            None => Err(ApiError::new(ErrorCode::InternalFailure, "The record was not written.")),
         }
     }
 
@@ -96,7 +96,7 @@ impl Call<'_> {
         }
         if total > MAX_REQUEST {
             let message = format!("Records size exceeds 10 MB limit: {total} bytes of data and partition keys");
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         }
         unless_dry(request.dry_run)?;
         let outcomes = self.append(&stream, records, &sizes).await?;
@@ -132,7 +132,7 @@ impl Call<'_> {
             "ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {} under account {} is invalid.",
             stream.meta.name, self.endpoint.place.account
         );
-        Err(ApiError::new(Kind::InvalidArgument, message))
+        Err(ApiError::new(ErrorCode::InvalidArgument, message))
     }
 
     /// Appends what is within the caller's allowance. One outcome for each record, in their order.
@@ -207,7 +207,7 @@ fn record(entry: &PutEntry) -> Result<(NewRecord, usize), ApiError> {
             let message = format!(
                 "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {text}"
             );
-            ApiError::new(Kind::InvalidArgument, message)
+            ApiError::new(ErrorCode::InvalidArgument, message)
         })?,
     };
     Ok((NewRecord::new(key, hash_key, data), data.len()))

@@ -1,13 +1,13 @@
 //! `SplitShard`, `MergeShards` and `UpdateShardCount`. For the root key; done when they are answered.
 
 use super::{
-    Answer, Call, Outcome, in_range,
+    Call, Outcome, Output, in_range,
     shapes::{HASH_KEY, SHARD_ID},
     streams::too_many_shards,
     types::{MergeShards, SplitShard, UpdateShardCount, UpdateShardCountAnswer},
 };
 use crate::{
-    error::{ApiError, Kind, Violations},
+    error::{ApiError, ErrorCode, Violations},
     hash::parse_hash_key,
     quotas::MAX_SHARDS,
 };
@@ -27,7 +27,7 @@ impl Call<'_> {
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.split(name, shard, new_start).await;
         done.map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     pub(super) async fn merge_shards(&self, request: &MergeShards) -> Outcome {
@@ -43,7 +43,7 @@ impl Call<'_> {
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.merge(name, shard, adjacent).await;
         done.map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     pub(super) async fn update_shard_count(&self, request: &UpdateShardCount) -> Outcome {
@@ -88,7 +88,7 @@ fn check_step(current: usize, target: usize) -> Result<(), ApiError> {
         "UpdateShardCount cannot scale {step} your current open shard count. Current open shard count: {current} Target \
          shard count: {target}"
     );
-    Err(ApiError::new(Kind::InvalidArgument, message))
+    Err(ApiError::new(ErrorCode::InvalidArgument, message))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Answer, Call, Outcome, types::ChangeRetention};
+use super::{Call, Outcome, Output, types::ChangeRetention};
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     store::Stream,
 };
 
@@ -27,14 +27,14 @@ impl Call<'_> {
         self.turn_on(&stream).await?;
         let name = &stream.meta.name;
         self.endpoint.store.set_retention(name, hours).await.map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 }
 
 /// Hours within their range and in the right direction. What is so already is no error.
 fn checked(stream: &Stream, hours: i64, change: Change) -> Result<u32, ApiError> {
     let now = i64::from(stream.meta.retention_hours);
-    let wrong = |message: String| Err(ApiError::new(Kind::InvalidArgument, message));
+    let wrong = |message: String| Err(ApiError::new(ErrorCode::InvalidArgument, message));
     let (least, most) = (i64::from(*RETENTION_HOURS.start()), i64::from(*RETENTION_HOURS.end()));
     let asked = format!("Requested retention period ({hours} hours)");
     if hours < least {
@@ -51,6 +51,6 @@ fn checked(stream: &Stream, hours: i64, change: Change) -> Result<u32, ApiError>
         Change::Decrease if hours > now => wrong(format!(
             "{of} longer than existing retention period ({now} hours). Use IncreaseStreamRetentionPeriod API."
         )),
-        _ => u32::try_from(hours).map_err(|_| ApiError::new(Kind::InvalidArgument, asked)),
+        _ => u32::try_from(hours).map_err(|_| ApiError::new(ErrorCode::InvalidArgument, asked)),
     }
 }

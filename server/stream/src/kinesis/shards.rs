@@ -6,8 +6,8 @@ use super::{
     types::{HashKeyRange, ListShards, ListShardsAnswer, SequenceNumberRange, ShardFilter, ShardInfo, Timestamp},
 };
 use crate::{
-    error::{ApiError, Kind},
-    sequence::Position,
+    error::{ApiError, ErrorCode},
+    sequence::RecordPosition,
     store::{Refusal, Shard, Stream, shard_id, shard_index},
 };
 
@@ -22,8 +22,9 @@ impl Call<'_> {
         let (stream, after, wanted) = match request.next_token.as_deref() {
             Some(token) => {
                 let cursor = self.page_cursor(request, token, now_ms)?;
-                let gone =
-                    || ApiError::new(Kind::ResourceNotFound, "The stream of this NextToken does not exist any more.");
+                let gone = || {
+                    ApiError::new(ErrorCode::ResourceNotFound, "The stream of this NextToken does not exist any more.")
+                };
                 let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(gone)?;
                 let arn = self.endpoint.place.stream_arn(&stream.meta.name);
                 self.may_use(&arn)?;
@@ -69,15 +70,15 @@ impl Call<'_> {
             || request.stream_creation_timestamp.is_some();
         if named_twice {
             let message = "NextToken and StreamName, StreamCreationTimestamp or ExclusiveStartShardId cannot be provided together.";
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         }
         let cursor = self
             .endpoint
             .seals
             .open_page(token)
-            .ok_or_else(|| ApiError::new(Kind::InvalidArgument, "Invalid NextToken."))?;
+            .ok_or_else(|| ApiError::new(ErrorCode::InvalidArgument, "Invalid NextToken."))?;
         if cursor.is_expired(now_ms) {
-            return Err(ApiError::new(Kind::ExpiredNextToken, "The NextToken is older than 300 seconds."));
+            return Err(ApiError::new(ErrorCode::ExpiredNextToken, "The NextToken is older than 300 seconds."));
         }
         Ok(cursor)
     }
@@ -106,17 +107,17 @@ impl Wanted {
     }
 
     /// In the place of a token that is no position.
-    fn to_position(self) -> Position {
+    fn to_position(self) -> RecordPosition {
         let (counter, ms) = match self {
             Self::All => (0, 0),
             Self::Open => (1, 0),
             Self::OpenAt(at) => (2, at),
             Self::OpenSince(at) => (3, at),
         };
-        Position { ms, counter }
+        RecordPosition { ms, counter }
     }
 
-    fn from_position(Position { ms, counter }: Position) -> Self {
+    fn from_position(RecordPosition { ms, counter }: RecordPosition) -> Self {
         match counter {
             1 => Self::Open,
             2 => Self::OpenAt(ms),
@@ -135,7 +136,7 @@ fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<
         let at = filter.timestamp.ok_or_else(|| ApiError::missing("shardFilter.timestamp"))?.0;
         if at > now_ms {
             let message = format!("The timestamp of the ShardFilter is in the future: {at} is after {now_ms}.");
-            return Err(ApiError::new(Kind::InvalidArgument, message));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, message));
         }
         Ok(at)
     };

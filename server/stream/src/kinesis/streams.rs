@@ -1,7 +1,7 @@
 //! `CreateStream`, `ListStreams`, `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`, `DescribeLimits`. For the root key.
 
 use super::{
-    Answer, Call, Outcome, check_name, in_range,
+    Call, Outcome, Output, check_name, in_range,
     pages::List,
     shards::{describe, parse_shard_id},
     tags::first_tags,
@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     quotas::MAX_SHARDS,
     store::Stream,
 };
@@ -36,7 +36,7 @@ pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, A
 
 pub(super) fn too_many_shards(count: usize) -> ApiError {
     let message = format!("A stream of {count} shards would exceed the limit of {MAX_SHARDS} shards.");
-    ApiError::new(Kind::LimitExceeded, message)
+    ApiError::new(ErrorCode::LimitExceeded, message)
 }
 
 impl Call<'_> {
@@ -47,16 +47,16 @@ impl Call<'_> {
             && stream_mode != "PROVISIONED"
         {
             let message = format!("StreamMode {stream_mode} is not supported by this endpoint; use PROVISIONED.");
-            return Err(ApiError::new(Kind::Validation, message));
+            return Err(ApiError::new(ErrorCode::Validation, message));
         }
         if request.shard_count.is_none() {
-            return Err(ApiError::new(Kind::InvalidArgument, "ShardCount is required for a provisioned stream."));
+            return Err(ApiError::new(ErrorCode::InvalidArgument, "ShardCount is required for a provisioned stream."));
         }
         let shards = check_new_stream(&name, request.shard_count)?;
         let tags = first_tags(request.tags)?;
         self.turn().await?;
         self.endpoint.store.create(&name, shards, tags).await.map_err(|error| self.store_error(&name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     pub(super) async fn list_streams(&self, request: &ListStreams) -> Outcome {
@@ -65,7 +65,7 @@ impl Call<'_> {
         let after = match (request.next_token.as_deref(), request.exclusive_start_stream_name.as_deref()) {
             (Some(_), Some(_)) => {
                 let message = "NextToken and ExclusiveStartStreamName cannot be provided together.";
-                return Err(ApiError::new(Kind::InvalidArgument, message));
+                return Err(ApiError::new(ErrorCode::InvalidArgument, message));
             }
             (Some(token), None) => self.opened_token(List::Streams, token)?.after,
             (None, Some(name)) => check_name(name)?.to_owned(),
@@ -115,7 +115,7 @@ impl Call<'_> {
             .delete(name, request.enforce_consumer_deletion == Some(true))
             .await
             .map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     pub(super) async fn describe_stream_summary(&self, request: &DescribeStreamSummary) -> Outcome {

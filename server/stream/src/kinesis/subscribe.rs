@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
-    Answer, Call, Outcome,
+    Call, Outcome, Output,
     iterator::Start,
     push::{Subscription, Times},
     shapes::SHARD_ID,
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    error::{ApiError, Kind, Violations},
+    error::{ApiError, ErrorCode, Violations},
     metrics::add,
     store::shard_id,
-    subscriptions::{Occupied, Place},
+    subscriptions::{Occupied, SubscriptionKey},
 };
 
 #[derive(Debug, Deserialize)]
@@ -61,7 +61,7 @@ impl Call<'_> {
         let index = self.shard(&stream, request.shard_id.as_deref(), "shardId")?;
         let shard = stream.shard(index).ok_or_else(|| self.no_shard(&stream.meta.name, &shard_id(index)))?;
         let from = self.position(&stream, shard, &start)?;
-        let place = Place {
+        let place = SubscriptionKey {
             stream: stream.meta.id,
             shard: index,
             consumer: Arc::clone(&consumer.name),
@@ -83,7 +83,7 @@ impl Call<'_> {
             },
             times: Times::from(Instant::now()),
         };
-        Ok(Answer::Events(subscription.into_body()))
+        Ok(Output::Events(subscription.into_body()))
     }
 }
 
@@ -91,15 +91,15 @@ fn occupied_error(occupied: Occupied, consumer: &str, shard: u32) -> ApiError {
     let shard = shard_id(shard);
     match occupied {
         Occupied::TooSoon => ApiError::new(
-            Kind::ResourceInUse,
+            ErrorCode::ResourceInUse,
             format!(
                 "Another active subscription exists for this consumer: {consumer}, {shard}. Try again after 5 seconds."
             ),
         ),
         Occupied::TooOften => ApiError::new(
-            Kind::LimitExceeded,
+            ErrorCode::LimitExceeded,
             format!("Rate exceeded for consumer {consumer} and shard {shard}: one SubscribeToShard a second."),
         ),
-        Occupied::Closing => ApiError::new(Kind::ServiceUnavailable, "The endpoint is shutting down. Try again."),
+        Occupied::Closing => ApiError::new(ErrorCode::ServiceUnavailable, "The endpoint is shutting down. Try again."),
     }
 }

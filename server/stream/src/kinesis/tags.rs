@@ -4,12 +4,12 @@
 use std::{fmt::Write, ops::Bound, sync::Arc};
 
 use super::{
-    Answer, Call, Outcome, in_range,
+    Call, Outcome, Output, in_range,
     types::{AddTagsToStream, ListTagsForStream, OnResource, RemoveTagsFromStream, Tag, TagsAnswer},
 };
 use crate::{
     arn::stream_account,
-    error::{ApiError, Kind, Violations},
+    error::{ApiError, ErrorCode, Violations},
     store::{MAX_TAGS, Stream, Tags},
 };
 
@@ -84,7 +84,7 @@ impl Call<'_> {
         self.turn().await?;
         let name = &stream.meta.name;
         self.endpoint.store.tag(name, consumer, tags).await.map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     async fn untag(&self, (stream, consumer): Resource, keys: Vec<String>) -> Outcome {
@@ -92,7 +92,7 @@ impl Call<'_> {
         self.turn().await?;
         let name = &stream.meta.name;
         self.endpoint.store.untag(name, consumer, keys).await.map_err(|error| self.store_error(name, error))?;
-        Ok(Answer::EMPTY)
+        Ok(Output::EMPTY)
     }
 
     /// The ARN of a request, once it is sure that the caller may control what has it.
@@ -208,5 +208,5 @@ fn check_letters<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), 
     }
     let message = "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . : / = + - \
                    % @.";
-    Err(ApiError::new(Kind::InvalidArgument, message))
+    Err(ApiError::new(ErrorCode::InvalidArgument, message))
 }

@@ -8,7 +8,7 @@ use super::{
     reshard,
     tags::{tag, tags_of},
 };
-use crate::sequence::Position;
+use crate::sequence::RecordPosition;
 
 /// A change, done as a whole or not at all.
 #[derive(Debug)]
@@ -27,7 +27,11 @@ pub(super) enum Change {
 
 impl Change {
     /// `advance` gives positions, each later than all before.
-    pub(super) fn apply(&self, stream: &mut Stream, advance: &mut impl FnMut() -> Position) -> Result<(), Refusal> {
+    pub(super) fn apply(
+        &self,
+        stream: &mut Stream,
+        advance: &mut impl FnMut() -> RecordPosition,
+    ) -> Result<(), Refusal> {
         match self {
             Self::Retention(hours) => {
                 // "Data that is already expired is not accessible" after an increase, either.
@@ -78,7 +82,7 @@ mod tests {
     const NOW: u64 = 1_732_000_000_000;
 
     fn change(stream: &mut Stream, change: &Change) -> Result<(), Refusal> {
-        change.apply(stream, &mut || Position::at(NOW))
+        change.apply(stream, &mut || RecordPosition::at(NOW))
     }
 
     #[test]
@@ -140,8 +144,9 @@ mod tests {
         assert_eq!((stream.meta.retention_hours, stream.open_shards()), (48, 2));
         assert_eq!(stream.consumers.iter().map(|consumer| &*consumer.name).collect::<Vec<_>>(), ["a"]);
         assert_eq!(format!("{:?} {:?}", stream.meta.tags, stream.consumers[0].tags), r#"{"cost": "7"} {"wall": "2"}"#);
-        let count =
-            |stream, shard| Ok::<_, StoreError>(store.read(stream, shard, Position::START, 10, 100)?.records.len());
+        let count = |stream, shard| {
+            Ok::<_, StoreError>(store.read(stream, shard, RecordPosition::START, 10, 100)?.records.len())
+        };
         assert_eq!((count(gone, 0)?, store.trim()?.records, count(gone, 0)?), (1, 1, 0));
         assert_eq!((count(kept, 1)?, store.trim()?.records), (1, 0), "and it is not looked for again");
         // A stream of the same name shares nothing with it.

@@ -3,11 +3,11 @@
 use fjall::PersistMode;
 
 use super::{Keyspaces, Store, StoreError, keys};
-use crate::auth::denials::{Entry, Whom};
+use crate::auth::denials::{Denial, Whom};
 
 impl Store {
     /// All that were kept. Blocks.
-    pub(crate) fn denials(&self) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) fn denials(&self) -> Result<Vec<Denial>, StoreError> {
         let mut entries = Vec::new();
         for entry in self.keyspaces.state.prefix(keys::DENIED) {
             let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Keeps denials; answers when they are on disk. Blocks.
-    pub(crate) fn keep_denials(&self, entries: &[Entry]) -> Result<(), StoreError> {
+    pub(crate) fn keep_denials(&self, entries: &[Denial]) -> Result<(), StoreError> {
         let Keyspaces { db, state, .. } = &self.keyspaces;
         let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
         for (whom, ms) in entries {

@@ -12,7 +12,7 @@
 //!
 //! A stream's id is made at its creation and never used again: a stream of the same name made later shares nothing with it.
 
-use crate::sequence::Position;
+use crate::sequence::RecordPosition;
 
 pub(super) const HIGH: &str = "high";
 pub(super) const DELETED: &str = "deleted";
@@ -28,7 +28,7 @@ pub(super) fn shard(stream: u64, index: u32) -> [u8; 12] {
     key
 }
 
-pub(super) fn record(stream: u64, shard_index: u32, position: Position) -> [u8; 28] {
+pub(super) fn record(stream: u64, shard_index: u32, position: RecordPosition) -> [u8; 28] {
     let mut key = [0; 28];
     key[..12].copy_from_slice(&shard(stream, shard_index));
     key[12..].copy_from_slice(&encode(position));
@@ -37,7 +37,7 @@ pub(super) fn record(stream: u64, shard_index: u32, position: Position) -> [u8; 
 
 /// The keys of all records that a stream can have.
 pub(super) fn records_of(stream: u64) -> std::ops::Range<[u8; 28]> {
-    record(stream, 0, Position::START)..record(stream.saturating_add(1), 0, Position::START)
+    record(stream, 0, RecordPosition::START)..record(stream.saturating_add(1), 0, RecordPosition::START)
 }
 
 /// What says that a stream was deleted.
@@ -57,20 +57,20 @@ pub(super) fn shard_of(key: &[u8]) -> Option<(u64, u32)> {
 }
 
 /// The position in a record's key.
-pub(super) fn position(key: &[u8]) -> Option<Position> {
+pub(super) fn position(key: &[u8]) -> Option<RecordPosition> {
     decode(key.get(12..)?)
 }
 
-pub(super) fn encode(position: Position) -> [u8; 16] {
+pub(super) fn encode(position: RecordPosition) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&position.ms.to_be_bytes());
     bytes[8..].copy_from_slice(&position.counter.to_be_bytes());
     bytes
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Option<Position> {
+pub(super) fn decode(bytes: &[u8]) -> Option<RecordPosition> {
     let (ms, counter) = bytes.split_at_checked(8)?;
-    Some(Position {
+    Some(RecordPosition {
         ms: u64::from_be_bytes(ms.try_into().ok()?),
         counter: u64::from_be_bytes(counter.try_into().ok()?),
     })
@@ -119,7 +119,7 @@ mod tests {
             a in (0_u64..4, 0_u32..4, 0_u64..1000, any::<u64>()),
             b in (0_u64..4, 0_u32..4, 0_u64..1000, any::<u64>()),
         ) {
-            let key = |(stream, index, ms, counter)| record(stream, index, Position { ms, counter });
+            let key = |(stream, index, ms, counter)| record(stream, index, RecordPosition { ms, counter });
             prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
         }
     }

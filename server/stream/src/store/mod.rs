@@ -45,7 +45,7 @@ pub(crate) use self::{
     tags::MAX_TAGS,
     writer::{NewRecord, Put},
 };
-use crate::{clock::Clock, quotas::MAX_SHARDS, sequence::Position};
+use crate::{clock::Clock, quotas::MAX_SHARDS, sequence::RecordPosition};
 
 /// Requests that may wait for the writer; more wait outside.
 const INBOX: usize = 1024;
@@ -111,7 +111,7 @@ pub(crate) enum Refusal {
 #[derive(Debug, Default)]
 struct Shared {
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
-    high: Position,
+    high: RecordPosition,
 }
 
 /// Handles on the storage engine.
@@ -127,7 +127,7 @@ struct Keyspaces {
 /// A record out of the log.
 #[derive(Debug)]
 pub(crate) struct StoredRecord {
-    pub(crate) position: Position,
+    pub(crate) position: RecordPosition,
     pub(crate) partition_key: String,
     pub(crate) data: Vec<u8>,
 }
@@ -137,7 +137,7 @@ pub(crate) struct StoredRecord {
 pub(crate) struct Page {
     pub(crate) records: Vec<StoredRecord>,
     /// Where the next page begins.
-    pub(crate) next: Position,
+    pub(crate) next: RecordPosition,
     /// Bytes of data and partition keys.
     pub(crate) bytes: usize,
     /// Whether there are records from `next` on already.
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// Right after everything that was acknowledged.
-    pub(crate) fn tip(&self) -> Position {
+    pub(crate) fn tip(&self) -> RecordPosition {
         self.shared().high.next()
     }
 
@@ -327,12 +327,12 @@ impl Store {
         &self,
         stream: u64,
         shard: u32,
-        from: Position,
+        from: RecordPosition,
         limit: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let start = keys::record(stream, shard, from);
-        let end = keys::record(stream, shard, Position::END);
+        let end = keys::record(stream, shard, RecordPosition::END);
         let mut page = Page { records: Vec::new(), next: from, bytes: 0, more: false };
         for entry in self.keyspaces.records.range(start..=end) {
             let (key, value) = entry.into_inner().map_err(StoreError::engine)?;

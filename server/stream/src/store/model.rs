@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sequence::{Position, SequenceNumber};
+use crate::sequence::{RecordPosition, SequenceNumber};
 
 /// Default retention of a stream, hours.
 pub(crate) const DEFAULT_RETENTION_HOURS: u32 = 24;
@@ -106,16 +106,16 @@ impl Shard {
         self.parent == Some(index) || self.adjacent_parent == Some(index)
     }
 
-    pub(crate) fn sequence(&self, position: Position) -> SequenceNumber {
+    pub(crate) fn sequence(&self, position: RecordPosition) -> SequenceNumber {
         SequenceNumber { shard_created: self.epoch, shard: self.index, position }
     }
 
     pub(crate) fn starting_sequence(&self) -> SequenceNumber {
-        self.sequence(Position::at(self.created_ms))
+        self.sequence(RecordPosition::at(self.created_ms))
     }
 
     pub(crate) fn ending_sequence(&self) -> Option<SequenceNumber> {
-        self.closed.map(|Closed { ms, counter }| self.sequence(Position { ms, counter }))
+        self.closed.map(|Closed { ms, counter }| self.sequence(RecordPosition { ms, counter }))
     }
 }
 

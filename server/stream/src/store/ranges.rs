@@ -13,7 +13,7 @@ use std::{
 use fjall::{Keyspace, OwnedWriteBatch};
 
 use super::{StoreError, keys, watch::ShardKey};
-use crate::sequence::Position;
+use crate::sequence::RecordPosition;
 
 /// A limit is cut into so many ranges, so that what goes at a time is little.
 const RANGES: u64 = 1024;
@@ -34,15 +34,15 @@ pub(super) struct Ranges {
 #[derive(Default)]
 struct Known {
     total: u64,
-    shards: BTreeMap<ShardKey, BTreeMap<Position, u64>>,
+    shards: BTreeMap<ShardKey, BTreeMap<RecordPosition, u64>>,
 }
 
 /// A range that takes no more records: from its first one to where the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) shard: ShardKey,
-    pub(super) from: Position,
-    pub(super) to: Position,
+    pub(super) from: RecordPosition,
+    pub(super) to: RecordPosition,
     pub(super) bytes: u64,
 }
 
@@ -92,7 +92,7 @@ impl Ranges {
     }
 
     /// Counts records that the batch holds, the first of them at `at`.
-    pub(super) fn grow(&self, batch: &mut OwnedWriteBatch, shard: ShardKey, at: Position, bytes: u64) {
+    pub(super) fn grow(&self, batch: &mut OwnedWriteBatch, shard: ShardKey, at: RecordPosition, bytes: u64) {
         let (from, bytes) = self.known().grow(shard, at, bytes, self.full);
         batch.insert(&self.keyspace, keys::record(shard.0, shard.1, from), bytes.to_be_bytes());
     }
@@ -109,7 +109,7 @@ impl Ranges {
         for (&shard, of_shard) in &known.shards {
             let ends = of_shard.keys().skip(1).copied().map(Some).chain([None]);
             for ((&from, &bytes), end) in of_shard.iter().zip(ends) {
-                let end = end.or_else(|| (!is_open(shard)).then_some(Position::END));
+                let end = end.or_else(|| (!is_open(shard)).then_some(RecordPosition::END));
                 ranges.extend(end.map(|to| Range { shard, from, to, bytes }));
             }
         }
@@ -130,11 +130,11 @@ impl Ranges {
     }
 
     /// All records of a shard before `horizon` are gone, or all it ever had.
-    pub(super) fn forget_before(&self, shard: ShardKey, horizon: Option<Position>) -> Result<(), StoreError> {
+    pub(super) fn forget_before(&self, shard: ShardKey, horizon: Option<RecordPosition>) -> Result<(), StoreError> {
         let gone: Vec<Range> = {
             let known = self.known();
             let Some(of_shard) = known.shards.get(&shard) else { return Ok(()) };
-            let ends = of_shard.keys().skip(1).copied().chain([Position::END]);
+            let ends = of_shard.keys().skip(1).copied().chain([RecordPosition::END]);
             let ranges = of_shard.iter().zip(ends).map(|((&from, &bytes), to)| Range { shard, from, to, bytes });
             ranges.filter(|range| horizon.is_none_or(|horizon| range.to <= horizon)).collect()
         };
@@ -153,13 +153,13 @@ impl Ranges {
 }
 
 impl Known {
-    fn insert(&mut self, shard: ShardKey, from: Position, bytes: u64) {
+    fn insert(&mut self, shard: ShardKey, from: RecordPosition, bytes: u64) {
         self.total += bytes;
         *self.shards.entry(shard).or_default().entry(from).or_default() += bytes;
     }
 
     /// The range that the records went into, and its size.
-    fn grow(&mut self, shard: ShardKey, at: Position, bytes: u64, full: u64) -> (Position, u64) {
+    fn grow(&mut self, shard: ShardKey, at: RecordPosition, bytes: u64, full: u64) -> (RecordPosition, u64) {
         let newest = self.shards.get(&shard).and_then(|of_shard| of_shard.last_key_value());
         let from = newest.filter(|(_, bytes)| **bytes < full).map_or(at, |(from, _)| *from);
         self.insert(shard, from, bytes);
@@ -167,7 +167,7 @@ impl Known {
         (from, size.unwrap_or(bytes))
     }
 
-    fn remove(&mut self, shard: ShardKey, from: Position) {
+    fn remove(&mut self, shard: ShardKey, from: RecordPosition) {
         if let Some(of_shard) = self.shards.get_mut(&shard) {
             self.total -= of_shard.remove(&from).unwrap_or_default();
             if of_shard.is_empty() {

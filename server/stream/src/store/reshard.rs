@@ -6,7 +6,7 @@ use super::{
     Refusal,
     model::{Closed, DEFAULT_RETENTION_HOURS, Shard, Stream, StreamMeta, Tags},
 };
-use crate::{hash::uniform_ranges, quotas::MAX_SHARDS, sequence::Position};
+use crate::{hash::uniform_ranges, quotas::MAX_SHARDS, sequence::RecordPosition};
 
 /// Keys that make no difference to whether ranges are equal: of 2^128.
 const NEAR: u128 = 1 << 32;
@@ -40,7 +40,7 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
 }
 
 /// Closes `index` at `end` and opens two children; the second begins at `new_start`.
-pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: Position) -> Result<(), Refusal> {
+pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: RecordPosition) -> Result<(), Refusal> {
     let parent = open_shard(stream, index)?.clone();
     // The rule of the real service: both children get at least one key, the lower one two ends of its own.
     if new_start <= parent.start.saturating_add(1) || new_start >= parent.end {
@@ -53,14 +53,14 @@ pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: Posit
     Ok(())
 }
 
-fn divide(stream: &mut Stream, parent: &Shard, new_start: u128, end: Position) {
+fn divide(stream: &mut Stream, parent: &Shard, new_start: u128, end: RecordPosition) {
     close(stream, parent.index, end);
     open(stream, parent.start, new_start - 1, &[parent], end.ms);
     open(stream, new_start, parent.end, &[parent], end.ms);
 }
 
 /// Closes two neighbours at `ends` and opens one child over both.
-pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [Position; 2]) -> Result<(), Refusal> {
+pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [RecordPosition; 2]) -> Result<(), Refusal> {
     let one = open_shard(stream, index)?.clone();
     let other = open_shard(stream, adjacent)?.clone();
     let (low, high) = if one.start < other.start { (&one, &other) } else { (&other, &one) };
@@ -81,7 +81,11 @@ pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [Posit
 /// Promises: each of the shards has at least half, and less than five quarters, of an equal share. One that doubles, halves or
 /// grows by a quarter has the ranges of a new stream.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html>
-pub(super) fn resize(stream: &mut Stream, count: u32, advance: &mut impl FnMut() -> Position) -> Result<(), Refusal> {
+pub(super) fn resize(
+    stream: &mut Stream,
+    count: u32,
+    advance: &mut impl FnMut() -> RecordPosition,
+) -> Result<(), Refusal> {
     let (grows, first_new) = (count as usize > stream.open_shards(), stream.meta.next_shard);
     let share = uniform_ranges(count).next().map_or(u128::MAX, |(_, end)| end);
     let mut start = 0;
@@ -124,7 +128,7 @@ fn open_shard(stream: &Stream, index: u32) -> Result<&Shard, Refusal> {
     if shard.is_open() { Ok(shard) } else { Err(Refusal::ShardClosed(index)) }
 }
 
-fn close(stream: &mut Stream, index: u32, end: Position) {
+fn close(stream: &mut Stream, index: u32, end: RecordPosition) {
     if let Some(shard) = stream.shard_mut(index) {
         shard.closed = Some(Closed { ms: end.ms, counter: end.counter });
     }
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn a_stream_is_not_split_beyond_what_it_can_be_made_with() -> Result<(), Refusal> {
         let mut stream = create(1, "s", MAX_SHARDS, 1_732_000_000_000);
-        let at = Position::at(1_732_000_000_001);
+        let at = RecordPosition::at(1_732_000_000_001);
         assert_eq!(split(&mut stream, 0, 1000, at), Err(Refusal::TooManyShards));
         merge(&mut stream, 1, 2, [at, at.next()])?;
         split(&mut stream, 0, 1000, at)?;
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_stream_of_twice_the_shards_is_all_splits_and_one_of_half_all_merges() -> Result<(), Refusal> {
-        let mut at = Position::at(1_732_000_000_000);
+        let mut at = RecordPosition::at(1_732_000_000_000);
         let mut stream = create(1, "s", 3, at.ms);
         let mut advance = || {
             at = at.next();
@@ -191,7 +195,7 @@ mod tests {
     }
 
     fn resized(counts: &[u32]) -> Result<Stream, Refusal> {
-        let mut at = Position::at(1_732_000_000_000);
+        let mut at = RecordPosition::at(1_732_000_000_000);
         let mut advance = || {
             at = at.next();
             at
@@ -256,7 +260,7 @@ mod tests {
             changes in proptest::collection::vec((any::<bool>(), 0_u32..20, 0_u32..20, any::<u128>()), 0..40),
         ) {
             let mut stream = create(1, "s", count, 1_732_000_000_000);
-            let mut at = Position { ms: 1_732_000_000_000, counter: 0 };
+            let mut at = RecordPosition { ms: 1_732_000_000_000, counter: 0 };
             for (is_split, one, other, key) in changes {
                 at = at.next();
                 let before = stream.clone();

@@ -51,7 +51,7 @@ async fn a_shard_is_forgotten_with_its_last_record_and_not_before() -> Result<()
     store.put(Arc::clone(&name), vec![NewRecord::new("k", 0, b"last")]).await?;
     store.split(&name, 0, 1 << 64).await?;
     let closed = store.stream(&name).and_then(|stream| stream.shard(0)?.closed).ok_or("not closed")?;
-    let left = || store.read(id, 0, Position::START, 10, 1000).map(|page| page.records.len());
+    let left = || store.read(id, 0, RecordPosition::START, 10, 1000).map(|page| page.records.len());
 
     // A look at the clock before the shard's end is past retention, the next one after it.
     clock.step_ms.store(10, Relaxed);
@@ -91,7 +91,7 @@ async fn a_page_ends_at_its_limits_and_says_that_there_is_more() -> Result<(), B
     for (limit, bytes, expected, more) in
         [(2, 1000, 2, true), (10, 250, 2, true), (10, 1, 1, true), (5, 500, 5, false), (10, 1000, 5, false)]
     {
-        let page = read(Position::START, limit, bytes)?;
+        let page = read(RecordPosition::START, limit, bytes)?;
         assert_eq!((page.records.len(), page.more), (expected, more), "{limit} records, {bytes} bytes");
         let rest = read(page.next, 10, 1000)?;
         assert_eq!(rest.records.len(), 5 - expected, "the next page begins where this one ended");

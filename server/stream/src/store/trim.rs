@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Store, StoreError, keys, model::Shard};
-use crate::sequence::Position;
+use crate::sequence::RecordPosition;
 
 /// Keys removed in one batch by a trim.
 const TRIM_BATCH: usize = 2048;
@@ -30,7 +30,7 @@ impl Store {
             let horizon = stream.horizon(now_ms);
             for shard in &stream.shards {
                 let id = stream.meta.id;
-                let (start, end) = (Position::START, Position::at(horizon));
+                let (start, end) = (RecordPosition::START, RecordPosition::at(horizon));
                 let past = keys::record(id, shard.index, start)..keys::record(id, shard.index, end);
                 trimmed.records += self.remove_records(past)?;
                 self.ranges.forget_before((id, shard.index), Some(end))?;

@@ -42,7 +42,7 @@ mod tests {
 
     use crate::{
         clock::SystemClock,
-        sequence::Position,
+        sequence::RecordPosition,
         store::{NewRecord, Store, Tags, UNBOUNDED},
     };
 
@@ -58,7 +58,7 @@ mod tests {
         assert!(!changes.has_changed()?, "the other shard");
         tokio::try_join!(put(0), async {
             changes.changed().await.map_err(|_| crate::store::StoreError::Closed)?;
-            assert_eq!(store.read(id, 0, Position::START, 10, 100)?.records.len(), 1);
+            assert_eq!(store.read(id, 0, RecordPosition::START, 10, 100)?.records.len(), 1);
             Ok(())
         })?;
         store.split("s", 0, 1 << 64).await?;

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     clock::Clock,
     limits::WriteAllowance,
-    sequence::{Position, SequenceNumber},
+    sequence::{RecordPosition, SequenceNumber},
 };
 
 /// A batch is closed at this size; what waits goes into the next.
@@ -71,48 +71,48 @@ pub(crate) enum Put {
     },
 }
 
-type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+type WriteReply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer can be asked for.
 pub(super) enum Command {
     Put {
         stream: Arc<str>,
         records: Vec<NewRecord>,
-        answer: Answer<Vec<Put>>,
+        answer: WriteReply<Vec<Put>>,
     },
     Create {
         name: Arc<str>,
         shards: u32,
         tags: Tags,
-        answer: Answer<Arc<Stream>>,
+        answer: WriteReply<Arc<Stream>>,
     },
     Split {
         stream: Arc<str>,
         shard: u32,
         new_start: u128,
-        answer: Answer<()>,
+        answer: WriteReply<()>,
     },
     Merge {
         stream: Arc<str>,
         shard: u32,
         adjacent: u32,
-        answer: Answer<()>,
+        answer: WriteReply<()>,
     },
     Change {
         stream: Arc<str>,
         change: Change,
-        answer: Answer<Arc<Stream>>,
+        answer: WriteReply<Arc<Stream>>,
     },
     Delete {
         stream: Arc<str>,
         /// Whether it goes with its consumers.
         enforce: bool,
-        answer: Answer<()>,
+        answer: WriteReply<()>,
     },
     /// Drop closed shards that have no records any more.
     Forget {
         empty: Vec<(Arc<str>, u32)>,
-        answer: Answer<()>,
+        answer: WriteReply<()>,
     },
     Close {
         answer: oneshot::Sender<()>,
@@ -129,7 +129,7 @@ struct Group {
     /// The shards in which something happens.
     touched: HashSet<ShardKey>,
     /// The first of its new records of each shard, and the bytes of all.
-    sizes: HashMap<ShardKey, (Position, u64)>,
+    sizes: HashMap<ShardKey, (RecordPosition, u64)>,
     /// Bytes of records that the disk has room for, once somebody has looked.
     room: Option<Result<u64, StoreError>>,
     now: Instant,
@@ -152,7 +152,7 @@ pub(super) struct Writer {
     outside: Outside,
     /// As `shared` will be when the group at hand is on disk.
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
-    high: Position,
+    high: RecordPosition,
     allowances: HashMap<(u64, u32), WriteAllowance>,
 }
 
@@ -241,9 +241,9 @@ impl Writer {
     }
 
     /// The next position: later than all before, in time never earlier.
-    fn advance(&mut self) -> Position {
+    fn advance(&mut self) -> RecordPosition {
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        self.high = Position { ms: now.max(self.high.ms), counter: self.high.counter + 1 };
+        self.high = RecordPosition { ms: now.max(self.high.ms), counter: self.high.counter + 1 };
         self.high
     }
 
@@ -389,7 +389,7 @@ impl Writer {
 
 impl Group {
     /// Answers when the group is on disk; a refusal has nothing to wait for but its turn.
-    fn answer<T: Send + 'static>(&mut self, answer: Answer<T>, result: Result<T, StoreError>) {
+    fn answer<T: Send + 'static>(&mut self, answer: WriteReply<T>, result: Result<T, StoreError>) {
         self.answers.push(Box::new(move |committed| {
             // Whoever asked may be gone; the record is in the log all the same.
             let _ = answer.send(committed.and(result));

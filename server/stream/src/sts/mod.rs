@@ -15,14 +15,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use self::token::{Grant, MAX_TOKEN, Tokens};
 use crate::{
-    arn::{Place, is_name_byte, is_source_identity, role_name},
+    arn::{ArnScope, is_name_byte, is_source_identity, role_name},
     auth::{
         Caller, Session,
         denials::Denials,
         policy::{MAX_CHARS, Policy},
         user_id,
     },
-    error::{ApiError, Kind},
+    error::{ApiError, ErrorCode},
     quotas::MAX_SECONDS,
 };
 
@@ -32,7 +32,7 @@ const DEFAULT_SECONDS: i64 = 3600;
 
 /// What STS needs of the endpoint.
 pub(crate) struct Sts<'a> {
-    pub(crate) place: &'a Place,
+    pub(crate) place: &'a ArnScope,
     pub(crate) tokens: &'a Tokens,
     pub(crate) denials: &'a Denials,
     /// Whether sessions may ask, within their policy.
@@ -53,7 +53,7 @@ impl Sts<'_> {
             ("GetCallerIdentity", VERSION) => self.caller_identity(caller),
             _ => {
                 let message = format!("Could not find operation {action} for version {version}");
-                return Err(ApiError::new(Kind::InvalidAction, message));
+                return Err(ApiError::new(ErrorCode::InvalidAction, message));
             }
         };
         Ok(xml::answer(action, &result, request_id))
@@ -75,8 +75,8 @@ impl Sts<'_> {
         if role_arn.is_empty() {
             return Err(ApiError::missing("roleArn"));
         }
-        let role =
-            role_name(role_arn).ok_or_else(|| ApiError::new(Kind::Validation, format!("{role_arn} is invalid")))?;
+        let role = role_name(role_arn)
+            .ok_or_else(|| ApiError::new(ErrorCode::Validation, format!("{role_arn} is invalid")))?;
         let name = form.get("RoleSessionName").ok_or_else(|| ApiError::missing("roleSessionName"))?;
         if !(2..=64).contains(&name.len()) || !name.bytes().all(is_name_byte) {
             let rule = "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}";
@@ -88,25 +88,25 @@ impl Sts<'_> {
             form.keys().find(|key| key.starts_with("PolicyArns.") || key.starts_with("ProvidedContexts."))
         {
             let message = format!("{other} is not supported by this endpoint; give an inline Policy");
-            return Err(ApiError::new(Kind::Validation, message));
+            return Err(ApiError::new(ErrorCode::Validation, message));
         }
         let seconds = duration(form)?;
         let policy = inline_policy(form.get("Policy"))?;
 
         let expires_s = self.now_ms.div_euclid(1000) + seconds;
         let expiration = DateTime::<Utc>::from_timestamp(expires_s, 0)
-            .ok_or_else(|| ApiError::new(Kind::InternalFailure, "The clock is out of range."))?
+            .ok_or_else(|| ApiError::new(ErrorCode::InternalFailure, "The clock is out of range."))?
             .to_rfc3339_opts(SecondsFormat::Secs, true);
         let (issued_ms, expires_ms) = (self.now_ms, expires_s * 1000);
         let grant = Grant { issued_ms, expires_ms, role, name, source_identity, policy: &policy };
         let issued = self.tokens.issue(&grant).map_err(|error| {
             tracing::error!(%error, "no random bytes for a session");
-            ApiError::new(Kind::InternalFailure, "No random bytes for a session.")
+            ApiError::new(ErrorCode::InternalFailure, "No random bytes for a session.")
         })?;
         if issued.token.len() > MAX_TOKEN {
             let percent = issued.token.len() * 100 / MAX_TOKEN;
             let message = format!("Packed policy consumes {percent}% of allotted space, please use smaller policy.");
-            return Err(ApiError::new(Kind::PackedPolicyTooLarge, message));
+            return Err(ApiError::new(ErrorCode::PackedPolicyTooLarge, message));
         }
 
         tracing::debug!(role, name, source_identity, key = issued.access_key_id, seconds, "a session");
@@ -156,7 +156,7 @@ impl Sts<'_> {
             let arn = caller.arn(self.place);
             let message =
                 format!("User: {arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn} {reason}");
-            Err(ApiError::new(Kind::AccessDenied, message))
+            Err(ApiError::new(ErrorCode::AccessDenied, message))
         };
         if !inherited.is_empty() && source_identity != inherited {
             return not_authorized("because the source identity of a session cannot be changed");
@@ -191,7 +191,8 @@ fn inline_policy(text: Option<&String>) -> Result<String, ApiError> {
         let rule = format!("Member must have length less than or equal to {MAX_CHARS}");
         return Err(ApiError::constraint(format!("{length} characters"), "policy", &rule));
     }
-    let malformed = |error: &dyn std::fmt::Display| ApiError::new(Kind::MalformedPolicyDocument, error.to_string());
+    let malformed =
+        |error: &dyn std::fmt::Display| ApiError::new(ErrorCode::MalformedPolicyDocument, error.to_string());
     Policy::parse(text).map_err(|error| malformed(&error))?;
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     Ok(value.to_string())

@@ -24,8 +24,8 @@ pub struct Relay {
     pub created_ms: i64,
 }
 
-fn place(created_ms: i64, n: u64) -> Position {
-    Position::new(created_ms, "shardId-0", n.to_string(), 1_000).expect("a position")
+fn place(created_ms: i64, n: u64) -> FeedToken {
+    FeedToken::new(created_ms, "shardId-0", n.to_string(), 1_000).expect("a position")
 }
 
 fn item(n: u64) -> Item {
@@ -131,7 +131,7 @@ impl World {
             let number = |tab: &Tab| {
                 tab.follow
                     .place()
-                    .parse::<Position>()
+                    .parse::<FeedToken>()
                     .ok()
                     .map(|position| position.sequence_number().parse().unwrap_or(0))
             };
@@ -186,7 +186,7 @@ impl World {
             self.with(at, |tab, now| tab.follow.note(&note, now, at as u64));
         }
         self.with(at, |tab, now| {
-            let from = tab.follow.place().parse::<Position>().ok();
+            let from = tab.follow.place().parse::<FeedToken>().ok();
             match tab.source {
                 Some(_) if lost => {}
                 Some(_) if !up => tab.follow.broke(now, 7),

@@ -16,7 +16,7 @@ use super::super::{
     retracted::is_retracted,
     ring::{Base, Frame, Ring},
 };
-use crate::relay::take::place::Place;
+use crate::relay::take::log_position::LogPosition;
 
 /// So much more is read than was asked for, in milliseconds: others were cut off at the same time, a little earlier.
 const SLACK_MS: i64 = 5_000;
@@ -50,8 +50,8 @@ struct State {
 #[derive(Debug)]
 struct Asked {
     /// What follows here, up to there.
-    after: Place,
-    until: Place,
+    after: LogPosition,
+    until: LogPosition,
     since: Instant,
     lost: bool,
     waker: Option<Waker>,
@@ -62,7 +62,7 @@ struct Asked {
 struct Shelf {
     base: Base,
     /// What lies here reaches up to this place.
-    until: Option<Place>,
+    until: Option<LogPosition>,
     /// Or up to all there was then.
     all: bool,
     /// Whether more is being read.
@@ -80,7 +80,7 @@ pub enum Got {
     /// This comes next.
     Frame(Frame),
     /// All up to this place was given; what follows is in the ring, if there is more.
-    Rest(Place),
+    Rest(LogPosition),
     /// It cannot be had.
     Lost,
     /// Nothing yet.
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// Asks for what follows `after`, up to `until`. Gives also whether nobody is at work here: then somebody has to be.
-    pub fn ask(self: &Arc<Self>, after: Place, until: Place) -> (Request, bool) {
+    pub fn ask(self: &Arc<Self>, after: LogPosition, until: LogPosition) -> (Request, bool) {
         let mut state = self.state();
         let id = state.next;
         state.next += 1;
@@ -168,7 +168,7 @@ impl Desk {
 
     /// Takes in what was read: these follow what lies here, which reaches up to `until` then; or `all` was read that there is.
     /// They have nothing of the first `as_of` retractions.
-    pub fn put(&self, frames: Vec<Frame>, until: Option<Place>, all: bool, as_of: u64) {
+    pub fn put(&self, frames: Vec<Frame>, until: Option<LogPosition>, all: bool, as_of: u64) {
         let mut state = self.state();
         let State { shelf: Some(shelf), .. } = &mut *state else { return };
         shelf.bytes += frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();

@@ -38,7 +38,7 @@ pub use self::{
 use super::ring::{Frame, Said, frame_end};
 use crate::{
     clock::now_ms,
-    relay::take::place::{Place, SharedLineage},
+    relay::take::log_position::{LogPosition, SharedLineage},
 };
 
 /// A read that brings nothing for so long is given up.
@@ -51,10 +51,10 @@ const KEPT: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 16;
 
 /// Adds what is shown of a record, and of what was merged before it; gives its place if the gate let it through.
-pub type Judge = Box<dyn FnMut(&Record, &mut Vec<(Place, Said)>) -> Option<Place> + Send>;
+pub type Judge = Box<dyn FnMut(&Record, &mut Vec<(LogPosition, Said)>) -> Option<LogPosition> + Send>;
 
 /// Takes back what is retracted by now.
-pub type Retract = Box<dyn Fn(&mut [(Place, Said)]) + Send + Sync>;
+pub type Retract = Box<dyn Fn(&mut [(LogPosition, Said)]) + Send + Sync>;
 
 /// A room, as it is read again.
 pub struct Again {
@@ -109,7 +109,7 @@ impl<S: Source> Refill<S> {
     }
 
     /// Whether what follows a place may be asked for.
-    pub fn reaches(&self, place: &Place) -> bool {
+    pub fn reaches(&self, place: &LogPosition) -> bool {
         !place.is_before(now_ms() - self.age_ms)
     }
 
@@ -118,8 +118,8 @@ impl<S: Source> Refill<S> {
         self: &Arc<Self>,
         desk: &Arc<Desk>,
         room: impl FnOnce() -> Again,
-        after: Place,
-        until: Place,
+        after: LogPosition,
+        until: LogPosition,
     ) -> Request {
         let (request, begin) = desk.ask(after, until);
         if begin {

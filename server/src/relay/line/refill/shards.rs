@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::relay::take::place::by_age;
+use crate::relay::take::log_position::by_age;
 
 /// Reads of a shard at a time.
 const AT_ONCE: usize = 2;

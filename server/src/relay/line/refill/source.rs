@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use danmu::kinesis::{
-    Position, Record, Scope,
+    Record, Scope, StreamCursor,
     api::WireRecord,
-    machine::{Answer, Call, Event, Machine, Step},
+    machine::{Call, CallReply, Event, Machine, MachineStep},
 };
 use tokio::time::{Instant, sleep};
 
@@ -60,7 +60,7 @@ impl Source for Stream {
     type Reading = Polling;
 
     fn open(&self, key: &str, since_ms: i64, shards: &Arc<Shards>) -> Polling {
-        let machine = Machine::new(Scope::PartitionKey(key.to_owned()), Position::at(since_ms));
+        let machine = Machine::new(Scope::PartitionKey(key.to_owned()), StreamCursor::at(since_ms));
         Polling { bus: self.0.clone(), machine, shards: Arc::clone(shards), begun: Instant::now(), limit: FIRST }
     }
 }
@@ -69,9 +69,9 @@ impl Reading for Polling {
     async fn next(&mut self) -> Option<Batch> {
         loop {
             match self.machine.step(self.now()) {
-                Step::Call(call) => {
+                MachineStep::Call(call) => {
                     let answer = self.perform(call).await;
-                    let was_read = matches!(answer, Answer::Records(_, Ok(_)));
+                    let was_read = matches!(answer, CallReply::Records(_, Ok(_)));
                     self.machine.answer(answer, self.now(), getrandom::u64().unwrap_or_default());
                     let mut records = Vec::new();
                     while let Some(event) = self.machine.event() {
@@ -84,26 +84,26 @@ impl Reading for Polling {
                         return Some(Batch { records, all });
                     }
                 }
-                Step::Wait(until) => {
+                MachineStep::Wait(until) => {
                     let wait = until.saturating_sub(self.now()).max(0).unsigned_abs();
                     sleep(Duration::from_millis(wait)).await;
                 }
-                Step::Idle => return None,
+                MachineStep::Idle => return None,
             }
         }
     }
 }
 
 impl Polling {
-    async fn perform(&mut self, call: Call) -> Answer {
+    async fn perform(&mut self, call: Call) -> CallReply {
         let (client, stream) = (&self.bus.kinesis, &self.bus.stream);
         match call {
             Call::ListShards { next_token } => {
-                Answer::Shards(in_time(sdk::list_shards(client, stream, next_token)).await)
+                CallReply::Shards(in_time(sdk::list_shards(client, stream, next_token)).await)
             }
             Call::Iterator { shard_id, from } => {
                 let outcome = in_time(sdk::shard_iterator(client, stream, &shard_id, &from)).await;
-                Answer::Iterator(shard_id, outcome)
+                CallReply::Iterator(shard_id, outcome)
             }
             Call::Records { shard_id, iterator } => {
                 self.shards.ready(&shard_id).await;
@@ -119,7 +119,7 @@ impl Polling {
                 // So many as make up a call.
                 let limit = (CALL * count).checked_div(bytes).map(|limit| limit.clamp(1, MOST));
                 self.limit = limit.unwrap_or(self.limit);
-                Answer::Records(shard_id, outcome)
+                CallReply::Records(shard_id, outcome)
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use danmu::{
-    feed::{Position, Progress, Told},
+    feed::{FeedToken, Progress, Told},
     gate::Bans,
     record::{Decision, RecordId, Subject},
 };
@@ -135,7 +135,7 @@ impl Stage {
 
     /// A viewer comes with a token.
     fn join(&self, token: &str) -> Viewer<'_> {
-        let heard: Progress<Position> = token.parse().expect("a progress");
+        let heard: Progress<FeedToken> = token.parse().expect("a progress");
         let heard = heard.try_map(|position| lineage().resolve(position)).expect("places");
         let Joined { cursor, absent, .. } = self.ring.join(Start::Absent(heard), 0);
         let ask = |after, until| self.refill.ask(&self.desk, || self.again(), after, until);

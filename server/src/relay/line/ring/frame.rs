@@ -6,7 +6,7 @@ use danmu::feed::{Item, Told};
 use hyper::body::Bytes;
 
 use super::super::sse;
-use crate::relay::take::place::Place;
+use crate::relay::take::log_position::LogPosition;
 
 /// What stands at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Said {
 /// Where something stands that a frame tells.
 #[derive(Clone, Debug)]
 struct Mark {
-    place: Place,
+    place: LogPosition,
     what: What,
 }
 
@@ -47,7 +47,7 @@ pub struct Frame {
 }
 
 /// How much of this goes into one frame. What stands at one place is never parted: who goes on from there has all of it.
-pub fn frame_end(said: &[(Place, Said)]) -> usize {
+pub fn frame_end(said: &[(LogPosition, Said)]) -> usize {
     let mut end = said.len().min(MAX_FRAME);
     while let (Some((last, _)), Some((next, _))) = (said[..end].last(), said.get(end))
         && last == next
@@ -59,7 +59,7 @@ pub fn frame_end(said: &[(Place, Said)]) -> usize {
 
 impl Frame {
     /// The event of what was said, if there is something, and its danmu again.
-    pub fn new(said: Vec<(Place, Said)>) -> Option<(Self, Vec<(Place, Item)>)> {
+    pub fn new(said: Vec<(LogPosition, Said)>) -> Option<(Self, Vec<(LogPosition, Item)>)> {
         let (mut marks, mut items, mut told) = (Vec::with_capacity(said.len()), Vec::new(), Told::default());
         for (place, said) in said {
             let what = match said {
@@ -86,7 +86,7 @@ impl Frame {
     }
 
     /// The place after it; none after what is no frame.
-    pub fn end(&self) -> Option<&Place> {
+    pub fn end(&self) -> Option<&LogPosition> {
         self.marks.last().map(|mark| &mark.place)
     }
 
@@ -117,7 +117,7 @@ impl Frame {
 
     /// The frame with that alone which stands at these places; `None` where nothing does. Another server cuts its frames
     /// elsewhere.
-    pub fn only(&self, wanted: impl Fn(&Place) -> bool) -> Option<Self> {
+    pub fn only(&self, wanted: impl Fn(&LogPosition) -> bool) -> Option<Self> {
         if self.marks.iter().all(|mark| wanted(&mark.place)) {
             return Some(self.clone());
         }

@@ -6,7 +6,7 @@
 //! Never waits for a viewer.
 
 mod frame;
-mod line;
+mod log;
 mod speakers;
 mod waiting;
 
@@ -30,12 +30,12 @@ use hyper::body::Bytes;
 
 pub use self::{
     frame::{Frame, Said, frame_end},
-    line::Base,
+    log::Base,
     waiting::Slot,
 };
-use self::{line::Line, waiting::Waiting};
+use self::{log::RoomLog, waiting::Waiting};
 use super::{event::gap, sse};
-use crate::relay::take::place::Place;
+use crate::relay::take::log_position::LogPosition;
 
 /// How much of a room's feed is kept.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Ring {
     window: Window,
-    line: Mutex<Line>,
+    line: Mutex<RoomLog>,
     waiting: Mutex<Waiting>,
     viewers: AtomicUsize,
 }
@@ -80,7 +80,7 @@ pub struct Cursor {
     told: u64,
     /// What stands up to here is known to the reader already. The line may reach it only later: this server read less
     /// far than the one that the reader comes from.
-    known: Option<Box<Place>>,
+    known: Option<Box<LogPosition>>,
 }
 
 /// Where a viewer comes from.
@@ -89,11 +89,11 @@ pub enum Start {
     /// From nowhere: what comes is new to it.
     Now,
     /// From this place, up to which it has heard all.
-    After(Place),
+    After(LogPosition),
     /// From a page that was made when the feed stood at this place. It has heard nothing: what came before is history to it.
-    Page(Place),
+    Page(LogPosition),
     /// From so long ago that what it missed is told beside what is said now: this much it has heard.
-    Absent(Progress<Place>),
+    Absent(Progress<LogPosition>),
 }
 
 /// How a viewer begins.
@@ -104,9 +104,9 @@ pub struct Joined {
     /// Whether everything since the place that it asked for follows.
     pub recovered: bool,
     /// Where it stands: the place that it asked for if it was recovered, else the newest.
-    pub place: Option<Place>,
+    pub place: Option<LogPosition>,
     /// Of one who was absent: how much it has heard, the last of the spans ahead being that which it hears now.
-    pub absent: Option<Progress<Place>>,
+    pub absent: Option<Progress<LogPosition>>,
     /// What was said last before that; empty for who has heard it.
     pub history: Vec<Item>,
 }
@@ -114,11 +114,11 @@ pub struct Joined {
 impl Ring {
     /// An empty line.
     pub fn new(window: Window) -> Self {
-        Self { window, line: Mutex::new(Line::new()), waiting: Mutex::default(), viewers: AtomicUsize::new(0) }
+        Self { window, line: Mutex::new(RoomLog::new()), waiting: Mutex::default(), viewers: AtomicUsize::new(0) }
     }
 
     /// Appends what was said, with the place of each.
-    pub fn tell(&self, said: Vec<(Place, Said)>) {
+    pub fn tell(&self, said: Vec<(LogPosition, Said)>) {
         let Some((frame, items)) = Frame::new(said) else { return };
         let mut line = self.line();
         line.tip = frame.end().cloned();
@@ -170,7 +170,7 @@ impl Ring {
 
     /// Begins, or begins anew when another stream stands behind the room: all that arrives at `since_ms` or later will be
     /// in it. Who is connected is told a gap, and goes on; who asks for a place of the old stream is told that it is gone.
-    pub fn begin(&self, beginning: Place, since_ms: i64) {
+    pub fn begin(&self, beginning: LogPosition, since_ms: i64) {
         let mut line = self.line();
         let anew = line.tip.is_some();
         let gap = gap(Some(&beginning), None);
@@ -183,7 +183,7 @@ impl Ring {
     }
 
     /// Whether all that follows a place can be told.
-    pub fn reaches(&self, place: &Place) -> bool {
+    pub fn reaches(&self, place: &LogPosition) -> bool {
         self.line().base().is_before(place)
     }
 
@@ -210,7 +210,7 @@ impl Ring {
     }
 
     /// Where the feed stands; unknown as long as nobody knows the stream's shards.
-    pub fn tip(&self) -> Option<Place> {
+    pub fn tip(&self) -> Option<LogPosition> {
         self.line().tip.clone()
     }
 
@@ -219,7 +219,7 @@ impl Ring {
     pub fn join(&self, start: Start, history: usize) -> Joined {
         self.viewers.fetch_add(1, Relaxed);
         let line = self.line();
-        let last = |until: Option<&Place>| {
+        let last = |until: Option<&LogPosition>| {
             let end = line.history.partition_point(|(place, _)| until.is_none_or(|until| place <= until));
             line.history.range(end.saturating_sub(history)..end).map(|(_, item)| item.clone()).collect()
         };
@@ -252,7 +252,7 @@ impl Ring {
     }
 
     /// A reader of what follows a place.
-    pub fn after(&self, place: &Place) -> Cursor {
+    pub fn after(&self, place: &LogPosition) -> Cursor {
         self.line().after(place)
     }
 
@@ -322,7 +322,7 @@ impl Ring {
     }
 
     // Nobody panics while holding either lock, and if somebody did, what is in them would still be whole.
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, RoomLog> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -344,8 +344,8 @@ impl Cursor {
     }
 }
 
-impl Line {
-    fn after(&self, place: &Place) -> Cursor {
+impl RoomLog {
+    fn after(&self, place: &LogPosition) -> Cursor {
         let (next, told) = self.behind(place);
         Cursor { next, told, known: Some(Box::new(place.clone())) }
     }

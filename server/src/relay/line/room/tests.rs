@@ -1,7 +1,7 @@
 //! What a room makes of its records, frame by frame.
 
 use danmu::{
-    feed::{Position, Told},
+    feed::{FeedToken, Told},
     gate::Bans,
     kinesis::Record,
 };
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    identity::Verifier,
+    identity::RecordVerifier,
     relay::{
         line::{
             ring::{Frame, Joined, Next, Start, Window},
@@ -41,7 +41,7 @@ struct Shown {
 fn shown() -> (Shown, Arc<RoomFeed>) {
     let feed = Arc::new(RoomFeed::new(WINDOW, Bans::default()));
     let room = room();
-    let verifier = Arc::new(Verifier::new(Vec::new(), 1));
+    let verifier = Arc::new(RecordVerifier::new(Vec::new(), 1));
     let judge = Judge::new(&room, feed.bans.clone(), feed.lineage.clone(), verifier);
     let mut line = RoomLine::new(room.id, Arc::clone(&feed), 10);
     line.begin(1);
@@ -137,7 +137,7 @@ proptest! {
     ) {
         let (feed, other) = (relayed(&texts, &cuts), relayed(&texts, &other_cuts));
         let at = |feed: &RoomFeed, token: &str| {
-            let position: Position = token.parse().expect("a place");
+            let position: FeedToken = token.parse().expect("a place");
             feed.ring.join(Start::After(feed.learn(|lineage| lineage.resolve(&position)).expect("a place")), 0)
         };
         let all = frames(&feed, at(&feed, "1~s~0~0"));

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    identity::Verifier,
+    identity::RecordVerifier,
     moderation::Moderation,
     relay::{
         line::ring::{Next, Start, Window},
@@ -24,7 +24,7 @@ async fn what_is_let_through_is_told_to_the_line_and_to_whoever_subscribed() {
     let store = Store::open(directory.path()).await.expect("a store");
     let (moderation, _work) = Moderation::open(store).await.expect("moderation");
     let means = Means {
-        verifier: Arc::new(Verifier::new(Vec::new(), 1)),
+        verifier: Arc::new(RecordVerifier::new(Vec::new(), 1)),
         moderation,
         status: Arc::default(),
         metrics: Arc::default(),

@@ -26,7 +26,7 @@ impl Stage {
         let store = Store::open(directory.path()).await.expect("a store");
         let (moderation, _work) = Moderation::open(store).await.expect("moderation");
         let means = Means {
-            verifier: Arc::new(crate::identity::Verifier::new(Vec::new(), 1)),
+            verifier: Arc::new(crate::identity::RecordVerifier::new(Vec::new(), 1)),
             moderation,
             status: Arc::default(),
             metrics: Arc::default(),

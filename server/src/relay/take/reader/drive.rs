@@ -4,9 +4,9 @@ use std::{collections::HashMap, pin::pin};
 
 use aws_sdk_kinesis::Client;
 use danmu::kinesis::{
-    Error, Kind, Position, Scope, State, Stats,
+    Error, ErrorKind, Scope, State, Stats, StreamCursor,
     api::{ChildShard, From, ListShardsReply},
-    machine::{Answer, Call, Event, Machine, Step},
+    machine::{Call, CallReply, Event, Machine, MachineStep},
     shard_map::{SequenceNumberRange, Shard},
 };
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -44,13 +44,13 @@ pub struct Driver<'a> {
 /// What became of a call.
 enum Outcome {
     /// The machine's business.
-    Answer(Answer),
+    CallReply(CallReply),
     /// A page of shards, and when their stream was created.
     Listed(Result<(ListShardsReply, i64), Error>),
     /// A shard was subscribed to.
     Subscribed(String, Result<Box<Subscription>, Error>),
     /// Something was pushed, and the subscription may go on.
-    Pushed(Answer, String, Box<Subscription>),
+    Pushed(CallReply, String, Box<Subscription>),
 }
 
 impl<'a> Driver<'a> {
@@ -58,7 +58,7 @@ impl<'a> Driver<'a> {
     pub fn new(
         (client, stream): (&'a Client, &'a str),
         consumer: Option<Consumer>,
-        (scope, position): (Scope, Position),
+        (scope, position): (Scope, StreamCursor),
         tell: &'a mpsc::Sender<Reading>,
         stats: &'a ReaderStats,
         created_ms: Option<i64>,
@@ -103,13 +103,13 @@ impl<'a> Driver<'a> {
                 self.tell.send(Reading::CaughtUp).await.ok()?;
             }
             let alarm = match self.machine.step(self.now()) {
-                Step::Call(call) => {
+                MachineStep::Call(call) => {
                     let call = self.perform(call);
                     self.calls.push(call);
                     continue;
                 }
-                Step::Wait(until) => Some(self.begun + Duration::from_millis(until.max(0).unsigned_abs())),
-                Step::Idle => None,
+                MachineStep::Wait(until) => Some(self.begun + Duration::from_millis(until.max(0).unsigned_abs())),
+                MachineStep::Idle => None,
             };
             if self.calls.is_empty() && alarm.is_none() {
                 // Neither a call nor a time: then nothing will ever come.
@@ -127,7 +127,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Where to go on, and on which stream.
-    pub fn end(self) -> (Position, Option<i64>) {
+    pub fn end(self) -> (StreamCursor, Option<i64>) {
         (self.machine.position(), self.created_ms)
     }
 
@@ -135,29 +135,29 @@ impl<'a> Driver<'a> {
     async fn take(&mut self, outcome: Outcome) -> bool {
         let mut useless = false;
         let answer = match outcome {
-            Outcome::Answer(answer) => answer,
+            Outcome::CallReply(answer) => answer,
             Outcome::Listed(Ok((reply, created_ms))) => {
                 if !self.announce(&reply, created_ms).await {
                     return false;
                 }
-                Answer::Shards(Ok(reply))
+                CallReply::Shards(Ok(reply))
             }
-            Outcome::Listed(Err(error)) => Answer::Shards(Err(error)),
+            Outcome::Listed(Err(error)) => CallReply::Shards(Err(error)),
             Outcome::Subscribed(shard_id, Ok(subscription)) => {
                 self.stats.update(|counted| counted.subscriptions += 1);
                 self.subscriptions.insert(shard_id.clone(), *subscription);
-                Answer::Iterator(shard_id, Ok(String::new()))
+                CallReply::Iterator(shard_id, Ok(String::new()))
             }
             Outcome::Subscribed(shard_id, Err(error)) => {
-                useless = matches!(error.kind, Kind::NotFound | Kind::Denied);
-                Answer::Iterator(shard_id, Err(error))
+                useless = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied);
+                CallReply::Iterator(shard_id, Err(error))
             }
             Outcome::Pushed(answer, shard_id, subscription) => {
                 self.subscriptions.insert(shard_id, *subscription);
                 answer
             }
         };
-        if let Answer::Records(_, Ok(reply)) = &answer
+        if let CallReply::Records(_, Ok(reply)) = &answer
             && let Some(children) = reply.child_shards.as_ref().filter(|children| !children.is_empty())
             && self.tell.send(Reading::Shards(children.iter().map(born).collect())).await.is_err()
         {
@@ -197,11 +197,11 @@ impl<'a> Driver<'a> {
             }
             (Call::Iterator { shard_id, from }, None) => Box::pin(async move {
                 let outcome = in_time(sdk::shard_iterator(&client, &stream, &shard_id, &from)).await;
-                Outcome::Answer(Answer::Iterator(shard_id, outcome))
+                Outcome::CallReply(CallReply::Iterator(shard_id, outcome))
             }),
             (Call::Records { shard_id, iterator }, None) => Box::pin(async move {
                 let outcome = in_time(sdk::get_records(&client, &iterator, sdk::LIMIT)).await;
-                Outcome::Answer(Answer::Records(shard_id, outcome))
+                Outcome::CallReply(CallReply::Records(shard_id, outcome))
             }),
             (Call::Iterator { shard_id, from }, Some(consumer)) => {
                 let consumer = consumer.clone();
@@ -215,16 +215,16 @@ impl<'a> Driver<'a> {
                 let subscription = self.subscriptions.remove(&shard_id);
                 Box::pin(async move {
                     let Some(mut subscription) = subscription.map(Box::new) else {
-                        return Outcome::Answer(Answer::Records(
+                        return Outcome::CallReply(CallReply::Records(
                             shard_id,
                             Err(Error::network("not subscribed".into())),
                         ));
                     };
                     match subscription.next().await {
                         Ok(reply) => {
-                            Outcome::Pushed(Answer::Records(shard_id.clone(), Ok(reply)), shard_id, subscription)
+                            Outcome::Pushed(CallReply::Records(shard_id.clone(), Ok(reply)), shard_id, subscription)
                         }
-                        Err(error) => Outcome::Answer(Answer::Records(shard_id, Err(error))),
+                        Err(error) => Outcome::CallReply(CallReply::Records(shard_id, Err(error))),
                     }
                 })
             }
@@ -263,20 +263,20 @@ async fn subscribe(consumer: &Consumer, shard_id: &str, from: &From) -> Result<B
 fn complain(state: &State) {
     let State::Failed { reason, .. } = state else { return };
     let way_out = match reason.kind {
-        Kind::Encryption => {
+        ErrorKind::Encryption => {
             "see that the key is enabled, and that its policy and ours let us use it (deploy/policies, consumer-key)"
         }
-        Kind::Denied => "see that the server's role may read it (deploy/policies, relay)",
-        Kind::NotFound => "see that it exists in this region and account",
+        ErrorKind::Denied => "see that the server's role may read it (deploy/policies, relay)",
+        ErrorKind::NotFound => "see that it exists in this region and account",
         _ => "see what the service says",
     };
     tracing::error!(error = %reason, way_out, "the stream cannot be read; it is tried again now and then");
 }
 
-fn failure(answer: &Answer) -> Option<&Error> {
+fn failure(answer: &CallReply) -> Option<&Error> {
     match answer {
-        Answer::Shards(outcome) => outcome.as_ref().err(),
-        Answer::Iterator(_, outcome) => outcome.as_ref().err(),
-        Answer::Records(_, outcome) => outcome.as_ref().err(),
+        CallReply::Shards(outcome) => outcome.as_ref().err(),
+        CallReply::Iterator(_, outcome) => outcome.as_ref().err(),
+        CallReply::Records(_, outcome) => outcome.as_ref().err(),
     }
 }

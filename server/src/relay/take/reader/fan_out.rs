@@ -10,7 +10,7 @@ use aws_sdk_kinesis::{
     types::{ShardIteratorType, StartingPosition, SubscribeToShardEventStream},
 };
 use danmu::kinesis::{
-    Error, Kind,
+    Error, ErrorKind,
     api::{From, GetRecordsReply},
 };
 use tokio::time::timeout;
@@ -47,7 +47,7 @@ impl Consumer {
         let call = self.client.deregister_stream_consumer().consumer_arn(&self.arn);
         let done = in_time(async { call.send().await.map_err(|error| sdk::failed(&error)) }).await;
         if let Err(error) =
-            done.map(drop).or_else(|error| if error.kind == Kind::NotFound { Ok(()) } else { Err(error) })
+            done.map(drop).or_else(|error| if error.kind == ErrorKind::NotFound { Ok(()) } else { Err(error) })
         {
             tracing::warn!(%error, consumer = self.arn, "the consumer is not taken back; it is, once it is an hour old");
         }
@@ -75,7 +75,7 @@ impl Consumer {
                 let error = sdk::failed(&error);
                 // The one before is let go by the service after five seconds.
                 let in_use = error.code == "ResourceInUseException";
-                Err(if in_use { Error { kind: Kind::Server, ..error } } else { error })
+                Err(if in_use { Error { kind: ErrorKind::Server, ..error } } else { error })
             }
         }
     }
@@ -85,7 +85,7 @@ impl Subscription {
     /// The next event, as the reply of a read.
     ///
     /// # Errors
-    /// [`Kind::IteratorExpired`] once it has ended: the reader then subscribes anew from where it is. What the stream's key
+    /// [`ErrorKind::IteratorExpired`] once it has ended: the reader then subscribes anew from where it is. What the stream's key
     /// refuses is told as it is, and ends it, too.
     pub async fn next(&mut self) -> Result<GetRecordsReply, Error> {
         loop {
@@ -96,7 +96,7 @@ impl Subscription {
                 Ok(Ok(None)) => return Err(ended("five minutes are over")),
                 Ok(Err(error)) => {
                     return Err(match sdk::said_in_stream(&error) {
-                        Some(said) if matches!(said.kind, Kind::Encryption | Kind::Throttled) => said,
+                        Some(said) if matches!(said.kind, ErrorKind::Encryption | ErrorKind::Throttled) => said,
                         Some(said) => ended(&said.code),
                         None => ended("the connection broke"),
                     });
@@ -118,5 +118,5 @@ impl Subscription {
 
 fn ended(why: &str) -> Error {
     let message = format!("the subscription ended: {why}");
-    Error { kind: Kind::IteratorExpired, code: "SubscriptionEnded".into(), message, retry_after: None }
+    Error { kind: ErrorKind::IteratorExpired, code: "SubscriptionEnded".into(), message, retry_after: None }
 }

@@ -13,7 +13,7 @@ use aws_sdk_kinesis::{
     error::ProvideErrorMetadata,
     types::{Consumer as Listed, ConsumerStatus},
 };
-use danmu::kinesis::{Error, Kind};
+use danmu::kinesis::{Error, ErrorKind};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
@@ -132,7 +132,7 @@ impl Holder {
                     }
                 }
                 // The one of that name was on its way out.
-                Err(error) if error.kind == Kind::NotFound => registered = false,
+                Err(error) if error.kind == ErrorKind::NotFound => registered = false,
                 Err(error) => return Err(error),
             }
             sleep(pause).await;

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use danmu::kinesis::{Position, Record, Scope, State, Stats, shard_map::Shard};
+use danmu::kinesis::{Record, Scope, State, Stats, StreamCursor, shard_map::Shard};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -59,7 +59,7 @@ pub enum Reading {
 
 /// How the stream is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ReadMode {
     /// By `GetRecords`: a shard's five reads a second and 2 MB/s are shared with whoever else reads.
     Polling,
     /// By `SubscribeToShard`: pushed, with 2 MB/s of its own for each shard.
@@ -70,7 +70,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct ReaderOptions {
     /// How.
-    pub kind: Kind,
+    pub kind: ReadMode,
     /// From what arrived then on, in Unix milliseconds.
     pub since_ms: i64,
     /// Enhanced fan-out: what the names of this replica's consumers hold, `[a-zA-Z0-9_.-]`, up to 96 characters; no other
@@ -135,7 +135,7 @@ pub fn start(
 /// Reads all shards once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until nobody takes the
 /// readings any more.
 pub async fn all_again(kinesis: &aws_sdk_kinesis::Client, stream: &str, since_ms: i64, tell: &mpsc::Sender<Reading>) {
-    let from = (Scope::All, Position::at(since_ms));
+    let from = (Scope::All, StreamCursor::at(since_ms));
     Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(pending::<()>()).await;
 }
 
@@ -147,7 +147,7 @@ async fn read(
     stats: &ReaderStats,
     held: &mut Option<Lease>,
 ) {
-    let mut place = (Position::at(options.since_ms), None);
+    let mut place = (StreamCursor::at(options.since_ms), None);
     let holder = Holder::new(kinesis, stream, &options.consumer);
     let driver = |consumer, (position, created_ms)| {
         Driver::new((kinesis, stream), consumer, (Scope::All, position), tell, stats, created_ms)
@@ -158,8 +158,8 @@ async fn read(
         let mut polling = driver(None, place);
         let consumer = async {
             match options.kind {
-                Kind::Polling => pending().await,
-                Kind::EnhancedFanOut => sleep(pause).await,
+                ReadMode::Polling => pending().await,
+                ReadMode::EnhancedFanOut => sleep(pause).await,
             }
             holder.acquire().await
         };

@@ -10,7 +10,7 @@ use aws_sdk_kinesis::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use danmu::kinesis::{
-    Error, Kind,
+    Error, ErrorKind,
     api::{ChildShard, From, GetRecordsReply, ListShardsReply, WireRecord},
     shard_map::{HashKeyRange, SequenceNumberRange, Shard},
 };
@@ -135,7 +135,7 @@ pub fn said_in_stream<R>(error: &SdkError<SubscribeToShardEventStreamError, R>) 
 
 /// An answer that the service's own model forbids.
 pub fn strange(what: &str) -> Error {
-    Error { kind: Kind::Server, code: "Reply".into(), message: what.into(), retry_after: None }
+    Error { kind: ErrorKind::Server, code: "Reply".into(), message: what.into(), retry_after: None }
 }
 
 fn shard(shard: types::Shard) -> Option<Shard> {
@@ -191,9 +191,11 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_asked_for_again_soon() {
-        for (status, kind, retry) in
-            [(200, Kind::Network, Retry::Later), (502, Kind::Server, Retry::Later), (404, Kind::NotFound, Retry::Never)]
-        {
+        for (status, kind, retry) in [
+            (200, ErrorKind::Network, Retry::Later),
+            (502, ErrorKind::Server, Retry::Later),
+            (404, ErrorKind::NotFound, Retry::Never),
+        ] {
             let answer = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
             let error = failed(&SdkError::<GetRecordsError, _>::response_error("it broke off", answer));
             assert_eq!((error.kind, error.retry()), (kind, retry), "{status}: {error}");

@@ -26,7 +26,7 @@ impl Scene {
     /// A replica that begins to read by enhanced fan-out.
     fn begin(kinesis: Kinesis) -> Self {
         let stop = CancellationToken::new();
-        let options = ReaderOptions { kind: super::Kind::EnhancedFanOut, since_ms: 0, consumer: "me".to_owned() };
+        let options = ReaderOptions { kind: super::ReadMode::EnhancedFanOut, since_ms: 0, consumer: "me".to_owned() };
         let (readings, stats) = start(kinesis.client(), "danmu".to_owned(), options, stop.clone());
         Self { kinesis, readings, stats, stop }
     }
@@ -152,7 +152,7 @@ async fn what_the_key_of_the_stream_refuses_is_told_as_that_and_the_shard_is_sub
         _ => None,
     });
     let reason = reason.await;
-    assert_eq!((reason.kind, &*reason.code), (danmu::kinesis::Kind::Encryption, "KMSAccessDeniedException"));
+    assert_eq!((reason.kind, &*reason.code), (danmu::kinesis::ErrorKind::Encryption, "KMSAccessDeniedException"));
     let again = scene.until("a new one", |kinesis, _| {
         let mut all = kinesis.subscriptions();
         (all.len() > 1).then(|| all.pop()).flatten()

@@ -12,13 +12,13 @@ const CHANGED: &str = "danmu:identity";
 
 /// The place.
 #[derive(Clone)]
-pub struct Place {
+pub struct AccountSlot {
     slot: HtmlElement,
     /// Where one can sign in.
     pub offers: Vec<Offer>,
 }
 
-impl Place {
+impl AccountSlot {
     /// What the server wrote.
     pub fn of(slot: HtmlElement) -> Self {
         let offers = serde_json::from_str(&slot.get_attribute("data-account").unwrap_or_default()).unwrap_or_default();

@@ -22,34 +22,34 @@ const SEPARATOR: char = '~';
 /// A place in a room's feed: right after a record. As text (`Display`, `FromStr`) it is a token without spaces or
 /// characters that mean something in an address; whoever is given one need not know what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Position {
+pub struct FeedToken {
     created_ms: i64,
     shard_id: String,
     sequence_number: String,
     arrival_ms: i64,
 }
 
-impl Position {
+impl FeedToken {
     /// Right after that record of the stream that was created then. Times are Unix milliseconds. Sequence number `0`
     /// stands for no record at all: everything of the shard that arrived at `arrival_ms` or later comes after it.
     ///
     /// # Errors
-    /// [`PositionError`] when the shard id or the sequence number is none.
+    /// [`FeedTokenError`] when the shard id or the sequence number is none.
     pub fn new(
         created_ms: i64,
         shard_id: impl Into<String>,
         sequence_number: impl Into<String>,
         arrival_ms: i64,
-    ) -> Result<Self, PositionError> {
+    ) -> Result<Self, FeedTokenError> {
         let (shard_id, sequence_number) = (shard_id.into(), sequence_number.into());
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         if shard_id.is_empty() || shard_id.len() > MAX_SHARD_ID || !shard_id.chars().all(named) {
-            return Err(PositionError::ShardId);
+            return Err(FeedTokenError::ShardId);
         }
         let digits = sequence_number.as_bytes();
         let plain = digits.iter().all(u8::is_ascii_digit) && (digits == b"0" || digits.first() != Some(&b'0'));
         if digits.is_empty() || digits.len() > MAX_DIGITS || !plain {
-            return Err(PositionError::SequenceNumber);
+            return Err(FeedTokenError::SequenceNumber);
         }
         Ok(Self { created_ms, shard_id, sequence_number, arrival_ms })
     }
@@ -85,7 +85,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for FeedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { created_ms, shard_id, sequence_number, arrival_ms } = self;
         write!(f, "{created_ms}{SEPARATOR}{shard_id}{SEPARATOR}{sequence_number}{SEPARATOR}{arrival_ms}")
@@ -94,7 +94,7 @@ impl fmt::Display for Position {
 
 /// Why a text is no position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum PositionError {
+pub enum FeedTokenError {
     /// Not four parts, or the first or the last is no time.
     #[error("a position is what an event's id says; take it from there, or give none")]
     Form,
@@ -106,21 +106,21 @@ pub enum PositionError {
     SequenceNumber,
 }
 
-impl FromStr for Position {
-    type Err = PositionError;
+impl FromStr for FeedToken {
+    type Err = FeedTokenError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split(SEPARATOR);
         let [Some(created), Some(shard_id), Some(number), Some(arrival), None] = [(); 5].map(|()| parts.next()) else {
-            return Err(PositionError::Form);
+            return Err(FeedTokenError::Form);
         };
         Self::new(time(created)?, shard_id, number, time(arrival)?)
     }
 }
 
 /// One place has one spelling.
-fn time(text: &str) -> Result<i64, PositionError> {
-    text.parse().ok().filter(|ms: &i64| ms.to_string() == text).ok_or(PositionError::Form)
+fn time(text: &str) -> Result<i64, FeedTokenError> {
+    text.parse().ok().filter(|ms: &i64| ms.to_string() == text).ok_or(FeedTokenError::Form)
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
     fn a_position_survives_its_text() {
         let token =
             "1795519000000~shardId-000000000003~49654321098765432109876543210987654321098765432109876543~1795519000123";
-        let position: Position = token.parse().expect("a position");
+        let position: FeedToken = token.parse().expect("a position");
         assert_eq!(position.shard_id(), "shardId-000000000003");
         assert_eq!((position.created_ms(), position.arrival_ms()), (1_795_519_000_000, 1_795_519_000_123));
         assert_eq!(position.to_string(), token);
@@ -142,28 +142,28 @@ mod tests {
     #[test]
     fn what_is_no_position_is_refused_with_what_is_wrong_in_it() {
         for (text, error) in [
-            ("", PositionError::Form),
-            ("1~shardId-0~1", PositionError::Form),
-            ("1~shardId-0~1~2~3", PositionError::Form),
-            ("x~shardId-0~1~1", PositionError::Form),
-            ("1~shardId-0~1~x", PositionError::Form),
-            ("+1~shardId-0~1~1", PositionError::Form),
-            ("01~shardId-0~1~1", PositionError::Form),
-            ("1~~1~1", PositionError::ShardId),
-            ("1~a b~1~1", PositionError::ShardId),
-            ("1~shardId-0~~1", PositionError::SequenceNumber),
-            ("1~shardId-0~01~1", PositionError::SequenceNumber),
+            ("", FeedTokenError::Form),
+            ("1~shardId-0~1", FeedTokenError::Form),
+            ("1~shardId-0~1~2~3", FeedTokenError::Form),
+            ("x~shardId-0~1~1", FeedTokenError::Form),
+            ("1~shardId-0~1~x", FeedTokenError::Form),
+            ("+1~shardId-0~1~1", FeedTokenError::Form),
+            ("01~shardId-0~1~1", FeedTokenError::Form),
+            ("1~~1~1", FeedTokenError::ShardId),
+            ("1~a b~1~1", FeedTokenError::ShardId),
+            ("1~shardId-0~~1", FeedTokenError::SequenceNumber),
+            ("1~shardId-0~01~1", FeedTokenError::SequenceNumber),
         ] {
-            assert_eq!(text.parse::<Position>(), Err(error), "{text:?}");
+            assert_eq!(text.parse::<FeedToken>(), Err(error), "{text:?}");
         }
-        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS)).parse::<Position>().is_ok());
-        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS + 1)).parse::<Position>().is_err());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS)).parse::<FeedToken>().is_ok());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS + 1)).parse::<FeedToken>().is_err());
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic_and_what_is_read_is_written_alike(text in "\\PC*|-?[0-9]{1,20}~[a-zA-Z0-9_.-]{1,8}~[0-9]{1,60}~[0-9]{1,13}") {
-            if let Ok(position) = text.parse::<Position>() {
+            if let Ok(position) = text.parse::<FeedToken>() {
                 prop_assert_eq!(position.to_string(), text);
             }
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use danmu::{
-    feed::Position,
+    feed::FeedToken,
     kinesis::shard_map::{Shard, shards_of},
 };
 
@@ -25,7 +25,7 @@ pub struct SharedLineage(Arc<Mutex<Lineage>>);
 /// A place in a room's order. Places of one room can be compared; those of two rooms mean nothing to each other. A stream
 /// that was deleted and made anew is another epoch of the room: all of it follows all of the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LogPosition {
     created_ms: i64,
     /// Which of the line's shards it is on; unknown for one that this server has yet to hear of.
     generation: Option<usize>,
@@ -65,22 +65,22 @@ impl Lineage {
     }
 
     /// The place right after a record; `None` where the room does not live on that shard.
-    pub fn place(&self, shard_id: &str, sequence: &str, arrival_ms: i64) -> Option<Place> {
+    pub fn place(&self, shard_id: &str, sequence: &str, arrival_ms: i64) -> Option<LogPosition> {
         let generation = self.generation(shard_id)?;
         let (created_ms, shard) = (self.created_ms, Arc::clone(&self.shards[generation]));
-        Some(Place { created_ms, generation: Some(generation), shard, sequence: sequence.into(), arrival_ms })
+        Some(LogPosition { created_ms, generation: Some(generation), shard, sequence: sequence.into(), arrival_ms })
     }
 
     /// The place that a position means here; `None` for one of another stream, or of a shard that is gone. A shard that is
     /// newer than all of the line is one of its children to come: the server that told the position has read further.
-    pub fn resolve(&self, position: &Position) -> Option<Place> {
+    pub fn resolve(&self, position: &FeedToken) -> Option<LogPosition> {
         if position.created_ms() != self.created_ms {
             return None;
         }
         let (shard, sequence) = (position.shard_id(), position.sequence_number());
         self.place(shard, sequence, position.arrival_ms()).or_else(|| {
             let is_ahead = by_age(self.shards.last()?, shard).is_lt();
-            is_ahead.then(|| Place {
+            is_ahead.then(|| LogPosition {
                 created_ms: self.created_ms,
                 generation: None,
                 shard: shard.into(),
@@ -91,7 +91,7 @@ impl Lineage {
     }
 
     /// Before everything that arrives at `since_ms` or later.
-    pub fn beginning(&self, since_ms: i64) -> Option<Place> {
+    pub fn beginning(&self, since_ms: i64) -> Option<LogPosition> {
         self.place(self.shards.last()?, "0", since_ms)
     }
 
@@ -105,7 +105,7 @@ impl Lineage {
     }
 }
 
-impl Place {
+impl LogPosition {
     /// The place after it and after what is told of its second as a whole: that arrived by the second's end, as the token
     /// says, and the record, whatever it is, that is next on the shard comes later.
     pub fn end_of_second(&self) -> Self {
@@ -129,7 +129,7 @@ pub fn by_age(shard_id: &str, other: &str) -> Ordering {
     (shard_id.len(), shard_id).cmp(&(other.len(), other))
 }
 
-impl Ord for Place {
+impl Ord for LogPosition {
     fn cmp(&self, other: &Self) -> Ordering {
         let shards = || match (self.generation, other.generation) {
             (Some(one), Some(other)) => one.cmp(&other),
@@ -146,17 +146,17 @@ impl Ord for Place {
     }
 }
 
-impl PartialOrd for Place {
+impl PartialOrd for LogPosition {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-/// As the token of a [`Position`].
-impl fmt::Display for Place {
+/// As the token of a [`FeedToken`].
+impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { created_ms, shard, sequence, arrival_ms, .. } = self;
-        match Position::new(*created_ms, &**shard, &**sequence, *arrival_ms) {
+        match FeedToken::new(*created_ms, &**shard, &**sequence, *arrival_ms) {
             Ok(position) => position.fmt(f),
             // A service that names its shards otherwise: then nobody can resume, and nobody is told that he can.
             Err(_) => Ok(()),
@@ -213,7 +213,7 @@ mod tests {
     fn a_place_survives_its_token_on_any_replica() {
         let all = split_and_merged();
         let place = lineage(&all).place("c", "12", 3).expect("a place");
-        let position: Position = place.to_string().parse().expect("a token");
+        let position: FeedToken = place.to_string().parse().expect("a token");
         // One that has learnt of the shards step by step, and one for which the oldest is gone already.
         let mut stepwise = lineage(&all[2..3]);
         stepwise.learn(&all, "demo");
@@ -230,7 +230,7 @@ mod tests {
             .map(|(shard, number, arrival_ms)| lineage.place(shard, number, arrival_ms).expect("on the line"));
         let end = last.end_of_second();
         assert_eq!(end.to_string(), "7~a~9~2000");
-        let position: Position = end.to_string().parse().expect("a token");
+        let position: FeedToken = end.to_string().parse().expect("a token");
         assert_eq!(lineage.resolve(&position).as_ref(), Some(&end));
         assert!([last, end, next, child].is_sorted_by(|a, b| a < b));
     }

@@ -8,11 +8,11 @@ use std::{collections::VecDeque, time::Instant};
 use danmu::feed::Item;
 
 use super::{Frame, Window, speakers::Speakers};
-use crate::relay::take::place::Place;
+use crate::relay::take::log_position::LogPosition;
 
 /// The line of a room.
 #[derive(Debug)]
-pub struct Line {
+pub struct RoomLog {
     chunks: VecDeque<Chunk>,
     /// The number of the oldest of them.
     first: u64,
@@ -21,9 +21,9 @@ pub struct Line {
     pub told: u64,
     base: Base,
     /// The place after the newest danmu; unknown as long as nobody knows the stream's shards.
-    pub tip: Option<Place>,
+    pub tip: Option<LogPosition>,
     /// What was said last, and where, for those who join.
-    pub history: VecDeque<(Place, Item)>,
+    pub history: VecDeque<(LogPosition, Item)>,
     /// Who may be heard of in what was told.
     pub speakers: Speakers,
     pub closed: bool,
@@ -35,7 +35,7 @@ pub enum Base {
     /// All that arrived then, in Unix milliseconds, or later is in it.
     Since(i64),
     /// All that follows this place is in it.
-    After(Place),
+    After(LogPosition),
 }
 
 /// One event.
@@ -48,7 +48,7 @@ pub struct Chunk {
     pub told: u64,
 }
 
-impl Line {
+impl RoomLog {
     /// An empty line, of which nobody knows where it begins.
     pub fn new() -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// Begins anew: what there was is gone.
-    pub fn begin(&mut self, beginning: Place, since_ms: i64) {
+    pub fn begin(&mut self, beginning: LogPosition, since_ms: i64) {
         self.tip = Some(beginning);
         self.base = Base::Since(since_ms);
         self.first = self.end();
@@ -134,7 +134,7 @@ impl Line {
     }
 
     /// The number of the first chunk that tells something behind a place, and the danmu told before it.
-    pub fn behind(&self, place: &Place) -> (u64, u64) {
+    pub fn behind(&self, place: &LogPosition) -> (u64, u64) {
         let is_behind = |chunk: &Chunk| chunk.frame.end().is_some_and(|end| end > place);
         let found = (self.first..).zip(&self.chunks).find(|(_, chunk)| is_behind(chunk));
         found.map_or((self.end(), self.told), |(number, chunk)| (number, chunk.before))
@@ -148,7 +148,7 @@ impl Line {
 
 impl Base {
     /// Whether all that follows `place` follows this.
-    pub fn is_before(&self, place: &Place) -> bool {
+    pub fn is_before(&self, place: &LogPosition) -> bool {
         match self {
             // What follows it arrived no earlier.
             Self::Since(ms) => !place.is_before(*ms),
