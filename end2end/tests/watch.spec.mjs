@@ -56,6 +56,25 @@ test('one can speak before what draws danmu is there, and it is drawn when it co
   await drawn(page, await line(page, text).getAttribute('data-id'));
 });
 
+test.describe('when what draws danmu cannot be loaded at first', () => {
+  test.use({ tolerated: /ERR_FAILED|dynamically imported module/ });
+
+  test('the page says so, asks again, and draws what comes from then on', async ({ page }) => {
+    await page.route('**/pkg/danmu-overlay.*', (route) => route.abort());
+    await enter(page);
+    await expect(page.getByText('draws danmu could not be loaded')).toBeVisible();
+    const lost = fresh('to nobody');
+    await say(page, lost);
+    await expect(line(page, lost)).toHaveAttribute('data-state', 'confirmed');
+    await page.unroute('**/pkg/danmu-overlay.*');
+    await expect(page.getByText('draws danmu could not be loaded')).toBeHidden();
+    const text = fresh('drawn again');
+    await say(page, text);
+    await drawn(page, await line(page, text).getAttribute('data-id'));
+    expect(await page.evaluate(() => window.shown.length)).toBe(1);
+  });
+});
+
 test('a danmu is marked as on its way until the stream has it', async ({ page }) => {
   await enter(page);
   await input(page).focus();

@@ -1,4 +1,4 @@
-//! Ties the pages' elements to what only the browser can do with them.
+//! Connects the pages' elements to features of the browser.
 
 use gloo_net::http::{Method, RequestBuilder};
 use leptos::{html, prelude::*};
@@ -11,8 +11,8 @@ use crate::{
     problem::Problem,
 };
 
-/// Draws the room's danmu on `canvas` once it is in the document, and lets go of it with the page. With `pointer`, the pointer
-/// is followed over what is around the canvas.
+/// Draws the room's danmu on `canvas` once it is in the document, until the page goes. With `pointer`, follows the pointer
+/// over the canvas's parent.
 pub fn mount_overlay(
     canvas: NodeRef<html::Canvas>,
     live: Live,
@@ -27,11 +27,13 @@ pub fn mount_overlay(
             return;
         }
         let Some(canvas) = canvas.get() else { return };
-        let failed = Closure::<dyn Fn()>::new(move || {
-            live.undrawn.try_set(Some(Problem::NothingDraws));
-        });
-        // It goes with the element.
-        let _ = canvas.add_event_listener_with_callback("danmu:failed", failed.into_js_value().unchecked_ref());
+        for (event, problem) in [("danmu:failed", Some(Problem::NothingDraws)), ("danmu:recovered", None)] {
+            let listener = Closure::<dyn Fn()>::new(move || {
+                live.undrawn.try_set(problem.clone());
+            });
+            // The listener goes with the element.
+            let _ = canvas.add_event_listener_with_callback(event, listener.into_js_value().unchecked_ref());
+        }
         match Overlay::mount(canvas.clone()) {
             Ok(overlay) => {
                 if pointer {
@@ -63,8 +65,8 @@ pub fn mount_overlay(
     });
 }
 
-/// Why a video does not play. What the page's own policy refused is noted by its document (`shell`). What a server answered is in the
-/// words of some browsers only, its status first; our own is asked again.
+/// Why a video does not play. What the page's policy blocked is recorded in its document (`shell`). Only some browsers give the
+/// server's status, at the beginning of their message; where it is missing, our own server is asked again.
 pub async fn why_unplayable(media: web_sys::HtmlMediaElement) -> Problem {
     let forbidden = document().document_element().and_then(|page| page.get_attribute("data-forbidden"));
     if let Some(address) = forbidden {

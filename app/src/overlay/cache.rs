@@ -1,4 +1,4 @@
-//! The sprites there are: one for all danmu that look the same, those of a moment ago included. Many say the same.
+//! A cache of sprites: one for all danmu that look the same, recent ones included, since many danmu say the same.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -9,18 +9,18 @@ use super::paper::Paper;
 use super::sprite::{Look, Sprite};
 use super::text;
 
-/// Pixels of all bitmaps, at most; 384 MiB. Enough for 10,000 danmu of usual length at one device pixel per CSS pixel.
+/// With this many pixels in all bitmaps (384 MiB), no more danmu are shown. Enough for 10,000 danmu of usual length at ratio 1.
 const MAX_PIXELS: u64 = 96 << 20;
-/// When there are so many pixels, 64 MiB, those that nobody shows any more are let go.
+/// With this many pixels (64 MiB), unused sprites are dropped.
 const KEPT_PIXELS: u64 = 16 << 20;
-/// The same for sprites, whether they have a bitmap or not.
+/// The same as a number of sprites, with or without a bitmap.
 const KEPT_SPRITES: usize = 4_096;
 
 /// The sprites, and what they are painted on.
 pub(super) struct Cache {
     pub(super) paper: Paper,
-    /// What texts are measured by: the picture's own context. Browsers remember what they measured until a context's next
-    /// frame, so one that has no frames fills its process with texts that are past.
+    /// Measures texts: the picture's own context. Browsers cache measurements until a context's next frame, so a context
+    /// without frames would leak memory.
     ruler: CanvasRenderingContext2d,
     sprites: HashMap<Rc<Look>, Rc<Sprite>>,
     family: String,
@@ -30,7 +30,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Nothing yet; `ruler` is the context of a canvas that has frames.
+    /// An empty cache; `ruler` must be the context of a canvas that has frames.
     pub(super) fn new(ruler: CanvasRenderingContext2d) -> Self {
         Self {
             paper: Paper::new(),
@@ -42,12 +42,12 @@ impl Cache {
         }
     }
 
-    /// Whether there is no room for another bitmap.
+    /// Whether the bound on pixels is reached.
     pub(super) fn is_full(&self) -> bool {
         self.paper.pixels() >= MAX_PIXELS
     }
 
-    /// The family to be asked for first, from now on; empty for the usual ones.
+    /// Sets the font family to try first; empty for the defaults.
     pub(super) fn set_family(&mut self, family: &str) {
         if family != self.family {
             family.clone_into(&mut self.family);
@@ -56,12 +56,12 @@ impl Cache {
         }
     }
 
-    /// The ruler has lost its font: its canvas has got another size.
+    /// Sets the ruler's font again before the next measurement: resizing its canvas resets it.
     pub(super) fn forget_font(&mut self) {
         self.font.0 = 0;
     }
 
-    /// The font of a size, as the canvas wants it.
+    /// The font of a size, as a canvas wants it.
     pub(super) fn font(&self, size: u16) -> String {
         text::font(size, &self.family)
     }
@@ -82,7 +82,7 @@ impl Cache {
         Some(sprite)
     }
 
-    /// Lets go of what nobody shows, when there is much; not sooner again than when it has grown by a quarter.
+    /// Drops unused sprites once there are many; again only once the cache has grown by a quarter.
     fn sweep(&mut self) {
         let (pixels, sprites) = self.sweep_at;
         if self.paper.pixels() >= pixels || self.sprites.len() >= sprites {

@@ -1,8 +1,8 @@
-//! What a viewer may choose of the overlay, as whole numbers: for sliders, and to be remembered in a line of text.
+//! The viewer's overlay settings as whole numbers, for sliders and for storage as a line of text.
 
 use super::{Outline, Settings};
 
-/// Something to choose.
+/// A setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// Percent.
@@ -17,18 +17,18 @@ pub enum Choice {
     Lanes,
     /// Danmu at most, in tens; 0 for all.
     Density,
-    /// [`Outline`], by its place.
+    /// [`Outline`], by its index.
     Outline,
     /// 1 where danmu may overlap.
     Overlap,
 }
 
 impl Choice {
-    /// All there are, in the order that they are shown and remembered in.
+    /// All choices, in the order in which they are shown and stored.
     pub const ALL: [Self; 8] =
         [Self::Opacity, Self::Scale, Self::Speed, Self::Area, Self::Lanes, Self::Density, Self::Outline, Self::Overlap];
 
-    /// The least, the most, the step, and what it is until somebody chooses.
+    /// Minimum, maximum, step and default.
     #[must_use]
     pub const fn range(self) -> (u16, u16, u16, u16) {
         match self {
@@ -44,7 +44,7 @@ impl Choice {
     }
 }
 
-/// What a viewer has chosen.
+/// The viewer's choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choices([u16; Choice::ALL.len()]);
 
@@ -55,25 +55,25 @@ impl Default for Choices {
 }
 
 impl Choices {
-    /// The number chosen.
+    /// The value of a choice.
     #[must_use]
     pub const fn get(&self, choice: Choice) -> u16 {
         self.0[choice as usize]
     }
 
-    /// Chooses another; the nearest that there is.
+    /// Sets a choice, clamped to its range.
     pub fn set(&mut self, choice: Choice, value: u16) {
         let (least, most, ..) = choice.range();
         self.0[choice as usize] = value.clamp(least, most);
     }
 
-    /// The line to be remembered.
+    /// The choices as a line of text, for storage.
     #[must_use]
     pub fn to_line(self) -> String {
         self.0.map(|value| value.to_string()).join(",")
     }
 
-    /// What a line says, written by whichever version of this page: what is missing or no number is as usual.
+    /// Parses a line, perhaps of another version of this page: what is missing or no number keeps its default.
     #[must_use]
     pub fn from_line(line: &str) -> Self {
         let mut choices = Self::default();
@@ -85,7 +85,7 @@ impl Choices {
         choices
     }
 
-    /// As the overlay takes them.
+    /// The choices as the overlay's settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
         let percent = |choice| f32::from(self.get(choice)) / 100.0;

@@ -1,15 +1,15 @@
 //! The overlay: danmu drawn over the picture, on a `<canvas>` of the page, by a worker.
 //!
-//! [`danmu::stage`] decides where each one is; a worker draws it, so that the page's own thread has nothing to do but to
-//! pass messages, all of a task in one. What draws is a module of its own, which is loaded when a page is alive. A text is painted
-//! once, into a bitmap that all danmu of its looks share, and copied in every frame. With nothing to move there are no
-//! frames at all. A hidden tab draws nothing, and what passes meanwhile is past: there is no flood on return. Where there
-//! is no `OffscreenCanvas`, or no worker may be started, the page draws, by the same code.
+//! [`danmu::stage`] decides where each one is; a worker draws it, so that the page's own thread only passes messages, batched
+//! per task. The drawing code is a module of its own, loaded once a page is alive. A text is painted once, into a bitmap that
+//! all danmu of its look share, and copied in every frame. With nothing moving there are no frames. A hidden tab draws
+//! nothing and drops what arrives meanwhile, so there is no flood on return. Without `OffscreenCanvas` or workers the page
+//! draws, by the same code.
 //!
-//! It promises: text stays text, without control characters; bitmaps take no more than 384 MiB, of danmu that have left no
-//! more than 64; all callbacks, and the worker, end with the last [`Overlay`] handle. Whoever asked the system for less
-//! motion gets danmu that stand still, unless [`Motion`] says otherwise. It never measures or touches the page around the canvas, knows nothing of rooms or
-//! records, and the canvas tells nothing to a screen reader: the chat list is the accessible copy.
+//! Guarantees: text stays text, without control characters; no more danmu are shown once bitmaps take 384 MiB, and unused ones
+//! are dropped from 64 MiB on; callbacks and worker end with the last [`Overlay`] handle. A viewer whose system asks for
+//! reduced motion gets danmu that stand still, unless [`Motion`] says otherwise. It never measures or touches the page around
+//! the canvas, knows nothing of rooms or records, and is silent to screen readers: the chat list is the accessible copy.
 //!
 //! ```ignore
 //! let overlay = Overlay::mount(canvas)?;
@@ -17,10 +17,10 @@
 //! overlay.show(Shown { id: "1".into(), text: "前方高能".into(), ..Shown::default() });
 //! ```
 //!
-//! On the canvas, for whoever measures: the attributes `data-on-stage`, `data-waiting`, `data-shown` and `data-given-up`,
-//! brought up to date at most four times a second; `data-under`, the id of the danmu under the pointer; and the event
-//! `danmu:shown`, whose detail is the id of a danmu, after the first frame in which any of it is in the picture. The event
-//! `danmu:failed` says that nobody draws any more: the module that does did not come, or fell.
+//! For tests and benchmarks, the canvas has the attributes `data-on-stage`, `data-waiting`, `data-shown` and `data-given-up`,
+//! updated at most four times a second; `data-under`, the id of the danmu under the pointer; and the event `danmu:shown`, whose
+//! detail is the id of a danmu, after the first frame in which any of it is in the picture. The event `danmu:failed` says that
+//! nothing is drawn: the drawing module crashed, or did not load. The latter is tried again, and `danmu:recovered` says that it did.
 
 mod choices;
 mod text;
@@ -60,7 +60,7 @@ pub use self::{
 /// A danmu to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// The record's id; a second danmu of the same id is not shown.
+    /// The record's id; a second danmu of the same id is not shown while the first is on the stage.
     pub id: String,
     /// What it says, verbatim.
     pub text: String,
@@ -70,11 +70,11 @@ pub struct Shown {
     pub mode: Mode,
     /// Whether this viewer wrote it: it is framed, and placed first.
     pub own: bool,
-    /// Whether it is placed before others: the streamer's, a pinned one.
+    /// Whether it is placed before others, as a streamer's is.
     pub important: bool,
-    /// Whether it has still to be confirmed: it is dimmer, its frame dashed.
+    /// Whether it is not confirmed yet: it is dimmer, its frame dashed.
     pub pending: bool,
-    /// How many said the same; it is the larger for it, and says so. 0 is as 1.
+    /// How many said the same; the text is larger for it, and shows the number. 0 counts as 1.
     pub times: u32,
 }
 
@@ -93,7 +93,7 @@ impl Default for Shown {
     }
 }
 
-/// What a text has around it, so that it can be read on any picture.
+/// The outline of a text, which makes it readable on any picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outline {
     /// A line, dark around light text and light around dark.
@@ -111,22 +111,22 @@ pub enum Motion {
     /// They fly, unless the viewer asked the system for less motion.
     #[default]
     System,
-    /// They fly, whatever the system says: those who watch are not those whose system it is.
+    /// They fly regardless of the system's setting: on a stream, the audience has other systems.
     Full,
     /// They stand still.
     Still,
 }
 
-/// What a viewer may choose. Values out of range are taken as the nearest that make sense.
+/// The overlay's settings. Values out of range are clamped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How opaque the overlay is, 0 to 1.
     pub opacity: f32,
-    /// The size of the text against the usual one, 0.5 to 2.
+    /// The size of the text relative to the default, 0.5 to 2.
     pub scale: f32,
     /// The part of the picture's height that danmu may use, 0.1 to 1.
     pub area: f32,
-    /// The speed against the usual one, 0.25 to 4. Those in flight keep theirs.
+    /// The speed relative to the default, 0.25 to 4. Danmu in flight keep theirs.
     pub speed: f32,
     /// The longest wait for a lane, milliseconds; 0: at once or never.
     pub wait_ms: f32,
@@ -136,11 +136,11 @@ pub struct Settings {
     pub max_on_stage: u32,
     /// Whether danmu that find no lane fly all the same, over others.
     pub overlap: bool,
-    /// What the text has around it.
+    /// The outline of the text.
     pub outline: Outline,
-    /// The font's family, before the usual ones; empty for those.
+    /// The font family to try first; empty for the defaults.
     pub font: String,
-    /// Whether they fly. For those that come.
+    /// Whether danmu fly; applies to new ones.
     pub motion: Motion,
 }
 
@@ -149,7 +149,7 @@ impl Default for Settings {
         Self {
             opacity: 1.0,
             scale: 1.0,
-            // Subtitles and faces are below.
+            // Leaves the lower quarter to subtitles and faces.
             area: 0.75,
             speed: 1.0,
             wait_ms: 1_000.0,
@@ -163,7 +163,7 @@ impl Default for Settings {
     }
 }
 
-/// What the overlay has done so far.
+/// The overlay's counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OverlayStats {
     /// Danmu on the stage now.

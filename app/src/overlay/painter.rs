@@ -1,4 +1,4 @@
-//! A canvas and its frames, wherever they are drawn: in the worker, or on the page where there is none.
+//! Draws a canvas frame by frame: in the worker or, without one, on the page.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -14,7 +14,7 @@ use super::{OverlayError, OverlayStats};
 const INTERVAL_MS: f64 = 250.0;
 /// Least time between two messages, milliseconds. The first after a pause goes at once.
 const MESSAGE_MS: f64 = 50.0;
-/// A frame's stamp that is further from the clock than this is of another clock, milliseconds.
+/// A frame's timestamp that differs more than this from the clock is of another clock, milliseconds.
 const SAME_CLOCK_MS: f64 = 1_000.0;
 
 /// Draws a scene whenever something in it moves.
@@ -31,19 +31,19 @@ pub(super) struct Painter {
     tell: Box<dyn Fn(Report)>,
 }
 
-/// What the page knows.
+/// What has been reported to the page.
 #[derive(Default)]
 struct Told {
     at: f64,
-    /// None until it knows any.
+    /// `None` before the first report; with its time.
     stats: Option<(OverlayStats, f64)>,
     under: String,
-    /// First seen since then.
+    /// Ids first seen since the last report.
     waiting: Vec<String>,
 }
 
 impl Told {
-    /// What is to be told now, if anything; and whether there is something to be told later.
+    /// The report that is due now, if any; and whether another one is due later.
     fn next(&mut self, stats: OverlayStats, under: &str, first_seen: Vec<String>, now: f64) -> (Option<Report>, bool) {
         self.waiting.extend(first_seen);
         let changed = self.stats.is_none_or(|(told, _)| told != stats);
@@ -63,11 +63,11 @@ impl Told {
 }
 
 impl Painter {
-    /// Draws on `canvas`, an offscreen one or an element, and tells what happened.
+    /// Draws on `canvas`, an offscreen one or an element, and sends reports by `tell`.
     pub(super) fn new(canvas: HtmlCanvasElement, tell: impl Fn(Report) + 'static) -> Result<Rc<Self>, OverlayError> {
         let global: Window = js_sys::global().unchecked_into();
         let performance = global.performance().ok_or_else(|| OverlayError::Browser("there is no clock".to_owned()))?;
-        // The callback belongs to the painter; it must not keep it alive.
+        // The callback belongs to the painter, so it holds a weak reference.
         let painter = Rc::new(RefCell::new(Weak::<Self>::new()));
         let on_frame = Closure::new({
             let painter = Rc::clone(&painter);
@@ -92,7 +92,7 @@ impl Painter {
         Ok(made)
     }
 
-    /// Does what the page tells.
+    /// Carries out the page's commands.
     pub(super) fn take(&self, mut message: &[u8]) {
         let now = self.performance.now();
         while let Some(command) = Command::read(&mut message) {

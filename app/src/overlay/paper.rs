@@ -6,16 +6,16 @@ use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageBitmap, OffscreenCanvas};
 
-/// Makes bitmaps, and knows how many pixels those have that are in use.
+/// Makes bitmaps, and counts their pixels.
 pub(super) struct Paper {
-    /// None where the browser has no such canvas; then each bitmap is an element.
+    /// `None` where the browser has no such canvas; then each bitmap is an element.
     scratch: Option<OffscreenCanvas>,
     pixels: Rc<Cell<u64>>,
 }
 
 /// Painted pixels.
 pub(super) struct Bitmap {
-    /// A canvas, or an `ImageBitmap`, which is drawn in the same way.
+    /// A canvas, or an `ImageBitmap`, which a context draws in the same way.
     image: HtmlCanvasElement,
     area: u64,
     pixels: Rc<Cell<u64>>,
@@ -31,7 +31,7 @@ impl Paper {
         self.pixels.get()
     }
 
-    /// Paints a bitmap of so many pixels.
+    /// Paints a bitmap of `width` × `height` pixels.
     pub(super) fn paint(
         &self,
         width: u32,
@@ -42,7 +42,7 @@ impl Paper {
             Some(scratch) => scratch.clone().unchecked_into(),
             None => element()?,
         };
-        // Clears it, and resets its context.
+        // Clears the canvas, and resets its context.
         canvas.set_width(width);
         canvas.set_height(height);
         paint(&context_of(&canvas).ok_or(JsValue::NULL)?)?;
@@ -57,7 +57,7 @@ impl Paper {
 }
 
 impl Bitmap {
-    /// What a context draws.
+    /// The image for a context to draw.
     pub(super) fn image(&self) -> &HtmlCanvasElement {
         &self.image
     }

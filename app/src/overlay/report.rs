@@ -4,7 +4,7 @@ use web_sys::{CustomEvent, CustomEventInit, HtmlCanvasElement};
 
 use super::OverlayStats;
 
-/// Writes the counts where whoever measures finds them.
+/// Writes the counts as attributes, for tests and benchmarks.
 pub(super) fn publish(canvas: &HtmlCanvasElement, stats: OverlayStats) {
     let attributes = [
         ("data-on-stage", stats.on_stage),
@@ -27,11 +27,16 @@ pub(super) fn publish_under(canvas: &HtmlCanvasElement, id: &str) {
 }
 
 fn set(canvas: &HtmlCanvasElement, name: &str, value: &str) {
-    // Fails for a malformed name only.
+    // Fails only for a malformed name.
     let _ = canvas.set_attribute(name, value);
 }
 
-/// Dispatches `danmu:failed`: from now on nobody draws.
+/// Dispatches `danmu:recovered`: drawing goes on after all.
+pub(super) fn recover(canvas: &HtmlCanvasElement) {
+    dispatch(canvas, "danmu:recovered", "");
+}
+
+/// Dispatches `danmu:failed`: nothing is drawn now.
 pub(super) fn fail(canvas: &HtmlCanvasElement) {
     dispatch(canvas, "danmu:failed", "");
 }
@@ -41,7 +46,7 @@ pub(super) fn announce(canvas: &HtmlCanvasElement, id: &str) {
     dispatch(canvas, "danmu:shown", id);
 }
 
-/// Listeners may call the overlay: nothing of it may be borrowed meanwhile.
+/// Listeners may call the overlay, so nothing of it may be borrowed here.
 fn dispatch(canvas: &HtmlCanvasElement, name: &str, id: &str) {
     let init = CustomEventInit::new();
     init.set_bubbles(true);

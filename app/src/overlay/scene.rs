@@ -1,5 +1,5 @@
-//! The stage and the sprites on it. CSS pixels, and the milliseconds of `performance.now()`, which is what frames are
-//! stamped with.
+//! The stage and its sprites. Lengths are CSS pixels; times are the milliseconds of `performance.now()`, with which frames
+//! are stamped.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -15,12 +15,12 @@ use super::sprite::{Frame, Look, Sprite};
 use super::wire::Command;
 use super::{OverlayError, OverlayStats, Settings, Shown, text};
 
-/// Time for painting bitmaps in a frame, milliseconds, copying them not included. In a burst the others come in the next
-/// frames.
+/// Budget for painting new bitmaps in a frame, milliseconds; copying is not included. In a burst the rest is painted in the
+/// next frames.
 const PAINT_MS: f64 = 6.0;
-/// The same as a part of the time since the frame before: with thousands in the picture frames are few, and new danmu many.
+/// The same as a fraction of the time since the last frame: with thousands of danmu, frames are few and new danmu many.
 const PAINT_SHARE: f64 = 0.5;
-/// No frame is this late but after a pause, milliseconds.
+/// The most that counts of that time, milliseconds: a longer one was a pause.
 const LATE_MS: f64 = 200.0;
 
 /// Everything that is drawn.
@@ -34,7 +34,7 @@ pub(super) struct Scene {
     /// Device pixels per CSS pixel.
     ratio: f64,
     next_key: u64,
-    /// Ids of those on the stage, and of some that were.
+    /// Ids of the danmu on the stage, and of some that have left.
     known: HashSet<Rc<str>>,
     pointer: Option<(f32, f32)>,
     under: Rc<str>,
@@ -73,7 +73,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Does what the page tells.
+    /// Carries out a command of the page.
     pub(super) fn take(&mut self, command: Command, now: f64) {
         match command {
             Command::Show(danmu) => self.show(danmu, now),
@@ -109,7 +109,7 @@ impl Scene {
         &self.under
     }
 
-    /// Whether the next picture is another than this one.
+    /// Whether the next picture will differ from this one.
     pub(super) fn moves(&self) -> bool {
         !self.stage.is_empty() && !self.stage.is_paused()
     }
@@ -143,13 +143,13 @@ impl Scene {
         self.stage.push(item, StagedDanmu { id, sprite: RefCell::new(sprite), seen: Cell::new(false) }, now);
     }
 
-    /// Nothing if there is nothing to see.
+    /// `None` if there is nothing to see.
     fn look(&self, danmu: &Shown) -> Option<Look> {
         let said = text::clean(&danmu.text);
         if said.is_empty() {
             return None;
         }
-        // In the direction of its own first letter, as `<bdi>` does it; a canvas takes all for left to right.
+        // An isolate in the direction of its own first letter, like `<bdi>`; a canvas would take all for left to right.
         let mut text = ["\u{2068}", &said, "\u{2069}"].concat();
         if danmu.times > 1 {
             text.push_str(" ×");
@@ -168,7 +168,7 @@ impl Scene {
         text::font_size(self.stage.options().height, self.settings.scale)
     }
 
-    /// Notes an id; lets go of those that have left when they are many.
+    /// Records an id; drops those that have left once they are many.
     fn remember(&mut self, id: Rc<str>) {
         let stats = self.stage.stats();
         if self.known.len() > 2 * (stats.on_stage + stats.waiting) + 64 {
@@ -177,7 +177,7 @@ impl Scene {
         self.known.insert(id);
     }
 
-    /// From the next frame on it looks like one that is on the stream.
+    /// Draws it as confirmed from the next frame on.
     fn confirm(&mut self, id: &str) {
         if let Some((_, entry)) = self.stage.iter().find(|(_, entry)| *entry.id == *id) {
             let look = Look { frame: Frame::Own, ..(*entry.sprite.borrow().look).clone() };
@@ -189,7 +189,7 @@ impl Scene {
     }
 
     fn configure(&mut self, settings: Settings, now: f64) {
-        // In this order a value that is no number becomes the least.
+        // In this order NaN becomes the least.
         let within = |value: f32, least: f32, most: f32| value.max(least).min(most);
         self.settings = Settings { scale: within(settings.scale, 0.5, 2.0), ..settings };
         let Settings { area, speed, wait_ms, max_lanes, max_on_stage, overlap, font, .. } = &self.settings;
@@ -212,7 +212,7 @@ impl Scene {
     fn fit(&mut self, width: f32, height: f32, ratio: f32, now: f64) {
         self.ratio = f64::from(ratio);
         let pixels = |length: f32| (f64::from(length) * self.ratio).round() as u32;
-        // Setting either clears the canvas, even to what it was.
+        // Setting either clears the canvas, even to the same value.
         if (self.canvas.width(), self.canvas.height()) != (pixels(width), pixels(height)) {
             self.canvas.set_width(pixels(width));
             self.canvas.set_height(pixels(height));
@@ -223,11 +223,11 @@ impl Scene {
             |options| (options.width, options.height, options.lane_height) = (width, height, lane_height),
             now,
         );
-        // In the same task, or the cleared canvas would be seen. What is new is told by the next frame.
+        // In the same task, or the cleared canvas would be visible. The next frame reports what is new.
         self.paint(now, |_| {});
     }
 
-    /// Draws the picture of `now`. Answers whom it shows for the first time.
+    /// Draws the picture of `now`. Returns the ids that are visible for the first time.
     pub(super) fn draw(&mut self, now: f64) -> Vec<String> {
         self.stage.tick(now);
         self.look_under_pointer(now);
@@ -262,7 +262,7 @@ impl Scene {
             let (x, y) = (f64::from(placed.x) * self.ratio, f64::from(placed.y) * self.ratio);
             let (width, height) = (f64::from(placed.width) * self.ratio, f64::from(placed.height) * self.ratio);
             let space = (x.round(), y.round(), width.ceil(), height.ceil());
-            // In a full picture others pass behind a fixed one; two texts in one place could not be read.
+            // In a full picture others pass behind a fixed danmu; two texts in one place would be unreadable.
             if matches!(placed.mode, Mode::Top | Mode::Bottom) && !self.settings.overlap {
                 backdrop::wipe(&self.context, space);
             }

@@ -9,23 +9,23 @@ use web_sys::{CanvasRenderingContext2d, TextMetrics};
 use super::paper::{Bitmap, Paper};
 use super::{Outline, text};
 
-/// Browsers refuse or slow down beyond this; device pixels.
+/// The widest bitmap, device pixels: browsers refuse or slow down beyond it.
 const MAX_BITMAP_WIDTH: f64 = 8_192.0;
-/// Zooms that differ by less are the same: they were multiplied in different orders.
+/// Zooms that differ by less are equal but for rounding.
 const SAME_ZOOM: f64 = 1e-3;
 
-/// Parts of the font size.
+/// Fractions of the font size.
 const OUTLINE: f64 = 0.15;
 const SHADOW_BLUR: f64 = 0.16;
 const SHADOW_DROP: f64 = 0.05;
 const PADDING: f64 = 0.32;
 const FRAME: f64 = 0.07;
-/// Where the baseline is, counted from the middle of the lane: between what CJK and Latin capitals would like.
+/// The baseline, measured from the middle of the lane: between the best for CJK and for Latin capitals.
 const BASELINE: f64 = 0.36;
-/// How far a text may reach out of its lane, where its neighbours have nothing but air; in parts of the lane's height.
+/// How far a text may overhang its lane, where its neighbours are empty; a fraction of the lane's height.
 pub(super) const OVERHANG: f64 = 1.0 / 16.0;
 
-/// Everything that tells one bitmap from another.
+/// The cache key of a sprite: everything that distinguishes one bitmap from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Look {
     pub(super) text: String,
@@ -37,13 +37,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// How far a line around the text reaches out of it, in parts of its size.
+    /// How far the outline extends beyond the text, as a fraction of its size.
     fn stroke(&self) -> f64 {
         if self.outline == Outline::Stroke { OUTLINE / 2.0 } else { 0.0 }
     }
 }
 
-/// What is around the viewer's own danmu: in the text's colour; dashed, and the text dimmer, while nobody else can see it.
+/// The frame of the viewer's own danmu, in the text's colour; while pending it is dashed, and the text dimmer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Frame {
     None,
@@ -51,19 +51,19 @@ pub(super) enum Frame {
     Pending,
 }
 
-/// A text that is shown or may be again, with its bitmap once it was drawn.
+/// A text that is shown or may be again, with its bitmap once it is painted.
 pub(super) struct Sprite {
     pub(super) look: Rc<Look>,
     width: f32,
     height: f32,
     /// Where the text begins: the left end of its baseline.
     origin: (f64, f64),
-    /// The part of it that has anything in it.
+    /// The part of it that is not empty.
     ink: Ink,
     bitmap: RefCell<Option<(Bitmap, f64)>>,
 }
 
-/// A rectangle, CSS pixels from the left upper corner.
+/// A rectangle, CSS pixels from the top left corner.
 #[derive(Clone, Copy)]
 struct Ink {
     left: f64,
@@ -73,9 +73,9 @@ struct Ink {
 }
 
 impl Ink {
-    /// Less to copy, in every frame: what is around the text is left out.
+    /// Cuts off the empty space around the text, so that frames copy less.
     fn cut(self, (x, y): (f64, f64), look: &Look, metrics: &TextMetrics) -> Self {
-        // A pixel more for soft edges; a shadow fades out at about its own length.
+        // One more pixel for soft edges; a shadow fades out at about its own length.
         let around = 1.0
             + f64::from(look.size)
                 * if look.outline == Outline::Shadow { SHADOW_BLUR + SHADOW_DROP } else { look.stroke() };
@@ -94,20 +94,20 @@ impl Ink {
     }
 }
 
-/// Where a text begins in its lane: the left end of its baseline. One that reaches farther down than most, as Arabic does, or
-/// farther up, is moved as far as there is room: a lane is no higher for it, and it would be cut.
+/// The left end of a text's baseline in its lane. A text that reaches unusually far down, such as Arabic, or up is moved as far
+/// as there is room: lanes have one height, so it would be cut off.
 fn origin(look: &Look, height: f64, metrics: &TextMetrics) -> (f64, f64) {
     let size = f64::from(look.size);
     let (baseline, stroke) = (height / 2.0 + BASELINE * size, look.stroke() * size);
     let above = baseline - metrics.actual_bounding_box_ascent() - stroke;
     let below = height - baseline - metrics.actual_bounding_box_descent() - stroke;
-    // No clamp: a browser that measures none of it answers with no numbers.
+    // Not `clamp`, which panics on NaN: a browser without these metrics gives NaN.
     let down = if below < 0.0 { below.max(-above.max(0.0)) } else { (-above).max(0.0).min(below) };
     (PADDING * size, baseline + down)
 }
 
 impl Sprite {
-    /// Measures the text by a context that has its font.
+    /// Measures the text with a context that has its font.
     pub(super) fn new(look: Rc<Look>, context: &CanvasRenderingContext2d) -> Option<Self> {
         let metrics = context.measure_text(&look.text).ok()?;
         let size = f64::from(look.size);
@@ -124,10 +124,10 @@ impl Sprite {
         (self.width, self.height)
     }
 
-    /// Paints it for that zoom, device pixels per CSS pixel of its own, unless it is painted so.
+    /// Paints it for a zoom, which is device pixels per CSS pixel of its own.
     pub(super) fn prepare(&self, zoom: f64, paper: &Paper, font: &str) {
         let zoom = self.zoom(zoom);
-        // A browser that has no memory left for it may have some in the next frame.
+        // If the browser has no memory for it, the next frame tries again.
         if let Ok(bitmap) = self.paint(zoom, font, paper) {
             self.bitmap.replace(Some((bitmap, zoom)));
         }
@@ -143,17 +143,17 @@ impl Sprite {
         zoom.min(MAX_BITMAP_WIDTH / f64::from(self.width))
     }
 
-    /// Copies it to its place, the left upper corner in device pixels. Answers whether there was anything to copy.
+    /// Copies it to its place (top left corner, device pixels). Returns whether there was a bitmap to copy.
     pub(super) fn draw(&self, (x, y): (f64, f64), zoom: f64, context: &CanvasRenderingContext2d) -> bool {
         let zoom = self.zoom(zoom);
         let slot = self.bitmap.borrow();
         let Some((bitmap, painted)) = &*slot else { return false };
         let (image, x, y) = (bitmap.image(), x + self.ink.left * zoom, y + self.ink.top * zoom);
-        // Whole device pixels keep the text crisp, and need no filter. Fails for a bitmap without pixels only.
+        // Whole device pixels keep the text crisp, and need no filter. Fails only for a bitmap without pixels.
         let _ = if (painted / zoom - 1.0).abs() < SAME_ZOOM {
             context.draw_image_with_html_canvas_element(image, x.round(), y.round())
         } else {
-            // Resized a moment ago: the old one will do until there is time.
+            // Just resized: scales the old bitmap until there is time to paint a new one.
             let (width, height) = self.ink.pixels(zoom);
             context.draw_image_with_html_canvas_element_and_dw_and_dh(image, x.round(), y.round(), width, height)
         };
@@ -184,7 +184,7 @@ impl Sprite {
                 context.set_line_width(OUTLINE * size);
                 context.stroke_text(text, x, y)?;
             }
-            // Blurring takes more time than all the rest. It is measured in device pixels, whatever the scale.
+            // Blurring takes more time than all the rest. Its radius is in device pixels, whatever the scale.
             Outline::Shadow => {
                 context.set_shadow_color(text::outline(*color));
                 context.set_shadow_blur(SHADOW_BLUR * size * zoom);
@@ -195,7 +195,7 @@ impl Sprite {
         context.set_fill_style_str(&text::css(*color));
         context.fill_text(text, x, y)?;
         if *outline == Outline::Shadow {
-            // One is too faint for white on white.
+            // A single shadow is too faint for white on white.
             context.fill_text(text, x, y)?;
         }
         context.set_shadow_color("transparent");

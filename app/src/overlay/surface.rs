@@ -1,8 +1,9 @@
-//! The page's side of an overlay: the element, what happens to it, and the way to whoever draws.
+//! The page's side of an overlay: the element, its events, and the messages to the worker.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use gloo_timers::callback::Timeout;
 use js_sys::{Array, Number, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -11,8 +12,10 @@ use web_sys::{Document, HtmlCanvasElement, MediaQueryList, MessageEvent, Message
 use super::wire::{Command, Report};
 use super::{Mode, Motion, OverlayError, OverlayStats, Settings, Shown, report, worker};
 
-/// What waits for the worker to start, bytes, at most.
+/// With this many bytes queued for the worker, no more danmu are queued.
 const MAX_OUTBOX: usize = 1 << 20;
+/// The pause before a drawing module that did not load is requested again, milliseconds: doubled each time, up to the second.
+const RETRY_MS: [u32; 2] = [1_000, 16_000];
 
 /// All that the page holds of an overlay.
 pub(super) struct Surface {
@@ -20,14 +23,20 @@ pub(super) struct Surface {
     window: Window,
     document: Document,
     less_motion: Option<MediaQueryList>,
-    /// Whether the screen has as many pixels as when it was asked last.
+    /// Matches while the pixel ratio is the one that was read last.
     same_pixels: RefCell<Option<MediaQueryList>>,
-    /// What the browser says of both, asked when it changes: to ask it for each danmu would cost more than all the rest.
+    /// Whether `less_motion` matches, cached: asking the browser for each danmu would cost more than all the rest.
     less: Cell<bool>,
     motion: Cell<Motion>,
     is_hidden: Cell<bool>,
     drawer: RefCell<Drawer>,
-    /// What was told in this task.
+    /// The last of each, for a drawing side that starts late.
+    settings: RefCell<Option<Settings>>,
+    is_paused: Cell<bool>,
+    /// How often in a row the drawing module did not load, and the next attempt.
+    failures: Cell<u32>,
+    retry: RefCell<Option<Timeout>>,
+    /// The commands of this task, sent together at its end.
     outbox: RefCell<Vec<u8>>,
     flushing: Cell<bool>,
     stats: Cell<OverlayStats>,
@@ -36,16 +45,18 @@ pub(super) struct Surface {
     callbacks: Callbacks,
 }
 
-/// Who draws.
+/// The state of the drawing side.
 enum Drawer {
-    /// Nobody yet: it is on its way.
+    /// It is starting.
     Coming(Painting),
     There(Painting),
-    /// Nobody: nothing can be drawn here.
+    /// The drawing module did not load, and is requested again.
+    Late,
+    /// Nothing can be drawn.
     Nobody,
 }
 
-/// Where it is done.
+/// Where drawing is done.
 enum Painting {
     Worker(Worker),
     Page(MessagePort),
@@ -53,7 +64,7 @@ enum Painting {
 
 impl Painting {
     fn tell(&self, message: &JsValue) {
-        // Fails for what cannot be cloned only.
+        // Fails only for what cannot be cloned.
         let _ = match self {
             Self::Worker(worker) => worker.post_message(message),
             Self::Page(port) => port.post_message(message),
@@ -72,7 +83,7 @@ impl Drop for Painting {
     }
 }
 
-/// They end with the surface, and do not keep it alive.
+/// They hold weak references, so they end with the surface.
 struct Callbacks {
     flush: Closure<dyn FnMut()>,
     look: Closure<dyn FnMut()>,
@@ -123,6 +134,10 @@ impl Surface {
                 motion: Cell::default(),
                 is_hidden: Cell::new(false),
                 drawer: RefCell::new(Drawer::Nobody),
+                settings: RefCell::default(),
+                is_paused: Cell::new(false),
+                failures: Cell::new(0),
+                retry: RefCell::default(),
                 outbox: RefCell::default(),
                 flushing: Cell::new(false),
                 stats: Cell::default(),
@@ -131,16 +146,23 @@ impl Surface {
                 callbacks,
             }
         });
-        match worker::start(&surface.canvas) {
-            Ok(worker) => {
-                worker.set_onmessage(Some(surface.callbacks.message.as_ref().unchecked_ref()));
-                worker.set_onerror(Some(surface.callbacks.error.as_ref().unchecked_ref()));
-                surface.drawer.replace(Drawer::Coming(Painting::Worker(worker)));
-            }
-            Err(_) => surface.draw_here()?,
-        }
+        surface.start()?;
         surface.observe();
         Ok(surface)
+    }
+
+    /// Starts the drawing side: in a worker, or, where there are none, on the page.
+    fn start(&self) -> Result<(), OverlayError> {
+        let Ok(worker) = worker::start(&self.canvas) else {
+            if !matches!(self.canvas.get_context("2d"), Ok(Some(_))) {
+                return Err(OverlayError::NoContext);
+            }
+            return self.draw_here();
+        };
+        worker.set_onmessage(Some(self.callbacks.message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(self.callbacks.error.as_ref().unchecked_ref()));
+        self.drawer.replace(Drawer::Coming(Painting::Worker(worker)));
+        Ok(())
     }
 
     fn observe(&self) {
@@ -148,7 +170,7 @@ impl Surface {
             observer.observe(&self.canvas);
         }
         let look = self.callbacks.look.as_ref().unchecked_ref();
-        // Fails for no callback only.
+        // Fails only without a callback.
         let _ = self.document.add_event_listener_with_callback("visibilitychange", look);
         if let Some(less_motion) = &self.less_motion {
             less_motion.set_onchange(Some(look));
@@ -156,11 +178,8 @@ impl Surface {
         self.look();
     }
 
-    /// Draws on the page itself.
-    fn draw_here(self: &Rc<Self>) -> Result<(), OverlayError> {
-        if !matches!(self.canvas.get_context("2d"), Ok(Some(_))) {
-            return Err(OverlayError::NoContext);
-        }
+    /// Draws on the page itself. Takes no context before the module is there: a worker may still want the canvas.
+    fn draw_here(&self) -> Result<(), OverlayError> {
         let port = worker::start_here(&self.canvas, self.callbacks.error.as_ref().unchecked_ref());
         let port = port.map_err(|_| OverlayError::Browser("there are no message channels".to_owned()))?;
         port.set_onmessage(Some(self.callbacks.message.as_ref().unchecked_ref()));
@@ -169,7 +188,11 @@ impl Surface {
     }
 
     pub(super) fn show(&self, danmu: Shown) {
-        // What passes while nobody looks is past. What this viewer says is told all the same: it may be confirmed later.
+        // What cannot be drawn now would be too old when it can.
+        if matches!(*self.drawer.borrow(), Drawer::Late) {
+            return;
+        }
+        // A hidden page drops danmu, except the viewer's own, which may be confirmed later.
         if self.is_hidden.get() && !danmu.own {
             return;
         }
@@ -184,9 +207,10 @@ impl Surface {
     }
 
     pub(super) fn configure(&self, settings: Settings) {
-        // Fails for a read-only style only; what is no number is ignored as no value of CSS.
+        // Fails only for a read-only style; NaN is ignored, as it is no value of CSS.
         let _ = self.canvas.style().set_property("opacity", &digits(settings.opacity.clamp(0.0, 1.0).into()));
         self.motion.set(settings.motion);
+        self.settings.replace(Some(settings.clone()));
         self.tell(&Command::Configure(settings));
     }
 
@@ -198,8 +222,11 @@ impl Surface {
         Some(self.under.borrow().clone()).filter(|id| !id.is_empty())
     }
 
-    /// Tells whoever draws, together with all else that is told in this task.
+    /// Queues a command; all commands of a task are sent in one message.
     pub(super) fn tell(&self, command: &Command) {
+        if let Command::Pause(paused) = command {
+            self.is_paused.set(*paused);
+        }
         let mut outbox = self.outbox.borrow_mut();
         if outbox.len() < MAX_OUTBOX || !matches!(command, Command::Show(_)) {
             command.write(&mut outbox);
@@ -211,14 +238,14 @@ impl Surface {
 
     fn flush(&self) {
         self.flushing.set(false);
-        if matches!(*self.drawer.borrow(), Drawer::Coming(_)) {
+        if matches!(*self.drawer.borrow(), Drawer::Coming(_) | Drawer::Late) {
             return;
         }
         let mut message = self.outbox.take();
         if let Drawer::There(painting) = &*self.drawer.borrow() {
             painting.tell(&Uint8Array::from(&*message));
         }
-        // Its memory is good for the next burst.
+        // Reuses the allocation for the next burst.
         message.clear();
         let mut outbox = self.outbox.borrow_mut();
         if outbox.is_empty() {
@@ -226,8 +253,8 @@ impl Surface {
         }
     }
 
-    /// Looks at the size that the layout gives, the pixel ratio, whether motion is wanted, and whether anybody can see the
-    /// page. A canvas that is not displayed keeps what it had, and its danmu.
+    /// Reads the canvas's layout size, the pixel ratio, the motion preference and the page's visibility. A canvas that is not
+    /// displayed keeps its size, and its danmu.
     fn look(&self) {
         self.less.set(self.less_motion.as_ref().is_some_and(MediaQueryList::matches));
         self.is_hidden.set(self.document.hidden());
@@ -240,8 +267,8 @@ impl Surface {
         }
     }
 
-    /// Device pixels per CSS pixel; asks to be told of the next change. That may come without another size, as when a window
-    /// is moved to another screen, and there is no event of it but that a query of what was there does not match any more.
+    /// Device pixels per CSS pixel; subscribes to its next change. It may change without a resize, as when a window moves to
+    /// another screen, and the only event then is that a media query for the old ratio no longer matches.
     fn ratio(&self) -> f64 {
         let ratio = self.window.device_pixel_ratio();
         let mut query = self.same_pixels.borrow_mut();
@@ -264,7 +291,7 @@ impl Surface {
             }
             return;
         }
-        // Its first message: it is ready.
+        // The first message says that it is ready.
         let drawer = self.drawer.replace(Drawer::Nobody);
         let Drawer::Coming(painting) = drawer else { return };
         let handed_over = match &painting {
@@ -274,25 +301,54 @@ impl Surface {
                 .and_then(|canvas| worker.post_message_with_transfer(&canvas, &Array::of1(&canvas))),
             Painting::Page(_) => Ok(()),
         };
-        // A canvas that somebody draws on already cannot be handed over.
+        // A canvas that already has a context cannot be transferred.
         if handed_over.is_ok() {
             self.drawer.replace(Drawer::There(painting));
+        }
+        if self.failures.replace(0) > 0 {
+            report::recover(&self.canvas);
         }
         self.flush();
     }
 
-    /// The worker did not start, which the page can mend; or it fell, and took the canvas with it. Where the page cannot draw
-    /// either, nobody can.
+    /// If the worker did not start, the page draws instead. If the page's module does not load either, as when the server is away,
+    /// both are tried again later. A worker that crashed after its start took the canvas with it: the overlay has failed.
     fn on_error(self: &Rc<Self>) {
         let drawer = self.drawer.replace(Drawer::Nobody);
         let mended = match drawer {
             Drawer::Coming(Painting::Worker(_)) => self.draw_here().is_ok(),
-            Drawer::Coming(Painting::Page(_)) | Drawer::There(_) => false,
-            Drawer::Nobody => return,
+            Drawer::Coming(Painting::Page(_)) => return self.try_later(),
+            Drawer::There(_) => false,
+            Drawer::Late | Drawer::Nobody => return,
         };
         if !mended {
             report::fail(&self.canvas);
         }
+    }
+
+    fn try_later(self: &Rc<Self>) {
+        self.drawer.replace(Drawer::Late);
+        let failures = self.failures.get();
+        self.failures.set(failures.saturating_add(1));
+        let surface = Rc::downgrade(self);
+        let again = move || {
+            let Some(surface) = surface.upgrade() else { return };
+            // What was queued is too old; what holds for all that comes is told anew.
+            surface.outbox.borrow_mut().clear();
+            if let Some(settings) = surface.settings.borrow().clone() {
+                surface.tell(&Command::Configure(settings));
+            }
+            surface.tell(&Command::Pause(surface.is_paused.get()));
+            surface.look();
+            if surface.start().is_err() {
+                surface.drawer.replace(Drawer::Nobody);
+            }
+        };
+        let [first, longest] = RETRY_MS;
+        let wait = first.checked_shl(failures).map_or(longest, |wait| wait.min(longest));
+        self.retry.replace(Some(Timeout::new(wait, again)));
+        // Listeners may call the overlay.
+        report::fail(&self.canvas);
     }
 
     fn hear(&self, report: Report) {
@@ -310,9 +366,9 @@ impl Surface {
     }
 }
 
-/// As CSS wants a number. The browser prints it: what does so here weighs 11 kB, uncompressed.
+/// A number for CSS. The browser prints it, since Rust's formatting of floats is 11 kB, uncompressed.
 fn digits(number: f64) -> String {
-    // Fails for a radix that is none only.
+    // Fails only for an invalid radix.
     Number::from(number).to_string_with_radix(10).map(String::from).unwrap_or_default()
 }
 

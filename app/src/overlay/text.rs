@@ -1,16 +1,16 @@
-//! What is written and in which type: clean text, fonts, colours.
+//! Texts as they are drawn: cleaned, with their fonts and colours.
 
-/// Longer texts are cut, so that a bitmap stays a bitmap. No text that a room admits has more.
+/// Longer texts are cut, so that bitmaps stay small. No text that a room admits is longer.
 const MAX_CHARS: usize = danmu::record::MAX_TEXT_BYTES;
 
-/// Bold faces with Chinese, Japanese and Korean, as each system has them; then what has Latin digits, so that they are not
-/// those of the emoji; then emoji, before what has some of them without colours.
+/// Each system's bold fonts for Chinese, Japanese and Korean; then fonts with Latin digits, so that these do not come from
+/// the emoji font; then emoji fonts, before fonts that have some emoji without colours.
 const FAMILIES: &str = "\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",\"Noto Sans SC\",\"Source Han Sans SC\",\
     \"Hiragino Sans\",\"Segoe UI\",Roboto,\"Noto Sans\",Arial,\
     \"Apple Color Emoji\",\"Segoe UI Emoji\",\"Noto Color Emoji\",system-ui,sans-serif";
 
-/// The text as it may reach the canvas: one line, no control characters, nothing that turns other text around. Empty if
-/// nothing is left to see.
+/// The text as it may reach the canvas: one line, without control characters and bidi controls. Empty if nothing is left
+/// to see.
 pub(super) fn clean(text: &str) -> String {
     let line = text.chars().filter_map(|char| match char {
         '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
@@ -32,16 +32,16 @@ pub(super) fn lane_height(font_size: f32) -> f32 {
     (font_size * 1.5).round()
 }
 
-/// As the canvas wants it; `family` comes before the usual ones, unless it is empty.
+/// The font as a canvas wants it; `family` comes before the defaults, unless it is empty.
 pub(super) fn font(size: u16, family: &str) -> String {
-    // A whole number: what prints floats weighs 11 kB, uncompressed.
+    // A whole number: formatting floats is 11 kB, uncompressed.
     let size = size.to_string();
     let family = if family.is_empty() { String::new() } else { quoted(family) + "," };
     ["bold ", &size, "px ", &family, FAMILIES].concat()
 }
 
-/// A family's name as a string of CSS, whatever is in it
-/// ([CSSOM](https://drafts.csswg.org/cssom/#serialize-a-string)): nothing but its own quotes ends it.
+/// A font family's name as a CSS string
+/// ([CSSOM](https://drafts.csswg.org/cssom/#serialize-a-string)), escaped so that only its own quotes end it.
 pub(crate) fn quoted(family: &str) -> String {
     let mut quoted = String::from("\"");
     for char in family.chars().filter(|char| !char.is_control()) {
@@ -53,33 +53,33 @@ pub(crate) fn quoted(family: &str) -> String {
     quoted + "\""
 }
 
-/// Lets a context write in this font, and from the left to the right, whatever the direction of the page around its canvas:
-/// a danmu has one of its own.
+/// Sets a context's font, and its direction to left to right, whatever that of the page around its canvas is: each danmu
+/// has its own direction.
 #[cfg(feature = "hydrate")]
 pub(super) fn set_up(context: &web_sys::CanvasRenderingContext2d, font: &str) {
     context.set_font(font);
-    // Fails for what is no object only.
+    // Fails only for what is not an object.
     let _ = js_sys::Reflect::set(context, &"direction".into(), &"ltr".into());
 }
 
-/// The size of a danmu that so many said, against the size of one: a tenth more for each doubling.
+/// The relative size of a danmu that `times` viewers said: a tenth more for each doubling.
 pub(super) fn growth(times: u32) -> f32 {
     1.0 + 0.1 * times.max(1).ilog2().min(6) as f32
 }
 
-/// As CSS wants it; bits above the lower 24 are not looked at.
+/// A colour for CSS; bits above the lower 24 are ignored.
 pub(super) fn css(color: u32) -> String {
     format!("#{:06x}", color & 0xFF_FFFF)
 }
 
-/// Whether a text of that colour needs something light around it.
+/// Whether a text of that colour needs a light outline.
 pub(crate) fn is_dark(color: u32) -> bool {
     let [_, red, green, blue] = color.to_be_bytes().map(u32::from);
     // Rec. 709 luma of the encoded values, in 1/10000 of 255: enough to tell dark from light.
     red * 2_126 + green * 7_152 + blue * 722 < 255 * 1_800
 }
 
-/// The colour of what is around the text: whatever the text is not.
+/// The colour of the outline: dark around light text, light around dark.
 pub(super) fn outline(color: u32) -> &'static str {
     if is_dark(color) { "rgba(255,255,255,.85)" } else { "rgba(0,0,0,.8)" }
 }

@@ -1,14 +1,14 @@
-//! What the page and the overlay's worker tell each other, as bytes: many commands are one message, and no text becomes a
+//! The messages between the page and the overlay's worker, as bytes: many commands are one message, and no text becomes a
 //! JavaScript string on the way.
 //!
-//! Both ends are this module, loaded twice, so there is no version. Numbers are little-endian, texts have their length in
-//! front. Bytes that nobody here wrote are an end of the message, never a panic.
+//! Both ends are built from this module, so there is no version. Numbers are little-endian, texts are prefixed with their
+//! length. Invalid bytes end the message, and never panic.
 
 use danmu::stage::Mode;
 
 use super::{Motion, Outline, OverlayStats, Settings, Shown};
 
-/// What the page tells.
+/// A command of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Command {
     Show(Shown),
@@ -23,24 +23,24 @@ pub(super) enum Command {
         height: f32,
         ratio: f32,
     },
-    /// Whether nobody can see the page.
+    /// Whether the page is hidden.
     Hide(bool),
-    /// Where the pointer is, CSS pixels; nowhere for no number.
+    /// Where the pointer is, CSS pixels; NaN where it is outside.
     Point {
         x: f32,
         y: f32,
     },
 }
 
-/// What the worker tells.
+/// A report of the worker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Report {
     pub(super) stats: OverlayStats,
-    /// Whether the counts are to be seen on the page now.
+    /// Whether to update the counts on the page now.
     pub(super) publish: bool,
     /// Id of the danmu under the pointer, empty where there is none.
     pub(super) under: String,
-    /// Ids of those of which something is in the picture for the first time.
+    /// Ids of the danmu that are in the picture for the first time.
     pub(super) first_seen: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ impl Command {
                 overlap: byte(from)? != 0,
                 outline: *[Outline::Stroke, Outline::Shadow, Outline::None].get(usize::from(byte(from)?))?,
                 font: text(from)?,
-                // The page's to heed: it says of each danmu whether it flies.
+                // Handled by the page, which decides for each danmu whether it flies.
                 motion: Motion::default(),
             }),
             6 => Self::Fit { width: float(from)?, height: float(from)?, ratio: float(from)? },

@@ -1,8 +1,8 @@
-//! Where danmu are drawn: in a module worker, on the canvas that the page hands over, or, where there can be none, on the page.
+//! Where danmu are drawn: in a module worker, on the canvas that the page hands over, or, without workers, on the page.
 //!
-//! Either is told by messages, and runs the module that draws: one of its own, or, in development, the page's. The worker's
-//! script is a line that imports that module's glue, so that there is no file more to keep in step; as a blob it obeys the
-//! page's own Content Security Policy (`worker-src blob:`).
+//! Both are driven by messages, and run the drawing module: one of its own or, in development, the page's. The worker's script
+//! is a line that imports that module's glue, so that no other file must be kept in step; as a blob it obeys the page's own
+//! Content Security Policy (`worker-src blob:`).
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ extern "C" {
     /// Where this module's glue was loaded from.
     #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = url)]
     static GLUE: String;
-    /// Where the glue of the module that draws is, if that is another one: a build for release writes it there.
+    /// The address of the drawing module's glue, if that is another one: a release build sets it.
     #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = overlay)]
     static OVERLAY: JsValue;
 }
@@ -33,13 +33,13 @@ extern "C" {
     fn draw_here(glue: &str, starts: bool, canvas: &HtmlCanvasElement, port: &MessagePort, failed: &Function);
 }
 
-/// Throws where a worker has no frames, and where the module does not start: either is an error of the worker.
+/// Throws where workers have no frames, and where the module does not start: either is an `error` event of the worker.
 const SCRIPT: [&str; 2] = [
     "import init,{draw}from\"",
     "\";self.requestAnimationFrame.name;onmessage=({data})=>init({module_or_path:data}).then(draw,e=>setTimeout(()=>{throw e}))",
 ];
 
-/// Where the glue is that draws, and whether its module is not this one.
+/// The address of the drawing module's glue, and whether it is another module than this.
 fn glue() -> (String, bool) {
     match OVERLAY.with(JsValue::as_string) {
         Some(glue) => (glue, true),
@@ -50,7 +50,7 @@ fn glue() -> (String, bool) {
 /// Starts a worker. It sends a first message when it is ready for the canvas.
 pub(super) fn start(canvas: &HtmlCanvasElement) -> Result<Worker, JsValue> {
     let transfers = Reflect::has(canvas, &"transferControlToOffscreen".into())?;
-    // There were browsers whose offscreen canvas draws by WebGL only.
+    // Some old browsers have an offscreen canvas with WebGL only.
     if !transfers || OffscreenCanvas::new(1, 1)?.get_context("2d")?.is_none() {
         return Err(JsValue::NULL);
     }
@@ -64,7 +64,7 @@ pub(super) fn start(canvas: &HtmlCanvasElement) -> Result<Worker, JsValue> {
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options(&url, &options)?;
-    // Another one is found by its glue.
+    // Another module is found by its glue.
     worker.post_message(&if is_other { JsValue::UNDEFINED } else { wasm_bindgen::module() })?;
     Ok(worker)
 }
@@ -77,7 +77,7 @@ pub(super) fn start_here(canvas: &HtmlCanvasElement, failed: &Function) -> Resul
     Ok(channel.port1())
 }
 
-/// Draws in this worker what the page tells, until the page ends it. Called by the worker's script.
+/// Carries out the page's commands in this worker, until the page ends it. Called by the worker's script.
 pub fn draw() {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let receive = {
@@ -87,7 +87,7 @@ pub fn draw() {
     serve(None, receive, move |message| scope.post_message(message));
 }
 
-/// Draws on this thread what `port` tells, until it tells of the end.
+/// Carries out the commands from `port` on this thread, until a null message ends it.
 pub fn draw_on(canvas: HtmlCanvasElement, port: MessagePort) {
     let receive = {
         let port = port.clone();
@@ -96,7 +96,7 @@ pub fn draw_on(canvas: HtmlCanvasElement, port: MessagePort) {
     serve(Some(canvas), receive, move |message| port.post_message(message));
 }
 
-/// Draws on that canvas, or on the one that comes in a message; a message of nothing is the last.
+/// Draws on `canvas`, or on the one that comes in a message; a null message is the last.
 fn serve(
     canvas: Option<HtmlCanvasElement>,
     receive: impl FnOnce(&Function),
@@ -105,7 +105,7 @@ fn serve(
     let tell = {
         let send = send.clone();
         move |report: super::wire::Report| {
-            // Fails for what cannot be cloned only.
+            // Fails only for what cannot be cloned.
             let _ = send(&Uint8Array::from(&*report.write()));
         }
     };
