@@ -67,6 +67,20 @@ test.describe('when the stream cannot be reached', () => {
     await expect(line(page, next)).toHaveAttribute('data-state', 'confirmed');
   });
 
+  test('a line that goes again leaves alone what else was given back', async ({ page }) => {
+    const { text } = await failed(page, () => input(page).fill('the next one'));
+    await expect(line(page, text)).toHaveAttribute('data-state', 'failed');
+    // That one fails, too, and finds the composer free.
+    await input(page).press('Enter');
+    await expect(line(page, 'the next one')).toHaveAttribute('data-state', 'pending');
+    await losePatience(page);
+    await expect(input(page)).toHaveValue('the next one');
+    await page.unroute('**/aws/**');
+    await line(page, text).getByRole('button').click();
+    await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed');
+    await expect(input(page)).toHaveValue('the next one');
+  });
+
   test('a line that goes again too fast says for how long, and is not lost', async ({ page }) => {
     const server = await startServer(
       {},

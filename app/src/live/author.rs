@@ -1,25 +1,25 @@
-//! Who said something, as the page says it.
+//! The author of a danmu, as the page shows it.
 
 use danmu::viewer::Role;
 
 use crate::i18n::{I18n, fill, t_string};
 
-/// So many characters of a guest's id tell it from others.
+/// How many characters of a guest's id are shown, to tell guests apart.
 const TOLD_APART: usize = 4;
 
-/// Who said something, where that is known.
+/// The author of a danmu, where known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// The viewer's id.
     pub viewer: String,
-    /// The name that the viewer goes by; guests have none.
+    /// The viewer's name; guests have none.
     pub name: Option<String>,
-    /// What the viewer may do.
+    /// The viewer's role in the room.
     pub role: Role,
 }
 
 impl Author {
-    /// The name, or what stands for one: the end of the id. Text, never HTML.
+    /// The name or, without one, the end of the id. Text, never HTML.
     #[must_use]
     pub fn say(&self, i18n: I18n) -> String {
         match &self.name {
@@ -32,7 +32,7 @@ impl Author {
         }
     }
 
-    /// What the page says of the role beside the name, where it says anything.
+    /// The badge beside the name, for moderators and streamers.
     #[must_use]
     pub fn badge(&self, i18n: I18n) -> Option<&'static str> {
         match self.role {

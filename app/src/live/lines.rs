@@ -8,21 +8,21 @@ use leptos::prelude::*;
 use super::{Author, Draft};
 use crate::problem::Problem;
 
-/// How many lines are kept. More than anybody scrolls back through while a room is live.
+/// How many lines are kept. Viewers of a live room scroll back through fewer.
 pub const MAX_LINES: usize = 200;
-/// How many lines about missing danmu are kept: a page whose connection comes and goes has danmu to show, too.
+/// How many gap lines are kept, so that a connection that comes and goes does not crowd out danmu.
 const MAX_GAPS: usize = 5;
 
-/// What became of a line.
+/// The state of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineState {
     /// The viewer's own, on its way to the stream.
     Pending,
     /// On the stream.
     Confirmed,
-    /// The viewer's own; it did not reach the stream, for a reason that may have passed.
+    /// The viewer's own; it did not reach the stream. With the reason, unless that has passed.
     Failed(Option<Problem>),
-    /// No danmu: so many, where anybody knows, are missing here.
+    /// Not a danmu but a gap, with the number of missing danmu where known.
     Gap(Option<u64>),
 }
 
@@ -39,31 +39,31 @@ impl LineState {
     }
 }
 
-/// One danmu in the chat list, or a word about some that are missing.
+/// A line of the chat list: a danmu, or a gap.
 #[derive(Clone)]
 pub struct ChatLine {
-    /// Names the danmu.
+    /// The key of the danmu, or of the gap.
     pub key: String,
     /// Its text. Text, never HTML.
     pub text: String,
     /// Its colour.
     pub color: Color,
-    /// When it was said, in Unix milliseconds.
+    /// When it arrived or, for what this page sent, was sent, in Unix milliseconds.
     pub at: i64,
-    /// Who said it, where that is known; of what this page sends it is [`Live::me`](super::Live::me).
+    /// The author, where known; for what this page sent, see [`Live::me`](super::Live::me).
     pub by: Option<Author>,
     /// Whether it is the viewer's own, said here or in another tab.
     pub mine: bool,
-    /// What this page sent, if it did: to be sent again, the same, if it fails.
+    /// What this page sent, if it did, so that it can be retried unchanged.
     pub own: Option<Danmu>,
     /// How many said the same; 1 for itself.
     pub times: u32,
-    /// What became of it. Counted by reference: it goes when its line goes, however long the page stays.
+    /// Its state. Reference-counted, so that it is freed with its line, however long the page stays.
     pub state: ArcRwSignal<LineState>,
 }
 
 impl ChatLine {
-    /// Whether it is one, and not a word about some that are missing.
+    /// Whether it is a danmu, not a gap.
     #[must_use]
     pub fn is_danmu(&self) -> bool {
         !matches!(self.state.get_untracked(), LineState::Gap(_))
@@ -74,7 +74,7 @@ impl ChatLine {
 #[derive(Clone, Default)]
 pub struct Lines {
     lines: VecDeque<ChatLine>,
-    /// Gaps since the beginning, to tell them apart.
+    /// The number of gaps so far, for their keys.
     gaps: u32,
 }
 
@@ -90,12 +90,12 @@ impl Lines {
         self.lines.is_empty()
     }
 
-    /// Adds a line at the end; the oldest goes when there are too many, except what the viewer may yet want back.
+    /// Appends a line; beyond [`MAX_LINES`] the oldest is removed, except failed ones, which the viewer may retry.
     pub fn push(&mut self, line: ChatLine) {
         self.insert(self.lines.len(), line);
     }
 
-    /// Adds a line about what was said before the last ones, in its place among them.
+    /// Inserts a line about the past, such as a refill's, in its place by time.
     pub fn push_past(&mut self, line: ChatLine) {
         let at = self.lines.iter().rposition(|other| other.at <= line.at).map_or(0, |before| before + 1);
         if at > 0 || self.lines.len() < MAX_LINES {
@@ -113,8 +113,8 @@ impl Lines {
         }
     }
 
-    /// Says at the end that so many danmu, where anybody knows, are missing there. With nothing said in between, one line says
-    /// it for all; beyond [`MAX_GAPS`] the oldest go.
+    /// Appends a gap, with the number of missing danmu where known. Consecutive gaps are merged; beyond [`MAX_GAPS`] the oldest
+    /// is removed.
     pub fn push_gap(&mut self, missed: Option<u64>) {
         let gap = |line: &ChatLine| match line.state.get_untracked() {
             LineState::Gap(missed) => Some(missed),
@@ -150,12 +150,12 @@ impl Lines {
         });
     }
 
-    /// Takes out what is retracted: the lines of these keys.
+    /// Removes retracted danmu: the lines of these keys.
     pub fn retract(&mut self, keys: &[String]) {
         self.lines.retain(|line| !keys.contains(&line.key));
     }
 
-    /// Takes the line of that key out.
+    /// Removes the line of that key.
     pub fn remove(&mut self, key: &str) -> Option<ChatLine> {
         let at = self.lines.iter().rposition(|line| line.key == key)?;
         self.lines.remove(at)

@@ -23,7 +23,7 @@ pub use self::{
 pub use self::{pace::OwnPace, traces::Traces};
 use crate::problem::Problem;
 
-/// The state of what is heard of the room.
+/// The state of the room's feed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum FeedState {
     /// Nothing has been read yet.
@@ -35,9 +35,9 @@ pub enum FeedState {
     Behind(u32),
     /// Too many readers share the shard's five reads a second.
     Crowded,
-    /// Cut off; tried again by itself.
+    /// Cut off; retries by itself.
     Reconnecting,
-    /// Ended by something that trying again does not mend.
+    /// Stopped by a problem that is shown; some of these are retried.
     Stopped(Problem),
 }
 
@@ -56,7 +56,7 @@ impl FeedState {
     }
 }
 
-/// How the reads of this page went, for the curious and for the benchmarks.
+/// How this page's reads of the stream went, for the benchmarks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadCounts {
     /// Answered reads.
@@ -65,7 +65,7 @@ pub struct ReadCounts {
     pub throttled: u64,
 }
 
-/// A danmu that somebody wants to send.
+/// A danmu to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The text as typed.
@@ -77,7 +77,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Whether that danmu says the same in the same way.
+    /// Whether a danmu has the same text, mode and colour.
     #[must_use]
     pub fn is_of(&self, danmu: &Danmu) -> bool {
         (&danmu.text, danmu.mode, danmu.color) == (&self.text, self.mode, self.color)
@@ -95,9 +95,9 @@ pub struct Returned {
     pub problem: Problem,
 }
 
-/// How many graphemes a text has, as its writer is told.
+/// The number of graphemes of a text, as its writer sees it.
 ///
-/// *Server-side rendering*: nobody writes.
+/// *Server-side rendering*: counts characters, since nothing is typed.
 pub fn graphemes(text: &str) -> usize {
     #[cfg(feature = "hydrate")]
     return (crate::client::UNICODE.graphemes)(text);
@@ -105,27 +105,27 @@ pub fn graphemes(text: &str) -> usize {
     text.chars().count()
 }
 
-/// What a page wants of a room.
+/// What a page needs of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
-    /// Lines. Without a chat none are kept.
+    /// Chat lines. Without a chat none are kept.
     pub chat: bool,
-    /// Danmu with one of these words (in lower case) are not shown.
+    /// Danmu with one of these words (in lower case) are hidden.
     pub hides: Vec<String>,
-    /// Danmu fly with the name of who said them in front.
+    /// Danmu fly with their author's name in front.
     pub names: bool,
 }
 
-/// A live room. A handle: cheap to copy, alive as long as the page that made it.
+/// A live room. A handle: cheap to copy, and dropped with the page that made it.
 #[derive(Clone, Copy)]
 pub struct Live {
     /// The state of the feed.
     pub feed: RwSignal<FeedState>,
     /// The lines of the chat.
     pub lines: RwSignal<Lines>,
-    /// By which way danmu come, where that is worth a word: off the stream, or not off the stream as the page's address asks.
+    /// The way by which danmu come, where it is to be shown: direct, or the relay although the address asks for direct.
     pub way: RwSignal<Option<Way>>,
-    /// How many danmu of late were not shown: the picture had no room for them.
+    /// How many recent danmu were not shown, as the picture had no room for them.
     pub unshown: RwSignal<u32>,
     /// How the reads went.
     pub reads: RwSignal<ReadCounts>,
@@ -141,18 +141,18 @@ pub struct Live {
     client: StoredValue<Option<crate::client::RoomClient>, LocalStorage>,
 }
 
-/// What a page knows of the feed of its room before it follows it.
+/// What a page knows of its room's feed before it follows it.
 #[derive(Clone, Debug)]
 pub struct FeedStart {
     /// The ways that the server has.
     pub ways: Ways,
-    /// Where the feed stood when the page was made: what is said while it loads is not lost. Empty where nothing is relayed.
+    /// The feed token when the page was made, so that what is said while it loads is not lost. Empty where nothing is relayed.
     pub place: String,
 }
 
 impl Live {
-    /// Joins a room: starts to follow it at once, by one of the ways that the server has, and asks for credentials to speak only when somebody means to.
-    /// Leaves it when the page goes.
+    /// Joins a room: follows it at once, by one of the server's ways, and fetches credentials only when the viewer means to
+    /// speak. Leaves it when the page goes.
     pub fn join(room: Room, entry: FeedStart, wants: Wants) -> Self {
         let live = Self {
             feed: RwSignal::default(),
@@ -183,14 +183,14 @@ impl Live {
         live
     }
 
-    /// The viewer means to speak: gets the credentials ready.
+    /// The viewer means to speak: fetches the credentials.
     pub fn prepare(self) {
         #[cfg(feature = "hydrate")]
         self.with_client(crate::client::RoomClient::prepare);
     }
 
-    /// Sends a danmu. It is shown at once, marked as on its way; what becomes of it is told by its line in the chat,
-    /// and, if it cannot be sent, by [`Self::returned`].
+    /// Sends a danmu. It is shown at once, marked as pending; its line in the chat shows the outcome, and a failure is also in
+    /// [`Self::returned`].
     ///
     /// # Errors
     /// When the text cannot be sent as it is, or not yet; then nothing is shown, and nothing is lost.
@@ -205,16 +205,19 @@ impl Live {
         Ok(())
     }
 
-    /// Sends a danmu again that failed. It is the same danmu, so it is shown once even if it had arrived after all.
+    /// Retries a failed danmu. It keeps its id, so it is shown once even if it had arrived after all.
     pub fn send_again(self, key: &str) {
-        self.returned.set(None);
+        // The composer may hold another one that was given back: that stays.
+        if self.returned.with_untracked(|returned| returned.as_ref().is_some_and(|returned| returned.key == key)) {
+            self.returned.set(None);
+        }
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.send_again(key));
         #[cfg(not(feature = "hydrate"))]
         let _ = key;
     }
 
-    /// The composer has the text of a line that failed: it stands nowhere else. Sent again as it is, it is the same danmu.
+    /// The composer has taken the text of a failed line: removes the line. Sent again unchanged, the danmu keeps its id.
     pub fn take_back(self, key: &str) {
         #[cfg(feature = "hydrate")]
         self.with_client(|client| client.take_back(key));

@@ -1,13 +1,13 @@
-//! Holds back who speaks faster than the room lets those of one's role: the gate would refuse it, and its author would never know.
+//! The viewer's own token bucket, by the rate limit of its role in the room: the gate would refuse without telling the author.
 
 use danmu::room::Pace;
 
-/// What a danmu costs. The bucket gains [`Pace::per_minute`] a millisecond, as the gate's do.
+/// The cost of a danmu. The bucket gains [`Pace::per_minute`] a millisecond, as the gate's do.
 const COST: i64 = 60_000;
 
-/// The viewer's own bucket. It is never fuller than the gate's, whatever the viewer says in other tabs aside: what is in flight
-/// arrives at a time that is not known here, and the gate's bucket gains from then on, so it is taken out until its outcome is
-/// known, and the bucket gains from then on.
+/// The viewer's own token bucket. It is never fuller than the gate's, apart from what other tabs send. A danmu in flight
+/// arrives at an unknown time, from which on the gate's bucket gains; so here it stays taken out until its outcome is known,
+/// and the bucket gains from then on.
 #[derive(Debug, Default)]
 pub struct OwnPace {
     taken: i64,
@@ -16,11 +16,11 @@ pub struct OwnPace {
 }
 
 impl OwnPace {
-    /// Takes a danmu out of the bucket, by the pace of the viewer's role as of now, in Unix milliseconds of any clock. It is in
-    /// flight until [`Self::landed`].
+    /// Takes a danmu out of the bucket, by the current pace of the viewer's role; `now_ms` is Unix milliseconds of any clock.
+    /// The danmu is in flight until [`Self::landed`].
     ///
     /// # Errors
-    /// In how many seconds there will be one in it, at the earliest.
+    /// The seconds until a danmu can be taken, at the earliest.
     pub fn take(&mut self, pace: Pace, now_ms: i64) -> Result<(), u32> {
         self.gain(pace, now_ms);
         let per_ms = i64::from(pace.per_minute);
@@ -32,7 +32,7 @@ impl OwnPace {
         Ok(())
     }
 
-    /// The outcome of one in flight is known: it arrived by now, or, if `never`, it cannot have, and goes back into the bucket.
+    /// The outcome of a danmu in flight is known: it arrived by now or, if `never`, did not, and goes back into the bucket.
     pub fn landed(&mut self, pace: Pace, now_ms: i64, never: bool) {
         self.gain(pace, now_ms);
         self.in_flight -= 1;
@@ -40,8 +40,8 @@ impl OwnPace {
     }
 
     fn gain(&mut self, pace: Pace, now_ms: i64) {
-        // A minute is enough to fill what is asked about here; the clock may have been set.
-        let gained = (now_ms - self.at_ms).clamp(0, COST) * i64::from(pace.per_minute);
+        // A clock that was set back gains nothing.
+        let gained = (now_ms - self.at_ms).max(0).saturating_mul(i64::from(pace.per_minute));
         self.taken = (self.taken - gained).max(0);
         self.at_ms = now_ms;
     }
@@ -84,6 +84,14 @@ mod tests {
         assert_eq!([say(guest, now), say(guest, now)], [Ok(()), Err(30)]);
         assert_eq!([say(member, now), say(member, now), say(member, now)], [Ok(()), Ok(()), Err(1)]);
         assert_eq!(say(guest, now + 1_000), Err(89));
+    }
+
+    #[test]
+    fn the_bucket_is_full_after_a_long_silence() {
+        let (mut own, pace) = (OwnPace::default(), Pace { per_minute: 1, burst: 3 });
+        let now = 1_800_000_000_000;
+        let mut at_once = |now| (0..5).filter(|_| say(&mut own, pace, now).is_ok()).count();
+        assert_eq!([at_once(now), at_once(now + 600_000)], [3, 3]);
     }
 
     #[test]

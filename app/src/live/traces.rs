@@ -1,13 +1,13 @@
-//! Whose the danmu are that this page shows: a ban takes them down, from the picture and from the chat.
+//! Remembers the authors of the danmu that this page shows: a ban removes theirs from the picture and the chat.
 
 use std::collections::VecDeque;
 
 use danmu::{feed::Item, gate::Retracted, viewer::Role};
 
-/// How many are remembered: more than a picture and the chat list have together.
+/// How many danmu are remembered: more than a usual picture and the chat list have together.
 const REMEMBERED: usize = 2_048;
 
-/// Whose the last danmu are.
+/// The authors of the last danmu.
 #[derive(Debug, Default)]
 pub struct Traces(VecDeque<Trace>);
 
@@ -20,7 +20,7 @@ struct Trace {
 }
 
 impl Traces {
-    /// Remembers whose a danmu is, where that is known.
+    /// Remembers a danmu's author, where known.
     pub fn add(&mut self, item: &Item) {
         let Some(viewer) = item.viewer.clone() else { return };
         if self.0.len() == REMEMBERED {
@@ -29,7 +29,7 @@ impl Traces {
         self.0.push_back(Trace { key: item.id.clone(), viewer, role: item.role, at: item.at });
     }
 
-    /// Takes out those that are retracted; their keys.
+    /// Removes those that are retracted, and returns their keys.
     pub fn retract(&mut self, retracted: &[Retracted]) -> Vec<String> {
         let mut keys = Vec::new();
         self.0.retain(|Trace { key, viewer, role, at }| {
