@@ -1,4 +1,4 @@
-//! Names of streams as AWS writes them, in every partition.
+//! ARNs and names of streams, consumers, roles and sessions, in every AWS partition.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
@@ -8,7 +8,7 @@ use danmu_partitions::Partition;
 /// [`CreateStream`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html).
 ///
 /// # Errors
-/// [`InvalidStreamName`] with the name and the rule.
+/// [`InvalidStreamName`], which has the name and the rule.
 pub fn check_stream_name(name: &str) -> Result<(), InvalidStreamName> {
     if is_stream_name(name) { Ok(()) } else { Err(InvalidStreamName { name: name.to_owned() }) }
 }
@@ -23,11 +23,11 @@ pub struct InvalidStreamName {
 }
 
 impl InvalidStreamName {
-    /// What a name must be, for messages of one's own.
+    /// The rule for names, for use in other messages.
     pub const RULE: &'static str = "1 to 128 of a-z, A-Z, 0-9, _, . and -";
 }
 
-/// The account, region and partition that this endpoint answers for.
+/// The region (and so partition) and account of this endpoint's ARNs.
 #[derive(Clone, Debug)]
 pub(crate) struct ArnScope {
     pub(crate) region: String,
@@ -39,39 +39,39 @@ impl ArnScope {
         Partition::of(&self.region).name
     }
 
-    /// The ARN of the stream `name` here.
+    /// The ARN of the stream `name` in this scope.
     pub(crate) fn stream_arn(&self, name: &str) -> String {
         format!("arn:{}:kinesis:{}:{}:stream/{name}", self.partition(), self.region, self.account)
     }
 
-    /// The name inside `arn`, if it is an ARN of a stream of this place.
+    /// The name in `arn`, if it is the ARN of a stream in this scope.
     pub(crate) fn stream_of<'a>(&self, arn: &'a str) -> Option<&'a str> {
         let prefix = self.stream_arn("");
         arn.strip_prefix(&prefix).filter(|name| is_stream_name(name))
     }
 
-    /// The ARN of the consumer `name` of `stream` that was registered in that second (Unix).
+    /// The ARN of the consumer `name` of `stream`, registered in the Unix second `created_s`.
     pub(crate) fn consumer_arn(&self, stream: &str, name: &str, created_s: u64) -> String {
         format!("{}/consumer/{name}:{created_s}", self.stream_arn(stream))
     }
 
-    /// The stream, the name and the second of registration in `arn`, if it is an ARN of a consumer of this place.
+    /// The stream, name and second of registration in `arn`, if it is the ARN of a consumer in this scope.
     pub(crate) fn consumer_of<'a>(&self, arn: &'a str) -> Option<(&'a str, &'a str, u64)> {
         let (stream, consumer) = arn.strip_prefix(&self.stream_arn(""))?.split_once("/consumer/")?;
         let (name, created) = consumer.split_once(':')?;
-        // One spelling a consumer: policies compare ARNs as text.
+        // Only the canonical number, since policies compare ARNs as text.
         let plain = created == "0" || !created.starts_with('0');
         let digits = created.bytes().all(|byte| byte.is_ascii_digit());
         let sane = plain && digits && is_stream_name(stream) && is_stream_name(name);
         sane.then(|| created.parse().ok().map(|created_s| (stream, name, created_s))).flatten()
     }
 
-    /// The ARN of a session: who the caller is in messages and in `GetCallerIdentity`.
+    /// The ARN of a session, as in messages and in `GetCallerIdentity`.
     pub(crate) fn session_arn(&self, role: &str, session: &str) -> String {
         format!("arn:{}:sts::{}:assumed-role/{role}/{session}", self.partition(), self.account)
     }
 
-    /// The ARN of the account itself: who the root key is.
+    /// The ARN of the account's root user: the root key.
     pub(crate) fn root_arn(&self) -> String {
         format!("arn:{}:iam::{}:root", self.partition(), self.account)
     }
@@ -83,7 +83,7 @@ pub(crate) fn is_stream_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// The account in `arn`, if it has the form of a stream's ARN of any partition, region and account.
+/// The account in `arn`, if it has the form of a stream's ARN in any partition, region and account.
 pub(crate) fn stream_account(arn: &str) -> Option<&str> {
     let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":kinesis:")?;
     let (before, name) = rest.split_once(":stream/")?;
@@ -97,7 +97,7 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The role's name in `arn:…:iam::…:role/path/name`, of any partition and account.
+/// The role's name in `arn:…:iam::…:role/path/name`, in any partition and account.
 pub(crate) fn role_name(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let (scheme, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -119,7 +119,7 @@ pub(crate) fn is_source_identity(name: &str) -> bool {
     (2..=256).contains(&name.len()) && name.bytes().all(is_name_byte)
 }
 
-/// `[\w+=,.@-]`, the letters of role and session names.
+/// `[\w+=,.@-]`, the characters of role and session names.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
 }

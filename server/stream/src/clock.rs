@@ -1,11 +1,11 @@
-//! Where the endpoint takes its wall-clock time from.
+//! The endpoint's source of wall-clock time.
 //!
-//! Promises nothing about order: the store itself sees to it that arrival times and sequence numbers never go back,
-//! whatever a clock says. Never used for waiting; limits run on the monotonic clock of the runtime.
+//! It may go back: the store itself keeps arrival times and sequence numbers monotonic. Waiting and limits a second use the
+//! runtime's monotonic clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of wall-clock time; tests put their own in to pass hours in an instant.
+/// A source of wall-clock time; tests use their own to skip hours.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;

@@ -1,6 +1,6 @@
-//! The few primitives that tokens, secrets and iterators are made of: HMAC-SHA256, base32, random bytes.
+//! The primitives behind tokens, secrets and iterators: HMAC-SHA256, base32, random bytes.
 //!
-//! Comparing a tag takes the same time whether it is right or wrong.
+//! Tags are compared in constant time.
 
 use base64::{
     Engine, alphabet,
@@ -40,7 +40,7 @@ impl Key {
         message
     }
 
-    /// The message inside `sealed`, if the tag at its end is true.
+    /// The message in `sealed`, if the tag at its end is valid.
     pub(crate) fn open<'a>(&self, sealed: &'a [u8]) -> Option<&'a [u8]> {
         let (message, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         mac(&self.0, message).verify_slice(tag).ok()?;
@@ -62,12 +62,12 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     Ok(bytes)
 }
 
-/// A secret of 40 characters, as AWS makes them, out of 30 bytes.
+/// A secret of 40 characters, in AWS' format, from 30 bytes.
 pub(crate) fn secret_of(bytes: &[u8; 30]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Ten bytes in the 16 letters and digits of an access key id.
+/// Ten bytes as 16 letters and digits, for an access key id.
 pub(crate) fn base32(bytes: [u8; 10]) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits = bytes.iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));

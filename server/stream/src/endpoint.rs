@@ -1,4 +1,4 @@
-//! The endpoint as the program that embeds it sees it.
+//! The public API of an endpoint for the program that embeds it.
 
 use std::{
     fs::{File, TryLockError},
@@ -30,19 +30,19 @@ use crate::{
     sts::token::Tokens,
 };
 
-/// The least that a log may be limited to, bytes: the largest record, or some ranges.
+/// The smallest allowed limit of the log, bytes: the largest record.
 const MIN_MAX_BYTES: u64 = 1024 * 1024;
-/// How often records past retention are removed.
+/// How often the log is trimmed.
 const TRIM_EVERY: Duration = Duration::from_secs(60);
 
-/// A Kinesis- and STS-compatible endpoint over a data directory. Cheap to clone; the directory is free again when the last
-/// clone, routers included, is gone.
+/// A Kinesis- and STS-compatible endpoint over a data directory. Cheap to clone; the directory is unlocked when the last
+/// clone is dropped, routers included.
 #[derive(Clone)]
 pub struct Endpoint {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What is known about a stream.
+/// A description of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamInfo {
@@ -50,17 +50,17 @@ pub struct StreamInfo {
     pub name: String,
     /// `arn:…:stream/{name}`, in the partition of the region.
     pub arn: String,
-    /// Shards that take records.
+    /// The number of open shards.
     pub open_shards: usize,
-    /// When it was made, milliseconds since the Unix epoch.
+    /// When it was created, milliseconds since the Unix epoch.
     pub created_ms: i64,
 }
 
 impl Endpoint {
-    /// Opens the data directory, making it when it is missing, and reads the log back.
+    /// Opens the data directory, creating it if it is missing, and recovers the log.
     ///
     /// # Errors
-    /// [`OpenError`], each naming the directory or the setting and the way out.
+    /// [`OpenError`], which names the directory or the setting at fault.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         check(&options)?;
         let dir = options.data_dir.clone();
@@ -106,23 +106,23 @@ impl Endpoint {
         Ok(Self { inner })
     }
 
-    /// Whether puts can still be written: its writer runs.
+    /// Whether puts can still be written: the writer thread runs.
     #[must_use]
     pub fn writes(&self) -> bool {
         self.inner.store.writes()
     }
 
-    /// The key that may do everything. For this process and the operator alone.
+    /// The key that may do everything. Only for this process and the operator.
     #[must_use]
     pub fn root_key(&self) -> &RootKey {
         &self.inner.root
     }
 
-    /// The stream `name`, made with `shards` shards (1 to 500) when it does not exist. An existing one keeps its shards.
+    /// The stream `name`, created with `shards` shards (1 to 500) if it does not exist. An existing one keeps its shards.
     ///
     /// # Errors
     /// [`StreamError::Invalid`] for a name outside `[a-zA-Z0-9_.-]{1,128}` or a number out of its range,
-    /// [`StreamError::Log`] when the log cannot be written.
+    /// [`StreamError::Log`] if the log cannot be written.
     pub async fn ensure_stream(&self, name: &str, shards: u32) -> Result<StreamInfo, StreamError> {
         let shards =
             check_new_stream(name, Some(i64::from(shards))).map_err(|error| StreamError::Invalid(error.message))?;
@@ -131,7 +131,7 @@ impl Endpoint {
         }
         match self.inner.store.create(name, shards, Tags::new()).await {
             Ok(stream) => Ok(self.info(&stream)),
-            // Somebody else was quicker.
+            // Created concurrently since the lookup above.
             Err(StoreError::Refused(Refusal::StreamExists)) => self
                 .inner
                 .store
@@ -142,11 +142,11 @@ impl Endpoint {
         }
     }
 
-    /// How long the records of a stream are kept, in hours: 24 to 8,760. What is past retention stays so.
+    /// Sets the retention of a stream, in hours: 24 to 8,760. Records that are already past retention stay inaccessible.
     ///
     /// # Errors
-    /// [`StreamError::Invalid`] when there is no such stream or the hours are out of their range, [`StreamError::Log`] when
-    /// the log cannot be written.
+    /// [`StreamError::Invalid`] if there is no such stream or the hours are out of their range, [`StreamError::Log`] if the log
+    /// cannot be written.
     pub async fn set_retention(&self, stream: &str, hours: u32) -> Result<(), StreamError> {
         if !RETENTION_HOURS.contains(&hours) {
             let (least, most) = (RETENTION_HOURS.start(), RETENTION_HOURS.end());
@@ -162,42 +162,42 @@ impl Endpoint {
         }
     }
 
-    /// Everything: STS, the control plane, the data plane. For a port that only this machine reaches.
+    /// A router with everything: STS, the control plane, the data plane. For a port that only this machine can reach.
     pub fn router(&self) -> Router {
         http::router(Arc::clone(&self.inner), Door::Own)
     }
 
-    /// The data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`,
+    /// A router with the data plane for sessions: `PutRecord`, `PutRecords`, `ListShards`, `GetShardIterator`, `GetRecords`,
     /// `SubscribeToShard`. Never STS, the control plane or the root key.
     ///
-    /// Mount it with `nest_service("/aws", …)`, under any path: signatures are verified over the path that the client saw.
-    /// (`nest` would not match the path with a slash at its end.)
+    /// Mount it with `nest_service("/aws", …)`, under any path: signatures are verified over the path that the client signed.
+    /// (`nest` would not match the path with a trailing slash.)
     pub fn public_router(&self) -> Router {
         http::router(Arc::clone(&self.inner), Door::Public)
     }
 
-    /// Removes what is past retention, and the oldest records while there are more than [`Options::max_bytes`], now;
-    /// happens by itself once a minute, and as soon as there are too many. Says how many records went.
+    /// Trims the log now: removes records past retention or of deleted streams, and the oldest beyond [`Options::max_bytes`].
+    /// Also runs by itself every minute, and when the log exceeds its limit. Returns how many records were removed.
     ///
     /// # Errors
-    /// [`StreamError::Log`] when the log cannot be written.
+    /// [`StreamError::Log`] if the log cannot be written.
     pub async fn trim(&self) -> Result<u64, StreamError> {
         trim(&self.inner).await
     }
 
-    /// Ends every subscription, each with a complete event, and refuses every later one with `ServiceUnavailable`. For
-    /// servers that wait for the answers under way before they end: without it these last for up to five minutes.
+    /// Ends every subscription after a complete event, and refuses later ones with `ServiceUnavailable`. For a graceful
+    /// shutdown that waits for open responses: a subscription otherwise lasts up to five minutes.
     pub fn end_subscriptions(&self) {
         self.inner.subscriptions.close();
     }
 
-    /// Ends the subscriptions, writes what waits, then refuses every later put with `ServiceUnavailable`. Reads go on.
+    /// Ends the subscriptions, writes pending puts, then refuses later writes with `ServiceUnavailable`. Reads still work.
     pub async fn close(&self) {
         self.end_subscriptions();
         self.inner.store.close().await;
     }
 
-    /// The counters as they stand.
+    /// A snapshot of the counters.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let store = &self.inner.store;
@@ -258,7 +258,7 @@ fn prepare(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<(File, R
     }
     let root = RootKey::load_or_create(dir)?;
     let log = dir.join("log");
-    // Before the engine does, which would make it as the umask says.
+    // Created before the engine does, which would use the umask's mode.
     create_private_dir(&log).and_then(|()| keep_private(&log)).map_err(unusable)?;
     keep_private(&dir.join("lock")).map_err(unusable)?;
     let failed = |error: StoreError| OpenError::Log { path: log.clone(), reason: error.to_string() };
@@ -273,7 +273,7 @@ async fn keep_trimming(endpoint: Weak<Inner>) {
             let Some(endpoint) = endpoint.upgrade() else { return };
             endpoint.store.over()
         };
-        // Without a handle on the endpoint, or it would live as long as this.
+        // Wait without a strong reference to the endpoint, which would keep it alive.
         let _ = timeout(TRIM_EVERY, over.notified()).await;
         let Some(endpoint) = endpoint.upgrade() else { return };
         for ((), requests) in endpoint.denied_asks.due(Instant::now()) {
@@ -291,8 +291,11 @@ async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
     let failed = |error: &dyn std::fmt::Display| StreamError::Log(error.to_string());
     let worker = Arc::clone(endpoint);
     let forget_and_trim = move || {
-        let gone = worker.denials.forget(worker.clock.now_ms());
-        worker.store.drop_denials(&gone)?;
+        {
+            let _turn = worker.denials.persisting();
+            let gone = worker.denials.forget(worker.clock.now_ms());
+            worker.store.drop_denials(&gone)?;
+        }
         worker.store.trim()
     };
     let trimmed = tokio::task::spawn_blocking(forget_and_trim)
@@ -306,7 +309,7 @@ async fn trim(endpoint: &Arc<Inner>) -> Result<u64, StreamError> {
         tracing::warn!(records = trimmed.early, limit, "the log was over its limit: the oldest records are gone");
     }
     match endpoint.store.forget_shards(trimmed.empty).await {
-        // After `close` nothing is forgotten, and nothing needs to be.
+        // After `close` no shard can be forgotten; the next open catches up.
         Ok(()) | Err(StoreError::Closed) => {}
         Err(error) => return Err(failed(&error)),
     }

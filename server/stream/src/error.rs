@@ -1,5 +1,5 @@
-//! What can go wrong, in two layers: [`OpenError`] and [`StreamError`] for the program that embeds the endpoint,
-//! [`ApiError`] for clients, named as the real services name it.
+//! Errors in two layers: [`OpenError`] and [`StreamError`] for the program that embeds the endpoint, [`ApiError`] for
+//! clients, with the names of the real services.
 
 use std::{io, path::PathBuf};
 
@@ -7,17 +7,17 @@ use http::StatusCode;
 
 use crate::root_key::RootKeyError;
 
-/// Why an endpoint did not open.
+/// Why an endpoint could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Somebody else has the directory.
+    /// Another endpoint has the directory open.
     #[error("{path} is in use by another process; stop it, or choose another data directory")]
     Locked {
         /// The data directory.
         path: PathBuf,
     },
-    /// The directory cannot be made or written.
+    /// The directory cannot be created or written.
     #[error("the data directory {path} cannot be used: {source}")]
     Directory {
         /// The data directory.
@@ -36,14 +36,14 @@ pub enum OpenError {
         /// What the storage engine says.
         reason: String,
     },
-    /// A setting that would make wrong ARNs.
+    /// A setting is invalid.
     #[error("{name} = {value:?} is not valid: {rule}")]
     Setting {
         /// The option.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The rule it breaks.
         rule: &'static str,
     },
 }
@@ -55,7 +55,7 @@ pub enum StreamError {
     /// The name or the number of shards is out of its range.
     #[error("{0}")]
     Invalid(String),
-    /// The log refused.
+    /// The log could not be written.
     #[error("the stream could not be written: {0}")]
     Log(String),
 }
@@ -99,7 +99,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The name in `__type` of a Kinesis answer.
+    /// The `__type` of a Kinesis error.
     pub(crate) const fn kinesis_name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
@@ -128,7 +128,7 @@ impl ErrorCode {
         }
     }
 
-    /// The `Code` of an STS answer.
+    /// The `Code` of an STS error.
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
     pub(crate) const fn sts_name(self) -> &'static str {
         match self {
@@ -148,7 +148,7 @@ impl ErrorCode {
         }
     }
 
-    /// The status of a Kinesis answer: almost always 400.
+    /// The HTTP status of a Kinesis error: almost always 400.
     pub(crate) const fn kinesis_status(self) -> StatusCode {
         match self {
             Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
@@ -159,7 +159,7 @@ impl ErrorCode {
         }
     }
 
-    /// The status of an STS answer: 403 where the caller is at fault.
+    /// The HTTP status of an STS error: 403 if the credentials or their rights are at fault.
     pub(crate) const fn sts_status(self) -> StatusCode {
         match self {
             Self::AccessDenied
@@ -177,7 +177,7 @@ impl ApiError {
         Self { kind, message: message.into() }
     }
 
-    /// The form in which AWS reports a value outside its constraint.
+    /// A value outside its constraint, in AWS' wording.
     pub(crate) fn constraint(value: impl std::fmt::Display, field: &str, rule: &str) -> Self {
         let mut violations = Violations::default();
         violations.constraint(value, field, rule);
@@ -192,12 +192,12 @@ impl ApiError {
     }
 }
 
-/// The members of a request that break their rules, told all at once as AWS does.
+/// The members of a request that break their rules, reported together as AWS does.
 #[derive(Debug, Default)]
 pub(crate) struct Violations(Vec<String>);
 
 impl Violations {
-    /// The most that are told.
+    /// The most that are reported.
     const MOST: usize = 10;
 
     pub(crate) fn constraint(&mut self, value: impl std::fmt::Display, field: &str, rule: &str) {
@@ -216,7 +216,7 @@ impl Violations {
     }
 
     /// # Errors
-    /// `ValidationException` where there is any.
+    /// `ValidationException` if there are any.
     pub(crate) fn verdict(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(self.error()) }
     }

@@ -1,7 +1,7 @@
-//! The frames of an event stream, as `SubscribeToShard` answers with: `application/vnd.amazon.eventstream`.
+//! Frames of an event stream, the answer to `SubscribeToShard`: `application/vnd.amazon.eventstream`.
 //!
-//! A frame is an event or an exception, with a payload in the format that the request was made in. The encoding is that of
-//! `aws-smithy-eventstream`: <https://smithy.io/2.0/aws/amazon-eventstream.html>. Knows nothing of what the events mean.
+//! A frame is an event or an exception, with a payload in the format of the request. `aws-smithy-eventstream` encodes it:
+//! <https://smithy.io/2.0/aws/amazon-eventstream.html>. Does not interpret payloads.
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -12,15 +12,15 @@ use crate::error::{ApiError, ErrorCode};
 /// The frame of an event.
 ///
 /// # Errors
-/// `InternalFailure` for a payload of 4 GiB or more, which nothing here makes.
+/// `InternalFailure` for a payload of 4 GiB or more, which nothing here produces.
 pub(crate) fn event(name: &'static str, content_type: &'static str, payload: Vec<u8>) -> Result<Bytes, ApiError> {
     frame([(":message-type", "event"), (":event-type", name), (":content-type", content_type)], payload)
 }
 
-/// The frame of an exception, after which nothing comes.
+/// The frame of an exception, which ends the stream.
 ///
 /// # Errors
-/// As of [`event`].
+/// As for [`event`].
 pub(crate) fn exception(name: &'static str, content_type: &'static str, payload: Vec<u8>) -> Result<Bytes, ApiError> {
     frame([(":message-type", "exception"), (":exception-type", name), (":content-type", content_type)], payload)
 }

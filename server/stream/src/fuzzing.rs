@@ -1,7 +1,7 @@
-//! What the fuzz targets in `fuzz/` may reach of the inside; compiled with `--cfg fuzzing`, which cargo-fuzz sets.
+//! Internals for the fuzz targets in `fuzz/`; compiled with `--cfg fuzzing`, which cargo-fuzz sets.
 //!
-//! A [`Subject`] is an endpoint whose callers need no signature. Once it is [sealed](Subject::seal), it takes no more
-//! writes, so that every input meets the same log and costs no sync.
+//! A [`Subject`] is an endpoint whose callers need no signature. Once it is [sealed](Subject::seal), it accepts no more
+//! writes, so that every input runs against the same log and costs no sync.
 
 use axum::body::Bytes;
 use http::Request;
@@ -29,22 +29,22 @@ pub struct Way {
 /// The name and the message of a refusal.
 pub type Refused = (&'static str, String);
 
-/// An endpoint without its outer shell.
+/// An endpoint without HTTP and signatures.
 #[derive(Debug)]
 pub struct Subject(Endpoint);
 
 impl Subject {
-    /// Takes an endpoint that was opened as usual.
+    /// Wraps an endpoint that was opened as usual.
     pub fn new(endpoint: Endpoint) -> Self {
         Self(endpoint)
     }
 
-    /// No more writes from now on: they are refused with `ServiceUnavailable` where they would have been made.
+    /// Refuses all later writes with `ServiceUnavailable`.
     pub async fn seal(&self) {
         self.0.close().await;
     }
 
-    /// Carries out a Kinesis operation for the root key; an answer that is a stream of events is empty.
+    /// Runs a Kinesis operation as the root key; an event stream is returned as empty.
     ///
     /// # Errors
     /// As a client would see it.
@@ -59,7 +59,7 @@ impl Subject {
         }
     }
 
-    /// Carries out an STS action, given as a form, for the root key.
+    /// Runs an STS action, given as a form, as the root key.
     ///
     /// # Errors
     /// As a client would see it.
@@ -75,7 +75,7 @@ impl Subject {
         sts.call(&Caller::Root, form, "fuzz").map_err(|error| (error.kind.sts_name(), error.message))
     }
 
-    /// Whether the signature of a request is somebody's who may come in here.
+    /// Verifies the signature of a request.
     ///
     /// # Errors
     /// As a client would see it.
@@ -84,24 +84,24 @@ impl Subject {
         let door = if public { Door::Public } else { Door::Own };
         let inner = &self.0.inner;
         let now_ms = inner.clock.now_ms();
-        // The check without the body comes first in a real request, too; what it says admits nobody.
+        // A large real request is checked without its body first, too; the result authenticates nobody.
         let _ = inner.verifier.seems_known(&parts, "kinesis", door, now_ms).await;
         let caller = inner.verifier.verify(parts, Bytes::from(body), "kinesis", door, now_ms).await;
         caller.map(drop).map_err(|error| (error.kind.kinesis_name(), error.message))
     }
 
-    /// Whether a session token opens for this access key.
+    /// Whether a session token is valid for this access key.
     pub fn opens(&self, token: &str, access_key_id: &str) -> bool {
         self.0.inner.tokens.open(token, access_key_id, self.0.inner.clock.now_ms()).is_ok()
     }
 }
 
-/// The number of this text, written again.
+/// Parses a sequence number and formats it again.
 pub fn sequence_number(text: &str) -> Option<String> {
     text.parse::<SequenceNumber>().ok().map(|number| number.to_string())
 }
 
-/// Whether a session policy allows this; `None` where it is not understood.
+/// Whether a session policy allows this; `None` if it cannot be parsed.
 pub fn allows(policy: &str, action: &str, resource: &str) -> Option<bool> {
     let about = About { source_identity: "someone", user_id: "AROAfuzz:fuzz", issued_ms: 0 };
     Policy::parse(policy).ok().map(|policy| matches!(policy.evaluate(action, resource, &about), Verdict::Allow))

@@ -1,7 +1,7 @@
 //! Hash keys: which shard a partition key belongs to.
 //!
-//! A partition key's hash key is its MD5 as a big-endian number; the shards of a stream share the numbers from 0 to
-//! 2^128 - 1 among them. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_HashKeyRange.html>
+//! The hash key of a partition key is its MD5 as a big-endian number; the open shards of a stream divide the numbers from 0
+//! to 2^128 - 1. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_HashKeyRange.html>
 
 use md5::{Digest, Md5};
 
@@ -10,17 +10,17 @@ pub(crate) fn hash_key(partition_key: &str) -> u128 {
     u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into())
 }
 
-/// A hash key in decimal, as requests write it: no sign, no leading zero, below 2^128.
+/// Parses a hash key in decimal: no sign, no leading zero, below 2^128.
 pub(crate) fn parse_hash_key(text: &str) -> Option<u128> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let canonical = text == "0" || !text.starts_with('0');
     (digits && canonical).then(|| text.parse().ok()).flatten()
 }
 
-/// The ranges, both ends included, of `count` new shards. Empty for a count of 0.
+/// The inclusive ranges of `count` new shards. Empty for a count of 0.
 pub(crate) fn uniform_ranges(count: u32) -> impl Iterator<Item = (u128, u128)> {
     let shards = u128::from(count.max(1));
-    // 2^128 / shards without the number 2^128; for one shard it wraps to 0 and is not used.
+    // 2^128 / shards without overflow; for one shard it wraps to 0 and is not used.
     let width = (u128::MAX / shards).wrapping_add(u128::from(u128::MAX % shards == shards - 1));
     (0..u128::from(count)).map(move |index| {
         let start = index.wrapping_mul(width);

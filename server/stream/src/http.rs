@@ -1,8 +1,8 @@
-//! The way in and out: bounded requests, preflights, which protocol is spoken, and the headers of an answer.
+//! The HTTP layer: bounded requests, preflights, protocol detection, and the headers of an answer.
 //!
-//! Promises: nothing reaches an operation before its signature was verified against the host and the path that the client
-//! saw; at most [`MAX_HEADERS`] bytes of headers are taken, and of a body what [`intake`](crate::intake) allows; every
-//! answer carries a request id and the endpoint's time. Cross-origin requests are answered as the real service answers them.
+//! Promises: no operation runs before the signature was verified against the host and the path that the client saw; an
+//! operation takes at most [`MAX_HEADERS`] bytes of headers, and a body within the limits of [`intake`](crate::intake); every
+//! answer carries a request id, and all but preflights the endpoint's time. CORS follows the real service.
 
 use std::{sync::Arc, time::Instant};
 
@@ -38,7 +38,7 @@ use crate::{
     sts::{Sts, xml},
 };
 
-/// The most that all headers of a request may take, bytes; a session token has at most 3000.
+/// The limit of all headers of a request together, bytes; a session token takes at most 3000.
 pub const MAX_HEADERS: usize = 32 * 1024;
 
 const EVENTS: &str = "application/vnd.amazon.eventstream";
@@ -46,7 +46,7 @@ const XML: &str = "text/xml";
 const FORM: &str = "application/x-www-form-urlencoded";
 const EXPOSED: &str = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
 
-/// Serves every path under it: what a client signed is its own business.
+/// Serves every path, since clients may sign any.
 pub(crate) fn router(endpoint: Arc<Inner>, door: Door) -> Router {
     Router::new().fallback(move |request: Request| {
         let endpoint = Arc::clone(&endpoint);
@@ -54,7 +54,7 @@ pub(crate) fn router(endpoint: Arc<Inner>, door: Door) -> Router {
     })
 }
 
-/// What a request speaks, and so its answer.
+/// The protocol of a request and of its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Kinesis(Format),
@@ -70,7 +70,7 @@ impl Protocol {
     }
 }
 
-/// An answer before its headers.
+/// An answer without its common headers.
 struct Reply {
     status: StatusCode,
     content_type: &'static str,
@@ -122,7 +122,7 @@ async fn carry_out(
         let message = "STS is not available here; this origin offers the data plane only.";
         return Err(ApiError::new(ErrorCode::AccessDenied, message));
     }
-    // Programs reach the other door directly: nobody sets the header for them.
+    // Programs reach the other door directly, without a proxy that sets `X-Forwarded-Host`.
     as_signed(&mut parts, door == Door::Public && endpoint.trust_forwarded_host)?;
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (service, limit) = if protocol == Protocol::Sts { ("sts", SMALL_BODY) } else { ("kinesis", MAX_BODY) };
@@ -131,7 +131,7 @@ async fn carry_out(
         let caller = endpoint.verifier.seems_known(&parts, service, door, now_ms).await?;
         endpoint.vouch(&caller, &format!("{service}:{action}"))
     };
-    // Kept until the answer is there: so long the body is in memory, whole or in parts.
+    // Held until the answer is ready, since the body stays in memory, whole or in parts, until then.
     let taken = endpoint.intake(door).take(body, limit, vouched).await?;
     let body = taken.bytes.clone();
     let caller = endpoint.verifier.verify(parts, body.clone(), service, door, now_ms).await?;
@@ -185,14 +185,14 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Puts back the path and the host that the client signed.
+/// Restores the path and the host that the client signed.
 fn as_signed(parts: &mut Parts, trust_forwarded_host: bool) -> Result<(), ApiError> {
     if let Some(OriginalUri(uri)) = parts.extensions.get::<OriginalUri>().cloned() {
         parts.uri = uri;
     }
     let forwarded = parts.headers.get("x-forwarded-host").filter(|_| trust_forwarded_host);
     let host = match forwarded {
-        // The first is what the client said to the outermost proxy.
+        // The first value is the host that the outermost proxy received from the client.
         Some(hosts) => hosts.as_bytes().split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii).map(<[u8]>::to_vec),
         None if parts.headers.contains_key(HOST) => None,
         // HTTP/2 has the host in its pseudo-header.
@@ -222,7 +222,7 @@ fn refusal(endpoint: &Inner, protocol: Protocol, error: &ApiError, request_id: &
     Reply { status, content_type: protocol.content_type(), body: Body::from(body), error: Some(name) }
 }
 
-/// How Kinesis writes an error.
+/// The body of a Kinesis error.
 #[derive(Serialize)]
 struct Refused<'a> {
     #[serde(rename = "__type")]
@@ -237,7 +237,7 @@ fn finish(reply: Reply, ids: &[u8; 64], request_id: &str, now_ms: i64, cross_ori
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     insert_ids(headers, ids, request_id);
     if let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) {
-        // Clients with a wrong clock learn the right time from here.
+        // SDKs correct their clock skew from this header.
         insert(headers, DATE, &now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
     }
     if let Some(name) = reply.error {
@@ -250,7 +250,7 @@ fn finish(reply: Reply, ids: &[u8; 64], request_id: &str, now_ms: i64, cross_ori
     response
 }
 
-/// The answer to a browser that asks whether it may ask: it may, for two days.
+/// The answer to a CORS preflight: allowed, cacheable for two days.
 fn preflight(asked: &HeaderMap) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -265,7 +265,7 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-/// What an answer is told by where somebody looks for it.
+/// Adds the request ids, by which an answer can be found in logs.
 fn insert_ids(headers: &mut HeaderMap, ids: &[u8; 64], request_id: &str) {
     insert(headers, HeaderName::from_static("x-amzn-requestid"), request_id);
     insert(headers, HeaderName::from_static("x-amz-id-2"), &STANDARD.encode(&ids[16..]));
@@ -277,7 +277,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// Sixteen bytes in the form of a UUID.
+/// Sixteen random bytes formatted like a UUID.
 fn request_id(random: &[u8; 64]) -> String {
     let mut id = String::with_capacity(36);
     for (at, byte) in random[..16].iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What the endpoint's routers share.
+//! The state that the endpoint's routers share.
 
 use std::{fs::File, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     subscriptions::Subscriptions,
 };
 
-/// Everything behind the routers. The store goes first, the lock last.
+/// Everything behind the routers. The fields are dropped in order: the store first, the lock last.
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) gates: ReadGates,
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) verifier: SignatureVerifier,
     pub(crate) denials: Arc<Denials>,
-    /// Requests of sessions that are denied, for the log.
+    /// Rate limit for log lines about requests of denied sessions.
     pub(crate) denied_asks: Seldom<()>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) sessions_may_control: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Neither door takes the other's room.
+    /// The budget for request bodies of a door; each door has its own.
     pub(crate) fn intake(&self, door: Door) -> &Intake {
         match door {
             Door::Own => &self.own_intake,
@@ -53,8 +53,8 @@ impl Inner {
         }
     }
 
-    /// What a caller may send who seems to be this one: the root key whatever is taken at all, a session no more than it
-    /// may put, one large body at a time, and nothing large when it is denied.
+    /// The large body that an apparent caller may send: the root key up to [`MAX_BODY`], a session up to its burst and one at
+    /// a time, a denied session none.
     pub(crate) fn vouch(&self, caller: &Caller, action: &str) -> Result<Vouched, ApiError> {
         caller.must_not_be_denied(&self.place, action).inspect_err(|_| add(&self.counters.denied, 1))?;
         match caller {

@@ -1,8 +1,8 @@
-//! Bodies: how much of a request is taken in, for whom, and for how long.
+//! Request bodies: limits on their size, arrival time and memory.
 //!
-//! Promises: a body is there within [`BODY_PATIENCE`] or cut off, however it is sent; more than [`SMALL_BODY`] bytes are
-//! kept only for whom the caller of [`Intake::take`] vouches, and only while a door's large bodies fit [`ROOM`] together,
-//! until their requests are answered. A small body waits for nobody. Never keeps more than room was made for.
+//! Promises: a body that has not arrived within [`BODY_PATIENCE`] is refused, however it is sent. More than [`SMALL_BODY`]
+//! bytes are buffered only if the caller of [`Intake::take`] vouches for the client, and only while the large bodies of that
+//! door, until their requests are answered, fit into [`ROOM`] together. A small body never waits for room.
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
@@ -17,38 +17,38 @@ use crate::{
     meter::Slot,
 };
 
-/// What anybody may send, bytes: enough for a danmu many times over, and to be told what is wrong.
+/// The largest body that is read before anything is known about the client, bytes: enough to explain what is wrong.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// The large bodies of a door together, bytes.
+/// Memory for the large bodies of one door together, bytes.
 const ROOM: usize = 64 * 1024 * 1024;
-/// How long a large body waits for room. Its client tries again after that.
+/// How long a large body waits for room before it is refused with a retryable error.
 const ROOM_PATIENCE: Duration = Duration::from_secs(1);
-/// How long the rest of a refused body is read and thrown away: a client still sending would not see the answer.
+/// How long the rest of a refused body is read and discarded: a client that is still sending would not see the answer.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
-/// What a permit stands for, bytes.
+/// Bytes of one semaphore permit.
 const UNIT: usize = 1024;
 
-/// Where the bodies of one door come in.
+/// The memory budget for the large bodies of one door.
 #[derive(Debug)]
 pub(crate) struct Intake {
     room: Semaphore,
 }
 
-/// A whole body. The room it takes is free again when this is dropped.
+/// A whole body. Its room is released when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Taken<'a> {
     pub(crate) bytes: Bytes,
     _room: Option<(SemaphorePermit<'a>, Option<Slot>)>,
 }
 
-/// That more than [`SMALL_BODY`] bytes may be kept.
+/// Permission to buffer more than [`SMALL_BODY`] bytes.
 #[derive(Debug)]
 pub(crate) struct Vouched {
-    /// The most, bytes.
+    /// The largest body, bytes.
     pub(crate) limit: usize,
-    /// Held for as long as the body is.
+    /// Held until the body is dropped.
     pub(crate) slot: Option<Slot>,
 }
 
@@ -57,8 +57,8 @@ impl Intake {
         Self { room: Semaphore::new(ROOM / UNIT) }
     }
 
-    /// The whole of `body`, at most `limit` bytes. `vouched` is asked before more than [`SMALL_BODY`] bytes are kept; its
-    /// refusal is the answer.
+    /// The whole of `body`, at most `limit` bytes. `vouched` is awaited before more than [`SMALL_BODY`] bytes are buffered; its
+    /// error is returned.
     pub(crate) async fn take(
         &self,
         body: Body,
@@ -76,11 +76,11 @@ impl Intake {
             Err(error) => return Err(arrival.refuse(error).await),
         };
         let limit = limit.min(vouched_limit);
-        // Whoever does not say how much is coming has room kept for the most.
+        // A body of undeclared length reserves room for the limit.
         let most = hint.upper().map_or(limit, |most| usize::try_from(most).unwrap_or(usize::MAX));
         match self.make_room(most, limit, arrival.deadline).await {
             Ok(room) => {
-                // All at once: growing by doubling would take more than there is room for.
+                // Allocate once: growth by doubling would exceed the reserved room.
                 arrival.kept.reserve_exact(most.saturating_sub(arrival.kept.len()));
                 if arrival.read(most).await? {
                     return Ok(Taken { bytes: arrival.kept.into(), _room: Some((room, slot)) });
@@ -110,17 +110,17 @@ impl Intake {
     }
 }
 
-/// A body on its way in.
+/// A body that is being received.
 struct Arrival {
     body: Body,
     kept: Vec<u8>,
-    /// What came last and did not fit.
+    /// The last chunk, which did not fit.
     next: Option<Bytes>,
     deadline: Instant,
 }
 
 impl Arrival {
-    /// Keeps what comes. True: that was all of it; false: it has more than `limit` bytes.
+    /// Buffers the body. True: it is complete; false: it has more than `limit` bytes.
     async fn read(&mut self, limit: usize) -> Result<bool, ApiError> {
         loop {
             let data = match self.next.take() {
@@ -141,12 +141,12 @@ impl Arrival {
     async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
             let frame = timeout_at(self.deadline, poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx))).await;
-            // A body that always has a byte ready never lets the timer speak.
+            // `timeout_at` polls the body first, so a body that always has a byte ready would never time out.
             let frame = frame.ok().filter(|_| Instant::now() < self.deadline).ok_or_else(too_slow)?;
             match frame {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(ApiError::new(ErrorCode::Serialization, "The body ended early.")),
-                // Trailers say nothing here.
+                // Trailers are ignored.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -156,7 +156,7 @@ impl Arrival {
         }
     }
 
-    /// Throws away what is still to come, for a while, and returns the error that the client is to see.
+    /// Discards what is still to come, for up to [`DISCARD_PATIENCE`], and returns the error for the client.
     async fn refuse(mut self, error: ApiError) -> ApiError {
         (self.kept, self.next) = (Vec::new(), None);
         self.deadline = self.deadline.min(Instant::now() + DISCARD_PATIENCE);
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::quotas::MAX_BODY;
 
-    /// Sends pieces of `size` bytes, one each `every`, for ever or `count` of them; says how much is coming or not.
+    /// Sends `count` pieces of `size` bytes, one each `every`, with or without a declared length.
     struct Slow {
         size: usize,
         every: Duration,
@@ -265,11 +265,11 @@ mod tests {
             );
             assert!(started.elapsed().abs_diff(BODY_PATIENCE) <= SECOND / 100, "{what}: {:?}", started.elapsed());
         }
-        // Nor does one help itself to more time that is always there when it is looked at.
+        // A body that is ready at every poll does not escape the deadline.
         let mut late =
             Arrival { body: slow(1, Duration::ZERO, 5, None), kept: Vec::new(), next: None, deadline: Instant::now() };
         assert_eq!(kind(late.read(10).await), Some(ErrorCode::RequestTimeout));
-        // What is refused is listened to for a shorter time still.
+        // A refused body is read for a shorter time.
         let stranger = || ready(Err(ApiError::new(ErrorCode::ExpiredToken, "")));
         let started = Instant::now();
         let refused = intake.take(slow(1, SECOND, usize::MAX, large), MAX_BODY, stranger()).await;
@@ -307,7 +307,7 @@ mod tests {
         let intake = Intake::new();
         let vouched = || ready(Ok(FULL));
         let mut taken = Vec::new();
-        // A length that nobody declared counts as the most: four of fifteen mebibytes fit.
+        // An undeclared length reserves the limit: four bodies of fifteen mebibytes fit.
         for _ in 0..4 {
             taken.push(intake.take(slow(1000, Duration::ZERO, 100, None), MAX_BODY, vouched()).await);
         }

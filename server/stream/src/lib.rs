@@ -1,8 +1,7 @@
 //! An embedded, durable endpoint that speaks the Amazon Kinesis Data Streams and STS protocols.
 //!
-//! For programs that write to Kinesis in production and want the very same thing on one machine: signed requests,
-//! temporary credentials with policies, shards, limits, and a log that keeps what it acknowledged. It knows nothing of what
-//! the records mean.
+//! For programs that write to Kinesis in production and want the same service on one machine: signed requests, temporary
+//! credentials with policies, shards, limits, and a durable log. It does not interpret the records.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,9 +12,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Promises: an answer to a put comes after the sync of the journal; sequence numbers and arrival times never go back;
-//! nothing is answered without a verified signature. Never talks to the network by itself, never holds a record only in
-//! memory.
+//! Promises: a put is acknowledged after the journal is synced; sequence numbers and arrival times never go back; no
+//! operation runs without a verified signature (CORS preflights need none). Opens no network connection by itself, and never
+//! keeps an acknowledged record only in memory.
 
 mod arn;
 mod auth;
@@ -24,7 +23,7 @@ mod crypto;
 mod endpoint;
 mod error;
 mod events;
-// With the tests too, so that it does not go stale unseen.
+// Compiled with the tests too, so that a change that breaks it is noticed.
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod hash;

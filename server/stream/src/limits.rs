@@ -1,10 +1,10 @@
-//! What a shard takes and gives per second, as the real service limits it.
+//! Rate limits of a shard, as the real service has them: token buckets on the monotonic clock.
 //!
-//! In: 1 MiB and 1000 records a second. Out: 5 reads and 2 MiB a second, where a read may take 10 MiB and the following
-//! ones then wait it off. <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>
+//! Writes: 1 MiB and 1000 records a second. Reads: 5 calls and 2 MiB a second; one read may take 10 MiB, and the next ones
+//! wait until that debt is paid. <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>
 //!
-//! Reads are served in the order of their arrival. One over the limit waits for up to [`PATIENCE`] and looks at the log
-//! only when its turn has come, so what it brings is fresh. Nothing here knows the wall clock.
+//! Reads are served in order of arrival. Unless the endpoint is strict, one over the limit waits for up to [`PATIENCE`]; it
+//! reads the log only at its turn, so its records are current.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A token bucket: `rate` a second, up to `most` saved up. May go into debt.
+/// A token bucket: refilled by `rate` a second, up to `most`. May go into debt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
     rate: f64,
@@ -32,7 +32,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// A full one that saves up one second's worth.
+    /// A full bucket with a burst of one second.
     pub(crate) fn full(rate: f64, at: Instant) -> Self {
         Self { rate, most: rate, level: rate, at }
     }
@@ -43,15 +43,15 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// When the level will be `wanted` at the earliest. Call after [`Bucket::refill`].
+    /// The earliest time at which the level is `wanted`. Call after [`Bucket::refill`].
     fn ready_at(&self, wanted: f64) -> Instant {
-        // A whisker less than wanted is enough: rounding must not cost a reader another turn.
+        // Tolerates rounding errors, which must not cost a reader another turn.
         let lack = wanted - self.level - 1e-9;
         if lack <= 0.0 { self.at } else { self.at + Duration::from_secs_f64(lack / self.rate) }
     }
 
-    /// Takes one now, to be used from the answered time on; `None`, and nothing taken, where that is later than `patience`
-    /// from now. Whoever asks first comes first.
+    /// Reserves one token, first come, first served; returns when it may be used, or `None`, reserving nothing, if that is
+    /// later than `patience` from now.
     pub(crate) fn reserve(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
         self.refill(now);
         let ready = self.ready_at(1.0);
@@ -62,14 +62,14 @@ impl Bucket {
         Some(ready)
     }
 
-    /// Whether it was not used for so long that it is as good as new.
+    /// Whether it is full again, so that it can be dropped.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.refill(now);
         self.level >= self.most
     }
 }
 
-/// An allowance for writes: a shard's, owned by the writer, or a session's.
+/// The token buckets for writes of a shard, owned by the writer, or of a session.
 #[derive(Debug)]
 pub(crate) struct WriteAllowance {
     bytes: Bucket,
@@ -81,23 +81,23 @@ impl WriteAllowance {
         Self::of(MIB, 1000.0, 1.0, now)
     }
 
-    /// So many bytes and records a second, and `burst` seconds' worth of them at once.
+    /// Allows `bytes` and `records` a second, with a burst of `burst` seconds.
     pub(crate) fn of(bytes: f64, records: f64, burst: f64, now: Instant) -> Self {
         let bucket = |rate| Bucket { rate, most: rate * burst, level: rate * burst, at: now };
         Self { bytes: bucket(bytes), records: bucket(records) }
     }
 
-    /// Whether it was not used for so long that it is as good as new.
+    /// Whether it is full again, so that it can be dropped.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.bytes.is_full(now) && self.records.is_full(now)
     }
 
-    /// Takes one record of `size` bytes from the allowance, or says no and takes nothing.
+    /// Takes one record of `size` bytes from the allowance; `false`: refused, and nothing taken.
     pub(crate) fn take(&mut self, size: usize, now: Instant) -> bool {
         self.bytes.refill(now);
         self.records.refill(now);
         let size = size as f64;
-        // A record of 1 MiB and a partition key is larger than the bucket: a full one lets it pass.
+        // A record may be larger than a session's bucket: a full one lets it pass and goes into debt.
         let fits = self.bytes.level >= size.min(self.bytes.most) && self.records.level >= 1.0;
         if fits {
             self.bytes.level -= size;
@@ -107,7 +107,7 @@ impl WriteAllowance {
     }
 }
 
-/// A shard's allowance for reads.
+/// The token buckets for reads of a shard.
 #[derive(Debug)]
 struct ReadAllowance {
     bytes: Bucket,
@@ -122,12 +122,12 @@ impl ReadAllowance {
     fn ready_at(&mut self, now: Instant) -> Instant {
         self.bytes.refill(now);
         self.reads.refill(now);
-        // The size of a read is known afterwards: it may start as soon as the former ones are paid for.
+        // The size of a read is known only afterwards: it may start as soon as the debt of earlier ones is paid.
         self.bytes.ready_at(0.0).max(self.reads.ready_at(1.0))
     }
 }
 
-/// What a consumer may be pushed from a shard: 2 MiB a second, of its own.
+/// The token bucket for pushes from a shard to one consumer: 2 MiB a second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushAllowance {
     bytes: Bucket,
@@ -138,7 +138,7 @@ impl PushAllowance {
         Self { bytes: Bucket::full(2.0 * MIB, now) }
     }
 
-    /// Charges what was pushed, whatever its size; says when it will be paid off.
+    /// Charges pushed bytes, going into debt if necessary; returns when the debt is paid.
     pub(crate) fn charge(&mut self, bytes: usize, now: Instant) -> Instant {
         self.bytes.refill(now);
         self.bytes.level -= bytes as f64;
@@ -148,14 +148,14 @@ impl PushAllowance {
 
 type Gate = Arc<FairMutex<ReadAllowance>>;
 
-/// The readers' queues, one a shard.
+/// The queues of readers, one per shard.
 #[derive(Debug, Default)]
 pub(crate) struct ReadGates {
     strict: bool,
     gates: Mutex<HashMap<(u64, u32), Gate>>,
 }
 
-/// A read whose turn it is. The next one waits until this is dropped.
+/// The turn of a read. The next read waits until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     allowance: OwnedMutexGuard<ReadAllowance>,
@@ -164,7 +164,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Charges what the read took.
+    /// Charges the bytes of the read.
     pub(crate) fn charge(&mut self, bytes: usize) {
         self.allowance.bytes.level -= bytes as f64;
     }
@@ -175,7 +175,7 @@ impl ReadGates {
         Self { strict, gates: Mutex::default() }
     }
 
-    /// Waits for the turn of a read of `shard` of the stream with the id `stream`; `None`: it would come too late.
+    /// Waits for the turn of a read of `shard` of the stream with the id `stream`; `None`: over the limit.
     pub(crate) async fn enter(&self, stream: u64, shard: u32) -> Option<Turn> {
         let arrived = Instant::now();
         let deadline = arrived + PATIENCE;
@@ -185,11 +185,11 @@ impl ReadGates {
                 gates.entry((stream, shard)).or_insert_with(|| Arc::new(FairMutex::new(ReadAllowance::new(arrived))));
             Arc::clone(gate)
         };
-        // The lock is fair: whoever asked first is served first.
+        // The lock is fair: first come, first served.
         let mut allowance = timeout_at(deadline, gate.lock_owned()).await.ok()?;
         let now = Instant::now();
         let ready = allowance.ready_at(now);
-        // Strict readers queue only while another one is being served.
+        // On a strict endpoint a read waits only while another one is served, which does not count as delay.
         let mut delayed = !self.strict && now.saturating_duration_since(arrived) > Duration::from_millis(1);
         if ready > now {
             if self.strict {
@@ -207,7 +207,7 @@ impl ReadGates {
         Some(Turn { allowance, delayed })
     }
 
-    /// Forgets the queues of shards that are gone.
+    /// Drops the queues of shards that no longer exist.
     pub(crate) fn retain(&self, exists: impl Fn(u64, u32) -> bool) {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner).retain(|(stream, shard), _| exists(*stream, *shard));
     }

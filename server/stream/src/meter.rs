@@ -1,9 +1,9 @@
-//! What one session may put, and how much of a door's room it may take, so that no holder of a few sessions fills a shard, or
-//! the memory, for everybody else.
+//! Rate limits of sessions: a token bucket for puts, and one large body at a time, so that no client with a few sessions
+//! fills a shard, or the memory, for everybody else.
 //!
-//! Promises: the sessions of one source identity share one allowance, a session without one has its own; the root key is never
-//! asked. What is over the allowance is refused at once and costs nothing. Allowances that nobody used for a while are
-//! forgotten, being full. Nothing is kept on disk.
+//! The sessions of one source identity share one allowance; a session without one has its own; the root key has no limit here.
+//! A record over the allowance is refused at once and costs nothing. Idle allowances are full again and are dropped. Nothing
+//! is kept on disk.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,21 +19,21 @@ use crate::{
     quotas::MAX_BODY,
 };
 
-/// From so many allowances on, the full ones are looked for.
+/// The number of allowances from which on full ones are dropped.
 const MANY: usize = 1024;
-/// How often the log is told of one who goes on and on.
+/// How often the log warns about the same session.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
-/// What a body has besides its data: names, partition keys, hash keys, bytes.
+/// Room in a body for everything but data (names, partition keys, hash keys), bytes.
 const FRAME: usize = 256 * 1024;
 
-/// How much a session may put.
+/// The write rate limit of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionRate {
     /// Bytes of partition keys and data a second.
     pub(crate) bytes: u64,
     /// Records a second.
     pub(crate) records: u32,
-    /// So many seconds' worth may be saved up.
+    /// The burst, in seconds of the rate.
     pub(crate) burst_s: u32,
 }
 
@@ -42,25 +42,25 @@ pub(crate) struct SessionRate {
 pub(crate) struct Meters {
     rate: SessionRate,
     allowances: Mutex<Allowances>,
-    /// Who has a large body on its way.
+    /// The sessions that have a large body in progress.
     busy: Mutex<HashSet<String>>,
 }
 
 #[derive(Debug)]
 struct Allowances {
     known: HashMap<String, Allowance>,
-    /// How many are known when the full ones are looked for again: so a look costs little for each that is new.
+    /// The number of allowances at which full ones are dropped next; it doubles, so the scan's amortised cost is small.
     look_at: usize,
 }
 
 #[derive(Debug)]
 struct Allowance {
     left: WriteAllowance,
-    /// When the log was last told that it is used up.
+    /// When the log last warned that it is used up.
     told: Option<Instant>,
 }
 
-/// The right to one large body on its way. Given back when it is dropped.
+/// The right to one large body, released on drop.
 #[derive(Debug)]
 pub(crate) struct Slot {
     meters: Arc<Meters>,
@@ -73,7 +73,7 @@ impl Meters {
         Self { rate, allowances: Mutex::new(allowances), busy: Mutex::default() }
     }
 
-    /// Takes records of these sizes (bytes) from the allowance of `who`, one by one; says of each whether it was within it.
+    /// Takes records of these sizes (bytes) from the allowance of `who`; returns for each whether it was within the allowance.
     pub(crate) fn take(&self, who: &str, sizes: impl Iterator<Item = usize>, now: Instant) -> Vec<bool> {
         let mut allowances = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         let Allowances { known, look_at } = &mut *allowances;
@@ -96,10 +96,10 @@ impl Meters {
         within
     }
 
-    /// Lets `who` send one large body; any number of them where nothing is metered.
+    /// Reserves the one large body of `who`; without a rate limit any number is allowed.
     ///
     /// # Errors
-    /// `ProvisionedThroughputExceededException` while another one of theirs is on its way.
+    /// `ProvisionedThroughputExceededException` while `who` has another one in progress.
     pub(crate) fn occupy(self: &Arc<Self>, who: &str) -> Result<Option<Slot>, ApiError> {
         if self.rate.bytes == u64::MAX {
             return Ok(None);
@@ -112,14 +112,14 @@ impl Meters {
         Ok(Some(Slot { meters: Arc::clone(self), who: who.to_owned() }))
     }
 
-    /// The largest body that a session may send, bytes: what it may put at once, as base64.
+    /// The largest body that a session may send, bytes: its burst as base64, and room for everything else.
     pub(crate) fn max_body(&self) -> usize {
         let burst = self.rate.bytes.saturating_mul(u64::from(self.rate.burst_s));
         let most = usize::try_from(burst / 3).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(FRAME);
         most.min(MAX_BODY)
     }
 
-    /// What a record over the allowance is told.
+    /// The error message for a record over the allowance.
     pub(crate) fn exceeded(&self) -> String {
         let SessionRate { bytes, records, burst_s } = self.rate;
         format!(

@@ -1,4 +1,4 @@
-//! Cheap counters, since the endpoint was opened. No labels but the names of errors, so their number is bounded.
+//! Counters since the endpoint was opened. The only labels are names of errors, so their number is bounded.
 
 use std::{
     collections::BTreeMap,
@@ -8,49 +8,49 @@ use std::{
     },
 };
 
-/// The counters at one moment; each only ever grows.
+/// A snapshot of the counters. Most only grow; `subscriptions_active`, `bytes_retained` and `denials` are gauges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Requests answered, whatever the answer.
+    /// Requests answered, successfully or not; CORS preflights are not counted.
     pub requests: u64,
     /// Records acknowledged.
     pub records_put: u64,
-    /// Bytes of data acknowledged, partition keys not counted.
+    /// Bytes of data acknowledged, without partition keys.
     pub bytes_put: u64,
-    /// Records refused because their shard's write limit was met.
+    /// Records refused because their shard's write limit was reached.
     pub records_throttled: u64,
     /// Records refused because their session's allowance was used up.
     pub records_metered: u64,
-    /// `GetRecords` calls answered with records or with none.
+    /// `GetRecords` calls that succeeded.
     pub reads: u64,
-    /// Records given out.
+    /// Records returned by `GetRecords`.
     pub records_read: u64,
-    /// Bytes of data given out.
+    /// Bytes of data returned by `GetRecords`.
     pub bytes_read: u64,
     /// `GetRecords` calls that had to wait for their turn.
     pub reads_delayed: u64,
-    /// `GetRecords` calls refused because the shard's read limit was met.
+    /// `GetRecords` calls refused because the shard's read limit was reached.
     pub reads_throttled: u64,
-    /// Subscriptions to shards that were begun.
+    /// Subscriptions to shards begun.
     pub subscriptions: u64,
-    /// Of these, the ones that go on now: it alone goes down, too.
+    /// Gauge: subscriptions active now.
     pub subscriptions_active: u64,
-    /// Records pushed to subscribers, for each of them.
+    /// Records pushed, counted once per subscriber.
     pub records_pushed: u64,
     /// Bytes of data pushed.
     pub bytes_pushed: u64,
-    /// Records removed because they were past retention, or their stream was deleted.
+    /// Records removed because they were past retention or their stream was deleted.
     pub records_expired: u64,
-    /// Records removed before that, because the log was over its limit.
+    /// Records removed early because the log was over its limit.
     pub records_pushed_out: u64,
-    /// Bytes of partition keys and data that are retained now; goes down, too.
+    /// Gauge: bytes of partition keys and data retained now.
     pub bytes_retained: u64,
-    /// Journal syncs; with `records_put`, how well puts are gathered.
+    /// Group commits, each with a journal sync; `records_put` over this is the average group.
     pub commits: u64,
-    /// Requests of sessions that are denied; each was refused.
+    /// Requests of denied sessions; all refused but `GetCallerIdentity`.
     pub denied: u64,
-    /// Denials that are kept now: it goes down, too.
+    /// Gauge: denials in force now.
     pub denials: u64,
     /// Requests refused, by the name of the error.
     pub rejected: BTreeMap<&'static str, u64>,

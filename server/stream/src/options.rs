@@ -1,53 +1,53 @@
-//! What an operator may choose about an [`Endpoint`](crate::Endpoint).
+//! The settings of an [`Endpoint`](crate::Endpoint).
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use crate::clock::{Clock, SystemClock};
 
-/// Settings of an endpoint. Start from [`Options::new`] and change what differs.
+/// Settings of an endpoint. Start from [`Options::new`] and change fields as needed.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The directory that holds everything: the log, the root key, the lock. Created when missing.
+    /// The data directory: the log, the root key, the lock file. Created if missing.
     pub data_dir: PathBuf,
     /// The region that requests must be signed for. Default `us-east-1`.
     pub region: String,
     /// The twelve digits in every ARN. Default `000000000000`.
     pub account_id: String,
-    /// `true`: a read over the limit is refused at once, as the real service does. Default `false`: it waits its turn
-    /// for up to a second first.
+    /// `true`: a read or a call over its rate limit is refused at once, as the real service does, and the daily limit of
+    /// `UpdateShardCount` holds. Default `false`: it waits for its turn for up to a second first.
     pub strict_reads: bool,
     /// Free bytes of the disk below which puts are refused with `ServiceUnavailable`, so that the storage engine never
-    /// meets a full disk in the middle of a write: it would take none any more until it is opened again. Default 256 MiB.
+    /// meets a full disk in the middle of a write: it would then refuse writes until it is reopened. Default 256 MiB.
     pub disk_reserve: u64,
-    /// Bytes of partition keys and data that are retained, over all streams: beyond them the oldest records go before they
-    /// are past retention, in ranges, in the background, until a twentieth is free. On disk the log is up to twice as large.
-    /// 1 MiB and up. Default `u64::MAX`: as much as the disk takes.
+    /// The limit of retained bytes of partition keys and data, over all streams. Beyond it the oldest records are removed
+    /// early, in ranges, in the background, until a twentieth of it is free. On disk the log takes up to twice as much.
+    /// 1 MiB and up. Default `u64::MAX`: no limit but the disk.
     pub max_bytes: u64,
-    /// Bytes of partition keys and data that the sessions of one source identity, or one session without one, may put a
-    /// second; 1 and up. What is over it is refused with `ProvisionedThroughputExceededException`, and so are large bodies of
-    /// such a session but one at a time: nobody fills a shard, or the memory, for everybody else. The root key may put what a
-    /// shard takes. Default 64 KiB; `u64::MAX`: as much as a shard takes.
+    /// The write rate limit of a session, bytes of partition keys and data a second; 1 and up. The sessions of one source
+    /// identity share it, so that no client fills a shard, or the memory, for everybody else. Excess records, and a second
+    /// large body at a time, are refused with `ProvisionedThroughputExceededException`. The root key has only the shard's
+    /// limit. Default 64 KiB; `u64::MAX`: no limit but the shard's.
     pub session_bytes_per_s: u64,
-    /// Records that they may put a second; 1 and up. Default 20.
+    /// The same in records a second; 1 and up. Default 20.
     pub session_records_per_s: u32,
-    /// So many seconds' worth of both they may put at once; 1 and up. Default 5.
+    /// The burst of both token buckets, in seconds of their rate; 1 and up. Default 5.
     pub session_burst_s: u32,
-    /// `true`: sessions whose policy allows it may use the control plane of streams and consumers that exist, and
-    /// `AssumeRole`, through [`router`](crate::Endpoint::router), as IAM would let them; for trying policies out. Default
-    /// `false`: these are for the root key alone, whatever a policy says.
+    /// `true`: sessions whose policy allows it may use `AssumeRole` and the control plane of existing streams and consumers
+    /// through [`router`](crate::Endpoint::router), as IAM would let them; for testing policies. Default `false`: of these,
+    /// sessions may only use `DescribeStreamConsumer`, whatever a policy says.
     pub sessions_may_control: bool,
-    /// Wall-clock time. Default [`SystemClock`].
+    /// The source of wall-clock time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
-    /// `true`: `X-Forwarded-Host`, where it is there, names the host that the client signed for. Honoured by
-    /// [`public_router`](crate::Endpoint::public_router) alone; programs reach [`router`](crate::Endpoint::router)
-    /// directly. For a page behind proxies that change `Host` and set this header themselves. A peer that is no proxy
-    /// gains by it no more than the choice of the host that its own signature is verified over. Default `false`.
+    /// `true`: `X-Forwarded-Host`, if present, is the host that the client signed for. Only
+    /// [`public_router`](crate::Endpoint::public_router) reads it; programs reach [`router`](crate::Endpoint::router)
+    /// directly. For pages behind proxies that change `Host` and set this header. A peer that is no proxy can only
+    /// choose the host that its own signature is verified over. Default `false`.
     pub trust_forwarded_host: bool,
 }
 
 impl Options {
-    /// The defaults, on a data directory.
+    /// The defaults for a data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),

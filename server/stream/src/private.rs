@@ -1,12 +1,12 @@
-//! Whom the files of a data directory are for: the program's own user, and nobody else.
+//! File permissions of a data directory: only for the program's own user.
 
 use std::{fs, io, path::Path};
 
-/// Takes a file, or a directory with all that is in it, from everybody but its owner (0600, 0700), and says so where that
-/// changes anything. What is another user's stays as it is, and is said, too: some volumes cannot be had otherwise.
+/// Restricts a file, or a directory with its contents, to its owner (0600, 0700), and logs whether that changed anything.
+/// What cannot be changed is logged and left as it is: on some volumes the files belong to another user.
 ///
 /// # Errors
-/// What cannot be looked at.
+/// If a file or directory cannot be read.
 #[cfg(unix)]
 pub fn keep_private(path: &Path) -> io::Result<()> {
     let mut mended = 0;
@@ -17,10 +17,10 @@ pub fn keep_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The same of a directory itself, not of what is in it.
+/// Like [`keep_private`], for a directory without its contents.
 ///
 /// # Errors
-/// As of [`keep_private`].
+/// As for [`keep_private`].
 #[cfg(unix)]
 pub fn keep_directory_private(path: &Path) -> io::Result<()> {
     let mut mended = 0;
@@ -34,7 +34,7 @@ pub fn keep_directory_private(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn mend(path: &Path, all_of_it: bool, mended: &mut usize) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    // Never what a link leads to: that may be anybody's.
+    // Symbolic links are not followed: their target may be anything.
     let meta = fs::symlink_metadata(path)?;
     if meta.is_symlink() {
         return Ok(());
@@ -68,10 +68,10 @@ pub fn keep_directory_private(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory, and those above it, for its owner alone.
+/// Creates a directory and its missing parents, accessible only to the owner.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// If it cannot be created.
 pub fn create_private_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::DirBuilderExt::mode(fs::DirBuilder::new().recursive(true), 0o700).create(dir);

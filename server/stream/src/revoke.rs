@@ -1,4 +1,4 @@
-//! Denying sessions before they expire, as the program that embeds the endpoint asks for it. What a denial is stands in
+//! Revocation: the embedding program denies sessions before they expire. Denials are described in
 //! [`auth::denials`](crate::auth::denials).
 
 use std::sync::Arc;
@@ -11,43 +11,43 @@ use crate::{
     store::StoreError,
 };
 
-/// What is denied at one moment.
+/// A snapshot of the denials in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denied {
-    /// Source identities, each with when its entry goes, milliseconds since the Unix epoch; by name.
+    /// Source identities, each with the expiry of its entry, milliseconds since the Unix epoch; sorted by name.
     pub sources: Vec<(String, i64)>,
     /// Access key ids, likewise.
     pub keys: Vec<(String, i64)>,
-    /// Sessions issued before then, milliseconds since the Unix epoch; `None`: none are denied for their age.
+    /// Sessions issued before this time are denied, milliseconds since the Unix epoch; `None`: none are denied for their age.
     pub older_than_ms: Option<i64>,
 }
 
-/// Why a denial could not be made, or taken back.
+/// Why a denial could not be made or withdrawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevokeError {
-    /// What no session can have.
+    /// A value that no session can have.
     #[error("{value:?} is no {what}: {rule}")]
     Invalid {
-        /// What it should be.
+        /// The kind of value, such as "source identity".
         what: &'static str,
         /// As it was given.
         value: String,
-        /// What it must be.
+        /// Its format.
         rule: &'static str,
     },
-    /// The log refused to keep it. A denial is in force all the same, until this process ends.
+    /// The log could not be written. A new denial is still in force until this process ends.
     #[error("it could not be kept: {0}")]
     Log(String),
 }
 
 impl Endpoint {
-    /// Denies every session of a source identity from the next request on, and refuses it new ones, for as long as a session
-    /// can live (12 hours): then all that there were have expired, and the entry goes. Nobody else is touched. Whoever is to
-    /// be kept out for longer must not be given sessions any more. Comes back when it is on disk.
+    /// Denies every session of a source identity from the next request on, and refuses it new ones, for the longest session
+    /// lifetime (12 hours): by then all earlier sessions have expired, and the entry is removed. To lock a source identity out
+    /// for longer, stop requesting sessions for it. Returns when the denial is on disk.
     ///
-    /// Clients see `AccessDeniedException`, "with an explicit deny", as they do where an IAM policy of the role denies them.
+    /// Clients see `AccessDeniedException`, "with an explicit deny", as when an IAM policy of the role denies them.
     ///
     /// # Errors
     /// [`RevokeError::Invalid`] for what cannot be a source identity (`[\w+=,.@-]{2,256}`), [`RevokeError::Log`] when the log
@@ -56,61 +56,61 @@ impl Endpoint {
         self.deny_sources(&[source_identity]).await
     }
 
-    /// The same of many, by one write.
+    /// [`Endpoint::deny_source`] for many, with one write.
     ///
     /// # Errors
-    /// As of [`Endpoint::deny_source`]; of what is invalid none is denied.
+    /// As for [`Endpoint::deny_source`]; if one is invalid, none is denied.
     pub async fn deny_sources(&self, source_identities: &[&str]) -> Result<(), RevokeError> {
         let all = source_identities.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
         self.deny(all).await
     }
 
-    /// Takes [`Endpoint::deny_source`] back: sessions that have not expired may go on. Says whether there was something to
-    /// take back.
+    /// Withdraws [`Endpoint::deny_source`]: sessions that have not expired are valid again. Returns whether there was a denial
+    /// to withdraw.
     ///
     /// # Errors
-    /// As of [`Endpoint::deny_source`]; it is denied still then.
+    /// As for [`Endpoint::deny_source`]; the denial then stays in force.
     pub async fn allow_source(&self, source_identity: &str) -> Result<bool, RevokeError> {
         Ok(self.allow_sources(&[source_identity]).await? > 0)
     }
 
-    /// The same of many, by one write; of how many there was something to take back.
+    /// [`Endpoint::allow_source`] for many, with one write; returns how many denials were withdrawn.
     ///
     /// # Errors
-    /// As of [`Endpoint::allow_source`].
+    /// As for [`Endpoint::allow_source`].
     pub async fn allow_sources(&self, source_identities: &[&str]) -> Result<usize, RevokeError> {
         let all = source_identities.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
         self.allow(all).await
     }
 
-    /// Denies the one session with this access key id (`ASIA…`), otherwise as [`Endpoint::deny_source`].
+    /// Denies the one session with this access key id (`ASIA…`), otherwise like [`Endpoint::deny_source`].
     ///
     /// # Errors
-    /// As of [`Endpoint::deny_source`].
+    /// As for [`Endpoint::deny_source`].
     pub async fn deny_key(&self, access_key_id: &str) -> Result<(), RevokeError> {
         self.deny(vec![key(access_key_id)?]).await
     }
 
-    /// Takes [`Endpoint::deny_key`] back, otherwise as [`Endpoint::allow_source`].
+    /// Withdraws [`Endpoint::deny_key`], otherwise like [`Endpoint::allow_source`].
     ///
     /// # Errors
-    /// As of [`Endpoint::allow_source`].
+    /// As for [`Endpoint::allow_source`].
     pub async fn allow_key(&self, access_key_id: &str) -> Result<bool, RevokeError> {
         Ok(self.allow(vec![key(access_key_id)?]).await? > 0)
     }
 
-    /// Denies every session that was issued before a time, milliseconds since the Unix epoch, whosever it is; now at the
-    /// latest. Those that are issued from then on are good. It cannot be taken back; a later time replaces an earlier one.
-    /// It is what a role's policy does on AWS by `DateLessThan` of `aws:TokenIssueTime`.
+    /// Denies every session that was issued before a time, milliseconds since the Unix epoch; a time in the future counts as
+    /// now. Sessions issued later are valid. It cannot be withdrawn; a later time replaces an earlier one. On AWS, a role's
+    /// policy does this with `DateLessThan` of `aws:TokenIssueTime`.
     ///
     /// # Errors
-    /// [`RevokeError::Log`] when the log cannot be written.
+    /// [`RevokeError::Log`] if the log cannot be written.
     pub async fn revoke_older_than(&self, at_ms: i64) -> Result<(), RevokeError> {
         let entry = self.inner.denials.deny_older(at_ms.min(self.inner.clock.now_ms()));
         self.keep(vec![entry]).await
     }
 
-    /// What is denied now.
+    /// The denials in force now.
     #[must_use]
     pub fn denied(&self) -> Denied {
         let mut denied = Denied::default();
@@ -128,28 +128,36 @@ impl Endpoint {
 
     async fn deny(&self, all: Vec<Whom>) -> Result<(), RevokeError> {
         tracing::info!(?all, "sessions are denied");
-        // At once, and on disk before anybody relies on it.
+        // In force at once; on disk before this returns.
         let now_ms = self.inner.clock.now_ms();
         let entries = all.into_iter().map(|whom| self.inner.denials.deny(whom, now_ms)).collect();
         self.keep(entries).await
     }
 
     async fn keep(&self, entries: Vec<Denial>) -> Result<(), RevokeError> {
-        on_disk(&self.inner, move |endpoint| endpoint.store.keep_denials(&entries)).await
+        let keep = move |endpoint: &Inner| {
+            let _turn = endpoint.denials.persisting();
+            endpoint.denials.restore(&entries);
+            endpoint.store.keep_denials(&entries)
+        };
+        on_disk(&self.inner, keep).await
     }
 
     async fn allow(&self, all: Vec<Whom>) -> Result<usize, RevokeError> {
-        let gone = all.clone();
-        on_disk(&self.inner, move |endpoint| endpoint.store.drop_denials(&gone)).await?;
-        tracing::info!(?all, "sessions are not denied any more");
-        Ok(all.iter().filter(|whom| self.inner.denials.allow(whom)).count())
+        tracing::info!(?all, "sessions are to be denied no longer");
+        let withdraw = move |endpoint: &Inner| {
+            let _turn = endpoint.denials.persisting();
+            endpoint.store.drop_denials(&all)?;
+            Ok(all.iter().filter(|whom| endpoint.denials.allow(whom)).count())
+        };
+        on_disk(&self.inner, withdraw).await
     }
 }
 
-async fn on_disk(
+async fn on_disk<T: Send + 'static>(
     endpoint: &Arc<Inner>,
-    write: impl FnOnce(&Inner) -> Result<(), StoreError> + Send + 'static,
-) -> Result<(), RevokeError> {
+    write: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, RevokeError> {
     let endpoint = Arc::clone(endpoint);
     let written = tokio::task::spawn_blocking(move || write(&endpoint)).await;
     let failed = |error: &dyn std::fmt::Display| RevokeError::Log(error.to_string());

@@ -1,8 +1,7 @@
-//! The root key of a data directory: the one long-lived secret, known to the operator and this process only.
+//! The root key of a data directory: the one long-lived secret, known only to the operator and this process.
 //!
-//! Made at the first open from the operating system's generator, kept in `root-key.json` with mode 0600. Everything else
-//! that is secret (session secrets, tokens, iterators) derives from it, so nothing else has to be stored. Never printed:
-//! `Debug` shows the id alone.
+//! Generated at the first open from the operating system's random bytes, kept in `root-key.json` with mode 0600. The keys of
+//! session secrets, tokens and iterators derive from it, so no other secret is stored. `Debug` shows only the id.
 
 use std::{
     fmt,
@@ -43,7 +42,7 @@ pub enum RootKeyError {
         /// What went wrong.
         source: io::Error,
     },
-    /// The file does not hold a key. Never replaced by itself: every session in use would end.
+    /// The file does not hold a key. It is not replaced automatically: every session in use would end.
     #[error("{path} does not hold a root key ({reason}); restore it, or remove it to have a new one made")]
     Malformed {
         /// The file.
@@ -57,7 +56,7 @@ pub enum RootKeyError {
 }
 
 impl RootKey {
-    /// Reads the key of `dir`, or makes one when there is none.
+    /// Reads the key of `dir`, or creates one if there is none.
     pub(crate) fn load_or_create(dir: &Path) -> Result<Self, RootKeyError> {
         let path = dir.join(FILE);
         let io_error = |source| RootKeyError::Io { path: path.clone(), source };
@@ -75,10 +74,10 @@ impl RootKey {
         }
     }
 
-    /// Reads the key of the data directory `dir`, for a program that talks to the endpoint which another one opened there.
+    /// Reads the key of the data directory `dir`, for a client of an endpoint that another process has opened there.
     ///
     /// # Errors
-    /// [`RootKeyError`] when there is none, or it cannot be read.
+    /// [`RootKeyError`] if there is none, or it cannot be read.
     pub fn load(dir: &Path) -> Result<Self, RootKeyError> {
         let path = dir.join(FILE);
         let bytes = fs::read(&path).map_err(|source| RootKeyError::Io { path: path.clone(), source })?;
@@ -94,7 +93,7 @@ impl RootKey {
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let key: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        // SigV4 verification derives from exactly forty characters.
+        // The SigV4 library takes secrets of exactly forty characters.
         if key.secret_access_key.len() != 40 || !key.secret_access_key.is_ascii() {
             return Err("secret_access_key is not 40 characters".to_owned());
         }
@@ -104,7 +103,7 @@ impl RootKey {
         Ok(key)
     }
 
-    /// Whole or not at all: written beside, synced, then renamed.
+    /// Writes the file atomically: into a temporary file, which is synced, then renamed.
     fn write(&self, dir: &Path, path: &Path) -> io::Result<()> {
         let beside = dir.join(format!("{FILE}.new"));
         if let Err(error) = fs::remove_file(&beside)
@@ -131,7 +130,7 @@ fn create_private(path: &Path) -> io::Result<File> {
     fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// A key that others may read is made private again, and said aloud.
+/// Makes a key file that others can read private again, with a warning in the log.
 #[cfg(unix)]
 fn restrict(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

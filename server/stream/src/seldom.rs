@@ -1,4 +1,4 @@
-//! What is said once a minute and cause, with how often it was: whoever repeats a request must not fill the log with it.
+//! Rate limit for log lines: one a minute per cause, with a count, so that repeated requests do not fill the log.
 
 use std::{
     collections::HashMap,
@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long nothing more is said of a cause.
+/// The shortest time between two lines about a cause.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Causes that are told apart at a time; what else comes is not said, so that no number of addresses fills a log.
+/// The most causes tracked at a time; others are not logged, so that many addresses cannot fill the log.
 const CAUSES: usize = 64;
 
-/// Counts causes, and says of each when it is to be said.
+/// Counts causes and decides when each is logged.
 #[derive(Debug)]
 pub struct Seldom<K>(Mutex<HashMap<K, Said>>);
 
@@ -29,7 +29,7 @@ impl<K> Default for Seldom<K> {
 }
 
 impl<K: Eq + Hash + Clone> Seldom<K> {
-    /// Counts it. Where it is to be said now: how often it was since it was said last, this time included.
+    /// Counts a cause. If it is to be logged now: its count since the last line, this time included.
     pub fn note(&self, cause: &K, now: Instant) -> Option<u64> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |said: &Said| now.saturating_duration_since(said.at) >= PAUSE;
@@ -49,7 +49,7 @@ impl<K: Eq + Hash + Clone> Seldom<K> {
         })
     }
 
-    /// The causes of which there is more to say by now, and how often they were; for a log that tells the end of it, too.
+    /// The causes with counts that are due but not logged yet; called regularly, it logs the last ones as well.
     pub fn due(&self, now: Instant) -> Vec<(K, u64)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = all.iter_mut().filter(|(_, said)| said.unsaid > 0 && now.saturating_duration_since(said.at) >= PAUSE);
@@ -61,10 +61,10 @@ impl<K: Eq + Hash + Clone> Seldom<K> {
     }
 }
 
-/// Characters of a client's that are quoted.
+/// The most characters of a client's text that are quoted.
 const QUOTED: usize = 200;
 
-/// A client's own words as a log may have them: no line break or escape of theirs, and no more than 200 characters.
+/// A client's text made safe for a log: control characters escaped, at most 200 characters of it.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut quoted: String = text.chars().take(QUOTED).flat_map(char::escape_debug).collect();

@@ -1,9 +1,9 @@
-//! Sequence numbers: what names a record, and where it stands among the others.
+//! Sequence numbers: the identity and order of records.
 //!
-//! A number has 188 bits in the order of the real service's: a leading 2, the second in which the shard was made, the
-//! low digit of the shard, a counter, the arrival time, the shard, a closing 2. Written in decimal it has 56 digits and
-//! begins with 49. Within a shard numbers grow with the counter, a child's are greater than its parents', and none is
-//! ever used twice in a data directory. Clients must treat them as opaque; only order is promised.
+//! A number has 188 bits, laid out like the real service's: a leading 2, the second in which the shard was created, the
+//! low hex digit of the shard, a counter, the arrival time, the shard, a closing 2. In decimal it has 56 digits and
+//! begins with 49. Within a shard numbers grow with the counter, a child's are greater than its parents', and no two
+//! acknowledged records of a data directory share one. Clients must treat them as opaque; only order is promised.
 
 use std::{fmt, str::FromStr};
 
@@ -11,36 +11,36 @@ const LEAD: u64 = 2;
 const VERSION: u128 = 2;
 const MILLIS_BITS: u32 = 44;
 const SECONDS_BITS: u32 = 36;
-/// What fits into a u64 with room for a carry.
+/// Numbers are converted to decimal in chunks below 10^18, which fit a u64.
 const CHUNK: u128 = 1_000_000_000_000_000_000;
 
-/// A place in a shard: records are kept and read in this order.
+/// A position in a shard: records are stored and read in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RecordPosition {
     /// Arrival, milliseconds since the Unix epoch. Never smaller than that of an earlier record.
     pub(crate) ms: u64,
-    /// Counts every record of the data directory.
+    /// A counter over all records, new streams and shard changes of the data directory.
     pub(crate) counter: u64,
 }
 
 impl RecordPosition {
-    /// Before everything.
+    /// Before every record.
     pub(crate) const START: Self = Self { ms: 0, counter: 0 };
 
-    /// Behind everything.
+    /// After every record.
     pub(crate) const END: Self = Self { ms: u64::MAX, counter: u64::MAX };
 
-    /// The first place at or after a time.
+    /// The first position at or after a time.
     pub(crate) fn at(ms: u64) -> Self {
         Self { ms, counter: 0 }
     }
 
-    /// The place right after this one.
+    /// The position right after this one.
     pub(crate) fn next(self) -> Self {
         Self { ms: self.ms, counter: self.counter.saturating_add(1) }
     }
 
-    /// The place right before this one; the first is its own.
+    /// The position right before this one; the first is its own predecessor.
     pub(crate) fn previous(self) -> Self {
         match (self.counter.checked_sub(1), self.ms.checked_sub(1)) {
             (Some(counter), _) => Self { ms: self.ms, counter },
@@ -53,11 +53,11 @@ impl RecordPosition {
 /// The sequence number of a record, or of a shard's beginning or end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SequenceNumber {
-    /// The second (Unix) in which the shard was made: 36 bits.
+    /// The Unix second in which the shard was created, or later if a parent has it: 36 bits.
     pub(crate) shard_created: u64,
     /// The shard's index.
     pub(crate) shard: u32,
-    /// Where the record stands.
+    /// The record's position.
     pub(crate) position: RecordPosition,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct SequenceNumber {
 pub(crate) struct NotASequenceNumber;
 
 impl SequenceNumber {
-    /// The number as three 64-bit limbs, the greatest first.
+    /// The number as three 64-bit limbs, most significant first.
     fn limbs(self) -> [u64; 3] {
         let RecordPosition { ms, counter } = self.position;
         let low = VERSION
@@ -101,7 +101,7 @@ impl fmt::Display for SequenceNumber {
     }
 }
 
-/// A number of three 64-bit limbs, the greatest first.
+/// A number of three 64-bit limbs, most significant first.
 struct Decimal([u64; 3]);
 
 impl fmt::Display for Decimal {
@@ -131,7 +131,7 @@ impl FromStr for SequenceNumber {
     }
 }
 
-/// A number of 56 digits as three 64-bit limbs, the greatest first.
+/// Parses a number of 56 digits into three 64-bit limbs, most significant first.
 fn read_limbs(text: &str) -> Option<[u64; 3]> {
     if text.len() != 56 {
         return None;
@@ -149,21 +149,21 @@ fn read_limbs(text: &str) -> Option<[u64; 3]> {
     Some(limbs)
 }
 
-/// Whether it is the sequence number of a record that may have been put by `now_ms`, milliseconds since the Unix epoch: one of
-/// ours, or one of the real service's, which has the seconds of its shard and of the record in it.
+/// Whether it is the sequence number of a record that may have been put by `now_ms`, milliseconds since the Unix epoch: ours,
+/// or the real service's, which contains the seconds of its shard and of the record.
 pub(crate) fn is_past(text: &str, now_ms: u64) -> bool {
     let Some(limbs @ [high, middle, low]) = read_limbs(text) else { return false };
     let now_s = now_ms / 1000;
     let seconds = |bits: u64| bits & ((1 << SECONDS_BITS) - 1);
     let shard_is_past = seconds(high >> 20) <= now_s;
     if high >> 56 == LEAD && low & 0xf == 1 {
-        // The service's first version has no counter: the seconds are in the 36 bits from bit 100 on.
+        // Version 1 of the service's numbers has the record's seconds in the 36 bits from bit 100 on.
         return shard_is_past && seconds(high << 28 | middle >> 36) <= now_s;
     }
     SequenceNumber::from_limbs(limbs).is_some_and(|number| match number.position {
         // The service's counters have 63 bits.
         RecordPosition { counter, .. } if counter >> 63 == 1 => false,
-        // So few milliseconds there are none of: these are seconds.
+        // Too small for milliseconds of today: the service's seconds.
         RecordPosition { ms, .. } if ms < 1 << SECONDS_BITS => shard_is_past && ms <= now_s,
         RecordPosition { ms, .. } => ms <= now_ms,
     })

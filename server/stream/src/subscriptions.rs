@@ -1,9 +1,9 @@
-//! Who listens: one subscription at a time for a consumer and a shard.
+//! The registry of subscriptions: one at a time for each consumer and shard.
 //!
-//! Promises what the service does. A call within [`SETTLING`] of a successful one is refused; a later one takes over, and the
-//! earlier subscription is told. What is pushed is limited for each consumer and shard, whoever listens in its name. Everyone
-//! can be told to end: for a consumer that is gone, or because the endpoint closes. Holds nothing of the endpoint, so that
-//! whoever listens does not keep the data directory.
+//! As in the real service, a call within [`SETTLING`] of a successful one is refused; a later one takes over, and the earlier
+//! subscription ends. The push rate limit belongs to the consumer and shard, so a takeover inherits it. Subscriptions also end
+//! when their consumer is deregistered or the endpoint closes. Holds no reference to the endpoint, so that a subscription does
+//! not keep the data directory locked.
 //! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html>
 
 use std::{
@@ -16,45 +16,45 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::limits::PushAllowance;
 
-/// For how long nobody may take a subscription over.
+/// How long a new subscription cannot be taken over.
 const SETTLING: Duration = Duration::from_secs(5);
-/// Calls for the same consumer and shard, at most one in this time.
+/// The rate limit of calls for the same consumer and shard: one in this time.
 const CALL_EVERY: Duration = Duration::from_secs(1);
 
-/// What can be listened to once at a time.
+/// A consumer and a shard, which have one subscription at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SubscriptionKey {
     /// The stream's id.
     pub(crate) stream: u64,
     pub(crate) shard: u32,
     pub(crate) consumer: Arc<str>,
-    /// When the consumer was registered: one registered again under its name is another.
+    /// When the consumer was registered: one that is registered again under the same name is a different consumer.
     pub(crate) registered_ms: u64,
 }
 
-/// Why a subscription ends before its time.
+/// Why a subscription ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Somebody else listens in this place now.
+    /// A newer subscription has taken over.
     TakenOver,
-    /// The consumer is not registered any more.
+    /// The consumer was deregistered.
     Deregistered,
-    /// The endpoint closes, or is gone.
+    /// The endpoint is closing or closed.
     Closing,
 }
 
-/// Why nobody can listen there now.
+/// Why a subscription is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occupied {
-    /// Somebody has, for less than [`SETTLING`].
+    /// Another one began less than [`SETTLING`] ago.
     TooSoon,
-    /// And was told so less than [`CALL_EVERY`] ago.
+    /// As [`Occupied::TooSoon`], and the last such refusal was less than [`CALL_EVERY`] ago.
     TooOften,
-    /// The endpoint closes.
+    /// The endpoint is closing.
     Closing,
 }
 
-/// All places that are taken, and those that were within the last seconds.
+/// All subscriptions, and those that began within the last [`SETTLING`].
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     state: Mutex<State>,
@@ -73,22 +73,22 @@ struct Taken {
     since: Instant,
     refused: Option<Instant>,
     allowance: PushAllowance,
-    /// None: whoever listened has gone.
+    /// None: the subscription has ended.
     end: Option<oneshot::Sender<Ending>>,
 }
 
-/// A place taken, until this is dropped or somebody takes it over.
+/// The right to one subscription, until this is dropped or taken over.
 #[derive(Debug)]
 pub(crate) struct Seat {
     subscriptions: Arc<Subscriptions>,
     place: SubscriptionKey,
     number: u64,
-    /// Says why to end, once.
+    /// Receives the reason to end, once.
     pub(crate) ended: oneshot::Receiver<Ending>,
 }
 
 impl Subscriptions {
-    /// Takes `place`; whoever has it is told to end.
+    /// Takes `place`; an earlier subscription is told to end.
     pub(crate) fn take(self: &Arc<Self>, place: SubscriptionKey) -> Result<Seat, Occupied> {
         let now = Instant::now();
         let mut state = self.state();
@@ -113,23 +113,23 @@ impl Subscriptions {
         Ok(Seat { subscriptions: Arc::clone(self), place, number, ended })
     }
 
-    /// Ends what a consumer listens to.
-    pub(crate) fn deregistered(&self, stream: u64, consumer: &str) {
+    /// Ends all subscriptions of a consumer that was registered then, and not those of one that has its name since.
+    pub(crate) fn deregistered(&self, stream: u64, consumer: &str, registered_ms: u64) {
         for (place, taken) in &mut self.state().taken {
-            if place.stream == stream && &*place.consumer == consumer {
+            if place.stream == stream && &*place.consumer == consumer && place.registered_ms == registered_ms {
                 taken.tell(Ending::Deregistered);
             }
         }
     }
 
-    /// Ends all, and lets nobody listen any more.
+    /// Ends all subscriptions and refuses new ones.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
         state.taken.values_mut().for_each(|taken| taken.tell(Ending::Closing));
     }
 
-    /// How many listen.
+    /// The number of active subscriptions.
     pub(crate) fn active(&self) -> u64 {
         self.state().taken.values().filter(|taken| taken.end.is_some()).count() as u64
     }
@@ -142,14 +142,14 @@ impl Subscriptions {
 impl Taken {
     fn tell(&mut self, ending: Ending) {
         if let Some(end) = self.end.take() {
-            // Whoever listened may have gone this moment.
+            // The receiver may just have been dropped.
             let _ = end.send(ending);
         }
     }
 }
 
 impl Seat {
-    /// Charges what was pushed, bytes; says when more may be.
+    /// Charges pushed bytes to the rate limit; returns when more may be pushed.
     pub(crate) fn charge(&self, bytes: usize) -> Instant {
         let now = Instant::now();
         match self.subscriptions.state().taken.get_mut(&self.place) {
@@ -229,7 +229,9 @@ mod tests {
         let subscriptions = Arc::new(Subscriptions::default());
         let mut seats: Vec<_> = (0..3).flat_map(|shard| subscriptions.take(place("a", shard))).collect();
         let mut other = subscriptions.take(place("b", 0)).ok();
-        subscriptions.deregistered(1, "b");
+        let again = subscriptions.take(SubscriptionKey { registered_ms: 2, ..place("b", 0) });
+        subscriptions.deregistered(1, "b", 1);
+        assert_eq!(again.ok().and_then(|mut seat| seat.ended.try_recv().ok()), None, "registered again meanwhile");
         assert_eq!(other.as_mut().and_then(|seat| seat.ended.try_recv().ok()), Some(Ending::Deregistered));
         subscriptions.close();
         assert_eq!(seats.len(), 3);

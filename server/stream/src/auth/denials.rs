@@ -1,48 +1,51 @@
-//! Sessions that are denied before they expire: those of a source identity, one by its access key id, all that were issued
-//! before some time.
+//! Revocation of sessions before they expire: those of a source identity, one by its access key id, or all that were issued
+//! before a time.
 //!
-//! Promises: a denial acts on the next request and is there after a restart; it concerns nobody else; an entry is kept for
-//! as long as a session can live, [`MAX_SECONDS`], and then goes, for whatever it concerned has expired. So what is kept is
-//! bounded by what was denied in that time. Whoever is to be kept out for longer must be given no new session: that is the
-//! business of whoever asks STS for them; while a source identity is denied, STS gives it none either.
+//! Promises: a denial takes effect on the next request, survives a restart, and affects no other session. An entry is removed
+//! after the longest session lifetime, [`MAX_SECONDS`], since every session it covered has expired by then; so the entries are
+//! bounded by the denials in that time. STS issues no session to a source identity while it is denied; to lock somebody out
+//! for longer, the program that asks STS must stop asking for them.
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use super::Session;
 use crate::quotas::MAX_SECONDS;
 
-/// How long a denial is kept, milliseconds: no session that there is lives longer.
+/// How long a denial is kept, milliseconds: the longest session lifetime.
 const KEPT_MS: i64 = MAX_SECONDS * 1000;
 
-/// What a denial concerns.
+/// The sessions that a denial covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whom {
     /// Every session of this source identity.
     Source(String),
     /// The session with this access key id.
     Key(String),
-    /// Every session that was issued before a time, which stands in the place of the time at which the entry goes.
+    /// Every session issued before a time, which is the entry's value instead of an expiry.
     Older,
 }
 
-/// A denial as it is kept: until when it is, or for [`Whom::Older`] which sessions it concerns, milliseconds since the Unix
-/// epoch.
+/// A denial as it is stored: with its expiry, or for [`Whom::Older`] the time before which sessions are denied, milliseconds
+/// since the Unix epoch.
 pub(crate) type Denial = (Whom, i64);
 
-/// What is denied now.
+/// The denials in force.
 #[derive(Debug, Default)]
-pub(crate) struct Denials(RwLock<HashMap<Whom, i64>>);
+pub(crate) struct Denials {
+    entries: RwLock<HashMap<Whom, i64>>,
+    persisting: Mutex<()>,
+}
 
 impl Denials {
-    /// Those that were kept.
+    /// Denials that were loaded from disk.
     pub(crate) fn new(kept: impl IntoIterator<Item = Denial>) -> Self {
-        Self(RwLock::new(kept.into_iter().collect()))
+        Self { entries: RwLock::new(kept.into_iter().collect()), persisting: Mutex::default() }
     }
 
-    /// Whether this session is denied.
+    /// Whether a session is denied.
     pub(crate) fn cover(&self, session: &Session, now_ms: i64) -> bool {
         let entries = self.read();
         if entries.is_empty() {
@@ -54,21 +57,21 @@ impl Denials {
             || !session.source_identity.is_empty() && denied(&Whom::Source(session.source_identity.clone()))
     }
 
-    /// Whether this source identity may be given no session.
+    /// Whether a source identity is denied, so that STS must not issue it a session.
     pub(crate) fn cover_source(&self, source_identity: &str, now_ms: i64) -> bool {
         let entries = self.read();
         !entries.is_empty()
             && entries.get(&Whom::Source(source_identity.to_owned())).is_some_and(|until_ms| now_ms < *until_ms)
     }
 
-    /// Denies from now on. The answer is to be kept.
+    /// Denies from now on. The caller must persist the result.
     pub(crate) fn deny(&self, whom: Whom, now_ms: i64) -> Denial {
         let until_ms = now_ms.saturating_add(KEPT_MS);
         self.write().insert(whom.clone(), until_ms);
         (whom, until_ms)
     }
 
-    /// Denies what was issued before `before_ms`, and all that was denied so already. The answer is to be kept.
+    /// Denies sessions issued before `before_ms`, or before an earlier call's later time. The caller must persist the result.
     pub(crate) fn deny_older(&self, before_ms: i64) -> Denial {
         let mut entries = self.write();
         let latest = entries.entry(Whom::Older).or_insert(before_ms);
@@ -76,12 +79,26 @@ impl Denials {
         (Whom::Older, *latest)
     }
 
-    /// Takes a denial back; whether there was one.
+    /// Held while a change is made on disk and here: of changes at the same time, the last is in force in both places.
+    pub(crate) fn persisting(&self) -> MutexGuard<'_, ()> {
+        self.persisting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts entries back that were withdrawn or forgotten since they were made. The caller holds [`Self::persisting`].
+    pub(crate) fn restore(&self, made: &[Denial]) {
+        let mut entries = self.write();
+        for (whom, ms) in made {
+            let kept = entries.entry(whom.clone()).or_insert(*ms);
+            *kept = (*ms).max(*kept);
+        }
+    }
+
+    /// Withdraws a denial; returns whether there was one.
     pub(crate) fn allow(&self, whom: &Whom) -> bool {
         self.write().remove(whom).is_some()
     }
 
-    /// Forgets what concerns nobody any more, and names it.
+    /// Removes and returns the expired entries.
     pub(crate) fn forget(&self, now_ms: i64) -> Vec<Whom> {
         let is_over = |(whom, ms): (&Whom, &i64)| match whom {
             Whom::Older => ms.saturating_add(KEPT_MS) <= now_ms,
@@ -93,17 +110,17 @@ impl Denials {
         self.write().extract_if(|whom, ms| is_over((whom, ms))).map(|(whom, _)| whom).collect()
     }
 
-    /// All of them, in no order.
+    /// All entries, unordered.
     pub(crate) fn entries(&self) -> Vec<Denial> {
         self.read().iter().map(|(whom, ms)| (whom.clone(), *ms)).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Whom, i64>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<Whom, i64>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,8 @@
-//! Who calls, and what they may do.
+//! Callers and their rights.
 //!
-//! Two kinds of callers exist: the root key, which may do everything, and sessions, which may use the data plane within
-//! their session policy and nothing else, unless the endpoint was told to let them control, too. A session that is
-//! [denied](denials) may do nothing. Nothing is admitted without a signature that was verified.
+//! There are two kinds of callers: the root key, which may do everything, and sessions, which may use the data plane and
+//! `DescribeStreamConsumer` within their session policy, and the control plane if the endpoint is configured so. A session that
+//! is [denied](denials) may only call `GetCallerIdentity`. No request is admitted without a verified signature.
 
 pub(crate) mod denials;
 pub(crate) mod policy;
@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, ErrorCode},
 };
 
-/// Which door a request came through.
+/// The router that a request came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
     /// The endpoint's own port: everything.
@@ -29,12 +29,12 @@ pub(crate) enum Caller {
     Root,
     Session {
         session: Session,
-        /// Whether it was denied when its request came.
+        /// Whether the session was denied when the request arrived.
         denied: bool,
     },
 }
 
-/// What a session token says.
+/// The claims of a session token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) access_key_id: String,
@@ -49,12 +49,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// What AWS calls `aws:userid`; it gives each role an id of its own, here its name is all there is.
+    /// AWS' `aws:userid`. AWS gives each role an id of its own; here the role's name stands for it.
     pub(crate) fn user_id(&self) -> String {
         user_id(&self.role, &self.name)
     }
 
-    /// Whose allowance its records are taken from: all sessions of a source identity share one.
+    /// The key of its token bucket: all sessions of a source identity share one.
     pub(crate) fn metered_as(&self) -> &str {
         if self.source_identity.is_empty() { &self.access_key_id } else { &self.source_identity }
     }
@@ -66,7 +66,7 @@ pub(crate) fn user_id(role: &str, session: &str) -> String {
 }
 
 impl Caller {
-    /// The ARN by which AWS would call them.
+    /// The caller's ARN, as AWS would write it.
     pub(crate) fn arn(&self, place: &ArnScope) -> String {
         match self {
             Self::Root => place.root_arn(),
@@ -74,7 +74,7 @@ impl Caller {
         }
     }
 
-    /// May the caller do `action` (`kinesis:PutRecord`) to what has the ARN `resource`?
+    /// Checks that the caller may do `action` (`kinesis:PutRecord`) on the ARN `resource`.
     pub(crate) fn may_use(&self, place: &ArnScope, action: &str, resource: &str) -> Result<(), ApiError> {
         let Self::Session { session, denied } = self else { return Ok(()) };
         if *denied {
@@ -92,7 +92,7 @@ impl Caller {
         Err(self.unauthorized(place, action, Some(resource), &reason))
     }
 
-    /// Whether the caller is not denied altogether, as far as that can be told before `action` names what it is for.
+    /// Checks that the caller is not denied, before the resource of `action` is known.
     pub(crate) fn must_not_be_denied(&self, place: &ArnScope, action: &str) -> Result<(), ApiError> {
         match self {
             Self::Session { denied: true, .. } => Err(self.denied(place, action, None)),
@@ -100,7 +100,7 @@ impl Caller {
         }
     }
 
-    /// May the caller use what is for the root key alone?
+    /// Checks that the caller is the root key.
     pub(crate) fn must_be_root(&self, place: &ArnScope, action: &str) -> Result<(), ApiError> {
         match self {
             Self::Root => Ok(()),
@@ -110,7 +110,7 @@ impl Caller {
         }
     }
 
-    /// May the caller do what is for the root key, and, where `sessions_may` and their policy says so, for sessions?
+    /// Checks that the caller is the root key or, where `sessions_may`, a session whose policy allows `action`.
     pub(crate) fn may_control(
         &self,
         place: &ArnScope,
@@ -126,7 +126,7 @@ impl Caller {
         }
     }
 
-    /// In the words of AWS for a role whose own policy denies a session of it, which is how a session is revoked there.
+    /// Uses AWS' message for a session that its role's own policy denies, which is how sessions are revoked on AWS.
     fn denied(&self, place: &ArnScope, action: &str, resource: Option<&str>) -> ApiError {
         self.unauthorized(place, action, resource, "with an explicit deny in an identity-based policy")
     }

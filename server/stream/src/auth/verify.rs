@@ -1,9 +1,8 @@
-//! Signature Version 4: is a request what its caller signed?
+//! Signature Version 4 verification.
 //!
-//! The check itself is `scratchstack-aws-signature`'s; here are the keys it asks for and the names of its errors.
-//! Promises: the time is the endpoint's clock's (15 minutes either way), the body is always part of what is verified, and
-//! the target of the operation must be signed. A session's key is found from its token alone: what is looked up is whether
-//! it is denied.
+//! `scratchstack-aws-signature` verifies; this module supplies the keys and translates its errors. Promises: timestamps are
+//! compared with the endpoint's clock (15 minutes of skew), the body is always part of what is verified, and `X-Amz-Target`
+//! must be signed. A session's key is computed from its token; only its denials are looked up.
 
 use std::{
     future::ready,
@@ -29,11 +28,11 @@ use crate::{
 const BAD_TOKEN: &str = "The security token included in the request is invalid.";
 const EXPIRED: &str = "The security token included in the request is expired";
 
-/// How far a client's clock may be off, minutes.
+/// The allowed clock skew of a client, minutes.
 const CLOCKS_APART: i64 = 15;
 const AUTHORITY: &str = ":authority";
 
-/// Verifies signatures of one region.
+/// Verifies requests that are signed for one region.
 #[derive(Clone)]
 pub(crate) struct SignatureVerifier {
     keys: Arc<Keys>,
@@ -53,8 +52,8 @@ impl SignatureVerifier {
         Self { keys: Arc::new(Keys { root, tokens, denials }), region }
     }
 
-    /// The caller, if the signature over these parts and this body is theirs. `parts` must carry the host and the path
-    /// that the client signed.
+    /// The caller, if the signature over these parts and this body is valid. `parts` must carry the host and the path that the
+    /// client signed.
     pub(crate) async fn verify(
         &self,
         parts: Parts,
@@ -68,8 +67,8 @@ impl SignatureVerifier {
         found.ok_or_else(no_key)
     }
 
-    /// Whose the headers could be, as far as that shows without the body: their date and scope, a key that is known here, a
-    /// session that has not expired. Anybody can copy them, so this admits nobody.
+    /// The caller that the headers name, checked as far as possible without the body: date and scope, a known key, a session
+    /// that has not expired. Headers can be copied, so this authenticates nobody.
     pub(crate) async fn seems_known(
         &self,
         parts: &Parts,
@@ -77,7 +76,7 @@ impl SignatureVerifier {
         door: Door,
         now_ms: i64,
     ) -> Result<Caller, ApiError> {
-        // The key is looked for last, and without the body no signature fits: finding the key is the best there is.
+        // Without the body no signature can match, but the key is looked up last: if it was found, all earlier checks passed.
         let (found, verdict) = self.check(parts.clone(), Bytes::new(), service, door, now_ms).await?;
         match found {
             Some(caller) => Ok(caller),
@@ -85,7 +84,7 @@ impl SignatureVerifier {
         }
     }
 
-    /// Whose key the request names, if it got that far, and whether the signature is theirs.
+    /// The caller whose key the request names, if the check got that far, and the verdict on the signature.
     async fn check(
         &self,
         parts: Parts,
@@ -118,8 +117,8 @@ impl SignatureVerifier {
     }
 }
 
-/// What was signed, as the verifier takes it. Clients that speak HTTP/2 may sign the pseudo-header `:authority` in the place of
-/// `host` (the AWS SDK for JavaScript does); the host that the client saw stands in `host` in any case.
+/// The canonical request for the verifier. HTTP/2 clients may sign the pseudo-header `:authority` instead of `host` (the AWS
+/// SDK for JavaScript does); `parts` has the host in `host` either way.
 fn authenticator(
     parts: Parts,
     body: Bytes,
@@ -131,7 +130,7 @@ fn authenticator(
     if !signed.signed_headers.iter().any(|name| name == AUTHORITY) {
         return Ok(request.get_authenticator_from_auth_parameters(signed)?);
     }
-    // It sorts before all names that begin with a letter, right behind the method, the path and the query.
+    // `:authority` sorts before all names that begin with a letter, so its line follows the method, the path and the query.
     let text = request.canonical_request(&signed.signed_headers);
     let line = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(2).map(|(at, _)| at + 1);
     let (Some(host), Some(line), Some(AUTHORITY)) = (host, line, signed.signed_headers.first().map(String::as_str))
@@ -158,7 +157,7 @@ impl Keys {
     ) -> Result<GetSigningKeyResponse, BoxError> {
         let unknown = || SignatureError::InvalidClientTokenId(BAD_TOKEN.to_owned());
         let (caller, secret) = match request.session_token() {
-            // The public door does not know the root key.
+            // The public door does not accept the root key.
             None if door == Door::Own && request.access_key() == self.root.access_key_id => {
                 (Caller::Root, self.root.secret_access_key.clone())
             }
@@ -184,7 +183,7 @@ fn no_key() -> ApiError {
     ApiError::new(ErrorCode::InternalFailure, "The signature was verified without a key.")
 }
 
-/// The verifier's error by the name that AWS gives it.
+/// Translates the verifier's error to AWS' error name.
 fn refusal(error: BoxError) -> ApiError {
     let error = SignatureError::from(error);
     let kind = match &error {

@@ -1,8 +1,8 @@
-//! How often each operation may be called, as the real service limits it.
+//! Rate limits of operations, as the real service has them.
 //!
-//! A call over the limit waits for its turn for up to [`PATIENCE`], in order of arrival, and is refused after that; a strict
-//! endpoint refuses at once. Counted from when the endpoint was opened; nothing is kept on disk. Calls that are refused for
-//! another reason before it is their turn cost nothing. Records, reads and subscriptions have limits of their own, elsewhere.
+//! A call over the limit waits for its turn, in order of arrival, if that is at most [`PATIENCE`] away, and is refused
+//! otherwise; a strict endpoint refuses at once. Nothing is kept on disk. Calls that are refused for another reason before
+//! their turn cost nothing. Records, reads and subscriptions have limits of their own, elsewhere.
 //! <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html> and the pages of the operations.
 
 use std::{
@@ -20,16 +20,16 @@ use crate::{
     store::{Stream, shard_id},
 };
 
-/// What calls are counted over.
+/// The scope over which calls are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
-    /// The endpoint.
+    /// The whole endpoint.
     Account,
     Stream,
     Shard,
 }
 
-/// Calls a second, and over what.
+/// Calls a second by operation, and their scope.
 const LIMITS: [(&str, f64, Over); 23] = [
     ("AddTagsToStream", 5.0, Over::Account),
     ("CreateStream", 5.0, Over::Account),
@@ -56,21 +56,21 @@ const LIMITS: [(&str, f64, Over); 23] = [
     ("UpdateShardCount", 10.0, Over::Account),
 ];
 
-/// How often a stream may be scaled in [`DAY_MS`], where the endpoint is strict.
+/// How often `UpdateShardCount` may scale a stream in [`DAY_MS`], if the endpoint is strict.
 const SCALINGS: usize = 10;
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Idle buckets are forgotten beyond so many.
+/// The number of buckets from which on full ones are dropped.
 const MANY: usize = 1024;
 
-/// A bucket's operation, stream and shard.
+/// The operation, stream and shard of a bucket.
 type Key = (&'static str, Option<u64>, Option<u32>);
 
-/// The allowances of all operations.
+/// The token buckets of all operations.
 #[derive(Debug)]
 pub(crate) struct CallLimits {
     strict: bool,
     buckets: Mutex<HashMap<Key, Bucket>>,
-    /// When each stream was scaled, milliseconds.
+    /// When each stream was scaled, milliseconds, by the stream's id.
     scalings: Mutex<HashMap<u64, Vec<u64>>>,
 }
 
@@ -79,9 +79,9 @@ impl CallLimits {
         Self { strict, buckets: Mutex::default(), scalings: Mutex::default() }
     }
 
-    /// Waits for the turn of a call; `false`: it would come too late.
+    /// Waits for the turn of a call; `false`: over the limit.
     async fn turn(&self, operation: &str, stream: Option<u64>, shard: Option<u32>) -> bool {
-        // Fuzz targets look for what breaks, as often as they can.
+        // Fuzz targets run without rate limits.
         if cfg!(fuzzing) {
             return true;
         }
@@ -105,8 +105,8 @@ impl CallLimits {
         true
     }
 
-    /// Counts a scaling of a stream; `false`: it was scaled too often within a day. A day's limit is a nuisance where streams
-    /// are made to be tried out: it holds where the endpoint is strict.
+    /// Counts a scaling of a stream; `false`: too many within a day. Enforced only if the endpoint is strict, since a daily
+    /// limit is a nuisance in development.
     fn scale(&self, stream: u64, now_ms: u64) -> bool {
         if !self.strict {
             return true;
@@ -126,14 +126,14 @@ impl CallLimits {
 }
 
 impl Call<'_> {
-    /// Waits for this call's turn among those that count over the whole endpoint.
+    /// Waits for this call's turn under a limit of the whole endpoint.
     pub(super) async fn turn(&self) -> Result<(), ApiError> {
         let account = &self.endpoint.place.account;
         let over = || ApiError::new(ErrorCode::LimitExceeded, format!("Rate exceeded for account {account}."));
         self.endpoint.calls.turn(self.operation, None, None).await.then_some(()).ok_or_else(over)
     }
 
-    /// Waits for this call's turn, whether it counts over the endpoint or over `stream`.
+    /// Waits for this call's turn under a limit of the whole endpoint or of `stream`.
     pub(super) async fn turn_on(&self, stream: &Stream) -> Result<(), ApiError> {
         let over = || {
             let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
@@ -142,19 +142,19 @@ impl Call<'_> {
         self.endpoint.calls.turn(self.operation, Some(stream.meta.id), None).await.then_some(()).ok_or_else(over)
     }
 
-    /// Waits for this call's turn among those that count over `shard` of `stream`.
+    /// Waits for this call's turn under a limit of `shard` of `stream`.
     pub(super) async fn turn_on_shard(&self, stream: &Stream, shard: u32, kind: ErrorCode) -> Result<(), ApiError> {
         let over = || ApiError::new(kind, self.rate_exceeded(stream, shard));
         self.endpoint.calls.turn(self.operation, Some(stream.meta.id), Some(shard)).await.then_some(()).ok_or_else(over)
     }
 
-    /// What a call over the limit of a shard is told.
+    /// The error message for a call over a shard's limit.
     pub(super) fn rate_exceeded(&self, stream: &Stream, shard: u32) -> String {
         let (name, account) = (&stream.meta.name, &self.endpoint.place.account);
         format!("Rate exceeded for shard {} in stream {name} under account {account}.", shard_id(shard))
     }
 
-    /// Counts a scaling of `stream` among those of the day.
+    /// Counts a scaling of `stream` towards the daily limit.
     pub(super) fn count_scaling(&self, stream: &Stream) -> Result<(), ApiError> {
         if self.endpoint.calls.scale(stream.meta.id, self.endpoint.store.now_ms()) {
             return Ok(());

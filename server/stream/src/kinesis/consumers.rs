@@ -1,8 +1,7 @@
 //! `RegisterStreamConsumer`, `DescribeStreamConsumer`, `ListStreamConsumers`, `DeregisterStreamConsumer`.
 //!
-//! Consumers are registered and gone when the answer goes out. Registering, listing and deregistering are for the root key, and
-//! for sessions where they may control; a session may describe a consumer, and subscribe as one, where its policy allows that
-//! on the ARN of the consumer.
+//! Registering and deregistering are complete when they are answered. They and listing are for the root key, and for sessions
+//! that may control; a session may describe a consumer, and subscribe as one, if its policy allows that on the consumer's ARN.
 
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use crate::{
     store::{Consumer, Refusal, StoreError, Stream},
 };
 
-/// The most that a page of consumers holds, whatever was asked for.
+/// The largest page of consumers.
 const MAX_PAGE: usize = 100;
 
 impl Call<'_> {
@@ -48,7 +47,7 @@ impl Call<'_> {
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.deregister_consumer(&stream.meta.name, &consumer.name).await;
         done.map_err(|error| self.consumer_error(&stream, &consumer.name, error))?;
-        self.endpoint.subscriptions.deregistered(stream.meta.id, &consumer.name);
+        self.endpoint.subscriptions.deregistered(stream.meta.id, &consumer.name, consumer.created_ms);
         Ok(Output::EMPTY)
     }
 
@@ -91,8 +90,8 @@ impl Call<'_> {
         self.answer(&ListStreamConsumersAnswer { consumers, next_token })
     }
 
-    /// The consumer with this ARN and its stream, once it is sure that the caller may do this operation as it. Whoever may
-    /// not learns nothing about which consumers exist.
+    /// The consumer with this ARN and its stream, after the caller's right is checked: a caller without it does not learn
+    /// which consumers exist.
     pub(super) fn consumer(&self, arn: &str) -> Result<(Arc<Stream>, Consumer), ApiError> {
         let place = &self.endpoint.place;
         let (name, consumer, created_s) = place.consumer_of(arn).ok_or_else(|| {
@@ -106,7 +105,7 @@ impl Call<'_> {
         Ok((stream, found))
     }
 
-    /// The consumer that a request names by its ARN, by its stream and its name, or by all of them.
+    /// The consumer that a request names by its ARN, by its stream and name, or by all of these.
     fn named_consumer(&self, request: &NamedConsumer) -> Result<(Arc<Stream>, Consumer), ApiError> {
         let NamedConsumer { stream_arn, consumer_name, consumer_arn } = request;
         if let Some(arn) = consumer_arn {
@@ -128,7 +127,7 @@ impl Call<'_> {
         let stream_name = self.name_of_arn(stream_arn)?;
         let stream = self.endpoint.store.stream(stream_name);
         let found = stream.as_ref().and_then(|stream| stream.consumer(name)).cloned();
-        // Of one that does not exist every ARN is as good, so whoever may not use any learns nothing.
+        // The right is checked first, for a missing consumer with second 0 in its ARN.
         let created_s = found.as_ref().map_or(0, |consumer| consumer.created_ms / 1000);
         let arn = place.consumer_arn(stream_name, name, created_s);
         self.may_use(&arn)?;
@@ -136,7 +135,7 @@ impl Call<'_> {
         Ok((stream, found.ok_or_else(|| self.no_consumer(name))?))
     }
 
-    /// The stream with this ARN; the consumer operations take no name. The caller's right is checked elsewhere.
+    /// The stream with this ARN; consumer operations take no stream name. The caller checks the right.
     fn stream_of_arn(&self, arn: Option<&str>) -> Result<Arc<Stream>, ApiError> {
         self.existing(self.name_of_arn(arn.ok_or_else(|| ApiError::missing("streamARN"))?)?)
     }
@@ -170,7 +169,7 @@ impl Call<'_> {
     }
 }
 
-/// The name of a consumer follows the rule of the names of streams.
+/// Checks a consumer's name, for which the rule of stream names holds.
 fn check_consumer_name(name: Option<&str>) -> Result<&str, ApiError> {
     let name = name.ok_or_else(|| ApiError::missing("consumerName"))?;
     if is_stream_name(name) {

@@ -1,8 +1,8 @@
-//! The two forms in which the Kinesis API is spoken: JSON 1.1 and CBOR.
+//! The two formats of the Kinesis API: JSON 1.1 and CBOR.
 //!
-//! One set of types serves both; what differs is how a [blob and a time](super::types::wire) travel. Promises: what is read is
-//! read to its last byte, nested no deeper than [`MAX_DEPTH`], with no memory taken for lengths that are only announced. An
-//! answer has the form of its request. Knows nothing of operations.
+//! One set of types serves both; only [blobs and times](super::types::wire) differ. Promises: a body is read to its last byte,
+//! nested no deeper than [`MAX_DEPTH`] in CBOR, without allocating memory for lengths that are only declared. An answer has the
+//! format of its request.
 
 use ciborium::de::Error as CborError;
 use http::{HeaderMap, header::CONTENT_TYPE};
@@ -10,20 +10,20 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{ApiError, ErrorCode};
 
-/// Nesting in CBOR; requests have three levels. JSON has its reader's own bound of 128.
+/// The deepest nesting of CBOR; requests have three levels. The JSON parser has its own limit of 128.
 const MAX_DEPTH: usize = 16;
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// `application/x-amz-json-1.1`: blobs in base64, times in seconds.
     Json,
-    /// `application/x-amz-cbor-1.1`, of which the AWS SDKs for Java make use: blobs as byte strings, times in milliseconds.
+    /// `application/x-amz-cbor-1.1`, which the AWS SDKs for Java use: blobs as byte strings, times in milliseconds.
     Cbor,
 }
 
 impl Format {
-    /// The form of a request's body; JSON where nothing else is said.
+    /// The format of a request's body; JSON unless `Content-Type` is CBOR.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let name = |value: &http::HeaderValue| value.as_bytes().split(|byte| *byte == b';').next().map(<[u8]>::to_vec);
         let given = headers.get(CONTENT_TYPE).and_then(name).unwrap_or_default();
@@ -42,7 +42,7 @@ impl Format {
     }
 
     /// # Errors
-    /// `InternalFailure`: a bug, since every answer of ours can be written.
+    /// `InternalFailure`: a bug, since every answer can be encoded.
     pub(crate) fn encode(self, value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "an answer could not be written");
@@ -59,12 +59,12 @@ impl Format {
     }
 
     /// # Errors
-    /// `SerializationException`, which says what is wrong and where.
+    /// `SerializationException`, with what is wrong and where.
     pub(crate) fn decode<T: DeserializeOwned>(self, mut body: &[u8]) -> Result<T, ApiError> {
         let wrong = |message: String| ApiError::new(ErrorCode::Serialization, message);
         match self {
             Self::Json => {
-                // As a whole: the reader would not look into members that are passed over.
+                // UTF-8 is checked as a whole, since the parser does not check ignored members.
                 let text = std::str::from_utf8(body).map_err(|error| wrong(error.to_string()))?;
                 serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
             }

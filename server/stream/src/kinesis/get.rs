@@ -24,7 +24,7 @@ impl Call<'_> {
     pub(super) async fn get_records(&self, request: GetRecords) -> Outcome {
         let limit = in_range(request.limit, "limit", 1..=MAX_RECORDS, MAX_RECORDS)?;
         let cursor = self.cursor(&request)?;
-        // Sealed by us, so the stream was there; it may be gone since.
+        // The iterator is authentic, so the stream existed; it may have been deleted since.
         let stream = self.endpoint.store.stream_by_id(cursor.stream).ok_or_else(|| {
             ApiError::new(ErrorCode::ResourceNotFound, "The stream of this iterator does not exist any more.")
         })?;
@@ -43,8 +43,8 @@ impl Call<'_> {
         };
         add(&counters.reads_delayed, u64::from(turn.delayed));
 
-        // The turn may have come late. Whether the shard is closed is looked up before its records are: whatever was
-        // put before the end is then among them.
+        // Look the shard up again after the wait, and before its records: if it is closed, all records up to its end are
+        // then read.
         let stream = self.endpoint.store.stream_by_id(cursor.stream).unwrap_or(stream);
         let page = self.page(&stream, cursor, limit).await?;
         turn.charge(page.bytes);
@@ -76,7 +76,7 @@ impl Call<'_> {
     }
 
     async fn page(&self, stream: &Stream, cursor: Cursor, limit: usize) -> Result<Page, ApiError> {
-        // What is past retention is gone for readers, whether it was trimmed yet or not.
+        // Readers do not see records past retention, whether or not they were trimmed yet.
         let horizon = RecordPosition::at(stream.horizon(self.endpoint.store.now_ms()));
         let from = cursor.from.max(horizon);
         let endpoint = Arc::clone(self.endpoint);
@@ -109,14 +109,14 @@ impl Call<'_> {
     }
 }
 
-/// Whether a page of a shard tells of its end: nothing is left, and nothing will come. The last records are a page of their
-/// own before that one: clients drop the records of an answer that has no iterator, or write no checkpoint for them.
+/// Whether a page is the end of a shard: it is empty, and no more records will come. The last records are returned in a page
+/// before it, because some clients drop the records of an answer without a next iterator, or do not checkpoint them.
 pub(super) fn is_end(shard: Option<&Shard>, page: &Page) -> bool {
-    // A shard that was forgotten meanwhile has ended, too.
+    // A shard that was dropped meanwhile has ended, too.
     page.records.is_empty() && !page.more && shard.is_none_or(|shard| !shard.is_open())
 }
 
-/// Records of a shard as answers carry them.
+/// Converts records of a shard for an answer.
 pub(super) fn records(shard: &Shard, records: Vec<StoredRecord>) -> Vec<Record> {
     let record = |record: StoredRecord| Record {
         approximate_arrival_timestamp: Timestamp(record.position.ms),
@@ -127,7 +127,7 @@ pub(super) fn records(shard: &Shard, records: Vec<StoredRecord>) -> Vec<Record> 
     records.into_iter().map(record).collect()
 }
 
-/// The shards that go on where the shard `index` ended.
+/// The children of the shard `index`.
 pub(super) fn child_shards(stream: &Stream, index: u32) -> Vec<ChildShard> {
     let children = stream.shards.iter().filter(|shard| shard.is_child_of(index));
     children

@@ -1,7 +1,7 @@
-//! `GetShardIterator`, and what an iterator is: a position, sealed, good for five minutes.
+//! `GetShardIterator`, and shard iterators: sealed positions that are valid for five minutes.
 //!
-//! Opaque to clients and authenticated by a key that derives from the root key, so that nobody makes one for a stream
-//! that they may not read. Stateless: an iterator survives a restart.
+//! An iterator is opaque to clients and authenticated by a key derived from the root key, so that clients cannot forge one.
+//! Stateless: an iterator survives a restart.
 
 use base64::Engine;
 
@@ -21,7 +21,7 @@ use crate::{
     store::{Shard, Stream, shard_id},
 };
 
-/// A place to read on from.
+/// The content of an iterator: where to read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub(super) issued_ms: u64,
@@ -30,21 +30,21 @@ pub(super) struct Cursor {
     pub(super) from: RecordPosition,
 }
 
-/// Where a client wants to begin, in its own words.
+/// The starting position that a request asks for, unchecked.
 pub(super) struct Start<'a> {
     /// One of [`KINDS`].
     pub(super) kind: Option<&'a str>,
     pub(super) sequence_number: Option<&'a str>,
     pub(super) timestamp: Option<Timestamp>,
-    /// What the request calls the kind, and the sequence number.
+    /// The request's member names for the kind and the sequence number.
     pub(super) fields: [&'static str; 2],
 }
 
-/// The kinds of starts, in the service's order.
+/// The types of starting positions, in the service's order.
 const KINDS: [&str; 5] = ["AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
 
 impl Start<'_> {
-    /// Notes what is wrong with its members.
+    /// Adds the violations of its members.
     pub(super) fn check(&self, violations: &mut Violations) {
         let [kind, number] = self.fields;
         match self.kind {
@@ -59,7 +59,7 @@ impl Start<'_> {
     }
 }
 
-/// Seals what clients carry for us.
+/// Seals and opens iterators and page tokens, which clients hold.
 #[derive(Clone)]
 pub(crate) struct Seals {
     iterators: Key,
@@ -85,8 +85,8 @@ impl Seals {
         open(&self.iterators, text)
     }
 
-    /// A token for the next page of shards: the same shape under another key, with what is listed
-    /// in the place of `from`.
+    /// A token for the next page of shards: the same layout under another key, with the filter of the list
+    /// in `from`.
     pub(super) fn page(&self, cursor: Cursor) -> String {
         LENIENT.encode(self.pages.seal(cursor.to_bytes()))
     }
@@ -97,7 +97,7 @@ impl Seals {
 }
 
 fn open(key: &Key, text: &str) -> Option<Cursor> {
-    // Ours have 92 characters; the service's limit is 512.
+    // Tokens of this endpoint have 92 characters; the service's limit is 512.
     if text.len() > 512 {
         return None;
     }
@@ -125,7 +125,7 @@ impl Cursor {
         })
     }
 
-    /// How old it is, if it is too old.
+    /// Whether it is older than [`ITERATOR_LIFE_MS`].
     pub(super) fn is_expired(self, now_ms: u64) -> bool {
         now_ms.saturating_sub(self.issued_ms) > ITERATOR_LIFE_MS
     }
@@ -157,7 +157,7 @@ impl Call<'_> {
         self.answer(&GetShardIteratorAnswer { shard_iterator: self.endpoint.seals.iterator(cursor) })
     }
 
-    /// Where in `shard` it is to begin; of a start that was [checked](Start::check).
+    /// The position in `shard` of a start that was [checked](Start::check).
     pub(super) fn position(
         &self,
         stream: &Stream,
@@ -165,7 +165,7 @@ impl Call<'_> {
         start: &Start<'_>,
     ) -> Result<RecordPosition, ApiError> {
         let kind = start.kind.unwrap_or_default();
-        // A time has a member of its own.
+        // AT_TIMESTAMP uses another member and ignores the sequence number.
         if kind != "AT_TIMESTAMP" && start.sequence_number.is_some() != kind.ends_with("_SEQUENCE_NUMBER") {
             let given = if start.sequence_number.is_some() { "also a" } else { "no" };
             let message = format!(
@@ -180,7 +180,7 @@ impl Call<'_> {
             "LATEST" => self.endpoint.store.tip(),
             "AT_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?,
             "AFTER_SEQUENCE_NUMBER" => self.given_sequence(stream, shard, start)?.next(),
-            // The last of them: at a time.
+            // AT_TIMESTAMP.
             _ => {
                 let Some(at) = start.timestamp else {
                     let message = "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
@@ -201,7 +201,7 @@ impl Call<'_> {
         })
     }
 
-    /// The position of `StartingSequenceNumber`, which must be one of this shard's.
+    /// The position of `StartingSequenceNumber`, which must belong to this shard.
     fn given_sequence(&self, stream: &Stream, shard: &Shard, start: &Start<'_>) -> Result<RecordPosition, ApiError> {
         let text = start.sequence_number.unwrap_or_default();
         let wrong = |message: String| Err(ApiError::new(ErrorCode::InvalidArgument, message));

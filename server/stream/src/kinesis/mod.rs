@@ -1,7 +1,7 @@
 //! The Kinesis Data Streams API: from a verified request to an answer.
 //!
-//! Promises: every operation asks first whether the caller may, on the stream that it concerns; limits and messages are
-//! the service's. Operations that are not here are refused by name.
+//! Promises: every operation checks the caller's rights on the stream or consumer before it describes, reads or changes it;
+//! limits and messages are the service's. Unsupported operations are refused by name.
 
 pub(crate) mod calls;
 mod consumers;
@@ -37,37 +37,37 @@ use crate::{
 
 pub(crate) use self::{format::Format, retention::RETENTION_HOURS, streams::check_new_stream};
 
-/// What `X-Amz-Target` begins with.
+/// The prefix of `X-Amz-Target`.
 pub(crate) const TARGET: &str = "Kinesis_20131202.";
 
-/// A verified call, on its way through one operation.
+/// A call of one operation with a verified signature.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'a Arc<Inner>,
     pub(crate) caller: &'a Caller,
     pub(crate) door: Door,
     pub(crate) operation: &'a str,
-    /// Of the request and of its answer.
+    /// The format of the request and of its answer.
     pub(crate) format: Format,
 }
 
-/// What an operation answers.
+/// The answer of an operation.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// One value in the form of the request, or nothing.
+    /// One value in the format of the request, or nothing.
     Whole(Vec<u8>),
-    /// An event stream, `application/vnd.amazon.eventstream`, which goes on for minutes.
+    /// An event stream, `application/vnd.amazon.eventstream`, which lasts for minutes.
     Events(Body),
 }
 
 impl Output {
-    /// What is answered where there is nothing to say.
+    /// The empty answer of operations without a result.
     const EMPTY: Self = Self::Whole(Vec::new());
 }
 
 type Outcome = Result<Output, ApiError>;
 
 impl Call<'_> {
-    /// Carries the call out.
+    /// Runs the operation.
     pub(crate) async fn run(&self, body: &[u8]) -> Outcome {
         match self.operation {
             "PutRecord" => self.put_record(self.parse(body)?).await,
@@ -118,26 +118,25 @@ impl Call<'_> {
         self.format.encode(value).map(Output::Whole)
     }
 
-    /// The stream that a data-plane request names, once it is sure that the caller may use it so. Whoever may not
-    /// learns nothing about which streams exist.
+    /// The stream that a data-plane request names, after the caller's right is checked: a caller without it does not
+    /// learn which streams exist.
     fn stream(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
         self.existing(self.allowed(request)?)
     }
 
-    /// The name of the stream that a data-plane request names, which need not exist, once it is sure that the caller may use
-    /// it so.
+    /// The name of the stream that a data-plane request names, after the caller's right is checked. The stream need not exist.
     fn allowed<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request)?;
         self.may_use(&self.endpoint.place.stream_arn(name))?;
         Ok(name)
     }
 
-    /// May the caller do this to what has that ARN?
+    /// Checks that the caller may use this operation on an ARN.
     fn may_use(&self, arn: &str) -> Result<(), ApiError> {
         self.caller.may_use(&self.endpoint.place, &self.action(), arn)
     }
 
-    /// May the caller do this to what has that ARN, where it belongs to the control plane?
+    /// Checks that the caller may use this control-plane operation on an ARN.
     fn may_control(&self, arn: &str) -> Result<(), ApiError> {
         let Inner { place, sessions_may_control, .. } = &**self.endpoint;
         self.caller.may_control(place, &self.action(), arn, *sessions_may_control)
@@ -147,13 +146,13 @@ impl Call<'_> {
         format!("kinesis:{}", self.operation)
     }
 
-    /// The stream that a control-plane request names: for the root key, and for sessions where they may.
+    /// The stream that a control-plane request names: for the root key, and for sessions that may control it.
     fn stream_to_control(&self, request: &impl NamesStream) -> Result<Arc<Stream>, ApiError> {
         self.existing(self.controllable(request)?)
     }
 
-    /// The name of the stream that a control-plane request names, which need not exist, once it is sure that the caller may
-    /// control it.
+    /// The name of the stream that a control-plane request names, after the caller's right is checked. The stream need not
+    /// exist.
     fn controllable<'r>(&self, request: &'r impl NamesStream) -> Result<&'r str, ApiError> {
         let name = self.name(request);
         let arn = self.endpoint.place.stream_arn(name.as_deref().unwrap_or_default());
@@ -184,7 +183,7 @@ impl Call<'_> {
         }
     }
 
-    /// The name of the stream with this ARN, if that may be one of ours.
+    /// The name in a stream's ARN, which must be in this account and region.
     fn name_of_arn<'r>(&self, arn: &'r str) -> Result<&'r str, ApiError> {
         let place = &self.endpoint.place;
         if let Some(name) = place.stream_of(arn) {
@@ -195,7 +194,7 @@ impl Call<'_> {
             return Err(ApiError::constraint(arn, "streamARN", rule));
         };
         if account != place.account {
-            // As for every stream of another account that has no policy for us.
+            // As for any stream of another account without a resource policy.
             let message = format!(
                 "User: {} is not authorized to perform: kinesis:{} on resource: {arn} because no resource-based policy \
                  allows the kinesis:{} action",
@@ -209,7 +208,7 @@ impl Call<'_> {
         Err(ApiError::new(ErrorCode::InvalidArgument, message))
     }
 
-    /// The index of a shard of `stream`.
+    /// The index of the shard `id` of `stream`.
     fn shard(&self, stream: &Stream, id: Option<&str>, field: &str) -> Result<u32, ApiError> {
         let id = id.ok_or_else(|| ApiError::missing(field))?;
         shard_index(id)
@@ -225,7 +224,7 @@ impl Call<'_> {
         )
     }
 
-    /// The log's errors in the service's words.
+    /// Translates the log's errors to the service's.
     fn store_error(&self, stream: &str, error: StoreError) -> ApiError {
         match error {
             StoreError::Refused(refusal) => self.refused(stream, refusal),
@@ -318,7 +317,7 @@ impl Call<'_> {
     }
 }
 
-/// Ends a call that was only to tell whether it would succeed, where it would have.
+/// Ends a dry run that would have succeeded with `DryRunOperationException`.
 fn unless_dry(dry_run: Option<bool>) -> Result<(), ApiError> {
     if dry_run != Some(true) {
         return Ok(());
@@ -334,7 +333,7 @@ fn check_name(name: &str) -> Result<&str, ApiError> {
     Err(ApiError::constraint(name, "streamName", rule))
 }
 
-/// A number within its range, or the default where there is none.
+/// Checks that a number is in its range; the default if it is missing.
 fn in_range(
     value: Option<i64>,
     field: &str,

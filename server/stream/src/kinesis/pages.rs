@@ -1,7 +1,7 @@
-//! Tokens for the next page of a list: a time, a stream and the last name, sealed, good for five minutes.
+//! Page tokens of lists: a time, a stream and the last name, sealed, valid for five minutes.
 //!
-//! Authenticated by a key of each list, so that nobody makes one or uses it elsewhere. Stateless. Names are what is paged
-//! over, so a list that changes meanwhile neither repeats nor skips what was there all the time.
+//! Authenticated by a key per list, so that a token cannot be forged or used for another list. Stateless. Pages continue after
+//! a name, so entries that exist throughout are neither repeated nor skipped when a list changes.
 
 use base64::Engine;
 
@@ -13,27 +13,27 @@ use crate::{
     root_key::RootKey,
 };
 
-/// The longest token that is read, characters. Ours have 240 at most.
+/// The longest token that is accepted, characters. Those of this endpoint have at most 240.
 const MAX_TOKEN: usize = 512;
 
-/// Which list a token goes on with.
+/// The list that a token continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     Streams,
     Consumers,
 }
 
-/// Where a page ended.
+/// The content of a token: where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     issued_ms: u64,
-    /// The stream's id; of no use in a list of streams.
+    /// The stream's id; unused in a list of streams.
     pub(super) stream: u64,
     /// The last name of the page.
     pub(super) after: String,
 }
 
-/// Seals tokens.
+/// Seals and opens page tokens.
 #[derive(Clone)]
 pub(super) struct Pages {
     streams: Key,
@@ -74,13 +74,13 @@ impl Pages {
 }
 
 impl Call<'_> {
-    /// A token for what comes after `after`.
+    /// A token for the page after the name `after`.
     pub(super) fn next_token(&self, list: List, stream: u64, after: &str) -> String {
         let ended = Ended { issued_ms: self.endpoint.store.now_ms(), stream, after: after.to_owned() };
         self.endpoint.seals.lists.seal(list, &ended)
     }
 
-    /// What is in a token of `list` that has not expired.
+    /// Opens a token of `list` that has not expired.
     pub(super) fn opened_token(&self, list: List, token: &str) -> Result<Ended, ApiError> {
         let invalid = || ApiError::new(ErrorCode::InvalidArgument, "Invalid NextToken.");
         let ended = self.endpoint.seals.lists.open(list, token).ok_or_else(invalid)?;

@@ -1,9 +1,9 @@
-//! A subscription as it goes: what comes into the shard, event after event, until it ends.
+//! A running subscription: pushes the records of a shard, event by event, until it ends.
 //!
-//! Promises: every record from the starting position on, in order and once, soon after it was acknowledged; a continuation
-//! number with every event, good for going on behind it; an event at least every [`HEARTBEAT`]. It makes the next event only
-//! when the client has room for one, and holds no more than that one: a slow client costs no more than a fast one, and sees
-//! less often what there is. Between two looks it holds nothing of the endpoint.
+//! Promises: every retained record from the starting position on, in order and once, soon after it was acknowledged; a
+//! continuation sequence number in every event but a shard's last, from which to resume; an event at least every [`HEARTBEAT`].
+//! Back-pressure: the next event is built only when the client has room for it, so a slow client costs no more than a fast one
+//! and gets fewer events. Between events it holds no strong reference to the endpoint.
 
 use std::{future::pending, sync::Weak, time::Duration};
 
@@ -31,11 +31,11 @@ use crate::{
     subscriptions::{Ending, Seat, SubscriptionKey},
 };
 
-/// How long a subscription lasts; then its client asks for a new one.
+/// How long a subscription lasts; then its client subscribes again.
 pub(super) const LIFE: Duration = Duration::from_secs(300);
-/// The longest without an event.
+/// The longest time without an event.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// The most in an event, unless the first record alone is larger: bytes of data and partition keys, and records.
+/// The limits of an event: bytes of data and partition keys (unless the first record alone is larger), and records.
 const EVENT_BYTES: usize = 1024 * 1024;
 const EVENT_RECORDS: usize = 1000;
 
@@ -43,7 +43,7 @@ const EVENT_RECORDS: usize = 1000;
 #[serde(rename_all = "PascalCase")]
 struct Event {
     records: Vec<Record>,
-    /// None: the shard has ended, and `child_shards` go on.
+    /// None: the shard has ended, and `child_shards` continue it.
     #[serde(skip_serializing_if = "Option::is_none")]
     continuation_sequence_number: Option<String>,
     millis_behind_latest: u64,
@@ -51,7 +51,7 @@ struct Event {
     child_shards: Option<Vec<ChildShard>>,
 }
 
-/// What an exception says.
+/// The payload of an exception.
 #[derive(Serialize)]
 struct Message<'a> {
     message: &'a str,
@@ -64,52 +64,52 @@ struct Nothing {}
 pub(super) struct Subscription {
     pub(super) endpoint: Weak<Inner>,
     pub(super) seat: Seat,
-    /// What the seat is for.
+    /// The key of the seat.
     pub(super) place: SubscriptionKey,
     pub(super) format: Format,
-    /// The first position that was not pushed.
+    /// The first position that was not pushed yet.
     pub(super) from: RecordPosition,
-    /// Of the shard, in the log; none any more: there will be no others.
+    /// The watch on the shard; none once there can be no more changes.
     pub(super) changes: Option<watch::Receiver<u64>>,
-    /// The caller's, which may expire or be denied meanwhile; none: the root key's.
+    /// The caller's session, which may expire or be denied meanwhile; none: the root key.
     pub(super) session: Option<Session>,
     pub(super) times: Times,
 }
 
-/// What a subscription does when, by the clock that waits run on.
+/// The deadlines of a subscription, on the monotonic clock.
 pub(super) struct Times {
     ends: Instant,
-    /// When the next event goes out, with or without records.
+    /// When the next event is sent at the latest, with or without records.
     event_by: Instant,
-    /// When what was pushed is paid off.
+    /// When the rate limit allows the next event.
     paid: Instant,
 }
 
 impl Times {
-    /// A subscription that begins now, with an event at once: whoever begins at the latest record must know where that was.
+    /// Begins now, with an event at once: a client that starts at LATEST needs that position to resume from.
     pub(super) fn from(now: Instant) -> Self {
         Self { ends: now + LIFE, event_by: now, paid: now }
     }
 }
 
-/// How far a subscription is.
+/// The state of a subscription.
 enum State {
     Begins(Subscription),
     Listens(Subscription),
     Over,
 }
 
-/// What a look at the log found.
+/// The result of reading the log.
 enum Found {
-    /// An event; `bytes` of it count against the limit.
+    /// An event; `bytes` of it count against the rate limit.
     Event { frame: Bytes, bytes: usize, next: RecordPosition, last: bool },
-    /// Nothing worth an event yet.
+    /// No event is due yet.
     Nothing { next: RecordPosition },
 }
 
 /// Why a subscription ends by itself.
 enum Over {
-    /// In good order: the client may ask for a new one.
+    /// Without an exception: the client may subscribe again.
     Quietly,
     With(ApiError),
 }
@@ -121,7 +121,7 @@ impl From<ApiError> for Over {
 }
 
 impl Subscription {
-    /// The body of the answer: the frames, each made when it is asked for.
+    /// The body of the answer: frames, each built when it is polled for.
     pub(super) fn into_body(self) -> Body {
         Body::from_stream(stream::unfold(State::Begins(self), |state| async move {
             let (frame, state) = state.next().await?;
@@ -129,7 +129,7 @@ impl Subscription {
         }))
     }
 
-    /// The next event, and whether it is the last one.
+    /// The next event, and whether it is the last one of the shard.
     async fn event(&mut self) -> Result<(Bytes, bool), Over> {
         loop {
             if let Ok(ending) = self.seat.ended.try_recv() {
@@ -140,7 +140,7 @@ impl Subscription {
                 self.wait(self.times.paid, false).await?;
                 continue;
             }
-            // Before the look: what comes after it ends the wait.
+            // Reset before reading, so that a later change ends the wait.
             self.changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
             match self.look().await? {
                 Found::Event { frame, bytes, next, last } => {
@@ -155,7 +155,7 @@ impl Subscription {
         }
     }
 
-    /// Waits until `until`, or until something changes in the shard, if `changes` are of interest; until the end at most.
+    /// Waits until `until` or the subscription's end or, if `changes`, until something changes in the shard.
     async fn wait(&mut self, until: Instant, changes: bool) -> Result<(), Over> {
         let changed = async {
             match self.changes.as_mut().filter(|_| changes) {
@@ -166,7 +166,7 @@ impl Subscription {
         tokio::select! {
             ending = &mut self.seat.ended => return Err(self.told(ending.unwrap_or(Ending::Closing))),
             goes_on = changed => if !goes_on {
-                // The stream is gone, or the log: a look will tell.
+                // The watch is closed, since the store is gone; the next read of the log reports it.
                 self.changes = None;
             },
             () = sleep_until(until.min(self.times.ends)) => {}
@@ -177,7 +177,7 @@ impl Subscription {
     fn must_be_current(&self) -> Result<(), Over> {
         let endpoint = self.endpoint.upgrade().ok_or(Over::Quietly)?;
         let now_ms = endpoint.clock.now_ms();
-        // Event streams have no exception for it; the next request is told why.
+        // Event streams have no exception for this; the client's next request gets the reason.
         let expired = self
             .session
             .as_ref()
@@ -197,7 +197,7 @@ impl Subscription {
         }
     }
 
-    /// Looks for what came since the last look, and puts it into an event, on a thread that may block.
+    /// Reads what is new in the log into an event, on a blocking thread.
     async fn look(&self) -> Result<Found, Over> {
         let endpoint = self.endpoint.upgrade().ok_or(Over::Quietly)?;
         let (place, format, from) = (self.place.clone(), self.format, self.from);
@@ -252,8 +252,8 @@ fn look(
     is_due: bool,
 ) -> Result<Found, Over> {
     let store = &endpoint.store;
-    // In this order: what was acknowledged by now is among what is read below, and so is everything before the end of a
-    // shard that is closed by now.
+    // The tip and the stream are read before the records: so these include all that was acknowledged by then, and
+    // everything before the end of a shard that is closed.
     let tip = store.tip();
     let now_ms = store.now_ms();
     let stream = store.stream_by_id(place.stream).ok_or_else(|| {
@@ -263,7 +263,7 @@ fn look(
     if !registered {
         return Err(no_consumer(&place.consumer).into());
     }
-    // What is past retention is gone for readers, whether it was trimmed yet or not.
+    // Readers do not see records past retention, whether or not they were trimmed yet.
     let from = from.max(RecordPosition::at(stream.horizon(now_ms)));
     let page = store.read(place.stream, place.shard, from, EVENT_RECORDS, EVENT_BYTES).map_err(|error| {
         tracing::error!(%error, stream = &*stream.meta.name, "the log could not be read");
@@ -271,7 +271,7 @@ fn look(
     })?;
     let shard = stream.shard(place.shard);
     let ended = is_end(shard, &page);
-    // Up to the tip everything was seen of a shard that is open, so the subscription is further than its last record.
+    // Everything up to the tip was read of an open shard, so the subscription continues at the tip, not after its last record.
     let seen = !page.more && shard.is_some_and(Shard::is_open);
     let next = if seen { page.next.max(tip) } else { page.next };
     if page.records.is_empty() && !ended && !is_due {
@@ -294,7 +294,7 @@ fn describe(stream: &Stream, shard: u32, page: Page, next: RecordPosition, ended
         records: known.map_or_else(Vec::new, |known| records(known, page.records)),
         continuation_sequence_number: known
             .filter(|_| !ended)
-            // The one before the next: good both for going on at it, and after it.
+            // The position before the next is valid for both AT_ and AFTER_SEQUENCE_NUMBER.
             .map(|known| known.sequence(next.previous()).to_string()),
         child_shards: ended.then(|| child_shards(stream, shard)),
     }

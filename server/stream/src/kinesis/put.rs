@@ -1,4 +1,4 @@
-//! `PutRecord` and `PutRecords`. A session puts within its own allowance first, and then within the shard's.
+//! `PutRecord` and `PutRecords`. A session's own rate limit applies first, then the shard's.
 
 use tokio::time::Instant;
 
@@ -30,11 +30,11 @@ const MAX_REQUEST: usize = 10 * 1024 * 1024;
 
 const THROTTLED: ErrorCode = ErrorCode::ProvisionedThroughputExceeded;
 
-/// What became of a record.
+/// The outcome for a record.
 enum Fate {
     /// The log's answer.
     Put(Put),
-    /// Its session has put too much already; the log was not asked.
+    /// Over its session's rate limit; not passed to the log.
     Metered,
 }
 
@@ -121,8 +121,8 @@ impl Call<'_> {
         self.answer(&PutRecordsAnswer { failed_record_count: failed, records })
     }
 
-    /// Numbers of a shard always grow, so whatever was written before comes first anyway; what is no number of the past is
-    /// refused as the service does.
+    /// Checks `SequenceNumberForOrdering`. Numbers of a shard always grow, so any past number is honoured without doing
+    /// anything; others are refused as the service does.
     fn check_ordering(&self, stream: &Stream, after: &str) -> Result<(), ApiError> {
         let now_ms = self.endpoint.store.now_ms();
         if sequence::is_past(after, now_ms) {
@@ -135,7 +135,7 @@ impl Call<'_> {
         Err(ApiError::new(ErrorCode::InvalidArgument, message))
     }
 
-    /// Appends what is within the caller's allowance. One outcome for each record, in their order.
+    /// Appends the records within the caller's rate limit. Returns one outcome per record, in order.
     async fn append(&self, stream: &Stream, records: Vec<NewRecord>, sizes: &[usize]) -> Result<Vec<Fate>, ApiError> {
         let (name, counters) = (&stream.meta.name, &self.endpoint.counters);
         let within = match self.caller {
@@ -169,7 +169,7 @@ impl Call<'_> {
     }
 }
 
-/// Notes what is wrong with the members of a record; `at` is where it stands in the request.
+/// Adds the violations of a record's members; `at` is the path of the record in the request.
 fn check(entry: &PutEntry, at: &str, violations: &mut Violations) {
     let key_bytes = entry.partition_key.as_deref().map_or(0, str::len);
     match entry.data.as_ref().map(|data| data.0.len()) {
@@ -197,7 +197,7 @@ fn check(entry: &PutEntry, at: &str, violations: &mut Violations) {
     }
 }
 
-/// A record that was checked, and the size of its data.
+/// Converts a checked record; also returns the size of its data.
 fn record(entry: &PutEntry) -> Result<(NewRecord, usize), ApiError> {
     let data = &entry.data.as_ref().ok_or_else(|| ApiError::missing("data"))?.0;
     let key = entry.partition_key.as_deref().ok_or_else(|| ApiError::missing("partitionKey"))?;

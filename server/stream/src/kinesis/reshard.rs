@@ -1,4 +1,4 @@
-//! `SplitShard`, `MergeShards` and `UpdateShardCount`. For the root key; done when they are answered.
+//! `SplitShard`, `MergeShards` and `UpdateShardCount`. Control plane; complete when answered.
 
 use super::{
     Call, Outcome, Output, in_range,
@@ -22,7 +22,7 @@ impl Call<'_> {
         let stream = self.existing(stream)?;
         let name = &stream.meta.name;
         let shard = self.shard(&stream, request.shard_to_split.as_deref(), "shardToSplit")?;
-        // What is beyond the last hash key is told as what is beyond the shard's.
+        // A key beyond the last hash key gets the same error as one beyond the shard's range.
         let new_start = request.new_starting_hash_key.as_deref().and_then(parse_hash_key).unwrap_or(u128::MAX);
         self.turn_on(&stream).await?;
         let done = self.endpoint.store.split(name, shard, new_start).await;
@@ -75,7 +75,7 @@ impl Call<'_> {
     }
 }
 
-/// A stream is scaled to twice and to half of its open shards at most.
+/// Checks that a stream is scaled to at most twice and at least half of its open shards.
 fn check_step(current: usize, target: usize) -> Result<(), ApiError> {
     let step = if target > current.saturating_mul(2) {
         "up over double"

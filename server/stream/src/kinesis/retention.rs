@@ -1,4 +1,4 @@
-//! `IncreaseStreamRetentionPeriod` and `DecreaseStreamRetentionPeriod`. For the root key; done when they are answered.
+//! `IncreaseStreamRetentionPeriod` and `DecreaseStreamRetentionPeriod`. Control plane; complete when answered.
 
 use std::ops::RangeInclusive;
 
@@ -8,11 +8,11 @@ use crate::{
     store::Stream,
 };
 
-/// How long records may be kept, hours: a day to a year.
+/// The allowed retention, hours: a day to a year.
 /// <https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html>
 pub(crate) const RETENTION_HOURS: RangeInclusive<u32> = 24..=8760;
 
-/// Which way a retention may go.
+/// The direction of a change of retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Increase,
@@ -31,7 +31,7 @@ impl Call<'_> {
     }
 }
 
-/// Hours within their range and in the right direction. What is so already is no error.
+/// Checks that hours are in range and change in the right direction. An unchanged value is no error.
 fn checked(stream: &Stream, hours: i64, change: Change) -> Result<u32, ApiError> {
     let now = i64::from(stream.meta.retention_hours);
     let wrong = |message: String| Err(ApiError::new(ErrorCode::InvalidArgument, message));

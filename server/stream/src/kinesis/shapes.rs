@@ -1,18 +1,18 @@
-//! The texts that requests are made of, as the service's model has them: a pattern, and a length.
+//! Validation of text members by the service's model: a pattern and a length.
 //! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Types.html>
 
 use crate::error::Violations;
 
-/// What a text must look like.
+/// The format of a text member.
 pub(super) struct Shape {
-    /// The service's words for [`Shape::fits`].
+    /// The service's pattern for [`Shape::fits`], for error messages.
     pattern: &'static str,
     fits: fn(&str) -> bool,
-    /// Characters, at the most; none: as the pattern says. At least one is asked for where there is a most.
+    /// The longest length, characters; then at least one is required. None: only the pattern counts.
     longest: Option<usize>,
 }
 
-/// What names a shard, whether there is one or not.
+/// A shard id, whether or not the shard exists.
 pub(super) const SHARD_ID: Shape = Shape {
     pattern: "[a-zA-Z0-9_.-]+",
     fits: |text| !text.is_empty() && text.bytes().all(is_of_a_name),
@@ -28,7 +28,7 @@ pub(super) const SEQUENCE_NUMBER: Shape =
     Shape { pattern: r"0|([1-9]\d{0,128})", fits: |text| is_number(text, 129), longest: None };
 
 impl Shape {
-    /// Notes what is wrong with a member that must be there.
+    /// Adds the violations of a required member.
     pub(super) fn require(&self, text: Option<&str>, field: &str, violations: &mut Violations) {
         match text {
             None => violations.missing(field),
@@ -36,7 +36,7 @@ impl Shape {
         }
     }
 
-    /// Notes what is wrong with a member, if it is there.
+    /// Adds the violations of an optional member.
     pub(super) fn check(&self, text: Option<&str>, field: &str, violations: &mut Violations) {
         let Some(text) = text else { return };
         if !(self.fits)(text) {

@@ -1,4 +1,4 @@
-//! `ListShards`, and how a shard is described.
+//! `ListShards`, and descriptions of shards.
 
 use super::{
     Call, Outcome, in_range,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 const MAX_RESULTS: i64 = 10_000;
-/// What is answered where nothing else is asked for, and the most.
+/// The default and largest page of shards.
 const MAX_PAGE: usize = 1000;
 
 impl Call<'_> {
@@ -56,7 +56,7 @@ impl Call<'_> {
         self.answer(&ListShardsAnswer { shards: page.into_iter().map(describe).collect(), next_token })
     }
 
-    /// `StreamCreationTimestamp` tells streams that have had the same name apart; to the second, which is what clients print.
+    /// Checks `StreamCreationTimestamp`, which distinguishes streams of the same name; to the second, as clients print it.
     pub(super) fn check_created(&self, stream: &Stream, given: Option<Timestamp>) -> Result<(), ApiError> {
         if given.is_none_or(|given| given.0 / 1000 == stream.meta.created_ms / 1000) {
             return Ok(());
@@ -84,15 +84,15 @@ impl Call<'_> {
     }
 }
 
-/// Which shards are listed. Travels in the token of a page, so that the next one is of the same list.
+/// The filter of a list of shards. A page token contains it, so that the next page has the same filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     All,
-    /// Those that take records now.
+    /// Those that are open now.
     Open,
-    /// Those that took records at a time, milliseconds.
+    /// Those that were open at a time, milliseconds.
     OpenAt(u64),
-    /// Those that took records at a time or later.
+    /// Those that were open at a time or later, milliseconds.
     OpenSince(u64),
 }
 
@@ -106,7 +106,7 @@ impl Wanted {
         }
     }
 
-    /// In the place of a token that is no position.
+    /// Packed into the `from` of a page token, where it is no position.
     fn to_position(self) -> RecordPosition {
         let (counter, ms) = match self {
             Self::All => (0, 0),
@@ -127,7 +127,7 @@ impl Wanted {
     }
 }
 
-/// What a `ShardFilter` means now, and after which shard the list begins by it.
+/// Resolves a `ShardFilter`: which shards are listed, and after which one the list begins.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html>
 fn filter(filter: Option<&ShardFilter>, stream: &Stream, now_ms: u64) -> Result<(Wanted, Option<u32>), ApiError> {
     let Some(filter) = filter else { return Ok((Wanted::All, None)) };

@@ -1,4 +1,4 @@
-//! `CreateStream`, `ListStreams`, `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`, `DescribeLimits`. For the root key.
+//! `CreateStream`, `ListStreams`, `DescribeLimits` (root key); `DeleteStream`, `DescribeStream`, `DescribeStreamSummary`.
 
 use super::{
     Call, Outcome, Output, check_name, in_range,
@@ -17,17 +17,17 @@ use crate::{
     store::Stream,
 };
 
-/// What is told for the shards of all streams together: here they are limited a stream, and this is the most that the service's
-/// model allows to tell.
+/// The account-wide shard limit that `DescribeLimits` reports: the largest value of the service's model, since here the limit
+/// is per stream.
 const NO_LIMIT: u32 = 1_000_000;
-/// The most streams, or shards, that a page of descriptions holds, whatever was asked for.
+/// The largest page of streams, or of shards in a description.
 const MAX_PAGE: usize = 100;
-/// Streams are made and changed before the answer goes out: nobody sees another status.
+/// The only status: streams are created and changed before the call is answered.
 pub(super) const ACTIVE: &str = "ACTIVE";
-/// Data at rest is as safe as the disk is.
+/// The endpoint does not encrypt data at rest.
 const NO_ENCRYPTION: &str = "NONE";
 
-/// The name and the number of shards of a new stream, if both are within their ranges.
+/// Checks the name and number of shards of a new stream; returns the number.
 pub(crate) fn check_new_stream(name: &str, shards: Option<i64>) -> Result<u32, ApiError> {
     check_name(name)?;
     let count = in_range(shards, "shardCount", 1..=i64::MAX, 1)?;

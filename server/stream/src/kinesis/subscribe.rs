@@ -1,4 +1,4 @@
-//! `SubscribeToShard`: who may listen to what, from where. How it goes on is in [`push`](super::push).
+//! `SubscribeToShard`: checks the request and begins a subscription, which [`push`](super::push) runs.
 
 use std::sync::Arc;
 

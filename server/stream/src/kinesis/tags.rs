@@ -1,5 +1,5 @@
-//! Tags of streams and of consumers: `AddTagsToStream`, `RemoveTagsFromStream`, `ListTagsForStream`, and the same by the ARN of
-//! what has them, `TagResource`, `UntagResource`, `ListTagsForResource`. They are kept and told, and mean nothing here.
+//! Tags of streams and consumers: `AddTagsToStream`, `RemoveTagsFromStream`, `ListTagsForStream`, and the same by ARN:
+//! `TagResource`, `UntagResource`, `ListTagsForResource`. Tags are stored and listed, but not interpreted.
 
 use std::{fmt::Write, ops::Bound, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::{
     store::{MAX_TAGS, Stream, Tags},
 };
 
-/// Characters of a tag's key, at least one.
+/// The longest key of a tag, characters; at least one.
 const MAX_KEY: usize = 128;
-/// Characters of a tag's value.
+/// The longest value of a tag, characters.
 const MAX_VALUE: usize = 256;
-/// Tags of one request; a resource has at most [`MAX_TAGS`].
+/// The most tags in one request; a resource has at most [`MAX_TAGS`].
 const MAX_GIVEN: usize = 200;
 
-/// What has tags: a stream, or one of its consumers by its name.
+/// A resource with tags: a stream, or one of its consumers by name.
 type Resource = (Arc<Stream>, Option<Arc<str>>);
 
 impl Call<'_> {
@@ -95,7 +95,7 @@ impl Call<'_> {
         Ok(Output::EMPTY)
     }
 
-    /// The ARN of a request, once it is sure that the caller may control what has it.
+    /// The resource ARN of a request, after the caller's right to control it is checked.
     fn controllable_resource<'r>(&self, request: &'r OnResource) -> Result<&'r str, ApiError> {
         self.may_control(request.resource_arn.as_deref().unwrap_or_default())?;
         request.resource_arn.as_deref().ok_or_else(|| ApiError::missing("resourceARN"))
@@ -121,14 +121,14 @@ fn tag<'a>((key, value): (&'a String, &'a String)) -> Tag<'a> {
     Tag { key, value }
 }
 
-/// The tags of a request that must have some.
+/// The tags of a request that requires at least one.
 fn given_tags(tags: Option<Tags>) -> Result<Tags, ApiError> {
     let tags = tags.ok_or_else(|| ApiError::missing("tags"))?;
     check_tags(&tags, 1)?;
     Ok(tags)
 }
 
-/// Tags to be had from the beginning, which need not be given.
+/// The initial tags of a new stream or consumer; optional.
 pub(super) fn first_tags(tags: Option<Tags>) -> Result<Tags, ApiError> {
     let tags = tags.unwrap_or_default();
     check_tags(&tags, 0)?;
@@ -160,7 +160,7 @@ fn check_tags(tags: &Tags, least: usize) -> Result<(), ApiError> {
     violations.verdict()
 }
 
-/// The keys of a request that must have some.
+/// The tag keys of a request that requires at least one.
 fn given_keys(keys: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
     let keys = keys.ok_or_else(|| ApiError::missing("tagKeys"))?;
     let mut violations = Violations::default();
@@ -198,7 +198,7 @@ fn lengths(least: usize, most: usize) -> String {
     )
 }
 
-/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html>, and a colon, which `TagResource` takes as well.
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html>, and the colon, which `TagResource` also accepts.
 fn check_letters<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), ApiError> {
     let is_valid = |letter: char| {
         letter.is_alphanumeric() || letter.is_whitespace() && !letter.is_control() || "_.:/=+-%@".contains(letter)

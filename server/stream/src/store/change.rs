@@ -1,4 +1,4 @@
-//! What can be changed about a stream that exists, besides a single split or merge.
+//! Changes of an existing stream, other than a single split or merge.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use super::{
 };
 use crate::sequence::RecordPosition;
 
-/// A change, done as a whole or not at all.
+/// An atomic change of a stream.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// How long records are kept, hours.
+    /// The new retention, hours.
     Retention(u32),
-    /// So many open shards of equal ranges.
+    /// The new number of open shards, of about equal ranges.
     Resize(u32),
     Register(Arc<str>, Tags),
     Deregister(Arc<str>),
-    /// Tags to be had, beside those that there are, by the stream or a consumer of it.
+    /// Tags to add to the stream, or to a consumer of it.
     Tag(Option<Arc<str>>, Tags),
-    /// Keys of tags not to be had any more.
+    /// Keys of tags to remove from the stream, or from a consumer of it.
     Untag(Option<Arc<str>>, Vec<String>),
 }
 
 impl Change {
-    /// `advance` gives positions, each later than all before.
+    /// Applies the change. `advance` returns positions, each later than all before.
     pub(super) fn apply(
         &self,
         stream: &mut Stream,
@@ -34,7 +34,7 @@ impl Change {
     ) -> Result<(), Refusal> {
         match self {
             Self::Retention(hours) => {
-                // "Data that is already expired is not accessible" after an increase, either.
+                // "Data that is already expired is not accessible", even after an increase.
                 stream.meta.horizon_ms = stream.horizon(advance().ms);
                 stream.meta.retention_hours = *hours;
                 Ok(())
@@ -56,7 +56,7 @@ fn register(stream: &mut Stream, name: &Arc<str>, tags: &Tags, now_ms: u64) -> R
     if stream.consumers.len() >= MAX_CONSUMERS {
         return Err(Refusal::TooManyConsumers);
     }
-    // The second is in the ARN: one that was registered before under this name must not come back.
+    // The second is part of the ARN, which must not name an earlier consumer of the same name.
     let created_ms = now_ms.max((stream.meta.last_deregistered_s + 1) * 1000);
     let mut consumer = Consumer { name: Arc::clone(name), created_ms, tags: Tags::new() };
     tag(&mut consumer.tags, tags)?;

@@ -1,4 +1,4 @@
-//! What may be asked of a stream that exists, besides a single split or merge: each is a [`Change`].
+//! The store's methods that change an existing stream, other than a single split or merge: each sends a [`Change`].
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::{
 };
 
 impl Store {
-    /// How long the records of a stream are kept, hours.
+    /// Sets the retention of a stream, hours.
     pub(crate) async fn set_retention(&self, stream: &str, hours: u32) -> Result<(), StoreError> {
         self.change(stream, Change::Retention(hours)).await.map(drop)
     }
 
-    /// Splits and merges until the stream has so many open shards of equal ranges.
+    /// Splits and merges until the stream has `shards` open shards of about equal ranges.
     pub(crate) async fn resize(&self, stream: &str, shards: u32) -> Result<(), StoreError> {
         self.change(stream, Change::Resize(shards)).await.map(drop)
     }
@@ -28,17 +28,17 @@ impl Store {
         self.change(stream, Change::Deregister(name.into())).await.map(drop)
     }
 
-    /// The stream as it is then.
+    /// Applies a change; returns the changed stream.
     async fn change(&self, stream: &str, change: Change) -> Result<Arc<Stream>, StoreError> {
         self.ask(|answer| Command::Change { stream: stream.into(), change, answer }).await
     }
 
-    /// Gives tags to a stream, or to a consumer of it.
+    /// Adds tags to a stream, or to a consumer of it.
     pub(crate) async fn tag(&self, stream: &str, consumer: Option<Arc<str>>, tags: Tags) -> Result<(), StoreError> {
         self.change(stream, Change::Tag(consumer, tags)).await.map(drop)
     }
 
-    /// Takes the tags of these keys off.
+    /// Removes the tags with these keys.
     pub(crate) async fn untag(
         &self,
         stream: &str,

@@ -1,4 +1,4 @@
-//! Who is denied, on disk: what [`denials`](crate::auth::denials) says is written before it is answered.
+//! Persistence of [`denials`](crate::auth::denials): written before the call is answered.
 
 use fjall::PersistMode;
 
@@ -6,20 +6,20 @@ use super::{Keyspaces, Store, StoreError, keys};
 use crate::auth::denials::{Denial, Whom};
 
 impl Store {
-    /// All that were kept. Blocks.
+    /// All stored denials. Blocks.
     pub(crate) fn denials(&self) -> Result<Vec<Denial>, StoreError> {
         let mut entries = Vec::new();
         for entry in self.keyspaces.state.prefix(keys::DENIED) {
             let (key, value) = entry.into_inner().map_err(StoreError::engine)?;
             let ms = (*value).try_into().ok().map(i64::from_be_bytes);
-            // An entry that cannot be read would be somebody who is let in again.
+            // Skipping an unreadable entry would readmit a denied session.
             let read = whom(&key).zip(ms).ok_or_else(|| StoreError::Engine("a denial is unreadable".to_owned()))?;
             entries.push(read);
         }
         Ok(entries)
     }
 
-    /// Keeps denials; answers when they are on disk. Blocks.
+    /// Stores denials; returns when they are on disk. Blocks.
     pub(crate) fn keep_denials(&self, entries: &[Denial]) -> Result<(), StoreError> {
         let Keyspaces { db, state, .. } = &self.keyspaces;
         let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
@@ -29,7 +29,7 @@ impl Store {
         batch.commit().map_err(StoreError::engine)
     }
 
-    /// Drops denials; answers when they are gone from disk. Blocks.
+    /// Removes denials; returns when they are gone from disk. Blocks.
     pub(crate) fn drop_denials(&self, gone: &[Whom]) -> Result<(), StoreError> {
         if gone.is_empty() {
             return Ok(());

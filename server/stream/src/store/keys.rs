@@ -1,4 +1,4 @@
-//! How things are laid out in the storage engine. Numbers are big-endian, so that keys sort as numbers do.
+//! The key and value layout in the storage engine. Numbers are big-endian, so that keys sort numerically.
 //!
 //! | keyspace | key | value |
 //! | --- | --- | --- |
@@ -6,11 +6,11 @@
 //! | `shards` | stream id, index | JSON |
 //! | `records` | stream id, shard index, arrival ms, counter | version, key length, partition key, data |
 //! | `ranges` | as `records`: the first of a range | bytes in it |
-//! | `state` | `high` | arrival ms, counter: the last that were given out |
-//! | `state` | `deleted`, stream id | nothing: a stream that is gone, whose records may still be there |
-//! | `state` | `denied.`, a letter, a name | milliseconds: sessions that are denied |
+//! | `state` | `high` | arrival ms, counter: the last position used |
+//! | `state` | `deleted`, stream id | nothing: a deleted stream, whose records may still exist |
+//! | `state` | `denied.`, a letter, a name | milliseconds: a denial |
 //!
-//! A stream's id is made at its creation and never used again: a stream of the same name made later shares nothing with it.
+//! A stream's id is never reused: a later stream of the same name shares nothing with it.
 
 use crate::sequence::RecordPosition;
 
@@ -18,7 +18,7 @@ pub(super) const HIGH: &str = "high";
 pub(super) const DELETED: &str = "deleted";
 pub(super) const DENIED: &str = "denied.";
 
-/// The layout of a record's value; a reader refuses what it does not know.
+/// The version of a record's value; readers refuse unknown versions.
 const RECORD_VERSION: u8 = 1;
 
 pub(super) fn shard(stream: u64, index: u32) -> [u8; 12] {
@@ -35,22 +35,22 @@ pub(super) fn record(stream: u64, shard_index: u32, position: RecordPosition) ->
     key
 }
 
-/// The keys of all records that a stream can have.
+/// The key range of all records of a stream.
 pub(super) fn records_of(stream: u64) -> std::ops::Range<[u8; 28]> {
     record(stream, 0, RecordPosition::START)..record(stream.saturating_add(1), 0, RecordPosition::START)
 }
 
-/// What says that a stream was deleted.
+/// The key of the marker that a stream was deleted.
 pub(super) fn deleted(stream: u64) -> Vec<u8> {
     [DELETED.as_bytes(), &stream.to_be_bytes()].concat()
 }
 
-/// The id in a key of [`deleted`].
+/// The stream's id in a key made by [`deleted`].
 pub(super) fn deleted_stream(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.strip_prefix(DELETED.as_bytes())?.try_into().ok()?))
 }
 
-/// The stream and the shard in a record's key.
+/// The stream's id and the shard's index in a record's key.
 pub(super) fn shard_of(key: &[u8]) -> Option<(u64, u32)> {
     let (stream, index) = key.get(..12)?.split_at_checked(8)?;
     Some((u64::from_be_bytes(stream.try_into().ok()?), u32::from_be_bytes(index.try_into().ok()?)))
@@ -86,7 +86,7 @@ pub(super) fn encode_record(partition_key: &str, data: &[u8]) -> Vec<u8> {
     value
 }
 
-/// Partition key and data of a record's value.
+/// The partition key and data in a record's value.
 pub(super) fn decode_record(value: &[u8]) -> Option<(&str, &[u8])> {
     let (&version, rest) = value.split_first()?;
     let (length, rest) = rest.split_at_checked(2)?;

@@ -1,7 +1,7 @@
-//! The log: streams, shards and records on an embedded storage engine, written by one thread, read by anybody.
+//! The log: streams, shards and records on an embedded storage engine.
 //!
-//! Promises: what was acknowledged is on disk; records of a shard come in the order of their sequence numbers; a read
-//! sees whole batches. Knows nothing of HTTP, signatures or JSON requests.
+//! One thread writes streams and records; trims and denials are written by their callers; any thread reads. Promises: what
+//! was acknowledged is on disk; records of a shard are ordered by sequence number. Knows nothing of HTTP or signatures.
 
 mod change;
 mod changes;
@@ -47,19 +47,19 @@ pub(crate) use self::{
 };
 use crate::{clock::Clock, quotas::MAX_SHARDS, sequence::RecordPosition};
 
-/// Requests that may wait for the writer; more wait outside.
+/// The writer's queue; callers wait while it is full (back-pressure).
 const INBOX: usize = 1024;
-/// Memory for blocks read from disk.
+/// The block cache, bytes.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
-/// Journals that are full and wait until all that they hold is in tables, bytes: the least that the engine takes. What a
-/// small keyspace holds would else keep half a gibibyte of them.
+/// The limit of full journals that wait until all they hold is in tables, bytes: the engine's minimum. With its default, a
+/// keyspace that is rarely written keeps half a gibibyte of them.
 const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
-/// Records in memory before they go to a table, bytes.
+/// The largest memtable of records, bytes.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 /// The size of a table of records, bytes.
 const TABLE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Why the log did not do what was asked.
+/// Why a request to the log failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     #[error("the log is closed")]
@@ -78,7 +78,7 @@ impl StoreError {
     }
 }
 
-/// A request that the log as it stands does not allow.
+/// A request that the current state of the log does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the stream exists")]
@@ -107,14 +107,14 @@ pub(crate) enum Refusal {
     HashKeyOutside { start: u128, end: u128 },
 }
 
-/// What readers see; replaced by the writer after each commit.
+/// The metadata that readers see; updated by the writer after each commit.
 #[derive(Debug, Default)]
 struct Shared {
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
     high: RecordPosition,
 }
 
-/// Handles on the storage engine.
+/// The handles of the storage engine.
 #[derive(Clone)]
 struct Keyspaces {
     db: Database,
@@ -124,7 +124,7 @@ struct Keyspaces {
     state: Keyspace,
 }
 
-/// A record out of the log.
+/// A record read from the log.
 #[derive(Debug)]
 pub(crate) struct StoredRecord {
     pub(crate) position: RecordPosition,
@@ -140,16 +140,16 @@ pub(crate) struct Page {
     pub(crate) next: RecordPosition,
     /// Bytes of data and partition keys.
     pub(crate) bytes: usize,
-    /// Whether there are records from `next` on already.
+    /// Whether there already are records from `next` on.
     pub(crate) more: bool,
 }
 
-/// How large the log may grow.
+/// Limits on the size of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Records are refused while fewer bytes of the disk are free.
+    /// Records are refused while fewer bytes of the disk than this are free.
     pub(crate) reserve: u64,
-    /// Bytes of partition keys and data from which on the oldest records go.
+    /// Bytes of partition keys and data beyond which the oldest records are removed.
     pub(crate) retained: u64,
 }
 
@@ -167,7 +167,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the log in `dir`, or makes an empty one. Blocks.
+    /// Opens the log in `dir`, or creates an empty one. Blocks.
     pub(crate) fn open(dir: &Path, bounds: Bounds, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let open = || {
             let builder = Database::builder(dir).cache_size(CACHE_BYTES).max_journaling_size(JOURNAL_BYTES);
@@ -196,7 +196,7 @@ impl Store {
         };
         let writer = Writer::new(keyspaces.clone(), Disk::of(dir, bounds.reserve), Arc::clone(&clock), outside);
         let (commands, inbox) = mpsc::channel(INBOX);
-        // Its allowances go by the time of the runtime that it works for, which tests move.
+        // The writer's token buckets use the runtime's clock, which tests control.
         let runtime = Handle::try_current().ok();
         let writer = thread::Builder::new()
             .name("stream-writer".to_owned())
@@ -218,38 +218,38 @@ impl Store {
         })
     }
 
-    /// Now, never earlier than the last arrival.
+    /// The current time, never earlier than the last arrival.
     pub(crate) fn now_ms(&self) -> u64 {
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         now.max(self.shared().high.ms)
     }
 
-    /// Right after everything that was acknowledged.
+    /// The position right after everything that was acknowledged.
     pub(crate) fn tip(&self) -> RecordPosition {
         self.shared().high.next()
     }
 
-    /// Journal syncs since the log was opened.
+    /// Group commits of the writer since the log was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Relaxed)
     }
 
-    /// Bytes of partition keys and data that are retained: never too few, and by one range a shard at the most too many.
+    /// Retained bytes of partition keys and data: an upper bound, too large by at most one range per shard.
     pub(crate) fn retained(&self) -> u64 {
         self.ranges.total()
     }
 
-    /// Bytes that may be.
+    /// The limit of retained bytes.
     pub(crate) fn limit(&self) -> u64 {
         self.ranges.limit()
     }
 
-    /// Notified when the log is over its limit: then it wants a [`Store::trim`].
+    /// Notified when the log exceeds its limit and needs a [`Store::trim`].
     pub(crate) fn over(&self) -> Arc<Notify> {
         Arc::clone(&self.over)
     }
 
-    /// Whether the writer runs, by whom everything is written.
+    /// Whether the writer thread runs.
     pub(crate) fn writes(&self) -> bool {
         !self.commands.is_closed()
     }
@@ -267,7 +267,7 @@ impl Store {
         self.shared().streams.values().cloned().collect()
     }
 
-    /// Changes after every commit that touched the shard: records, its end, what its stream is, the stream's deletion.
+    /// A watch that changes after every commit that touched the shard: records, its end, its stream's settings or deletion.
     pub(crate) fn watch(&self, stream: u64, shard: u32) -> tokio::sync::watch::Receiver<u64> {
         self.watches.watch((stream, shard))
     }
@@ -289,14 +289,14 @@ impl Store {
         self.ask(|answer| Command::Merge { stream: stream.into(), shard, adjacent, answer }).await
     }
 
-    /// Deletes a stream, one with consumers only if `enforce` says so: gone at once for everybody; its records are removed by
-    /// the next [`Store::trim`], also after a crash.
+    /// Deletes a stream, one with consumers only if `enforce`. It disappears at once; the next [`Store::trim`] removes its
+    /// records, also after a crash.
     pub(crate) async fn delete(&self, stream: &str, enforce: bool) -> Result<(), StoreError> {
         self.ask(|answer| Command::Delete { stream: stream.into(), enforce, answer }).await
     }
 
-    /// Forgets the shards that a [`Store::trim`] left empty. It alone knows which: by a clock that has moved on meanwhile
-    /// others are past retention, too, whose last records would then be there for ever.
+    /// Drops the shards that a [`Store::trim`] left empty. Only the trim's own list is safe: by now more shards may be past
+    /// retention, whose records were not removed and then never would be.
     pub(crate) async fn forget_shards(&self, empty: Vec<(Arc<str>, u32)>) -> Result<(), StoreError> {
         if empty.is_empty() {
             return Ok(());
@@ -304,7 +304,7 @@ impl Store {
         self.ask(|answer| Command::Forget { empty, answer }).await
     }
 
-    /// Finishes what waits and refuses what comes later. Reads go on.
+    /// Finishes pending writes and refuses later ones. Reads still work.
     pub(crate) async fn close(&self) {
         let (answer, closed) = oneshot::channel();
         if self.commands.send(Command::Close { answer }).await.is_ok() {
@@ -321,7 +321,7 @@ impl Store {
         result.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// The records of a shard from a position on: at most `limit`, at most `max_bytes` unless the first alone is larger.
+    /// Reads a shard from a position on: at most `limit` records and `max_bytes`, unless the first record alone is larger.
     /// Blocks.
     pub(crate) fn read(
         &self,
@@ -359,7 +359,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // The writer ends when nobody can ask it any more; wait, so that the directory is free afterwards.
+        // The writer ends when its channel closes; wait for it, so that the directory is free afterwards.
         let (nobody, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.commands, nobody));
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
@@ -369,16 +369,16 @@ impl Drop for Store {
     }
 }
 
-/// A merge of tables holds what it merges twice until it is done: with small ones the log stays below twice what it holds,
-/// also in the middle of a merge, and what is in memory small (`cargo xtask bench stream`). The engine keeps what a
-/// keyspace was made with.
+/// Small tables and memtables: a compaction stores its tables twice until it is done, so small ones keep the log below twice
+/// its contents, and memory use low (`cargo xtask bench stream`). The engine keeps the options that a keyspace was created
+/// with.
 fn records_options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .max_memtable_size(MEMTABLE_BYTES)
         .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
 }
 
-/// For tests: nothing is refused, and nothing goes early.
+/// For tests: nothing is refused or removed early.
 #[cfg(test)]
 pub(crate) const UNBOUNDED: Bounds = Bounds { reserve: 0, retained: u64::MAX };
 

@@ -1,4 +1,4 @@
-//! Streams and shards as the store keeps them.
+//! Streams, shards and consumers as the store keeps them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,14 +9,14 @@ use crate::sequence::{RecordPosition, SequenceNumber};
 /// Default retention of a stream, hours.
 pub(crate) const DEFAULT_RETENTION_HOURS: u32 = 24;
 
-/// Tags by their keys.
+/// Tag values by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// A stream and all its shards that are still remembered. Never changed in place: a change makes a new one.
+/// A stream with its shards and consumers. An immutable snapshot: a change makes a new one.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) meta: StreamMeta,
-    /// By index, ascending; closed ones included until their records are past retention.
+    /// By index, ascending; closed ones are included until their records are past retention.
     pub(crate) shards: Vec<Shard>,
     /// By name.
     pub(crate) consumers: Vec<Consumer>,
@@ -26,18 +26,18 @@ pub(crate) struct Stream {
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html>
 pub(crate) const MAX_CONSUMERS: usize = 20;
 
-/// Somebody who is registered to be pushed what comes in.
+/// A registered consumer (enhanced fan-out), to which records are pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Consumer {
     pub(crate) name: Arc<str>,
-    /// When it was registered; its second is never used again under this name.
+    /// When it was registered; the second is not reused under this name in the stream.
     pub(crate) created_ms: u64,
-    /// Directories of before there were tags have none.
+    /// Missing in directories from before there were tags.
     #[serde(default)]
     pub(crate) tags: Tags,
 }
 
-/// What the keyspace `streams` holds. Directories of before there were consumers have none.
+/// A value of the keyspace `streams`. Directories from before there were consumers have none.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StreamEntry {
     #[serde(flatten)]
@@ -46,27 +46,27 @@ pub(super) struct StreamEntry {
     pub(super) consumers: Vec<Consumer>,
 }
 
-/// What there is to know about a stream itself.
+/// The metadata of a stream itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StreamMeta {
     pub(crate) id: u64,
     pub(crate) name: Arc<str>,
     pub(crate) created_ms: u64,
     pub(crate) retention_hours: u32,
-    /// Arrivals before this were past retention once, and stay so when it is made longer: milliseconds.
+    /// Arrivals before this were past retention once, and stay so when the retention is increased: milliseconds.
     #[serde(default)]
     pub(crate) horizon_ms: u64,
-    /// Never used before, also when the last shards are forgotten.
+    /// The index of the next shard; indexes are never reused, even after shards are dropped.
     pub(crate) next_shard: u32,
-    /// The latest second in which a consumer was registered that is not any more.
+    /// The latest registration second of a deregistered consumer.
     #[serde(default)]
     pub(crate) last_deregistered_s: u64,
-    /// Directories of before there were tags have none.
+    /// Missing in directories from before there were tags.
     #[serde(default)]
     pub(crate) tags: Tags,
 }
 
-/// What the keyspace `shards` holds.
+/// A shard: a value of the keyspace `shards`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) index: u32,
@@ -77,12 +77,12 @@ pub(crate) struct Shard {
     #[serde(with = "decimal")]
     pub(crate) end: u128,
     pub(crate) created_ms: u64,
-    /// The second in its sequence numbers: always greater than its parents'.
+    /// The second in its sequence numbers, always greater than its parents'.
     pub(crate) epoch: u64,
     pub(crate) closed: Option<Closed>,
 }
 
-/// The end of a shard.
+/// The position at which a shard was closed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Closed {
     pub(crate) ms: u64,
@@ -132,7 +132,7 @@ impl Stream {
         self.consumers.binary_search_by(|known| (*known.name).cmp(name)).ok().and_then(|at| self.consumers.get(at))
     }
 
-    /// The open shard that takes `hash_key`. The open ones cover every key.
+    /// The open shard whose range contains `hash_key`. The open shards cover every key.
     pub(crate) fn shard_for(&self, hash_key: u128) -> Option<&Shard> {
         self.shards.iter().find(|shard| shard.is_open() && shard.contains(hash_key))
     }
@@ -141,7 +141,7 @@ impl Stream {
         self.shards.iter().filter(|shard| shard.is_open()).count()
     }
 
-    /// Arrivals before this are past retention.
+    /// The time before which arrivals are past retention, milliseconds.
     pub(crate) fn horizon(&self, now_ms: u64) -> u64 {
         let horizon = now_ms.saturating_sub(u64::from(self.meta.retention_hours) * 3_600_000);
         horizon.max(self.meta.horizon_ms)
@@ -153,14 +153,14 @@ pub(crate) fn shard_id(index: u32) -> String {
     format!("shardId-{index:012}")
 }
 
-/// The index in a shard's id; also of the short forms that the real service takes.
+/// The index in a shard's id; accepts the short forms that the real service accepts.
 pub(crate) fn shard_index(id: &str) -> Option<u32> {
     let digits = id.strip_prefix("shardId-").unwrap_or(id);
     let plain = (1..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// 128-bit numbers as text: JSON readers stop at 64 bits.
+/// Serializes 128-bit numbers as text, since JSON parsers often stop at 64 bits.
 mod decimal {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -1,9 +1,8 @@
-//! How much is retained, counted by ranges: runs of records of one shard, the unit in which the oldest go when the log is at
-//! its limit.
+//! Retained bytes, counted by ranges: runs of records of one shard, the unit of removal when the log exceeds its limit.
 //!
-//! Promises: what was acknowledged is counted, across crashes, since a range's size is written in the batch of its records;
-//! so nothing is counted again at a start. A range whose records were removed in part still counts whole, until all of it
-//! is gone: the count is never too small, and by one range a shard at the most too large.
+//! Promises: acknowledged records are counted, across crashes, since a range's size is written in the batch of its records,
+//! so a start need not count again. A range that was removed in part counts whole until all of it is gone: the count is never
+//! too small, and too large by at most one range per shard. It includes the three header bytes of a record's value.
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +14,18 @@ use fjall::{Keyspace, OwnedWriteBatch};
 use super::{StoreError, keys, watch::ShardKey};
 use crate::sequence::RecordPosition;
 
-/// A limit is cut into so many ranges, so that what goes at a time is little.
+/// Ranges per limit: many, so that little is removed at a time.
 const RANGES: u64 = 1024;
-/// Bytes of a range, at least and at most.
+/// The smallest and largest size of a full range, bytes.
 const SMALLEST: u64 = 64 * 1024;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The sizes of all ranges.
 pub(super) struct Ranges {
     keyspace: Keyspace,
-    /// Bytes of partition keys and data that may be retained.
+    /// The limit of retained bytes.
     limit: u64,
-    /// A range that has so many bytes takes no more.
+    /// A range of this size takes no more records, bytes.
     full: u64,
     known: Mutex<Known>,
 }
@@ -37,7 +36,7 @@ struct Known {
     shards: BTreeMap<ShardKey, BTreeMap<RecordPosition, u64>>,
 }
 
-/// A range that takes no more records: from its first one to where the next one begins.
+/// A range that takes no more records: from its first record to where the next range begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) shard: ShardKey,
@@ -47,7 +46,7 @@ pub(super) struct Range {
 }
 
 impl Ranges {
-    /// Reads the sizes back. A directory of before there were any is counted once.
+    /// Reads the sizes back. A directory from before sizes were stored is counted once.
     pub(super) fn recover(keyspace: Keyspace, records: &Keyspace, limit: u64) -> Result<Self, StoreError> {
         let full = (limit / RANGES).clamp(SMALLEST, LARGEST);
         let ranges = Self { keyspace, limit, full, known: Mutex::default() };
@@ -77,12 +76,12 @@ impl Ranges {
         Ok(ranges)
     }
 
-    /// Bytes of partition keys and data that are retained.
+    /// The retained bytes.
     pub(super) fn total(&self) -> u64 {
         self.known().total
     }
 
-    /// Bytes that may be.
+    /// The limit of retained bytes.
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
@@ -91,14 +90,14 @@ impl Ranges {
         self.total() > self.limit
     }
 
-    /// Counts records that the batch holds, the first of them at `at`.
+    /// Counts the `bytes` of records in the batch, of which the first is at `at`.
     pub(super) fn grow(&self, batch: &mut OwnedWriteBatch, shard: ShardKey, at: RecordPosition, bytes: u64) {
         let (from, bytes) = self.known().grow(shard, at, bytes, self.full);
         batch.insert(&self.keyspace, keys::record(shard.0, shard.1, from), bytes.to_be_bytes());
     }
 
-    /// The oldest ranges, so many that without them a twentieth of the limit is free; none while it is kept. The newest of
-    /// a shard stays where `is_open` says that it may still grow.
+    /// If the limit is exceeded: the oldest ranges, enough that without them a twentieth of the limit is free. The newest range
+    /// of a shard that `is_open` is kept, since it may still grow.
     pub(super) fn oldest(&self, is_open: impl Fn(ShardKey) -> bool) -> Vec<Range> {
         let known = self.known();
         let target = self.limit - self.limit / 20;
@@ -123,13 +122,13 @@ impl Ranges {
         ranges
     }
 
-    /// The records of a range are gone.
+    /// Stops counting a range whose records were removed.
     pub(super) fn forget(&self, range: Range) -> Result<(), StoreError> {
         self.known().remove(range.shard, range.from);
         self.keyspace.remove(keys::record(range.shard.0, range.shard.1, range.from)).map_err(StoreError::engine)
     }
 
-    /// All records of a shard before `horizon` are gone, or all it ever had.
+    /// Stops counting a shard's records before `horizon`, or all of them: they were removed.
     pub(super) fn forget_before(&self, shard: ShardKey, horizon: Option<RecordPosition>) -> Result<(), StoreError> {
         let gone: Vec<Range> = {
             let known = self.known();
@@ -141,7 +140,7 @@ impl Ranges {
         gone.into_iter().try_for_each(|range| self.forget(range))
     }
 
-    /// All records of a stream are gone.
+    /// Stops counting a stream whose records were removed.
     pub(super) fn forget_stream(&self, stream: u64) -> Result<(), StoreError> {
         let shards: Vec<_> = self.known().shards.range((stream, 0)..=(stream, u32::MAX)).map(|(key, _)| *key).collect();
         shards.into_iter().try_for_each(|shard| self.forget_before(shard, None))
@@ -158,7 +157,7 @@ impl Known {
         *self.shards.entry(shard).or_default().entry(from).or_default() += bytes;
     }
 
-    /// The range that the records went into, and its size.
+    /// Adds records; returns the start of their range, and its size.
     fn grow(&mut self, shard: ShardKey, at: RecordPosition, bytes: u64, full: u64) -> (RecordPosition, u64) {
         let newest = self.shards.get(&shard).and_then(|of_shard| of_shard.last_key_value());
         let from = newest.filter(|(_, bytes)| **bytes < full).map_or(at, |(from, _)| *from);

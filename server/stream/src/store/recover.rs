@@ -1,4 +1,4 @@
-//! What was there when the log is opened.
+//! Recovery of the metadata when the log is opened.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,7 +11,7 @@ use super::{
 };
 
 impl Keyspaces {
-    /// Reads back what was there.
+    /// Reads the streams, shards and last position back.
     pub(super) fn recover(&self) -> Result<Shared, StoreError> {
         let mut shards: HashMap<u64, Vec<Shard>> = HashMap::new();
         for entry in self.shards.iter() {

@@ -1,4 +1,4 @@
-//! Splitting and merging: which shards close, which are born, with which ranges. Pure; the writer makes it durable.
+//! Splits and merges: which shards close, which open, with which ranges. Pure; the writer makes the result durable.
 //!
 //! Promises: the open shards of a stream cover every hash key exactly once, before and after.
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{hash::uniform_ranges, quotas::MAX_SHARDS, sequence::RecordPosition};
 
-/// Keys that make no difference to whether ranges are equal: of 2^128.
+/// Hash keys, of 2^128, by which ranges may differ and still count as equal.
 const NEAR: u128 = 1 << 32;
 
 /// A new stream with `count` shards of equal size.
@@ -42,7 +42,7 @@ pub(super) fn create(id: u64, name: &str, count: u32, now_ms: u64) -> Stream {
 /// Closes `index` at `end` and opens two children; the second begins at `new_start`.
 pub(super) fn split(stream: &mut Stream, index: u32, new_start: u128, end: RecordPosition) -> Result<(), Refusal> {
     let parent = open_shard(stream, index)?.clone();
-    // The rule of the real service: both children get at least one key, the lower one two ends of its own.
+    // The rule of the real service: both children get at least two keys.
     if new_start <= parent.start.saturating_add(1) || new_start >= parent.end {
         return Err(Refusal::HashKeyOutside { start: parent.start, end: parent.end });
     }
@@ -59,7 +59,7 @@ fn divide(stream: &mut Stream, parent: &Shard, new_start: u128, end: RecordPosit
     open(stream, new_start, parent.end, &[parent], end.ms);
 }
 
-/// Closes two neighbours at `ends` and opens one child over both.
+/// Closes two adjacent shards at `ends` and opens one child over both.
 pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [RecordPosition; 2]) -> Result<(), Refusal> {
     let one = open_shard(stream, index)?.clone();
     let other = open_shard(stream, adjacent)?.clone();
@@ -73,12 +73,12 @@ pub(super) fn merge(stream: &mut Stream, index: u32, adjacent: u32, ends: [Recor
     Ok(())
 }
 
-/// Splits and merges neighbours, from the first hash key on, until there are `count` open shards of about equal size, in as many
-/// steps as the real service takes (`known_counts` below). A shard is cut where an equal share of what is left ends. What is
-/// larger than that by less than a quarter of `1 / count` is left as it is: what remains of a cut, and where a stream does not
-/// grow, also what a merge makes; as long as half of `1 / count` is left for each shard that is still to come.
+/// Splits and merges adjacent shards, from the first hash key on, until there are `count` open shards of about equal size, in
+/// as many steps as the real service (`known_counts` below). A shard is cut where an equal share of the remaining keys ends.
+/// To save steps, a shard below five quarters of `1 / count` is kept if half of `1 / count` remains for each later shard, and
+/// if it is a child made here or the stream does not grow.
 ///
-/// Promises: each of the shards has at least half, and less than five quarters, of an equal share. One that doubles, halves or
+/// Promises: each shard has at least half, and less than five quarters, of an equal share. A stream that doubles, halves or
 /// grows by a quarter has the ranges of a new stream.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html>
 pub(super) fn resize(
@@ -118,7 +118,7 @@ pub(super) fn resize(
     Ok(())
 }
 
-/// The open shard that begins with the key `start`.
+/// The open shard whose range begins with the key `start`.
 fn open_from(stream: &Stream, start: u128) -> Option<Shard> {
     stream.shards.iter().find(|shard| shard.is_open() && shard.start == start).cloned()
 }

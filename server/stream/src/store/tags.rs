@@ -1,4 +1,4 @@
-//! Tags of streams and of consumers, which mean nothing to the log.
+//! Tags of streams and consumers; the log does not interpret them.
 
 use super::{
     Refusal,
@@ -16,7 +16,7 @@ pub(super) fn tags_of<'s>(stream: &'s mut Stream, consumer: Option<&str>) -> Res
     found.map(|consumer| &mut consumer.tags).ok_or(Refusal::NoSuchConsumer)
 }
 
-/// Adds tags to those that there are; one of the same key is replaced.
+/// Adds tags; one with the same key is replaced.
 pub(super) fn tag(known: &mut Tags, tags: &Tags) -> Result<(), Refusal> {
     known.extend(tags.clone());
     if known.len() <= MAX_TAGS { Ok(()) } else { Err(Refusal::TooManyTags) }

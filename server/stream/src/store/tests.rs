@@ -68,6 +68,18 @@ async fn a_shard_is_forgotten_with_its_last_record_and_not_before() -> Result<()
 }
 
 #[tokio::test]
+async fn shards_of_a_stream_that_is_gone_keep_no_others() -> Result<(), Box<dyn std::error::Error>> {
+    let dir = tempfile::tempdir()?;
+    let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;
+    let (gone, stays) = (store.create("a", 1, Tags::new()).await?, store.create("b", 1, Tags::new()).await?);
+    store.split(&stays.meta.name, 0, 1 << 64).await?;
+    store.delete(&gone.meta.name, false).await?;
+    store.forget_shards(vec![(Arc::clone(&gone.meta.name), 0), (Arc::clone(&stays.meta.name), 0)]).await?;
+    assert!(store.stream("b").is_some_and(|stream| stream.shard(0).is_none()));
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_refused_moves_nothing() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let store = Store::open(dir.path(), UNBOUNDED, Arc::new(SystemClock))?;

@@ -1,10 +1,10 @@
-//! A last write that was torn by a power cut, and how the log opens all the same.
+//! Recovery from a torn write: a last batch that a power cut left incomplete.
 //!
-//! The engine drops a last batch that is cut short. One whose end reached the disk before its middle did fails its
-//! checksum instead, and the engine then refuses to open. Nobody was told that such a batch is safe: the answer comes
-//! after the sync, and the sync had not come back. So the end of the newest journal is cut off, a copy of the journal
-//! kept beside it, and the engine opens without that batch. It is done once: damage further in still fails, and the
-//! journal is then as it was.
+//! The engine itself drops a last batch that is cut short. If the end of a batch reached the disk before its middle, its
+//! checksum fails instead, and the engine refuses to open. Such a batch was not acknowledged, since that happens only after
+//! the sync. So the newest journal is copied, its end is cut off, and the engine opens without that batch. This is tried
+//! once: on damage further in, opening fails and the journal is restored as it was. (Later damage of an acknowledged last
+//! batch looks the same; the copy still has it.)
 
 use std::{
     fs::{self, File},
@@ -14,10 +14,10 @@ use std::{
 
 use super::StoreError;
 
-/// How much is looked at at a time, from the end.
+/// Bytes read at a time, from the end.
 const STEP: u64 = 64 * 1024;
 
-/// Opens the engine in `dir` by `open`, without a last batch that is torn.
+/// Opens the engine in `dir` with `open`, dropping a torn last batch.
 pub(super) fn recover<T>(dir: &Path, open: impl Fn() -> fjall::Result<T>) -> Result<T, StoreError> {
     let error = match open() {
         Err(error @ fjall::Error::JournalRecovery(_)) => error,
@@ -37,14 +37,14 @@ pub(super) fn recover<T>(dir: &Path, open: impl Fn() -> fjall::Result<T>) -> Res
             Ok(opened)
         }
         Err(again) => {
-            // Not the last one alone: a person has to decide.
+            // More than the last batch is damaged: an operator has to decide.
             fs::rename(&kept, &journal).map_err(unreadable)?;
             Err(StoreError::Engine(format!("{again}: {} is damaged; restore it from a backup", journal.display())))
         }
     }
 }
 
-/// Journals are numbered in the order of their making.
+/// The newest journal: they are numbered in order of creation.
 fn newest_journal(dir: &Path) -> io::Result<Option<PathBuf>> {
     let mut newest = None;
     for entry in fs::read_dir(dir)? {
@@ -56,7 +56,7 @@ fn newest_journal(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(newest.map(|(_, path)| path))
 }
 
-/// Ends the file before its last byte that is not zero; what comes after that is room kept for later batches.
+/// Truncates the file before its last non-zero byte; the zeros after it are preallocated.
 fn cut_last_byte(journal: &Path) -> io::Result<()> {
     let mut file = File::options().read(true).write(true).open(journal)?;
     let mut end = file.metadata()?.len();

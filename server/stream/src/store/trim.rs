@@ -1,4 +1,4 @@
-//! What goes: records past retention, and the oldest where the log has too much.
+//! Trimming: removes records past retention, and the oldest while the log exceeds its limit.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use crate::sequence::RecordPosition;
 /// Keys removed in one batch by a trim.
 const TRIM_BATCH: usize = 2048;
 
-/// What a trim did.
+/// The result of a trim.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmed {
-    /// Records that were removed because they were past retention, or their stream was deleted.
+    /// Records removed because they were past retention or their stream was deleted.
     pub(crate) records: u64,
-    /// Records that were removed because the log was over its limit.
+    /// Records removed early because the log was over its limit.
     pub(crate) early: u64,
-    /// Closed shards without records, and never to have any again: the stream's name and the index.
+    /// Closed shards that have no records left: the stream's name and the index.
     pub(crate) empty: Vec<(Arc<str>, u32)>,
 }
 
 impl Store {
-    /// Removes records past retention, those of deleted streams, and the oldest of all while the log is over its limit.
+    /// Removes records past retention, those of deleted streams, and the oldest of all while the log exceeds its limit.
     /// Blocks.
     pub(crate) fn trim(&self) -> Result<Trimmed, StoreError> {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
@@ -45,7 +45,7 @@ impl Store {
             let Some(id) = keys::deleted_stream(&key) else { continue };
             trimmed.records += self.remove_records(keys::records_of(id))?;
             self.ranges.forget_stream(id)?;
-            // Lost in a crash, it is only looked for again what is not there.
+            // No sync: if a crash undoes this, the next trim finds no records and removes the marker again.
             self.keyspaces.state.remove(key).map_err(StoreError::engine)?;
         }
         let is_open = |(stream, shard): (u64, u32)| {
@@ -64,7 +64,7 @@ impl Store {
         let mut past = self.keyspaces.records.range(range);
         let mut removed = 0;
         loop {
-            // A removal that is lost in a crash is made again: no sync.
+            // No sync: a removal that a crash undoes is repeated by the next trim.
             let mut batch = self.keyspaces.db.batch();
             for entry in past.by_ref().take(TRIM_BATCH) {
                 batch.remove(&self.keyspaces.records, entry.key().map_err(StoreError::engine)?);

@@ -1,8 +1,8 @@
-//! Who waits for something to happen in a shard.
+//! Watches: notify readers of changes in a shard.
 //!
-//! Promises: whoever watches is woken after every commit that touched the shard (its records, its end, what its stream is, or
-//! that it is deleted), once the change can be read. A watch costs nothing while nothing happens, and only shards that
-//! somebody watches are kept.
+//! Promises: a watcher is woken after every commit that touched the shard (its records, its end, its stream's settings or
+//! deletion), once the change can be read. A watch costs nothing while nothing happens; entries of shards that are no longer
+//! watched are dropped at the next [`Watches::watch`].
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,14 +20,14 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    /// Changes with every commit from now on that touches the shard.
+    /// A receiver that changes with every later commit that touches the shard.
     pub(super) fn watch(&self, shard: ShardKey) -> Receiver<u64> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.retain(|_, sender| sender.receiver_count() > 0);
         watched.entry(shard).or_default().subscribe()
     }
 
-    /// To be called when the change can be read.
+    /// Wakes the watchers of these shards; to be called once the change can be read.
     pub(super) fn touched(&self, shards: &HashSet<ShardKey>) {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         for sender in shards.iter().filter_map(|shard| watched.get(shard)) {

@@ -1,9 +1,8 @@
-//! The one thread that writes: puts, new streams, resharding, in the order in which they came.
+//! The writer thread: applies puts, new streams, and changes of streams in order of arrival, with group commit.
 //!
-//! Promises: whoever gets an answer can rely on it after any crash, since the journal was synced first. Puts that wait
-//! are gathered into one batch and one sync, so many waiting together cost little more than one. Positions never go back,
-//! across restarts and whatever the clock says, for the last one given out is written with every batch. Never reads
-//! records.
+//! Promises: an acknowledged write survives any crash, since the journal is synced first. Waiting requests are gathered into
+//! one batch and one sync, so that many cost little more than one. Positions never go back, across restarts and clock changes,
+//! since the last one is written with every batch. Never reads records.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -36,14 +35,14 @@ use crate::{
     sequence::{RecordPosition, SequenceNumber},
 };
 
-/// A batch is closed at this size; what waits goes into the next.
+/// A batch takes no more requests at this size, bytes; later ones go into the next.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
-/// A record on its way in.
+/// A record to be written.
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(super) hash_key: u128,
-    /// Partition key and data: what counts against the shard's limit.
+    /// Bytes of partition key and data, which count against the shard's limit.
     pub(super) size: usize,
     pub(super) value: Vec<u8>,
 }
@@ -53,18 +52,18 @@ impl NewRecord {
         Self { hash_key, size: partition_key.len() + data.len(), value: keys::encode_record(partition_key, data) }
     }
 
-    /// Bytes of its partition key and data: what counts against limits.
+    /// Bytes of its partition key and data, which count against limits.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 }
 
-/// What became of a record.
+/// The outcome for a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Put {
     /// It is in the log.
     Written(SequenceNumber),
-    /// The shard's limit was met; it is not in the log.
+    /// The shard's rate limit was reached; it is not in the log.
     Throttled {
         /// The shard's index.
         shard: u32,
@@ -73,7 +72,7 @@ pub(crate) enum Put {
 
 type WriteReply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// What the writer can be asked for.
+/// A request to the writer.
 pub(super) enum Command {
     Put {
         stream: Arc<str>,
@@ -105,11 +104,11 @@ pub(super) enum Command {
     },
     Delete {
         stream: Arc<str>,
-        /// Whether it goes with its consumers.
+        /// Whether to delete a stream that has consumers.
         enforce: bool,
         answer: WriteReply<()>,
     },
-    /// Drop closed shards that have no records any more.
+    /// Drop closed shards that have no records left.
     Forget {
         empty: Vec<(Arc<str>, u32)>,
         answer: WriteReply<()>,
@@ -121,27 +120,27 @@ pub(super) enum Command {
 
 type OnCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// What is committed together.
+/// The requests that are committed together.
 struct Group {
     batch: OwnedWriteBatch,
     bytes: usize,
     answers: Vec<OnCommit>,
-    /// The shards in which something happens.
+    /// The shards that change.
     touched: HashSet<ShardKey>,
-    /// The first of its new records of each shard, and the bytes of all.
+    /// For each shard, the position of its first new record and the bytes of all new ones.
     sizes: HashMap<ShardKey, (RecordPosition, u64)>,
-    /// Bytes of records that the disk has room for, once somebody has looked.
+    /// Bytes of records that the disk has room for, once it was checked.
     room: Option<Result<u64, StoreError>>,
     now: Instant,
 }
 
-/// What the writer shares with everybody else.
+/// The state that the writer shares with the store.
 pub(super) struct Outside {
     pub(super) shared: Arc<RwLock<Shared>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) watches: Arc<Watches>,
     pub(super) ranges: Arc<Ranges>,
-    /// Told when the log is over its limit.
+    /// Notified when the log exceeds its limit.
     pub(super) over: Arc<Notify>,
 }
 
@@ -150,7 +149,7 @@ pub(super) struct Writer {
     disk: Disk,
     clock: Arc<dyn Clock>,
     outside: Outside,
-    /// As `shared` will be when the group at hand is on disk.
+    /// The state that `shared` will have once the current group is on disk.
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
     high: RecordPosition,
     allowances: HashMap<(u64, u32), WriteAllowance>,
@@ -165,7 +164,7 @@ impl Writer {
         Self { keyspaces, disk, clock, outside, streams, high, allowances: HashMap::new() }
     }
 
-    /// Works until it is told to close or nobody can ask any more.
+    /// Runs until it is told to close or its channel closes.
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         while let Some(first) = inbox.blocking_recv() {
             let mut group = Group {
@@ -191,7 +190,7 @@ impl Writer {
             }
             self.commit(group);
             if let Some(answer) = closing {
-                // What still waits is refused: its senders see the channel go.
+                // Queued requests are refused: their senders see the channel close.
                 drop(inbox);
                 drop(self);
                 let _ = answer.send(());
@@ -240,7 +239,7 @@ impl Writer {
         }
     }
 
-    /// The next position: later than all before, in time never earlier.
+    /// The next position: a greater counter, and a time that never goes back.
     fn advance(&mut self) -> RecordPosition {
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         self.high = RecordPosition { ms: now.max(self.high.ms), counter: self.high.counter + 1 };
@@ -276,7 +275,7 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Whether the disk has room for these records behind those that the group has already.
+    /// Checks that the disk has room for these records in addition to those already in the group.
     fn check_room(&self, records: &[NewRecord], group: &mut Group) -> Result<(), StoreError> {
         let room = group.room.get_or_insert_with(|| self.disk.room()).clone()?;
         let wanted = group.bytes + records.iter().map(|record| record.value.len()).sum::<usize>();
@@ -341,8 +340,10 @@ impl Writer {
 
     fn forget(&mut self, empty: &[(Arc<str>, u32)], group: &mut Group) -> Result<(), StoreError> {
         for (name, index) in empty {
-            let mut stream = Stream::clone(&*self.stream(name)?);
-            // An open one takes records: whoever asks to forget it is wrong.
+            // One that was deleted meanwhile took its shards with it.
+            let Ok(stream) = self.stream(name) else { continue };
+            let mut stream = Stream::clone(&*stream);
+            // An open shard takes records and must never be dropped.
             let before = stream.shards.len();
             stream.shards.retain(|shard| shard.index != *index || shard.is_open());
             if stream.shards.len() < before {
@@ -356,7 +357,7 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Group) {
-        // All of it was refused: a position that was taken and not used is nothing to show, for it is not on disk.
+        // All requests were refused, so nothing is written; positions that they took were not used.
         if group.batch.is_empty() {
             group.answers.into_iter().for_each(|answer| answer(Ok(())));
             return;
@@ -373,7 +374,7 @@ impl Writer {
                 shared.streams = self.streams.clone();
                 shared.high = self.high;
             } else {
-                // Positions given out stay used; what the streams look like is what is on disk.
+                // Positions stay used; the streams go back to their state on disk.
                 self.streams = shared.streams.clone();
             }
         }
@@ -388,10 +389,10 @@ impl Writer {
 }
 
 impl Group {
-    /// Answers when the group is on disk; a refusal has nothing to wait for but its turn.
+    /// Answers when the group is on disk; a refusal is sent then, too, so that answers keep their order.
     fn answer<T: Send + 'static>(&mut self, answer: WriteReply<T>, result: Result<T, StoreError>) {
         self.answers.push(Box::new(move |committed| {
-            // Whoever asked may be gone; the record is in the log all the same.
+            // The receiver may be gone; the write is in the log nevertheless.
             let _ = answer.send(committed.and(result));
         }));
     }

@@ -1,9 +1,9 @@
 //! The Security Token Service, as far as sessions need it: `AssumeRole` and `GetCallerIdentity` of the Query protocol.
 //!
-//! There are no roles to look up: whoever holds the root key may take any role name, and the session may do what its
-//! inline policy allows on the data plane, or all of the data plane when there is none. Only the root key may ask, and
-//! sessions whose policy says so where the endpoint lets sessions control. A source identity stays with a session, and with
-//! those that it asks for, and is given no session while it is denied.
+//! No roles are stored: the root key may assume any role name, and the session may do what its inline policy allows on the
+//! data plane, or everything on the data plane without one. Only the root key may assume roles, and, if the endpoint lets
+//! sessions control, sessions whose policy allows it. Sessions that a session requests inherit its source identity; a denied
+//! source identity is issued no session.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
 pub(crate) mod token;
@@ -30,12 +30,12 @@ const VERSION: &str = "2011-06-15";
 const MIN_SECONDS: i64 = 900;
 const DEFAULT_SECONDS: i64 = 3600;
 
-/// What STS needs of the endpoint.
+/// The parts of the endpoint that STS needs.
 pub(crate) struct Sts<'a> {
     pub(crate) place: &'a ArnScope,
     pub(crate) tokens: &'a Tokens,
     pub(crate) denials: &'a Denials,
-    /// Whether sessions may ask, within their policy.
+    /// Whether sessions may assume roles within their policy.
     pub(crate) sessions_may: bool,
     pub(crate) now_ms: i64,
 }
@@ -83,7 +83,7 @@ impl Sts<'_> {
             return Err(ApiError::constraint(name, "roleSessionName", rule));
         }
         let source_identity = self.source_identity(caller, role_arn, form.get("SourceIdentity"))?;
-        // A policy that only AWS could look up would be a limit that nobody enforces.
+        // Managed policies cannot be looked up here, so their limits would not be enforced.
         if let Some(other) =
             form.keys().find(|key| key.starts_with("PolicyArns.") || key.starts_with("ProvidedContexts."))
         {
@@ -121,7 +121,7 @@ impl Sts<'_> {
         result += &xml::element("SessionTokenUtilization", &percent);
         result += &xml::element("SessionTokenSize", &issued.token.len().to_string());
         if !policy.is_empty() {
-            // What it was called before.
+            // The former name of `SessionTokenUtilization`.
             result += &xml::element("PackedPolicySize", &percent);
         }
         if !source_identity.is_empty() {
@@ -130,7 +130,7 @@ impl Sts<'_> {
         Ok(result)
     }
 
-    /// The source identity of a new session; empty: none. Once there is one, it stays: a session passes its own on
+    /// The source identity of a new session; empty: none. It is inherited from a session and cannot be changed
     /// ([Monitor and control actions taken with assumed roles][1]).
     ///
     /// [1]: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
@@ -168,7 +168,7 @@ impl Sts<'_> {
     }
 }
 
-/// Seconds of a session: 900 to 43,200.
+/// The lifetime of a session, seconds: 900 to 43,200.
 fn duration(form: &Form) -> Result<i64, ApiError> {
     let Some(text) = form.get("DurationSeconds") else { return Ok(DEFAULT_SECONDS) };
     let seconds: i64 =
@@ -183,7 +183,7 @@ fn duration(form: &Form) -> Result<i64, ApiError> {
     Err(ApiError::constraint(text, "durationSeconds", &rule))
 }
 
-/// The policy as it goes into the token: checked, without needless blanks.
+/// The policy as it goes into the token: checked and minified.
 fn inline_policy(text: Option<&String>) -> Result<String, ApiError> {
     let Some(text) = text else { return Ok(String::new()) };
     let length = text.chars().count();

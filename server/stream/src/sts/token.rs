@@ -1,8 +1,8 @@
-//! Session tokens: everything there is to know about a session, in the client's own hands.
+//! Session tokens: stateless, with all claims of a session.
 //!
-//! A token is base64url of a version, when it was issued and expires, the access key id, the names and the policy, followed
-//! by an HMAC under a key that derives from the root key. Nothing is stored, so sessions outlive a restart; nothing can be
-//! changed without the root key. At most [`MAX_TOKEN`] characters. The policy in it can be read by its holder.
+//! A token is base64url of a version, the times of issue and expiry, the access key id, the names and the policy, followed
+//! by an HMAC under a key derived from the root key. Nothing is stored, so sessions survive a restart; nothing can be
+//! changed without the root key. At most [`MAX_TOKEN`] characters. Its holder can read the policy in it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -12,35 +12,35 @@ use crate::{
     root_key::RootKey,
 };
 
-/// The longest token, characters; it travels in a header of every request.
+/// The longest token, characters; every request carries it in a header.
 pub(crate) const MAX_TOKEN: usize = 3000;
 
 const VERSION: u8 = 2;
 
-/// Makes and opens tokens.
+/// Issues and opens tokens.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     tokens: Key,
     secrets: Key,
 }
 
-/// Why a token is not taken.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
-    /// Not one of ours, or not of this access key id.
+    /// Not issued by this endpoint, or not for this access key id.
     Invalid,
-    /// It was good once.
+    /// Valid, but expired.
     Expired,
 }
 
-/// What a session is made of.
+/// The claims of a new session.
 pub(crate) struct Grant<'a> {
     pub(crate) issued_ms: i64,
     pub(crate) expires_ms: i64,
     pub(crate) role: &'a str,
     pub(crate) name: &'a str,
     pub(crate) source_identity: &'a str,
-    /// Checked, without needless blanks; empty: none.
+    /// Checked and minified; empty: none.
     pub(crate) policy: &'a str,
 }
 
@@ -60,7 +60,7 @@ impl Tokens {
         }
     }
 
-    /// Makes credentials with a fresh access key id.
+    /// Issues credentials with a new access key id.
     pub(crate) fn issue(&self, grant: &Grant<'_>) -> Result<Issued, getrandom::Error> {
         let access_key_id = format!("ASIA{}", crypto::base32(crypto::random()?));
         let mut claims = vec![VERSION];
@@ -78,7 +78,7 @@ impl Tokens {
         })
     }
 
-    /// The session of a token, if it is ours, of this access key id, and not expired.
+    /// The session of a token, if it is valid, for this access key id, and not expired.
     pub(crate) fn open(&self, token: &str, access_key_id: &str, now_ms: i64) -> Result<Session, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::Invalid);
@@ -95,7 +95,7 @@ impl Tokens {
         Ok(session)
     }
 
-    /// The secret of a session's access key id: forty characters.
+    /// Derives the secret of a session's access key id: forty characters.
     pub(crate) fn secret_of(&self, access_key_id: &str) -> String {
         let tag = self.secrets.tag(access_key_id.as_bytes());
         let mut bytes = [0; 30];
@@ -119,7 +119,7 @@ fn read(claims: &[u8]) -> Option<Session> {
         String::from_utf8(text.to_vec()).ok()
     };
     let (access_key_id, role, name, source_identity, policy) = (text()?, text()?, text()?, text()?, text()?);
-    // A policy that no longer parses closes the session rather than opening it.
+    // A policy that no longer parses invalidates the token: ignoring it would widen the session's rights.
     let policy = if policy.is_empty() { None } else { Some(Policy::parse(&policy).ok()?) };
     Some(Session {
         access_key_id,

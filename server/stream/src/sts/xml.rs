@@ -1,10 +1,10 @@
-//! The answers of STS, which are XML.
+//! The XML answers of STS.
 
 use std::fmt::Write;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Elements and their texts, in order, inside `<{action}Result>`.
+/// A successful answer: `result` (XML elements) inside `<{action}Result>`.
 pub(super) fn answer(action: &str, result: &str, request_id: &str) -> String {
     format!(
         "<{action}Response xmlns=\"{NAMESPACE}\"><{action}Result>{result}</{action}Result>\
@@ -12,7 +12,7 @@ pub(super) fn answer(action: &str, result: &str, request_id: &str) -> String {
     )
 }
 
-/// An error. `ours`: the fault is the endpoint's.
+/// An error answer. `ours`: the endpoint is at fault.
 pub(crate) fn error(code: &str, message: &str, ours: bool, request_id: &str) -> String {
     let fault = if ours { "Receiver" } else { "Sender" };
     format!(
@@ -39,7 +39,7 @@ fn escape(text: &str) -> String {
             '\t' | '\n' | '\r' => {
                 let _ = write!(escaped, "&#{};", u32::from(letter));
             }
-            // XML 1.0 has no way to write the other control characters and the two non-characters.
+            // XML 1.0 cannot represent the other control characters and these two non-characters.
             '\0'..' ' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }

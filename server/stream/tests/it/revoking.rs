@@ -132,6 +132,23 @@ async fn denials_outlive_a_restart_and_go_with_the_sessions_that_they_concern() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_denied_and_allowed_at_once_is_the_same_after_a_restart() -> Test {
+    let world = World::start().await?;
+    for round in 0..20 {
+        let names: Vec<_> = (0..50).map(|n| format!("viewer-{round}-{n}")).collect();
+        let denied = names.iter().map(|name| world.endpoint.deny_source(name));
+        let allowed = names.iter().map(|name| world.endpoint.allow_source(name));
+        let (denied, allowed) = tokio::join!(try_join_all(denied), try_join_all(allowed));
+        denied?;
+        allowed?;
+    }
+    let before = world.endpoint.denied();
+    let world = world.restart().await?;
+    assert_eq!(world.endpoint.denied(), before);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_under_way_ends_when_its_session_is_denied() -> Test {
     let world = World::start().await?;
     let root = world.kinesis(&world.root());

@@ -1,8 +1,8 @@
-//! The conditions of a policy's statement: those by which a role denies some of its sessions, and no others.
+//! Conditions of a policy statement: the few that are supported.
 //!
-//! `StringEquals` of `aws:SourceIdentity` and `aws:userid`, `DateLessThan` of `aws:TokenIssueTime`; and of what calls to KMS have,
-//! `kms:ViaService` and the encryption context, by which policies for AWS limit the use of a stream's key. Every one of them must
-//! hold, by one of its values; what the session does not have equals nothing, and no call here is one to KMS. Whatever else stands in a condition is refused.
+//! `StringEquals` of `aws:SourceIdentity` and `aws:userid`, `DateLessThan` of `aws:TokenIssueTime`, and `StringEquals` of
+//! `kms:ViaService` and the KMS encryption context, which never match, since no call here is one to KMS. All tests must hold,
+//! each by one of its values; a value that the session lacks matches nothing. Any other condition is refused.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html>
 
 use chrono::DateTime;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{About, PolicyError, one_or_many, syntax};
 
-/// Conditions that are understood in full.
+/// A condition of which every test is supported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Condition(Vec<Test>);
 
@@ -21,11 +21,11 @@ enum Test {
     UserId(Vec<String>),
     /// Milliseconds since the Unix epoch.
     IssuedBefore(Vec<i64>),
-    /// Of what calls to KMS have alone.
+    /// A key that only calls to KMS have: never matches.
     OfKms,
 }
 
-/// Reads only what names each part once; see [`policy`](super).
+/// Parses only if no key is duplicated; see `Once` in [`policy`](super).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Once {
@@ -82,7 +82,7 @@ impl Condition {
         Ok(Self(tests))
     }
 
-    /// Whether all of it holds for a session.
+    /// Whether all tests hold for a session.
     pub(super) fn holds(&self, about: &About<'_>) -> bool {
         self.0.iter().all(|test| match test {
             Test::SourceIdentity(names) => {

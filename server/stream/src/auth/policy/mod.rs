@@ -1,10 +1,9 @@
-//! Session policies: what a session may do, and nothing else.
+//! Session policies: what a session may do.
 //!
 //! A small part of the IAM grammar, enforced exactly: `Version`, `Id`, and statements of `Sid`, `Effect`, `Action` and
-//! `Resource` with the wildcards `*` and `?`, under the few [conditions](condition) by which sessions are told apart.
-//! Whatever else a policy holds (other conditions, negations, principals, policy variables) is refused when the session is
-//! asked for, never ignored. An explicit deny beats every allow; what no
-//! statement allows is denied.
+//! `Resource` with the wildcards `*` and `?`, and a few [conditions](condition). Any other element (other conditions,
+//! negations, principals, policy variables) is refused when the session is requested, never ignored. An explicit deny
+//! overrides every allow; what no statement allows is denied.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 mod condition;
@@ -17,7 +16,7 @@ use self::condition::Condition;
 /// The longest policy, characters. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 pub(crate) const MAX_CHARS: usize = 2048;
 
-/// A policy that is understood in full.
+/// A policy of which every element is supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     statements: Vec<Statement>,
@@ -26,14 +25,14 @@ pub(crate) struct Policy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Statement {
     allow: bool,
-    /// In lower case: actions are compared without regard to it.
+    /// In lower case: actions are compared case-insensitively.
     actions: Vec<String>,
     resources: Vec<String>,
     /// None: always.
     condition: Option<Condition>,
 }
 
-/// What is known of the session that asks.
+/// The session's values for conditions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
     /// `aws:SourceIdentity`; empty: none.
@@ -44,8 +43,8 @@ pub(crate) struct About<'a> {
     pub(crate) issued_ms: i64,
 }
 
-/// Reads only what names each element once. A JSON value would keep the last of two and forget the other, which may have
-/// been the deny.
+/// Parses only if no element is duplicated. A JSON value would silently keep the last of two and drop the other, which may
+/// be the deny.
 #[derive(Deserialize)]
 struct Once {
     #[serde(rename = "Version")]
@@ -77,7 +76,7 @@ struct StatementOnce {
     _condition: Option<condition::Once>,
 }
 
-/// What a policy says about a request.
+/// The result of evaluating a policy for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allow,
@@ -87,7 +86,7 @@ pub(crate) enum Verdict {
     ExplicitDeny,
 }
 
-/// Why a policy is not taken.
+/// Why a policy is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PolicyError {
     #[error("The policy is not valid JSON: {0}")]
@@ -101,7 +100,7 @@ pub(crate) enum PolicyError {
 }
 
 impl Policy {
-    /// Reads a policy, all of it or nothing.
+    /// Parses a policy; an unsupported element is an error.
     pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
         let value: Value = serde_json::from_str(text).map_err(|error| PolicyError::Json(error.to_string()))?;
         let Value::Object(policy) = value else {
@@ -127,12 +126,12 @@ impl Policy {
         if statements.is_empty() {
             return Err(syntax("Statement is missing or empty"));
         }
-        // Everything else is known to be right by now.
+        // Everything else was checked above, so the only possible error is a duplicate.
         serde_json::from_str::<Once>(text).map_err(|_| syntax("an element is given twice"))?;
         Ok(Self { statements })
     }
 
-    /// What the policy says about `action` (`kinesis:PutRecord`) on `resource` (an ARN).
+    /// The policy's verdict on `action` (`kinesis:PutRecord`) on `resource` (an ARN).
     pub(crate) fn evaluate(&self, action: &str, resource: &str, about: &About<'_>) -> Verdict {
         let action = action.to_ascii_lowercase();
         let mut verdict = Verdict::ImplicitDeny;
@@ -211,12 +210,12 @@ fn strings(parts: &mut Map<String, Value>, name: &str) -> Result<Vec<String>, Po
     values.into_iter().map(|value| if let Value::String(text) = value { Ok(text) } else { Err(wrong()) }).collect()
 }
 
-/// Whether `text` (ASCII: an action or an ARN) fits `pattern`, where `*` stands for any run of letters and `?` for one.
-/// Never slower than the product of both lengths.
+/// Whether `text` (ASCII: an action or an ARN) matches `pattern`, where `*` stands for any run of characters and `?` for one.
+/// Takes at most the product of both lengths in steps.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
-    // The last star, and how much of the text it has swallowed so far.
+    // The last star, and where in the text its match ends so far.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {

@@ -43,7 +43,7 @@ pub(crate) struct ConsumerInfo {
     pub(crate) consumer_arn: String,
     pub(crate) consumer_status: &'static str,
     pub(crate) consumer_creation_timestamp: Timestamp,
-    /// Where one consumer is described.
+    /// Only in the answer of `DescribeStreamConsumer`.
     #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
     pub(crate) stream_arn: Option<String>,
 }

@@ -1,8 +1,8 @@
 //! Requests and answers of the Kinesis API, version 2013-12-02, in JSON 1.1 and in CBOR.
 //!
-//! Every member of a request is optional here: what is missing is answered as the service answers it, by name. Members
-//! that are not known are ignored, as the service does. Nothing is flattened: that would forget which form is read and copy
-//! every blob. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>
+//! Every member of a request is optional here, so that a missing one gets the service's error, by name. Unknown members are
+//! ignored, as by the service. `#[serde(flatten)]` is avoided: it loses which format is read, and copies every blob.
+//! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>
 
 mod consumers;
 mod records;

@@ -21,7 +21,7 @@ pub(crate) struct StreamModeDetails {
 }
 
 impl StreamModeDetails {
-    /// The one mode there is here.
+    /// The only mode of this endpoint.
     pub(crate) fn provisioned() -> Self {
         Self { stream_mode: "PROVISIONED".to_owned() }
     }
@@ -111,7 +111,7 @@ pub(crate) struct Monitoring {
 }
 
 impl Monitoring {
-    /// There are no metrics a shard.
+    /// No metrics per shard are available.
     pub(crate) const NONE: Self = Self { shard_level_metrics: [] };
 }
 

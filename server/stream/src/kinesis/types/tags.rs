@@ -56,7 +56,7 @@ pub(crate) struct Tag<'a> {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct TagsAnswer<'a> {
     pub(crate) tags: Vec<Tag<'a>>,
-    /// Where they come page by page.
+    /// Only in the answer of `ListTagsForStream`, which is paged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) has_more_tags: Option<bool>,
 }

@@ -1,7 +1,7 @@
-//! The two kinds of values that JSON and CBOR write differently: bytes and times.
+//! Values that JSON and CBOR encode differently: bytes and times.
 //!
 //! In JSON bytes are base64 and times are seconds with a fraction; in CBOR bytes are byte strings and times whole
-//! milliseconds with the tag 1, as the AWS SDKs for Java write and read them. (RFC 8949 would have seconds there.)
+//! milliseconds with the tag 1, as the AWS SDKs for Java write and read them. (RFC 8949 has seconds there.)
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ciborium::tag::{Captured, Required};
@@ -12,10 +12,10 @@ use serde::{
 
 use crate::crypto::LENIENT;
 
-/// The tag of a time. <https://www.rfc-editor.org/rfc/rfc8949#section-3.4.2>
+/// The CBOR tag of a time. <https://www.rfc-editor.org/rfc/rfc8949#section-3.4.2>
 const EPOCH_TIME: u64 = 1;
 
-/// Bytes of a client.
+/// Binary data of a client.
 #[derive(Debug)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
@@ -67,7 +67,7 @@ impl Serialize for Blob {
     }
 }
 
-/// A time, milliseconds since the epoch. One before the epoch is read as the epoch.
+/// A time, milliseconds since the Unix epoch. One before the epoch is read as the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timestamp(pub(crate) u64);
 
@@ -75,8 +75,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let seconds = f64::deserialize(deserializer)?;
-            // A double holds today's time to a fraction of a microsecond, so rounding finds the millisecond that was
-            // meant. What is out of range saturates.
+            // A double holds today's time to a fraction of a microsecond, so rounding restores the millisecond.
+            // Out-of-range values saturate.
             return Ok(Self((seconds * 1000.0).round() as u64));
         }
         let Captured(tag, Millis(ms)) = Captured::deserialize(deserializer)?;
