@@ -1,8 +1,8 @@
-//! The five data-plane operations that a client needs, as the JSON 1.1 protocol writes them
+//! The five data-plane operations that a client needs, in the JSON 1.1 protocol
 //! ([API reference](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html)).
 //!
-//! Requests are written by hand (a name, a string, a number: no serialiser is worth its bytes in the page), replies
-//! read by serde; unknown members are ignored.
+//! Requests are written by hand (a name, a string, a number: a serialiser would only add bytes to the page), replies read by
+//! serde; unknown members are ignored.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -14,26 +14,26 @@ use super::{
 /// The most entries of one `PutRecords`.
 pub const MAX_BATCH: usize = 500;
 /// The most bytes (data and partition keys) of one `PutRecords`: 10 MiB
-/// ([`PutRecords`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)). Whoever takes less refuses
-/// the batch, and the producer puts each of its records alone.
+/// ([`PutRecords`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)). An endpoint with a lower
+/// limit refuses the batch, and the producer puts each of its records alone.
 pub const MAX_BATCH_BYTES: usize = 10 << 20;
-/// The most bytes (data and partition key) of one record: 1 MiB, as a stream has it that nobody set otherwise.
+/// The most bytes (data and partition key) of one record: 1 MiB, a stream's default.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most characters of a partition key; it has at least one.
 pub const MAX_PARTITION_KEY: usize = 256;
 
-/// What is called.
+/// An operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Puts one record.
     PutRecord,
-    /// Puts up to 500 and may fail in part.
+    /// Puts up to 500 records, and may fail in part.
     PutRecords,
-    /// Names the shards, open and closed.
+    /// Lists the shards, open and closed.
     ListShards,
-    /// Names a place in a shard.
+    /// Gets an iterator for a position in a shard.
     GetShardIterator,
-    /// Reads from there.
+    /// Reads from an iterator.
     GetRecords,
 }
 
@@ -119,31 +119,31 @@ pub fn get_records(shard_iterator: &str, limit: u32) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PutRecordReply {
-    /// Where it was put.
+    /// The shard it was put on.
     pub shard_id: String,
-    /// Its place there.
+    /// Its sequence number there.
     pub sequence_number: String,
 }
 
-/// The reply of `PutRecords`, one entry for each that was sent, in order.
+/// The reply of `PutRecords`, one entry for each record that was sent, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PutRecordsReply {
-    /// Each was put, or says why not.
+    /// Each has either a sequence number or an error.
     pub records: Vec<PutRecordsEntry>,
 }
 
-/// What became of one entry: a shard and a number, or a code and a message.
+/// The outcome of one entry: a shard and a sequence number, or a code and a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutRecordsEntry {
-    /// Where it was put.
+    /// The shard it was put on.
     pub shard_id: Option<String>,
-    /// Its place there.
+    /// Its sequence number there.
     pub sequence_number: Option<String>,
-    /// Why it was not.
+    /// Why it was not put.
     pub error_code: Option<String>,
-    /// The same for a person.
+    /// The same, for a person.
     pub error_message: Option<String>,
 }
 
@@ -153,7 +153,7 @@ pub struct PutRecordsEntry {
 pub struct ListShardsReply {
     /// A page of shards.
     pub shards: Vec<Shard>,
-    /// The way to the next page, if there is one.
+    /// The token of the next page, if there is one.
     #[serde(default)]
     pub next_token: Option<String>,
 }
@@ -162,7 +162,7 @@ pub struct ListShardsReply {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ShardIteratorReply {
-    /// Good for five minutes.
+    /// Valid for five minutes.
     pub shard_iterator: String,
 }
 
@@ -170,15 +170,15 @@ pub struct ShardIteratorReply {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetRecordsReply {
-    /// Possibly none, even when there are more.
+    /// Possibly empty, even when there are more records.
     pub records: Vec<WireRecord>,
-    /// Where to go on; none at the end of a closed shard.
+    /// The iterator to continue with; none at the end of a closed shard.
     #[serde(default)]
     pub next_shard_iterator: Option<String>,
     /// How far behind the newest record this reply is, in milliseconds.
     #[serde(default)]
     pub millis_behind_latest: Option<i64>,
-    /// At the end of a closed shard: what follows it.
+    /// At the end of a closed shard: its children.
     #[serde(default)]
     pub child_shards: Option<Vec<ChildShard>>,
 }
@@ -187,12 +187,12 @@ pub struct GetRecordsReply {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct WireRecord {
-    /// Its place in the shard.
+    /// Its sequence number in the shard.
     pub sequence_number: String,
-    /// What was put.
+    /// The data.
     #[serde(deserialize_with = "blob")]
     pub data: Vec<u8>,
-    /// Under which key; none where the stream distributes records by itself and the producer gave none
+    /// The partition key; none where the stream distributes records by itself and the producer gave none
     /// ([`Record`](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html)).
     #[serde(default)]
     pub partition_key: Option<String>,
@@ -207,9 +207,9 @@ pub struct WireRecord {
 pub struct ChildShard {
     /// Its id.
     pub shard_id: String,
-    /// What it was split or merged from.
+    /// The shards that it was split or merged from.
     pub parent_shards: Vec<String>,
-    /// Its share of the hash keys.
+    /// Its range of hash keys.
     pub hash_key_range: HashKeyRange,
 }
 
@@ -219,7 +219,7 @@ fn blob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error>
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    // A cast saturates, and makes nothing of what is no number.
+    // A cast saturates, and turns NaN into 0.
     f64::deserialize(deserializer).map(|seconds| (seconds * 1000.0).round() as i64)
 }
 
@@ -259,7 +259,7 @@ impl Body {
         self
     }
 
-    /// An object within, which is not done.
+    /// A nested object, which is still open.
     pub(crate) fn object(&mut self, name: &str, inner: &Self) -> &mut Self {
         self.raw(name, &inner.0).0.push('}');
         self

@@ -1,9 +1,9 @@
-//! How long to wait before trying again: exponential with full jitter, so that clients that failed together do not
-//! come back together ([Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)).
+//! Back-off before a retry: exponential with full jitter, so that clients that failed together do not retry together
+//! ([Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)).
 
 use std::time::Duration;
 
-/// A wait between nothing and `base · 2^failures`, at most `cap`, drawn evenly by the 64 random bits.
+/// A wait from 0 to `base · 2^failures`, at most `cap`, drawn uniformly from the 64 random bits.
 ///
 /// `failures` counts those before this one: 0 after the first failure. `base` and `cap` are in milliseconds.
 pub fn full_jitter(base_ms: u32, cap_ms: u32, failures: u32, random: u64) -> Duration {

@@ -1,6 +1,7 @@
 //! One signed call: endpoint, session, signature, reply.
 //!
-//! Each reply's `Date` corrects the clock. It tries again at most once, and only for what it can put right itself: a wrong clock and a session that has ended (the keeper gets a new one). Everything else is the caller's to decide.
+//! A reply's `Date` corrects the clock. It retries once for a wrong clock, and once for a session that expired or was denied
+//! (the keeper gets a new one). Everything else is the caller's to decide.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -35,7 +36,7 @@ impl<H: Host, V: Vend> Client<H, V> {
         &self.keeper
     }
 
-    /// The clock it signs by.
+    /// The clock that it signs by.
     pub fn clock(&self) -> &Clock<H> {
         self.keeper.clock()
     }
@@ -43,12 +44,12 @@ impl<H: Host, V: Vend> Client<H, V> {
     /// Puts one record.
     ///
     /// # Errors
-    /// What the service said, or that nobody answered.
+    /// The service's error, or that no reply came.
     pub async fn put_record(&self, data: &[u8], partition_key: &str) -> Result<api::PutRecordReply, Error> {
         self.put_record_seen(data, partition_key, &Cell::default()).await
     }
 
-    /// The same; `in_air` is as [`Self::send`] says.
+    /// The same; for `in_air` see [`Self::send`].
     pub(super) async fn put_record_seen(
         &self,
         data: &[u8],
@@ -58,15 +59,15 @@ impl<H: Host, V: Vend> Client<H, V> {
         self.call(Operation::PutRecord, &|stream| api::put_record(stream, data, partition_key), in_air).await
     }
 
-    /// Puts up to 500 records, given as data and partition key; the reply says of each what became of it.
+    /// Puts up to 500 records, given as data and partition key; the reply has the outcome of each.
     ///
     /// # Errors
-    /// As [`Self::put_record`]; also when the reply does not speak of as many as were sent.
+    /// As [`Self::put_record`]; also when the reply has another number of entries than were sent.
     pub async fn put_records(&self, entries: &[(&[u8], &str)]) -> Result<api::PutRecordsReply, Error> {
         self.put_records_seen(entries, &Cell::default()).await
     }
 
-    /// The same; `in_air` is as [`Self::send`] says.
+    /// The same; for `in_air` see [`Self::send`].
     pub(super) async fn put_records_seen(
         &self,
         entries: &[(&[u8], &str)],
@@ -141,7 +142,7 @@ impl<H: Host, V: Vend> Client<H, V> {
                     }
                     session_renewed = true;
                 }
-                // Whoever is banned, or whose session was revoked, is denied: the vending machine says why, or gives another one.
+                // A banned viewer or a revoked session is denied: the vending machine says why, or gives a new session.
                 ErrorKind::Denied if !session_renewed => {
                     self.keeper.drop_session(&session);
                     session_renewed = true;
@@ -151,8 +152,8 @@ impl<H: Host, V: Vend> Client<H, V> {
         }
     }
 
-    /// One request and its reply; beside an error, the reply's `Date`. `in_air` is true from when the request is
-    /// handed to the host until a reply is there; without one it stays so.
+    /// One request and its reply; with an error, the reply's `Date`. `in_air` is set when the request is handed to the host,
+    /// and cleared by a reply; without a reply it stays set.
     async fn send(
         &self,
         operation: Operation,
@@ -183,7 +184,7 @@ impl<H: Host, V: Vend> Client<H, V> {
         if let Ok(Reply { date: Some(date), .. }) = &outcome
             && let Some(date) = time::http_date(date)
         {
-            // The middle of its second.
+            // `Date` has whole seconds: take the middle.
             self.clock().compare(asked, date + 500);
         }
         match outcome {
@@ -200,7 +201,7 @@ impl<H, V> Clone for Client<H, V> {
     }
 }
 
-/// The `Host` header that a URL gives rise to (no default port, lower case) and its path.
+/// The `Host` header of a URL (no default port, lower case) and its path.
 fn host_and_path(url: &str) -> (String, &str) {
     let (scheme, rest) = url.split_once(':').unwrap_or(("https", url));
     let rest = rest.strip_prefix("//").unwrap_or(rest);

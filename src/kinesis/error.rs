@@ -1,4 +1,4 @@
-//! What a Kinesis call can fail with, sorted by what helps.
+//! Why a Kinesis call fails, sorted by what helps.
 //!
 //! Sources: the `Errors` sections of the Kinesis API reference and its [Common
 //! Errors](https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html).
@@ -12,7 +12,7 @@ use serde::Deserialize;
 pub enum ErrorKind {
     /// Over a limit of the shard, the stream or the account.
     Throttled,
-    /// The credentials have ended, or are not known any more.
+    /// The credentials have expired, or are no longer known.
     SessionExpired,
     /// The local clock is too far off for a signature.
     ClockSkew,
@@ -20,7 +20,7 @@ pub enum ErrorKind {
     IteratorExpired,
     /// The credentials may not do this, or the signature does not match.
     Denied,
-    /// The key that encrypts the stream cannot be used: it may not be, or is disabled, or gone.
+    /// The KMS key that encrypts the stream cannot be used: not allowed, disabled, or deleted.
     Encryption,
     /// No such stream or shard.
     NotFound,
@@ -30,16 +30,16 @@ pub enum ErrorKind {
     Server,
     /// No reply came.
     Network,
-    /// No credentials could be had.
+    /// No credentials could be obtained.
     NoSession,
 }
 
-/// Whether trying again helps, and what must come before it.
+/// Whether a retry helps, and what must come before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// The same request will fail again.
+    /// The same request would fail again.
     Never,
-    /// After a while, with jitter.
+    /// After a back-off with jitter.
     Later,
     /// At once, with new credentials.
     WithNewSession,
@@ -49,17 +49,17 @@ pub enum Retry {
     WithNewIterator,
 }
 
-/// A failed call: the kind, and what the service said.
+/// A failed call: its kind, and the service's code and message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Error {
     /// What it means for the caller.
     pub kind: ErrorKind,
-    /// The service's own name for it, without namespace; `Network`, `NoSession` or `HTTP` and a status otherwise.
+    /// The service's error code, without namespace; otherwise `Network`, `NoSession` or `HTTP` and a status.
     pub code: String,
     /// For a person, in the service's words.
     pub message: String,
-    /// How long to wait at least, when somebody said so.
+    /// The minimum wait before a retry, if the other side gave one.
     pub retry_after: Option<Duration>,
 }
 
@@ -98,7 +98,7 @@ impl Error {
         Self { kind: ErrorKind::Network, code: "Network".into(), message, retry_after: None }
     }
 
-    /// What to do about it.
+    /// How to retry.
     pub fn retry(&self) -> Retry {
         match self.kind {
             ErrorKind::Throttled | ErrorKind::Server | ErrorKind::Network => Retry::Later,
@@ -141,7 +141,7 @@ fn classify(code: &str, message: &str, status: u16) -> ErrorKind {
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => ErrorKind::Denied,
         "ResourceNotFoundException" => ErrorKind::NotFound,
         "InternalFailure" | "InternalFailureException" | "ServiceUnavailable" => ErrorKind::Server,
-        // KMSAccessDenied, KMSDisabled, KMSInvalidState, KMSNotFound, KMSOptInRequired: each is somebody's to put right.
+        // KMSAccessDenied, KMSDisabled, KMSInvalidState, KMSNotFound, KMSOptInRequired: the operator has to fix them.
         _ if code.starts_with("KMS") => ErrorKind::Encryption,
         _ => match status {
             500.. => ErrorKind::Server,

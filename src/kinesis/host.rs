@@ -1,20 +1,20 @@
-//! Where the client runs: the browser, a server, or a test with a time of its own. A host brings the clock, the
-//! chance, the timer and the network; it never sees a secret.
+//! The host that the client runs on: a browser, a server, or a test with virtual time. It brings the clock, the randomness, the
+//! timer and the network; it never sees a secret.
 
 use std::{cell::Cell, future::Future, rc::Rc, time::Duration};
 
-/// The longest an answer may take, and be left unattended, for its time to tell anything: a page may have slept meanwhile.
+/// The longest that a reply may take, until it is handled, for its time to correct the clock: a page may have slept.
 const PROMPT_MS: i64 = 2_000;
-/// A difference between two clocks that is worth correcting: more than a prompt answer leaves in doubt.
+/// The least clock difference that is corrected: more than a prompt reply leaves uncertain.
 const SKEW_MS: u64 = 2_000;
 
-/// What the client needs from where it runs. Futures need not be `Send`: a browser has one thread, and natively a
-/// current-thread runtime or a `LocalSet` drives them.
+/// What the client needs from its host. Futures need not be `Send`: a browser has one thread, and natively a current-thread
+/// runtime or a `LocalSet` drives them.
 pub trait Host: 'static {
-    /// Unix milliseconds as the local clock has them, right or wrong; the client corrects the skew.
+    /// Unix milliseconds by the local clock, right or wrong; the client corrects the skew.
     fn now_ms(&self) -> i64;
 
-    /// 64 random bits. They spread retries over time, nothing secret depends on them.
+    /// 64 random bits, for jitter; nothing secret depends on them.
     fn random(&self) -> u64;
 
     /// Completes after `duration`.
@@ -45,23 +45,23 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NetError(
-    /// What the host says about it, for a person.
+    /// The host's message, for a person.
     pub String,
 );
 
-/// A host together with what was learnt about how wrong its clock is. Clones share both.
+/// A host together with the known skew of its clock. Clones share both.
 pub struct Clock<H> {
     host: Rc<H>,
     skew_ms: Rc<Cell<i64>>,
 }
 
 impl<H: Host> Clock<H> {
-    /// Takes the host's clock for right until a service says otherwise.
+    /// Trusts the host's clock until a service says otherwise.
     pub fn new(host: H) -> Self {
         Self { host: Rc::new(host), skew_ms: Rc::default() }
     }
 
-    /// Where this runs.
+    /// The host.
     pub fn host(&self) -> &H {
         &self.host
     }
@@ -76,23 +76,23 @@ impl<H: Host> Clock<H> {
         self.skew_ms.get()
     }
 
-    /// Compares with the time that an answer tells (Unix milliseconds) to what was asked at `asked_ms` (local milliseconds), and
-    /// learns from it if it was taken in promptly and the clocks differ by more than that leaves in doubt.
+    /// Compares with the time (Unix milliseconds) in a reply to a request made at `asked_ms` (local milliseconds), and corrects
+    /// the skew if the reply was handled promptly and the difference is large enough.
     pub fn compare(&self, asked_ms: i64, answered_ms: i64) {
         let took = self.host.now_ms().saturating_sub(asked_ms);
-        // Answered halfway, as far as anybody can tell.
+        // The best guess: the reply was made halfway.
         let true_now = answered_ms.saturating_add(took / 2);
         if (0..=PROMPT_MS).contains(&took) && true_now.abs_diff(self.now_ms()) >= SKEW_MS {
             self.learn(true_now);
         }
     }
 
-    /// Takes over a skew that another clock of the same host has learnt, milliseconds.
+    /// Takes over the skew, in milliseconds, from another clock of the same host.
     pub fn adopt(&self, skew_ms: i64) {
         self.skew_ms.set(skew_ms);
     }
 
-    /// Learns the skew from a service's idea of now, in Unix milliseconds.
+    /// Sets the skew by a service's time of now, in Unix milliseconds.
     pub fn learn(&self, true_now_ms: i64) {
         self.skew_ms.set(true_now_ms.saturating_sub(self.host.now_ms()));
     }

@@ -1,9 +1,8 @@
-//! Keeps temporary credentials: asks for them when they are first needed, and again before they end.
+//! Session keeper: holds temporary credentials, asks for them when first needed, and renews them before they expire.
 //!
-//! Promises: however many wait, one call is made; a failed call fails those who began it and nobody who came later; a
-//! call that was left alone (its last waiter went away) is taken up again while it is young and replaced when it is
-//! not; credentials that still hold are used while new ones are on their way; it never loops on its own. Credentials live
-//! in memory only. From a session it also learns how wrong the local clock is.
+//! Waiters share one call; a failed call fails its caller and those who joined within a second, nobody later; a call whose last
+//! waiter went away is resumed while it is young and replaced when it is not; valid credentials are used while new ones are on
+//! their way; it never loops on its own. Credentials are kept in memory only. A session also corrects the local clock.
 
 use std::{cell::RefCell, future::Future, pin::pin, rc::Rc, time::Duration};
 
@@ -15,16 +14,15 @@ use futures::{
 use super::host::{Clock, Host};
 use crate::session::{Purpose, Session};
 
-/// The last part of a session's life in which it is renewed: a fifth of it, and at least this long; up to half as much again
-/// by chance.
+/// A session is renewed in the last part of its life: a fifth of it, at least this long; plus up to half of that as jitter.
 const RENEW_AHEAD_MS: i64 = 120_000;
-/// No renewal ahead of time within this long of the last call, whatever came of it.
+/// No early renewal within this long of the last call, whatever its outcome.
 const RENEW_GAP_MS: i64 = 30_000;
-/// How long a new session is trusted against the local clock, which may be wrong where the vending machine is not.
+/// How long a new session is trusted even if it has expired by the local clock, which may be wrong.
 const GRACE_MS: i64 = 60_000;
-/// A call without an answer is given up after this long, so that it does not hold up the next one for ever.
+/// A call without a reply times out after this long, so that it does not block the next one for ever.
 const PATIENCE_MS: i64 = 20_000;
-/// Who joins a call that is older than this is not failed by it: nobody may have attended to it for a while.
+/// Joining a call older than this is safe: its failure does not count, as it may not have been polled for a while.
 const YOUNG_MS: i64 = 1_000;
 
 /// The token vending machine, as the keeper sees it.
@@ -37,7 +35,7 @@ pub trait Vend: 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no permission for the stream: {message}")]
 pub struct VendError {
-    /// For a person.
+    /// The message, for a person.
     pub message: String,
     /// When asking again may help (a limit, a lost connection); `None` when it will not.
     pub retry_after: Option<Duration>,
@@ -58,15 +56,15 @@ pub struct Keeper<H, V> {
 struct Inner {
     held: Option<Held>,
     flight: Option<(u64, Flight)>,
-    /// Names flights, so that a late waiter does not take a newer one for its own.
+    /// Numbers the flights, so that a late waiter does not take a newer one for its own.
     flights: u64,
     /// When the last flight began, in local milliseconds.
     last_call: Option<i64>,
 }
 
 impl Inner {
-    /// The flight that may still be joined, and its age. An older one may not have been polled for long: its timer
-    /// would fail whoever takes it up.
+    /// The flight that may still be joined, and its age. An older one may not have been polled for long: its timer would fail
+    /// its new waiter at once.
     fn under_way(&self, now: i64) -> Option<(u64, &Flight, i64)> {
         let (id, flight) = self.flight.as_ref()?;
         let age = now.saturating_sub(self.last_call?);
@@ -82,17 +80,17 @@ struct Held {
 }
 
 impl<H: Host, V: Vend> Keeper<H, V> {
-    /// Asks nobody yet.
+    /// Makes no call yet.
     pub fn new(clock: Clock<H>, vend: V, purpose: Purpose) -> Self {
         Self { clock, vend: Rc::new(vend), purpose, state: Rc::default() }
     }
 
-    /// The clock that this keeper, and whoever signs with its sessions, goes by.
+    /// The clock that this keeper and its sessions' signers use.
     pub fn clock(&self) -> &Clock<H> {
         &self.clock
     }
 
-    /// The session held, if it has not ended.
+    /// The session in hand, if it has not expired.
     pub fn current(&self) -> Option<Rc<Session>> {
         let state = self.state.borrow();
         let held = state.held.as_ref()?;
@@ -100,10 +98,10 @@ impl<H: Host, V: Vend> Keeper<H, V> {
         (fresh || self.clock.now_ms() < held.session.expiration).then(|| Rc::clone(&held.session))
     }
 
-    /// A session that holds: the one in hand, or a new one.
+    /// A valid session: the one in hand, or a new one.
     ///
     /// # Errors
-    /// What the vending machine said to the one call that this caller waited for.
+    /// The vending machine's answer to the call that this caller waited for.
     pub async fn session(&self) -> Vended {
         if let Some(session) = self.current() {
             return Ok(session);
@@ -113,26 +111,26 @@ impl<H: Host, V: Vend> Keeper<H, V> {
             match &vended {
                 _ if !old => return vended,
                 Ok(session) if self.clock.now_ms() < session.expiration => return vended,
-                // An old call may bring a session that has ended since, or an old failure: then a young one is made.
+                // An old call may bring a session that has expired since, or an old failure: then a new call is made.
                 Ok(session) => self.drop_session(session),
                 Err(_) => {}
             }
         }
     }
 
-    /// Runs `work`, and beside it the renewal of the session if that is due.
+    /// Runs `work` and, if it is due, the renewal of the session concurrently.
     pub async fn alongside<T>(&self, work: impl Future<Output = T>) -> T {
         if !self.renewal_due() {
             return work.await;
         }
         match select(pin!(work), pin!(self.fly())).await {
             Either::Left((done, _)) => done,
-            // Whatever came of the renewal, the session in hand still holds; the next need decides.
+            // Whatever the outcome of the renewal, the session in hand is still valid.
             Either::Right((_, work)) => work.await,
         }
     }
 
-    /// Forgets `session` if it is still the one held: a service said that it has ended.
+    /// Drops `session` if it is still the one in hand: a service rejected it.
     pub fn drop_session(&self, session: &Rc<Session>) {
         let mut state = self.state.borrow_mut();
         if state.held.as_ref().is_some_and(|held| Rc::ptr_eq(&held.session, session)) {
@@ -149,7 +147,7 @@ impl<H: Host, V: Vend> Keeper<H, V> {
         due && (rested || state.under_way(now).is_some())
     }
 
-    /// Joins the call under way, or makes one; and whether what it joined was old by then.
+    /// Joins the call in progress, or makes one; also returns whether the call joined was old.
     async fn fly(&self) -> (Vended, bool) {
         let now = self.clock.host().now_ms();
         let (id, flight, old) = {
@@ -173,7 +171,7 @@ impl<H: Host, V: Vend> Keeper<H, V> {
             if let Ok(session) = &vended {
                 let life = session.expiration.saturating_sub(session.vended_at);
                 let ahead = (life / 5).max(RENEW_AHEAD_MS);
-                // Those who began in one moment do not all come back in one.
+                // Clients that began together do not all renew together.
                 let jitter = (self.clock.host().random() % (ahead / 2).unsigned_abs()).cast_signed();
                 state.held = Some(Held {
                     session: Rc::clone(session),
@@ -186,7 +184,7 @@ impl<H: Host, V: Vend> Keeper<H, V> {
     }
 }
 
-/// One call to the vending machine. If its answer was taken in promptly, the clock learns from it.
+/// One call to the vending machine. If its reply was handled promptly, it corrects the clock.
 async fn call<H: Host, V: Vend>(vend: Rc<V>, purpose: Purpose, clock: Clock<H>) -> Vended {
     let begun = clock.host().now_ms();
     let late = pin!(clock.host().sleep(Duration::from_millis(PATIENCE_MS.unsigned_abs())));

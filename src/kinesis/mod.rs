@@ -1,11 +1,11 @@
-//! Amazon Kinesis Data Streams without a framework: what the browser's client and the server's reader share.
+//! Amazon Kinesis Data Streams client without a framework, shared by the browser and the server.
 //!
-//! - [`sigv4`] signs, [`shard_map`] finds the shard of a partition key, [`api`] names requests, replies and errors.
+//! - [`sigv4`] signs, [`shard_map`] finds the shard of a partition key, [`api`] has the requests and replies.
 //! - [`keeper`] holds temporary credentials, [`client`] makes one signed call, [`producer`] puts, [`reader`] reads.
-//! - [`machine`] is the reader without any I/O; whoever has another way to call Kinesis drives it directly.
+//! - [`machine`] is the reader without any I/O; another client of Kinesis can drive it directly.
 //!
-//! Everything that touches the world (time, chance, network) comes from a [`host::Host`]. Nothing here spawns a task,
-//! needs `Send` or panics on what comes from outside. Credentials are held in memory only and never printed.
+//! Time, randomness and network come from a [`host::Host`]. Nothing here spawns a task, needs `Send` or panics on external
+//! input. Credentials are kept in memory only and never printed.
 
 pub mod api;
 pub mod backoff;

@@ -1,12 +1,12 @@
-//! Puts records: one at once when it is alone, gathered when they come faster than replies.
+//! Producer: puts records, a single one at once, and in batches when they come faster than replies.
 //!
-//! Promises: a put ends with a sequence number or an error of its own, never with silence and never with a success
-//! that the service did not confirm. Records are sent in the order of the calls; only the entries that failed are
-//! sent again, before anything newer. It spawns nothing: whoever awaits a put drives the sending for all, and a put
-//! that is dropped takes nobody else's with it (dropped before it was sent, it is withdrawn).
+//! A put ends with a sequence number or an error of its own, and never reports a success that the service did not confirm.
+//! Records are sent in the order of the calls; only the entries that failed are sent again, before anything newer. It spawns no
+//! task: each awaited put drives the sending for all, and dropping one does not affect the others (if not sent yet, it is
+//! withdrawn).
 //!
-//! When a reply is lost the record may have been put all the same, and the retry puts it again under a second sequence
-//! number. Readers tell the two apart by the record's own id.
+//! When a reply is lost, the record may have been put, and the retry puts it again under a second sequence number. Readers
+//! deduplicate them by the record's id.
 
 use std::{
     cell::{Cell, RefCell},
@@ -32,15 +32,15 @@ use super::{
     keeper::Vend,
 };
 
-/// The first wait after a failure, and the longest, in milliseconds.
+/// Back-off after a failure: base and cap of its jitter, in milliseconds.
 const BACKOFF_MS: (u32, u32) = (60, 2_000);
 
 /// Settings of a [`Producer`].
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// After this long a put that is not confirmed fails.
+    /// The time after which an unconfirmed put fails.
     pub deadline: Duration,
-    /// After this long a request without a reply is given up, and sent again.
+    /// The time after which a request without a reply is abandoned and sent again.
     pub attempt: Duration,
 }
 
@@ -55,14 +55,14 @@ impl Default for Options {
 pub struct Receipt {
     /// The shard.
     pub shard_id: String,
-    /// The place in the shard.
+    /// Its sequence number in the shard.
     pub sequence_number: String,
 }
 
 /// Why a put has no receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PutError {
-    /// Over the service's limit for a record. Send less.
+    /// Over the service's limit for a record.
     #[error("the record has {bytes} bytes, the limit is {limit}")]
     TooLarge {
         /// Data and partition key.
@@ -81,10 +81,10 @@ pub enum PutError {
     NoSession {
         /// Why, for a person.
         message: String,
-        /// When it may help to ask again.
+        /// When to ask again, if that may help.
         retry_after: Option<Duration>,
     },
-    /// The stream refused it, and would again.
+    /// The stream refused it, and would refuse it again.
     #[error("the stream refused it: {0}")]
     Refused(Error),
     /// The deadline passed without a confirmation.
@@ -92,7 +92,7 @@ pub enum PutError {
     NotConfirmed {
         /// How long it was tried.
         waited: Duration,
-        /// A request that carried it had no reply: it may be on the stream.
+        /// A request with it had no reply: it may be on the stream.
         maybe_put: bool,
         /// The last failure, if there was one.
         last: Option<Error>,
@@ -100,7 +100,7 @@ pub enum PutError {
 }
 
 impl PutError {
-    /// Whether the record may be on the stream all the same.
+    /// Whether the record may be on the stream nevertheless.
     #[must_use]
     pub const fn maybe_put(&self) -> bool {
         matches!(self, Self::NotConfirmed { maybe_put: true, .. })
@@ -113,7 +113,7 @@ pub struct Producer<H, V> {
     flight: Rc<RefCell<Option<Shared<LocalBoxFuture<'static, ()>>>>>,
 }
 
-/// What waits, and the way it goes.
+/// The outbox: the queue of records, and the client that sends them.
 struct Outbox<H, V> {
     client: Client<H, V>,
     options: Options,
@@ -126,14 +126,14 @@ struct OutboxRecord {
     partition_key: String,
     done: oneshot::Sender<Result<Receipt, PutError>>,
     story: Rc<RefCell<Story>>,
-    /// It was in a batch that was refused as a whole: it goes by itself now.
+    /// It was in a batch that was refused as a whole: it is sent alone now.
     alone: bool,
 }
 
-/// What its author wants to know if the deadline passes.
+/// What its author has to know if the deadline passes.
 #[derive(Default)]
 struct Story {
-    /// A request that carries it was sent and has no reply yet: it may have been put.
+    /// A request with it was sent and has no reply yet: it may have been put.
     in_air: Rc<Cell<bool>>,
     maybe_put: bool,
     last: Option<Error>,
@@ -145,7 +145,7 @@ impl OutboxRecord {
     }
 
     fn finish(self, result: Result<Receipt, PutError>) {
-        // Its author may have gone; then nobody is told.
+        // Its author may have stopped waiting.
         let _ = self.done.send(result);
     }
 }
@@ -165,7 +165,7 @@ impl<H: Host, V: Vend> Producer<H, V> {
     /// Puts `data` (with the key at most 1 MiB) under `partition_key` (1 to 256 characters).
     ///
     /// # Errors
-    /// See [`PutError`]; the record is then yours again to send or to show to its author.
+    /// See [`PutError`]; the caller may send the record again or show the error to its author.
     pub async fn put(&self, data: Vec<u8>, partition_key: &str) -> Result<Receipt, PutError> {
         let characters = partition_key.chars().count();
         if !(1..=api::MAX_PARTITION_KEY).contains(&characters) {
@@ -188,11 +188,11 @@ impl<H: Host, V: Vend> Producer<H, V> {
 
         let waited = self.line.options.deadline;
         let mut deadline = pin!(self.line.client.clock().host().sleep(waited));
-        // The receipt comes first: a flight may have finished this put and gone on with those of others.
+        // The receipt is polled first: a flight may have finished this put and continued with others.
         loop {
             match select(select(&mut receipt, self.join()), &mut deadline).await {
                 Either::Left((Either::Left((Ok(result), _)), _)) => return result,
-                // The flight has landed. Unless the receipt is there by now, the next one takes this put.
+                // The flight has ended. Unless the receipt is here by now, the next one sends this put.
                 Either::Left((Either::Right(_), _)) => {}
                 Either::Left((Either::Left((Err(oneshot::Canceled), _)), _)) | Either::Right(_) => {
                     let Story { in_air, maybe_put, last } = story.take();
@@ -202,7 +202,7 @@ impl<H: Host, V: Vend> Producer<H, V> {
         }
     }
 
-    /// The flight under way, or a new one for what waits.
+    /// The flight in progress, or a new one for the queue.
     fn join(&self) -> Shared<LocalBoxFuture<'static, ()>> {
         let mut flight = self.flight.borrow_mut();
         if let Some(flight) = flight.as_ref()
@@ -225,13 +225,13 @@ impl<H, V> Clone for Producer<H, V> {
 }
 
 impl<H: Host, V: Vend> Outbox<H, V> {
-    /// Sends until nothing waits any more.
+    /// Sends until the queue is empty.
     async fn fly(&self) {
         let mut failures = 0;
         loop {
             let batch = self.take();
             if batch.is_empty() {
-                // No await between this and the end: a put that comes later finds the line idle.
+                // No await between this and the end: a later put finds the outbox idle.
                 self.busy.set(false);
                 return;
             }
@@ -246,7 +246,7 @@ impl<H: Host, V: Vend> Outbox<H, V> {
         }
     }
 
-    /// The next entries that somebody still waits for, as many as one request may carry.
+    /// Takes the next entries that are still awaited, as many as one request may carry.
     fn take(&self) -> Vec<OutboxRecord> {
         let mut queue = self.queue.borrow_mut();
         queue.retain(|entry| !entry.done.is_canceled());
@@ -265,8 +265,8 @@ impl<H: Host, V: Vend> Outbox<H, V> {
         queue.drain(..count).collect()
     }
 
-    /// One request. What failed and may succeed goes back to the head of the queue; then the answer is the least time
-    /// to wait before the next.
+    /// Sends one request. Entries that may be retried go back to the head of the queue; then the minimum wait before the next
+    /// request is returned.
     async fn send(&self, batch: Vec<OutboxRecord>) -> Option<Duration> {
         let in_air = Rc::<Cell<bool>>::default();
         batch.iter().for_each(|entry| entry.story.borrow_mut().in_air = Rc::clone(&in_air));
@@ -290,7 +290,7 @@ impl<H: Host, V: Vend> Outbox<H, V> {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Error::network("no reply in time".into())),
         };
-        // The service answers for all that reached it; what failed without its answer may have been put.
+        // A reply covers all entries that reached the service; without a reply they may have been put.
         let unknown = in_air.take();
         match outcome {
             Ok(entries) => self.settle(batch, entries),
@@ -306,7 +306,7 @@ impl<H: Host, V: Vend> Outbox<H, V> {
                     entry.finish(Ok(Receipt { shard_id, sequence_number }))
                 }
                 (_, _, code) => {
-                    // An entry without number and without code is no success either.
+                    // An entry without a sequence number is no success, even without a code.
                     let code = code.as_deref().unwrap_or("InternalFailure");
                     let error = Error::from_code(code, reply.error_message.as_deref().unwrap_or_default(), 200);
                     if error.retry() == Retry::Never {
@@ -326,7 +326,7 @@ impl<H: Host, V: Vend> Outbox<H, V> {
     fn fail(&self, mut batch: Vec<OutboxRecord>, error: &Error, unknown: bool) -> Option<Duration> {
         if error.retry() == Retry::Never || error.retry_after.is_some_and(|wait| wait >= self.options.deadline) {
             if error.kind == ErrorKind::Invalid && batch.len() > 1 {
-                // One of them is wrong: let each answer for itself.
+                // One of them is invalid: send each alone.
                 batch.iter_mut().for_each(|entry| entry.alone = true);
                 self.put_back(batch);
                 return None;

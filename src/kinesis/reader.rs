@@ -1,4 +1,4 @@
-//! Drives the reader's [`Machine`] over a [`Client`]: makes its calls, gives it the time and the chance.
+//! Reader: drives the [`Machine`] over a [`Client`]; makes its calls, and supplies time and randomness.
 
 use std::{pin::pin, time::Duration};
 
@@ -16,9 +16,9 @@ use super::{
     machine::{Call, CallReply, Event, Machine, MachineStep, Scope, Stats, StreamCursor},
 };
 
-/// The most records of one read: several times what a shard takes in between two.
+/// The most records of one read: several times what a shard takes between two reads.
 const LIMIT: u32 = 2_000;
-/// A call without a reply is given up after this long.
+/// A call without a reply times out after this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads a stream with the sessions of a [`Client`]. Drop it to stop.
@@ -26,16 +26,16 @@ pub struct Reader<H, V> {
     client: Client<H, V>,
     machine: Machine,
     calls: FuturesUnordered<LocalBoxFuture<'static, CallReply>>,
-    /// The alarm that is set, by the host's clock.
+    /// The pending timer, by the host's clock.
     alarm: Option<(i64, LocalBoxFuture<'static, ()>)>,
-    /// The machine's time: the host's, but it never goes back. A clock that is set back by an hour must not make the
-    /// reader wait for an hour.
+    /// The machine's time: the host's, but monotonic. A clock that is set back by an hour must not make the reader wait for an
+    /// hour.
     now: i64,
     set_back: i64,
 }
 
 impl<H: Host, V: Vend> Reader<H, V> {
-    /// Reads the shards in scope from `position` on; calls nobody before the first [`Self::next`].
+    /// Reads the shards in scope from `position` on; makes no call before the first [`Self::next`].
     pub fn new(client: Client<H, V>, scope: Scope, position: StreamCursor) -> Self {
         let machine = Machine::new(scope, position);
         Self { client, machine, calls: FuturesUnordered::new(), alarm: None, now: i64::MIN, set_back: 0 }
@@ -71,7 +71,7 @@ impl<H: Host, V: Vend> Reader<H, V> {
                     alarm.await;
                     None
                 }
-                // No call, no alarm: shards that all wait for each other. To go round here would stop the page.
+                // No call, no timer: shards that all wait for each other. Looping would block the page.
                 (true, None) => std::future::pending().await,
                 (false, None) => self.calls.next().await,
             };
@@ -92,12 +92,12 @@ impl<H: Host, V: Vend> Reader<H, V> {
         self.now
     }
 
-    /// Where to resume, once the events given out so far have been dealt with.
+    /// The cursor to resume from, once the events returned so far have been handled.
     pub fn position(&self) -> StreamCursor {
         self.machine.position()
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn stats(&self) -> Stats {
         self.machine.stats()
     }

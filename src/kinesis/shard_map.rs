@@ -1,6 +1,6 @@
-//! Which shard a partition key lives on: the MD5 of the key, read as a 128-bit number, lies in the hash-key range of
-//! exactly one open shard ([PutRecord](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html)).
-//! Closed shards keep their ranges, so over time a key has a line of shards: each the child of the one before.
+//! Shard map: the MD5 of a partition key, as a 128-bit number, is in the hash-key range of exactly one open shard
+//! ([PutRecord](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html)). Closed shards keep their ranges,
+//! so over time a key has a line of shards: each the child of the one before.
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -23,10 +23,10 @@ pub struct HashKeyRange {
 }
 
 impl HashKeyRange {
-    /// Every hash key there is.
+    /// Every hash key.
     pub const ALL: Self = Self { start: 0, end: u128::MAX };
 
-    /// Whether a hash key lies in this range.
+    /// Whether a hash key is in this range.
     pub fn contains(&self, hash_key: u128) -> bool {
         (self.start..=self.end).contains(&hash_key)
     }
@@ -38,13 +38,13 @@ impl HashKeyRange {
 pub struct Shard {
     /// For example `shardId-000000000000`.
     pub shard_id: String,
-    /// What it was split or merged from; may be gone by now.
+    /// A parent, from a split or a merge; may be gone by now.
     #[serde(default)]
     pub parent_shard_id: Option<String>,
     /// The other parent, if it was merged.
     #[serde(default)]
     pub adjacent_parent_shard_id: Option<String>,
-    /// Its share of the hash keys.
+    /// Its range of hash keys.
     pub hash_key_range: HashKeyRange,
     /// From its first sequence number to, if it is closed, its last.
     #[serde(default)]
@@ -62,7 +62,7 @@ pub struct SequenceNumberRange {
 }
 
 impl Shard {
-    /// None, one or two.
+    /// Its parents: none, one or two.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         self.parent_shard_id.iter().chain(&self.adjacent_parent_shard_id).map(String::as_str)
     }

@@ -1,16 +1,16 @@
-//! AWS Signature Version 4, the signature in a header.
+//! AWS Signature Version 4 (SigV4), with the signature in a header.
 //!
 //! Source: IAM User Guide, [Create a signed AWS API
-//! request](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). It promises
-//! what `aws-sigv4` computes for the same request, byte for byte. It signs whole bodies only: no presigned URLs, no
-//! streamed chunks, no S3 dialect.
+//! request](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). The result equals
+//! `aws-sigv4`'s for the same request, byte for byte. It signs whole bodies only: no presigned URLs, no streamed chunks, no S3
+//! dialect.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::time::amz_date;
 
-/// Who signs.
+/// The signer's credentials.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// Access key id.
@@ -21,14 +21,14 @@ pub struct Credentials<'a> {
     pub session_token: Option<&'a str>,
 }
 
-/// What is signed. Path and query are as they travel, percent-encoded or not.
+/// The request to sign. Path and query are as they are sent, percent-encoded or not.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// `POST`.
     pub method: &'a str,
     /// Absolute path; empty means `/`.
     pub path: &'a str,
-    /// What follows `?`, without it.
+    /// The query, without `?`.
     pub query: &'a str,
     /// Every header to sign, `host` among them; names in any case, repeated names in the order they are sent.
     pub headers: &'a [(&'a str, &'a str)],
@@ -36,7 +36,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// Where and when the signature holds.
+/// The credential scope: where and when the signature is valid.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// For example `us-east-1`.
@@ -47,14 +47,14 @@ pub struct Scope<'a> {
     pub time_ms: i64,
 }
 
-/// What services disagree about.
+/// What differs between services.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Remove `.`, `..` and empty segments from the path; all services but S3 do.
     pub normalize_path: bool,
-    /// Sign the session token's header too; nearly all services want it.
+    /// Sign the session token's header too; nearly all services require it.
     pub sign_token: bool,
-    /// Add and sign `x-amz-content-sha256`, for the services that ask for it.
+    /// Add and sign `x-amz-content-sha256`, for services that require it.
     pub body_header: bool,
 }
 
@@ -155,10 +155,10 @@ fn canonical_request(
     (canonical, signed)
 }
 
-/// Changed on the way by proxies and browsers, or the signature itself.
+/// Headers not to sign: proxies and browsers change them, or they are the signature itself.
 const UNSIGNED: [&str; 4] = ["authorization", "user-agent", "x-amzn-trace-id", "transfer-encoding"];
 
-/// Without the spaces around it, and inner runs of them as one.
+/// Trims spaces, and collapses inner runs of them.
 fn squeeze(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for word in value.split([' ', '\t', '\r', '\n']).filter(|word| !word.is_empty()) {
@@ -191,8 +191,7 @@ fn normalize(path: &str) -> String {
     out
 }
 
-/// Sorts a handful by insertion, and keeps the order of equals: the library's own sorts weigh 8 kB in the
-/// browser, uncompressed.
+/// A stable insertion sort for few items: the standard library's sorts would add 8 kB to the browser's module, uncompressed.
 fn sorted<T>(items: Vec<T>, in_order: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
@@ -202,7 +201,7 @@ fn sorted<T>(items: Vec<T>, in_order: impl Fn(&T, &T) -> bool) -> Vec<T> {
     out
 }
 
-/// Every pair decoded, encoded again by SigV4's rule, and sorted.
+/// The query with every pair decoded, encoded again by SigV4's rule, and sorted.
 fn canonical_query(query: &str) -> String {
     let pairs = query
         .split('&')
@@ -232,7 +231,7 @@ fn recode(text: &str) -> String {
     out
 }
 
-/// The bytes that stand percent-encoded in a query, where `+` is a space.
+/// Decodes a percent-encoded query, where `+` is a space.
 pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
@@ -277,7 +276,7 @@ fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// HMAC-SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), whatever the key's length.
+/// HMAC-SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), for keys of any length.
 pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     // A key of exactly one block cannot be refused, so there is no error to handle: longer ones are hashed, shorter
     // ones padded with zeros, as RFC 2104 says.

@@ -1,6 +1,8 @@
 //! The three spellings of time that AWS uses, over Unix milliseconds: the basic ISO 8601 of a signature, the
 //! HTTP `Date` header, and the decimal seconds of JSON 1.1. Gregorian calendar, UTC, no leap seconds.
 
+use std::time::UNIX_EPOCH;
+
 pub(crate) const DAY_MS: i64 = 86_400_000;
 pub(crate) const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -23,27 +25,10 @@ pub fn amz_date(unix_ms: i64) -> String {
 }
 
 /// Unix milliseconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`
-/// ([RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7); the preferred form only), if it is one.
+/// ([RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7)), if it is one.
 pub fn http_date(text: &str) -> Option<i64> {
-    let text = text.as_bytes();
-    if text.len() != 29 || [&text[3..5], &text[25..]] != [b", ".as_slice(), b" GMT"] {
-        return None;
-    }
-    if [7, 11, 16, 19, 22].map(|place| text[place]) != *b"   ::" {
-        return None;
-    }
-    // Two or four digits: nothing that is computed from them can overflow.
-    let number = |from: usize, width: usize| {
-        let digit = |sum: i64, d: &u8| d.is_ascii_digit().then(|| sum * 10 + i64::from(d - b'0'));
-        text[from..from + width].iter().try_fold(0, digit)
-    };
-    let (day, year) = (number(5, 2)?, number(12, 4)?);
-    let month = 1 + MONTHS.chunks(3).position(|name| name == &text[8..11])? as i64;
-    let (hour, minute, second) = (number(17, 2)?, number(20, 2)?, number(23, 2)?);
-    let date = days(year, month, day);
-    // A leap second is the next one.
-    let plausible = year >= 1970 && civil(date) == (year, month, day) && hour < 24 && minute < 60 && second <= 60;
-    plausible.then(|| date * DAY_MS + (hour * 3600 + minute * 60 + second) * 1000)
+    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_millis().try_into().ok()
 }
 
 /// Decimal seconds with millisecond precision, the way the JSON protocol writes a timestamp. Never negative.
@@ -73,16 +58,10 @@ pub(crate) fn civil(day_number: i64) -> (i64, i64, i64) {
     (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }
 
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let y = if month <= 2 { year - 1 } else { year };
-    let era = y.div_euclid(400);
-    let yoe = y.rem_euclid(400);
-    let doy = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -131,20 +110,13 @@ mod tests {
         }
 
         #[test]
-        fn every_second_until_the_year_9999_is_read_as_it_is_written(second in 0..253_402_300_800_i64) {
-            let (year, month, day) = civil(second.div_euclid(86_400));
-            let month = std::str::from_utf8(&MONTHS[month as usize * 3 - 3..][..3]).unwrap();
-            let (h, m, s) = (second / 3600 % 24, second / 60 % 60, second % 60);
-            let text = format!("Sun, {day:02} {month} {year:04} {h:02}:{m:02}:{s:02} GMT");
-            prop_assert_eq!(http_date(&text), Some(second * 1000));
-        }
-    }
-
-    #[test]
-    fn every_day_survives_the_calendar() {
-        for day in -800_000..800_000 {
-            let (y, m, d) = civil(day);
-            assert_eq!(days(y, m, d), day);
+        fn every_second_until_the_year_9999_is_read_as_it_is_written(second in 0..253_402_300_800_u64) {
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+            prop_assert_eq!(http_date(&date), Some(second as i64 * 1000));
+            // The calendar of the signature is the same one.
+            let month = MONTHS.chunks(3).position(|name| name == &date.as_bytes()[8..11]).unwrap() + 1;
+            let (day, year, time) = (&date[5..7], &date[12..16], date[17..25].replace(':', ""));
+            prop_assert_eq!(amz_date(second as i64 * 1000), format!("{year}{month:02}{day}T{time}Z"));
         }
     }
 

@@ -1,35 +1,27 @@
-//! Record ids: made by the author's client, 48 bits of time and 80 bits of chance, written as 26 characters.
+//! Record ids: made by the author's client from 48 bits of time and 80 random bits, written as 26 characters.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use ulid::Ulid;
 
-/// Crockford's alphabet: no I, L, O and U ([Base 32](https://www.crockford.com/base32.html)).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const LEN: usize = 26;
-
-/// The id of a danmu, in the form of a [ULID](https://github.com/ulid/spec): sorts by time, and two never meet.
+/// The id of a danmu, a [ULID](https://github.com/ulid/spec): sorts by time; its random bits make collisions negligible.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RecordId(u128);
+pub struct RecordId(Ulid);
 
 impl RecordId {
     /// From Unix milliseconds (the lower 48 bits count) and a random number (the lower 80 bits count).
     #[must_use]
     pub const fn new(at_ms: i64, random: u128) -> Self {
-        let time = (at_ms as u128) & ((1 << 48) - 1);
-        Self(time << 80 | random & ((1 << 80) - 1))
+        Self(Ulid::from_parts(at_ms as u64, random))
     }
 }
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in (0..LEN).rev() {
-            let digit = (self.0 >> (5 * place)) as usize & 31;
-            fmt::Write::write_char(f, ALPHABET[digit] as char)?;
-        }
-        Ok(())
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -48,16 +40,9 @@ impl FromStr for RecordId {
     type Err = RecordIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // 26 digits hold 130 bits; a first digit above 7 would not fit.
-        if text.len() != LEN || text.as_bytes()[0] > b'7' {
-            return Err(RecordIdError);
-        }
         // Upper case only: one id must have one spelling, or the same danmu could be shown twice.
-        let value = text.bytes().try_fold(0_u128, |value, byte| {
-            let digit = ALPHABET.iter().position(|&letter| letter == byte)?;
-            Some(value << 5 | digit as u128)
-        });
-        value.map(Self).ok_or(RecordIdError)
+        let id = Ulid::from_string(text).map_err(|_| RecordIdError)?;
+        if id.array_to_str(&mut [0; ulid::ULID_LEN]) == text { Ok(Self(id)) } else { Err(RecordIdError) }
     }
 }
 

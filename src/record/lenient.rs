@@ -1,5 +1,5 @@
-//! Records as foreign producers write them: what is meant is read, and what is meant as a record but cannot be read is told
-//! from a plain text, so that no raw JSON is ever shown.
+//! Lenient parsing of foreign producers' records: accepts several spellings, and tells a broken record from a plain text, so
+//! that no raw JSON is ever shown.
 
 use serde::{
     Deserialize, Deserializer,
@@ -32,7 +32,7 @@ const NAMED: [(&str, u32); 19] = [
     ("orange", 0xff_a500),
 ];
 
-/// A byte order mark or blanks in front of a record, which some producers write, are no part of it.
+/// Strips a byte order mark and blanks in front of a record, which some producers write.
 pub(super) fn without_head(mut data: &[u8]) -> &[u8] {
     while let [0xef, 0xbb, 0xbf, rest @ ..] | [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = data {
         data = rest;
@@ -40,7 +40,7 @@ pub(super) fn without_head(mut data: &[u8]) -> &[u8] {
     data
 }
 
-/// A plain text as one line: a byte order mark goes, tabs and line breaks become a blank.
+/// A plain text as one line: the byte order mark is removed, tabs and line breaks become a blank.
 pub(super) fn one_line(text: &str) -> String {
     let is_break = |c| matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     let text = text.trim_start_matches('\u{feff}');
@@ -50,11 +50,11 @@ pub(super) fn one_line(text: &str) -> String {
     text.split(is_break).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The version of the record that `json` is meant to be; `None` where it is meant as no record: it is no object, or one that
-/// lacks `v`, or both `room` and `text`.
+/// The version of the record that `json` is meant to be; `None` where it is not meant as a record: not an object, or one
+/// without `v`, or with neither `room` nor `text`.
 ///
 /// # Errors
-/// [`RecordError::Malformed`] where it is meant as a record and is no JSON, or its version no number.
+/// [`RecordError::Malformed`] where it is meant as a record but is not JSON, or its version is not a number.
 pub(super) fn version(json: &[u8]) -> Result<Option<u64>, RecordError> {
     if !json.starts_with(b"{") {
         return Ok(None);
@@ -71,7 +71,7 @@ pub(super) fn version(json: &[u8]) -> Result<Option<u64>, RecordError> {
     }
 }
 
-/// The members that make an object a record, as far as they could be read: those of a broken object count, too.
+/// The members that mark an object as a record, as far as they could be read, also from a broken object.
 #[derive(Default)]
 struct Members {
     version: Option<Loose>,
@@ -99,11 +99,11 @@ impl<'de> Visitor<'de> for &mut Members {
     }
 }
 
-/// A value as it was written: producers mean the same by `1`, `1.0` and `"1"`.
+/// A value in whatever type it was written: producers mean the same by `1`, `1.0` and `"1"`.
 enum Loose {
     Number(f64),
     Text(String),
-    /// Neither: what no field of a record is meant by.
+    /// Neither: no field of a record has this type.
     Other,
 }
 
@@ -166,20 +166,20 @@ impl<'de> Deserialize<'de> for Loose {
     }
 }
 
-/// `v`, which [`version`] has looked at before.
+/// `v`, which [`version`] has checked before.
 pub(super) fn read_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let number = Loose::deserialize(deserializer)?.number();
     #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "saturates")]
     number.map(|number| number as u8).ok_or_else(|| D::Error::custom("`v` is no number"))
 }
 
-/// `at`: 0 where it is no number. Nothing that can be relied on is lost by it.
+/// `at`: 0 where it is not a number; a signed record is then refused as stale.
 pub(super) fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     #[expect(clippy::cast_possible_truncation, reason = "saturates")]
     Ok(Loose::deserialize(deserializer)?.number().map_or(0, |number| number as i64))
 }
 
-/// `mode`: the usual one where it is none of ours.
+/// `mode`: the default where it is unknown.
 pub(super) fn read_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
     Ok(match Loose::deserialize(deserializer)? {
         Loose::Text(name) => {
@@ -190,7 +190,7 @@ pub(super) fn read_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mo
     })
 }
 
-/// `color`: `#rrggbb`, `0xRRGGBB` as a number, or a [name](NAMED); the usual one where it is none of these.
+/// `color`: `#rrggbb`, `0xRRGGBB` as a number, or a [name](NAMED); the default where it is none of these.
 pub(super) fn read_color<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Color, D::Error> {
     let color = match Loose::deserialize(deserializer)? {
         Loose::Text(text) => Color::parse(&text).or_else(|| named(text.trim())),

@@ -1,11 +1,10 @@
-//! The danmu record: what travels on the stream, its limits and its wire form.
+//! The danmu record on the stream: its limits and its wire form.
 //!
-//! A record's data is UTF-8 text. Line 1 is one JSON object, the danmu, readable to any consumer. A second line, where
-//! there is one, is the proof that the record is its author's: a ticket, a full stop and a signature over the exact
-//! bytes of line 1. Data that are no such object are a plain text from a foreign producer, and as good a danmu. What is meant
-//! as a record and cannot be read is refused, and never shown as a text.
+//! A record's data is UTF-8 text. Line 1 is one JSON object, the danmu, readable to any consumer. Line 2, if any, is the proof
+//! of its author: a ticket, a full stop and a signature over the exact bytes of line 1. Data that are not such an object are a
+//! plain text from a foreign producer, and a danmu as well. A broken record is refused, and never shown as a text.
 //!
-//! Nothing here judges whether a danmu may be shown: that is the [gate](crate::gate)'s.
+//! Whether a danmu may be shown is decided by the [gate](crate::gate), not here.
 
 mod id;
 mod lenient;
@@ -25,25 +24,25 @@ pub use self::{
 };
 use crate::room::RoomId;
 
-/// The wire form's version, `v` in the object. A reader refuses a higher one rather than guess at it.
+/// The wire form's version, `v` in the object. A reader refuses any other, since it cannot know its meaning.
 pub const VERSION: u8 = 1;
 
 /// The longest record, in bytes: the danmu, a ticket and a signature with room to spare.
-/// (The stream itself takes 1 MiB, of which no viewer should be made to parse more than this.)
+/// (The stream itself takes 1 MiB; no viewer should have to parse that much.)
 pub const MAX_RECORD_BYTES: usize = 8 * 1024;
 
 /// Where on the picture a danmu is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// It flies from the right edge to the left.
+    /// It moves from the right edge to the left.
     #[default]
     Scroll,
-    /// It flies from the left edge to the right.
+    /// It moves from the left edge to the right.
     Reverse,
-    /// It stands at the top, in the middle.
+    /// It is fixed at the top, centred.
     Top,
-    /// It stands at the bottom, in the middle.
+    /// It is fixed at the bottom, centred.
     Bottom,
 }
 
@@ -52,7 +51,7 @@ pub enum Mode {
 pub struct Color(u32);
 
 impl Color {
-    /// What a danmu has if its author chose nothing.
+    /// The colour of a danmu whose author chose none.
     pub const WHITE: Self = Self(0x00ff_ffff);
 
     /// From `0xRRGGBB`; higher bits are dropped.
@@ -107,14 +106,14 @@ pub struct Danmu {
     /// Version of the wire form, [`VERSION`].
     #[serde(deserialize_with = "lenient::read_version")]
     pub v: u8,
-    /// Given by the author's client. A put that is tried again may stand on the stream twice; the id tells that it is one.
+    /// Chosen by the author's client. A retried put may be on the stream twice; readers deduplicate by this id.
     pub id: RecordId,
     /// The room it is meant for. Must agree with the partition key that it was put under.
     pub room: RoomId,
     /// The text, verbatim: 1 to [`MAX_TEXT_GRAPHEMES`] graphemes. Text, never HTML.
     pub text: String,
-    /// When the author sent it, by the author's clock, in Unix milliseconds. Tells nothing that can be relied on;
-    /// 0 where a foreign producer wrote no number.
+    /// When the author sent it, by the author's clock, in Unix milliseconds. Not reliable by itself; the gate bounds it for
+    /// signed records. 0 where a foreign producer wrote no number.
     #[serde(default, deserialize_with = "lenient::read_time")]
     pub at: i64,
     /// Where it is shown.
@@ -123,7 +122,7 @@ pub struct Danmu {
     /// Its colour.
     #[serde(default, deserialize_with = "lenient::read_color", skip_serializing_if = "is_default")]
     pub color: Color,
-    /// What a moderator decides; the record is nothing to show then, and its text is empty.
+    /// A moderator's decision; there is nothing to show then, and the text is empty.
     #[serde(default, rename = "mod", skip_serializing_if = "Option::is_none")]
     pub moderation: Option<Moderation>,
 }
@@ -133,32 +132,32 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Danmu {
-    /// A danmu that scrolls in white. `at` is in Unix milliseconds. Whether its text may be sent is for [`check_text`] to say.
+    /// A danmu that scrolls in white. `at` is in Unix milliseconds. [`check_text`] says whether its text may be sent.
     #[must_use]
     pub fn new(id: RecordId, room: RoomId, text: impl Into<String>, at: i64) -> Self {
         let (mode, color) = (Mode::default(), Color::default());
         Self { v: VERSION, id, room, text: text.into(), at, mode, color, moderation: None }
     }
 
-    /// What a moderator decides for a room. `at` is in Unix milliseconds.
+    /// A moderator's decision for a room. `at` is in Unix milliseconds.
     #[must_use]
     pub fn moderation(id: RecordId, room: RoomId, moderation: Moderation, at: i64) -> Self {
         let (text, mode, color) = (String::new(), Mode::default(), Color::default());
         Self { v: VERSION, id, room, text, at, mode, color, moderation: Some(moderation) }
     }
 
-    /// The wire form: line 1, without an end of line.
+    /// The wire form: line 1, without a line break.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Cannot fail: no map with foreign keys, no number out of JSON's range.
+        // Cannot fail: no map with non-string keys, no number out of JSON's range.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// What was found in a record's data.
+/// The parts of a record's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed<'a> {
-    /// What it says.
+    /// The danmu or text.
     pub content: Content,
     /// The exact bytes that a signature covers: line 1.
     pub signed: &'a [u8],
@@ -166,7 +165,7 @@ pub struct Parsed<'a> {
     pub proof: Option<&'a str>,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A danmu of ours.
@@ -178,25 +177,25 @@ pub enum Content {
 /// Why a record's data cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordError {
-    /// More bytes than a reader takes.
+    /// More bytes than a reader accepts.
     #[error("a record of {0} bytes is too long; {MAX_RECORD_BYTES} are allowed")]
     TooLarge(usize),
     /// Not UTF-8.
     #[error("a record must be UTF-8; it is not at byte {0}")]
     NotUtf8(usize),
-    /// Of a version that this reader does not know.
-    #[error("a record of version {0}; this reader knows up to {VERSION}")]
+    /// A version that this reader does not know.
+    #[error("a record of version {0}; this reader knows version {VERSION} only")]
     Version(u64),
-    /// It has a version, yet is not what that version says.
+    /// It has a version, but not the form of that version.
     #[error("a record that cannot be read: {0}")]
     Malformed(String),
 }
 
 /// Reads a record's data.
 ///
-/// An object with `v`, and `room` or `text`, is meant as a record, also where it is cut off; whatever else is a plain text, of
-/// which tabs and line breaks become blanks. A byte order mark and blanks in front are passed over. `v` and `at` may be written
-/// as texts or with a fraction, a colour as a number or by name; a mode or colour that nobody knows is dropped, not the danmu.
+/// An object with `v`, and `room` or `text`, is meant as a record, even if cut off; anything else is a plain text, in which
+/// tabs and line breaks become blanks. A byte order mark and blanks in front are ignored. `v` and `at` may be strings or have a
+/// fraction, a colour may be a number or a name; an unknown mode or colour is ignored, and the danmu shown.
 ///
 /// # Errors
 /// See [`RecordError`].
@@ -205,13 +204,13 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
         return Err(RecordError::TooLarge(data.len()));
     }
     let text = std::str::from_utf8(data).map_err(|error| RecordError::NotUtf8(error.valid_up_to()))?;
-    // From bytes, as everything else is that comes off the network: the parser is generic over its source, and one of it
-    // is enough in the browser.
+    // From bytes, like everything off the network: the parser is generic over its source, and a second instance would add code
+    // to the browser.
     let whole = lenient::without_head(data);
     let (line, proof) = lines(whole);
     let (json, version, proof) = match lenient::version(line)? {
         Some(version) => (line, version, proof),
-        // One that was written for people to read has many lines, and can have no proof.
+        // Pretty-printed JSON has many lines, and can have no proof.
         None => match proof.map_or(Ok(None), |_| lenient::version(whole))? {
             Some(version) => (whole, version, None),
             None => {
@@ -231,18 +230,18 @@ pub fn decode(data: &[u8]) -> Result<Parsed<'_>, RecordError> {
     Ok(Parsed { content: Content::Danmu(danmu), signed: json, proof })
 }
 
-/// Line 1 and, where there is one, line 2. Who writes by hand ends the line, and proves nothing by it.
+/// Line 1 and the rest, if any. A line break at the end, as editors add, is no proof.
 fn lines(data: &[u8]) -> (&[u8], Option<&str>) {
     let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return (data, None) };
     let rest = std::str::from_utf8(&data[end + 1..]).ok();
     (&data[..end], rest.filter(|rest| !rest.is_empty()))
 }
 
-/// The two lines of a record that may be signed, the first as it was signed and the proof, for whoever verifies before the
-/// [gate](crate::gate) reads. Cheap, and no judgement: what has two lines may still be anything.
+/// The two lines of a record that may be signed, line 1 as it was signed and the proof, for verification before the
+/// [gate](crate::gate) reads it. A cheap filter, not a judgement: any two-line text may pass.
 #[must_use]
 pub fn signed(data: &[u8]) -> Option<(&[u8], &str)> {
-    // Neither is anything that is no text.
+    // Too large for a record, or binary data.
     if data.len() > MAX_RECORD_BYTES || data.first() == Some(&0) {
         return None;
     }

@@ -1,9 +1,9 @@
-//! What is decided about who may speak, as it travels on the stream: `mod` in the object of a record.
+//! Moderation: decisions on who may post, as they travel on the stream, as `mod` in a record's object.
 //!
-//! A decision has an id, the record's; a scope, one room or every room; a subject; and a time until which it holds. In the
-//! order of its stream the last decision on a subject and scope counts, and a record that is read twice changes nothing.
-//! What is decided for a room stands in a [`Danmu`](super::Danmu) under the room's key, what is decided for every room in one
-//! [`Order`] under [`SERVICE_KEY`], and each touches exactly the scope that it names.
+//! A decision has an id, the record's; a scope, one room or every room; a subject; and an expiry. In stream order the last
+//! decision on a subject and scope counts (none of a lower rank against one in force), and reading a record twice changes
+//! nothing. A decision for a room is in a [`Danmu`](super::Danmu) under the room's key, one for every room in an [`Order`]
+//! under [`SERVICE_KEY`], and each affects exactly its scope.
 
 use std::{fmt, sync::Arc};
 
@@ -16,98 +16,98 @@ use crate::{
     viewer::{Rank, ViewerId},
 };
 
-/// The partition key of what is decided for every room. No room can have such an id.
+/// The partition key of decisions for every room. It is not a valid room id.
 pub const SERVICE_KEY: &str = "=service";
 
-/// What a record decides, or tells again. It counts only in a record that is signed by one who
-/// [may moderate](crate::viewer::Role::may_moderate), from when the record arrives on.
+/// A decision of a record, or a repetition of some. It counts only in a record that is signed by somebody who
+/// [may moderate](crate::viewer::Role::may_moderate), and from the record's arrival on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moderation {
-    /// What the viewer says is not shown.
+    /// The viewer's danmu are not shown.
     Ban {
-        /// Whose.
+        /// The viewer.
         viewer: ViewerId,
-        /// Until it arrives then, in Unix milliseconds; for good where there is none.
+        /// When the ban ends, in Unix milliseconds by arrival; `None` for a permanent one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<i64>,
-        /// How high who decided it stands; only the server says so of others.
+        /// The rank of who decided it; only the server may state that of others.
         #[serde(default, skip_serializing_if = "is_default")]
         by: Rank,
     },
-    /// What the viewer says is shown again.
+    /// The viewer's danmu are shown again.
     Unban {
-        /// Whose.
+        /// The viewer.
         viewer: ViewerId,
         /// As above.
         #[serde(default, skip_serializing_if = "is_default")]
         by: Rank,
     },
-    /// The same of anything else; only where the server signed it.
+    /// A decision on another subject; only with the server's signature.
     Decide(Decision),
-    /// Whom a ban of a network concerns; only under [`SERVICE_KEY`].
+    /// The guests whom a ban of a network concerns; only under [`SERVICE_KEY`].
     Guests(Guests),
-    /// Decisions that were told before, for those who begin to read now; only under [`SERVICE_KEY`].
+    /// Earlier decisions again, for new readers; only under [`SERVICE_KEY`].
     Snapshot(Vec<Decided>),
 }
 
-/// What a decision is about.
+/// The subject of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// A viewer, who is banned.
+    /// A viewer, to be banned.
     Viewer(ViewerId),
-    /// The guests of a network, who are.
+    /// The guests of a network, to be banned.
     Network(Network),
-    /// The vending of sessions, which is frozen. Of every room alone.
+    /// The vending of sessions, to be frozen. For every room only.
     Vending,
-    /// All sessions, of which those are revoked that were issued before the decision's end. Of every room alone.
+    /// Sessions: all that were issued before the decision's end are revoked. For every room only.
     Sessions,
 }
 
-/// What is decided.
+/// A decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// About what.
+    /// Its subject.
     pub on: Subject,
-    /// Until when it holds, in Unix milliseconds; for good where there is none. 0 ends what was decided before.
+    /// When it ends, in Unix milliseconds; `None` for a permanent one. 0 ends an earlier decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// How high who decided it stands: it concerns viewers who stand below, and while it holds nobody below decides otherwise.
+    /// The rank of who decided it: it concerns viewers below that rank, and while in force cannot be changed by a lower one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by: Rank,
 }
 
-/// A decision that stands on the stream.
+/// A decision that is on the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
-    /// The id of the record that told it first.
+    /// The id of the record that first contained it.
     pub id: RecordId,
-    /// For which room; for every one where there is none.
+    /// The room; `None` for every room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomId>,
-    /// What.
+    /// The decision.
     #[serde(flatten)]
     pub decision: Decision,
     /// When that record arrived, in Unix milliseconds.
     pub at: i64,
 }
 
-/// Guests who had sessions from a network: a record does not say where it comes from, so that a ban of a network names them.
+/// Guests who had sessions from a network: records carry no network address, so a ban of a network names its guests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guests {
     /// The network that is banned.
     pub network: Network,
-    /// Who they are.
+    /// The guests.
     pub viewers: Vec<ViewerId>,
-    /// When the last of their sessions ends, in Unix milliseconds.
+    /// When the last of their sessions expires, in Unix milliseconds.
     pub until: i64,
-    /// When this was told first, in Unix milliseconds, where it is told again.
+    /// When this first arrived, in Unix milliseconds, if it is a repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<i64>,
 }
 
-/// A network in CIDR notation: 1 to 64 visible ASCII characters. Here it is a name and nothing else. Cheap to clone.
+/// A network in CIDR notation: 1 to 64 visible ASCII characters. Here it is only compared. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Network(Arc<str>);
@@ -147,13 +147,13 @@ impl fmt::Display for Network {
 }
 
 impl Decision {
-    /// Ends what was decided about something.
+    /// Ends an earlier decision on the subject.
     #[must_use]
     pub const fn end(on: Subject, by: Rank) -> Self {
         Self { on, until: Some(0), by }
     }
 
-    /// Until when it holds, as a number: Unix milliseconds, the greatest number for good.
+    /// When it ends, as a number: Unix milliseconds, the maximum for a permanent one.
     #[must_use]
     pub fn until_ms(&self) -> i64 {
         self.until.unwrap_or(i64::MAX)
@@ -161,7 +161,7 @@ impl Decision {
 }
 
 impl Moderation {
-    /// What it decides, if it does.
+    /// Its decision, if it contains one.
     #[must_use]
     pub fn decision(&self) -> Option<Decision> {
         match self {
@@ -174,14 +174,14 @@ impl Moderation {
         }
     }
 
-    /// What it decides for a room, if it is such a thing.
+    /// Its decision, if it is one that a room may have.
     #[must_use]
     pub fn of_room(&self) -> Option<Decision> {
         self.decision().filter(|decision| matches!(decision.on, Subject::Viewer(_) | Subject::Network(_)))
     }
 }
 
-/// As readers of the first form know it, where they do.
+/// Uses the first wire form (`Ban`, `Unban`) where possible, which older readers know.
 impl From<Decision> for Moderation {
     fn from(decision: Decision) -> Self {
         match decision {
@@ -192,7 +192,7 @@ impl From<Decision> for Moderation {
     }
 }
 
-/// The scope of an [`Order`]. What is signed for a room must never be taken for one.
+/// The scope of an [`Order`], so that a text signed for a room can never be taken for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -200,38 +200,38 @@ pub enum Scope {
     All,
 }
 
-/// What is decided for every room: line 1 of a record under [`SERVICE_KEY`].
+/// An order: a decision for every room, line 1 of a record under [`SERVICE_KEY`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Version of the wire form, [`VERSION`].
     pub v: u8,
-    /// Its id, the same however often it is put.
+    /// Its id, the same each time it is put.
     pub id: RecordId,
     /// For every room.
     pub scope: Scope,
     /// When it was put, by the server's clock, in Unix milliseconds.
     pub at: i64,
-    /// What it says.
+    /// The decision.
     #[serde(rename = "mod")]
     pub moderation: Moderation,
 }
 
 impl Order {
-    /// What is decided for every room. `at` is in Unix milliseconds.
+    /// An order of a decision. `at` is in Unix milliseconds.
     #[must_use]
     pub const fn new(id: RecordId, moderation: Moderation, at: i64) -> Self {
         Self { v: VERSION, id, scope: Scope::All, at, moderation }
     }
 
-    /// The wire form: line 1, without an end of line.
+    /// The wire form: line 1, without a line break.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Cannot fail, as a danmu's cannot.
+        // Cannot fail, as with a danmu.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// Whether a record may decide something: cheap, for whoever looks for nothing else. In a text the quotes would be escaped.
+/// A cheap filter for records that may contain a decision. In a danmu's text the quotes would be escaped.
 #[must_use]
 pub fn is_order(data: &[u8]) -> bool {
     const MEMBER: &[u8] = b"\"mod\":";

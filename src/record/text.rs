@@ -1,14 +1,14 @@
-//! What a danmu's text may be. The composer says it to the author, the gate holds everybody else to it.
+//! Rules for a danmu's text. The composer explains them to the author, the gate enforces them.
 
 use thiserror::Error;
 
-/// What a host knows of Unicode. Browsers have the tables for it, and would be sent them a second time in our module.
+/// The host's Unicode functions. Browsers have the tables already, and need not download them again in our module.
 ///
-/// Hosts may go by different versions of it. They differ about scripts that a version is new to, and then only for a text of
-/// more than [`MAX_TEXT_GRAPHEMES`] code points: no other is counted by graphemes.
+/// Hosts may have different versions of Unicode. Grapheme counts then differ for newer scripts only, and matter only for a text
+/// of more than [`MAX_TEXT_GRAPHEMES`] code points: others are not counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Unicode {
-    /// The normal form C of a text ([UAX #15](https://www.unicode.org/reports/tr15/)).
+    /// A text in normal form C ([UAX #15](https://www.unicode.org/reports/tr15/)).
     pub nfc: fn(&str) -> String,
     /// The number of extended grapheme clusters of a text
     /// ([UAX #29](https://www.unicode.org/reports/tr29/#Grapheme_Cluster_Boundaries)).
@@ -19,11 +19,11 @@ pub struct Unicode {
 /// ([UAX #29](https://www.unicode.org/reports/tr29/#Grapheme_Cluster_Boundaries)). A family emoji is one.
 pub const MAX_TEXT_GRAPHEMES: usize = 100;
 
-/// The longest text, in bytes of UTF-8. Bounds what one grapheme can pile up on itself.
+/// The longest text, in bytes of UTF-8. Bounds the size of one grapheme.
 pub const MAX_TEXT_BYTES: usize = 2_000;
 
-/// The most marks that may stand on one character, as accents and vowel signs do. Writing that is meant to be read needs half
-/// of it (Hebrew with points and cantillation four, Tibetan stacks five); towers of marks spill over their neighbours.
+/// The most marks (accents, vowel signs) on one character. Legible writing needs five at most (Hebrew with points and
+/// cantillation four, Tibetan stacks five); towers of marks spill over their neighbours.
 /// The stream-safe form of [UAX #15](https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format) would allow 30.
 pub const MAX_MARKS: usize = 8;
 
@@ -33,30 +33,30 @@ const MAX_INVISIBLE: usize = 4;
 /// Why a text cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
-    /// Nothing that can be seen.
+    /// Nothing visible.
     #[error("the text is empty")]
     Empty,
     /// Too many graphemes.
     #[error("the text has {0} characters; {MAX_TEXT_GRAPHEMES} are allowed")]
     TooLong(usize),
-    /// Too many bytes, in no more graphemes than allowed.
+    /// Too many bytes, though not too many graphemes.
     #[error("the text has {0} bytes; {MAX_TEXT_BYTES} are allowed")]
     TooManyBytes(usize),
     /// Too many marks on one character.
     #[error("the text piles {0} marks on a character; {MAX_MARKS} are allowed")]
     Marks(usize),
-    /// Invisible characters in a row, or one that is meant for programs alone.
+    /// Too many invisible characters in a row, or one that is meant for programs only.
     #[error("the text holds U+{:04X} or others like it, which nobody sees; take them out", u32::from(*.0))]
     Invisible(char),
     /// A control character: a line break, a bell, an escape.
     #[error("the text holds the control character U+{:04X}; take it out", u32::from(*.0))]
     Control(char),
-    /// A character that turns the direction of what follows, and could turn the page around it.
+    /// A character that overrides the direction of the text after it, and could affect the page around it.
     #[error("the text holds U+{:04X}, which overrides the direction of writing; take it out", u32::from(*.0))]
     Bidi(char),
 }
 
-/// Whether a character leaves nothing to see: white space, what fonts must ignore
+/// Whether a character is invisible: white space, what fonts must ignore
 /// ([Default_Ignorable_Code_Point](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point)), and the two
 /// blanks that are neither.
 fn is_blank(c: char) -> bool {
@@ -66,7 +66,7 @@ fn is_blank(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Marks that pile up above and below what they stand on (of the characters of category Mn those that fonts stack).
+/// Marks that stack above and below their base character (of category Mn, those that fonts stack).
 fn is_piling(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c7}'
         | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6ed}' | '\u{8ca}'..='\u{8ff}'
@@ -76,13 +76,13 @@ fn is_piling(c: char) -> bool {
         | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// Whether a character is meant for programs, not for readers: placeholders of objects and annotations, and what is no
-/// character at all ([Unicode, section 23.8](https://www.unicode.org/versions/latest/core-spec/chapter-23/)).
+/// Whether a character is meant for programs, not for readers: placeholders of objects and annotations, and noncharacters
+/// ([Unicode, section 23.8](https://www.unicode.org/versions/latest/core-spec/chapter-23/)).
 fn is_foreign(c: char) -> bool {
     matches!(c, '\u{fff9}'..='\u{fffc}' | '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// What one looks at a text for, character by character.
+/// The checks of each character.
 fn check_characters(text: &str) -> Result<(), TextError> {
     let (mut marks, mut invisible, mut is_flag) = (0, 0, false);
     for c in text.chars() {
@@ -102,7 +102,7 @@ fn check_characters(text: &str) -> Result<(), TextError> {
             });
             return Err(TextError::Marks(run.max().unwrap_or_default()));
         }
-        // A flag of a region is a black flag and its name in tags (UTS #51).
+        // A region's flag is a black flag followed by its name in tag characters (UTS #51).
         let is_tag = matches!(c, '\u{e0020}'..='\u{e007f}');
         is_flag = c == '\u{1f3f4}' || is_flag && is_tag;
         invisible = if is_blank(c) && !c.is_whitespace() && !is_flag { invisible + 1 } else { 0 };
@@ -113,7 +113,7 @@ fn check_characters(text: &str) -> Result<(), TextError> {
     Ok(())
 }
 
-/// Checks a text that is too short for its graphemes to be counted, such as a name: that it can be seen, and by everybody.
+/// Checks a text that is too short to count graphemes, such as a name: that it is visible and harmless.
 ///
 /// # Errors
 /// See [`TextError`].
@@ -129,12 +129,12 @@ pub fn check_text(text: &str, unicode: Unicode) -> Result<(), TextError> {
     if text.chars().all(is_blank) {
         return Err(TextError::Empty);
     }
-    // Bytes first where they are hopeless: graphemes of a megabyte are not worth counting, and code points say as well that
-    // it is far too long.
+    // Bytes first for a hopeless size: counting a megabyte's graphemes is a waste, and its code points show as well that it is
+    // far too long.
     if text.len() > 16 * MAX_TEXT_BYTES {
         return Err(TextError::TooLong(text.chars().count()));
     }
-    // No text has more graphemes than code points, and most are short: they need no tables.
+    // A text has at most as many graphemes as code points; most texts are short and need no tables.
     if text.chars().nth(MAX_TEXT_GRAPHEMES).is_some() {
         let graphemes = (unicode.graphemes)(text);
         if graphemes > MAX_TEXT_GRAPHEMES {

@@ -1,6 +1,6 @@
-//! `danmu-server ban`, `unban`, `bans`, `freeze`, `thaw` and `revoke`: decisions of an operator, made in the store. Whoever may
-//! write the data directory may decide. Running servers that share the directory tell the stream within a second, and by it
-//! all others; where none runs, the first one that is started does.
+//! `danmu-server ban`, `unban`, `bans`, `freeze`, `thaw` and `revoke`: an operator's decisions, written to the store. Write
+//! access to the data directory is the authorization. A running server that shares the directory publishes them on the stream
+//! within a second; if none runs, the first one that starts does.
 
 use std::{
     collections::HashMap,
@@ -99,10 +99,10 @@ impl StoreArgs {
     }
 }
 
-/// Bans.
+/// Bans a viewer or a network, or lists recent speakers.
 ///
 /// # Errors
-/// The settings or the store cannot be read or written, or there is no such room, or viewer.
+/// The settings or the store cannot be read or written, or there is no such room or viewer.
 pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     let (store, config) = args.store.open().await?;
     let known = |room: &RoomId| config.rooms.iter().any(|listed| listed.id == *room);
@@ -122,7 +122,7 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Says who spoke lately, the last one first.
+/// Lists recent speakers, the latest first.
 async fn speakers(store: &Store, now_ms: i64) -> Result<(), RunError> {
     let speakers = store.speakers(now_ms).await?;
     if speakers.is_empty() {
@@ -135,7 +135,7 @@ async fn speakers(store: &Store, now_ms: i64) -> Result<(), RunError> {
 /// Ends a ban.
 ///
 /// # Errors
-/// The settings or the store cannot be read or written; also when there is none.
+/// The settings or the store cannot be read or written, or there is no such ban.
 pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
     if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, now_ms()).await? {
@@ -145,7 +145,7 @@ pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Tells of the bans in force, and of what is switched.
+/// Lists the bans in force, and whether vending is frozen.
 ///
 /// # Errors
 /// The settings or the store cannot be read.
@@ -191,7 +191,7 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Stops vending sessions, or goes on with it.
+/// Freezes or thaws vending.
 ///
 /// # Errors
 /// The settings or the store cannot be read or written.
@@ -226,7 +226,7 @@ pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Nobody may be listening, and that is no reason to fail.
+/// Prints a line; a closed stdout is no failure.
 fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The command line: what the program is [asked](args), and what it does besides serving.
+//! The command line: its [arguments](args), and the commands other than serving.
 
 pub mod args;
 pub mod decide;

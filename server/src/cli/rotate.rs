@@ -1,4 +1,4 @@
-//! `danmu-server rotate-key`: a new key for tickets.
+//! `danmu-server rotate-key`: creates a new ticket key.
 
 use std::io::{self, Write};
 
@@ -10,10 +10,10 @@ use crate::{
     identity::{KEYS_EVERY, KeyFile, Rotation},
 };
 
-/// How long before it signs an urgent key is in the file, in seconds: until every server has read it.
+/// How long before its activation an urgent key is in the file, in seconds: until every server has loaded it.
 const SOON_S: i64 = 60;
 
-/// Makes a new key, and says what comes of it.
+/// Creates a new key, and explains the result.
 ///
 /// # Errors
 /// The settings or the keys cannot be read or written.
@@ -30,7 +30,7 @@ pub fn rotate(args: &RotateKeyArgs) -> Result<(), RunError> {
         path.display(),
         KEYS_EVERY.as_secs(),
     );
-    // Nobody may be listening, and that is no reason to fail.
+    // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "{text}");
     Ok(())
 }

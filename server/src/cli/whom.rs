@@ -1,6 +1,6 @@
-//! Whom an operator means: decisions go by ids, and people are known by what pages call them.
+//! Resolves whom an operator means: decisions need an id, but people are known by the name that pages show.
 //!
-//! Promises: an id that no viewer has is never taken, and a short name only after it was shown whom it means.
+//! Promises: an unknown id, or a name, is accepted only with `--yes`; without it, the operator is shown whom it means.
 
 use danmu::viewer::ViewerId;
 
@@ -10,16 +10,16 @@ use crate::{
     store::{Speaker, Store, Whom},
 };
 
-/// The fewest characters of an id that are taken for one: what a page shows of it.
+/// Length of the shortest part of an id that is accepted: as much as a page shows.
 const FEWEST: usize = 4;
 
-/// Whom a text means. `sure` is who has seen whom it means.
+/// Resolves a text to a viewer or network. `sure` (`--yes`) accepts an unknown id, or the only viewer with that name.
 ///
 /// # Errors
-/// [`RunError::Whom`], with whom it may mean and what to do; the store cannot be read.
+/// [`RunError::Whom`], with the candidates and what to do; or the store cannot be read.
 pub(super) async fn whom(store: &Store, text: &str, sure: bool, now_ms: i64) -> Result<Whom, RunError> {
     let refuse = |said: String| Err(RunError::Whom(said));
-    // A member's name may be no id.
+    // A member's name may look like an id without being one.
     if let Ok(whom) = text.parse::<Whom>() {
         let known = match &whom {
             Whom::Network(_) => true,
@@ -53,7 +53,7 @@ pub(super) async fn whom(store: &Store, text: &str, sure: bool, now_ms: i64) -> 
     }
 }
 
-/// A speaker, for people: the id first.
+/// A line about a speaker, for people; the id first.
 pub(super) fn line(speaker: &Speaker, now_ms: i64) -> String {
     let Speaker { viewer, name, room, first_ms, last_ms, words } = speaker;
     let name = name.as_deref().unwrap_or(if viewer.is_guest() { "guest" } else { "member" });
@@ -61,13 +61,13 @@ pub(super) fn line(speaker: &Speaker, now_ms: i64) -> String {
     format!("  {viewer}  {name}, first heard {first} ago, last {last} ago in room {room}: {words:?}")
 }
 
-/// Whether it is an id as servers give them: `g` or `m` and 32 hexadecimal digits.
+/// Whether the text has the form of an id from our servers: `g` or `m` and 32 hexadecimal digits.
 fn has_form(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.strip_prefix(['g', 'm']).is_some_and(|digits| digits.len() == 32 && digits.bytes().all(is_digit))
 }
 
-/// Whether a page, or who copied a part of an id, may call a speaker so.
+/// Whether the text is a speaker's name, or the start or end of its id.
 fn is_called(Speaker { viewer, name, .. }: &Speaker, text: &str) -> bool {
     let lower = text.to_lowercase();
     let part = lower.trim_end_matches('…');

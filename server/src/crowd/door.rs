@@ -1,4 +1,4 @@
-//! The door that every viewer comes through: the server function that vends sessions.
+//! Asks the server for sessions, through the same server function as the pages.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use danmu::{
 
 use super::host::{Native, retry_after};
 
-/// Asks the server function for sessions of one room.
+/// Vends sessions of one room.
 pub(super) struct Door {
     host: Native,
     url: String,
@@ -25,7 +25,7 @@ impl Door {
 
 impl Vend for Door {
     async fn vend(&self, purpose: Purpose) -> Result<Session, VendError> {
-        // A room's id has no character that a form would have to encode.
+        // The characters of a room id need no form encoding.
         let form = format!("room={}&purpose={}", self.room.as_str(), purpose.name());
         let headers = [
             ("content-type", "application/x-www-form-urlencoded".to_owned()),

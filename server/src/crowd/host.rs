@@ -1,12 +1,6 @@
-//! A native host of the Kinesis client: the system's clock, tokio's timer, plain HTTP/1.1 over a shared pool.
+//! A native [`Host`] of the Kinesis client: the system's clock, tokio's timer, plain HTTP/1.1 over a connection pool.
 
-use std::{
-    cell::Cell,
-    future::Future,
-    hash::{BuildHasher, RandomState},
-    rc::Rc,
-    time::Duration,
-};
+use std::{future::Future, time::Duration};
 
 use danmu::kinesis::{Host, NetError, Reply};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -19,14 +13,13 @@ use hyper_util::{
 
 use crate::clock;
 
-/// The longest reply that is read: a full `GetRecords`, in base64.
+/// The longest response that is read: a full `GetRecords`, in base64.
 const MAX_REPLY: usize = 16 << 20;
 
-/// A native host. Clones share the connections. For one thread, as the client itself; needs a tokio runtime.
+/// A native host. Clones share the connections. Single-threaded, like the client; needs a tokio runtime.
 #[derive(Clone)]
 pub struct Native {
     http: Client<HttpConnector, Full<Bytes>>,
-    seed: Rc<Cell<u64>>,
 }
 
 impl Native {
@@ -36,15 +29,15 @@ impl Native {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).build(connector);
-        Self { http, seed: Rc::new(Cell::new(RandomState::new().hash_one(0))) }
+        Self { http }
     }
 
-    /// A number from 0 to below 1.
+    /// A random number, 0 or more and less than 1.
     pub(super) fn fraction(&self) -> f64 {
-        (self.random() >> 11) as f64 / (1_u64 << 53) as f64
+        fastrand::f64()
     }
 
-    /// `POST url`, and the whole reply.
+    /// Sends `POST url`, and reads the whole response.
     pub(super) async fn exchange(
         &self,
         url: &str,
@@ -52,7 +45,7 @@ impl Native {
         body: Vec<u8>,
     ) -> Result<Response<Bytes>, NetError> {
         fn net(error: impl std::error::Error) -> NetError {
-            // "client error (Connect)" alone helps nobody.
+            // The outer error says "client error (Connect)" only; its source says why.
             NetError(error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}")))
         }
         let mut request = Request::post(url);
@@ -77,14 +70,8 @@ impl Host for Native {
         clock::now_ms()
     }
 
-    /// SplitMix64: spread well, secret to nobody.
     fn random(&self) -> u64 {
-        let state = self.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.seed.set(state);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        fastrand::u64(..)
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
@@ -102,7 +89,7 @@ pub(super) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<Stri
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// Seconds to wait, as `Retry-After` has them.
+/// The delay from `Retry-After`; three seconds by default where a retry makes sense.
 pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let said = text(headers, header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;

@@ -1,8 +1,8 @@
-//! A simulated audience: viewers who come through the same door as everybody.
+//! A simulated audience for load tests and demos: viewers who use the same public interface as pages.
 //!
-//! Each asks the server for a session of its own, signs its puts with it, and says lifelike things at a lifelike rate,
-//! through the very Kinesis client that runs in the browser. It promises to be no burden that real viewers would not
-//! be: no request is made that a page would not make. It reads nothing, and knows nothing that a viewer does not.
+//! Each viewer asks the server for its own session, signs its puts with that, and sends lifelike texts at a lifelike rate,
+//! through the same Kinesis client that runs in the browser. It makes only requests that a page would make, reads nothing, and
+//! uses nothing that a viewer does not have.
 
 mod args;
 mod door;
@@ -30,12 +30,12 @@ use tally::Tally;
 pub use tally::Totals;
 use viewer::Viewer;
 
-/// How often it says how it goes.
+/// How often progress is printed.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// How long puts that are under way at the end are waited for.
+/// How long to wait, at the end, for puts in flight.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
-/// What the audience is like.
+/// Options of the audience.
 #[derive(Clone, Debug)]
 pub struct CrowdOptions {
     /// Where the pages are, for example `http://127.0.0.1:3000`. Plain HTTP only.
@@ -44,40 +44,40 @@ pub struct CrowdOptions {
     pub room: String,
     /// How many viewers, 1 or more.
     pub viewers: usize,
-    /// When to end by itself; without it, on Ctrl-C or SIGTERM.
+    /// How long it runs; without it, until Ctrl-C or SIGTERM.
     pub duration: Option<Duration>,
-    /// Danmu of one viewer a minute, on average over all of them. A few say much, most say little.
+    /// Danmu per viewer and minute, on average over all viewers. The distribution is uneven: few viewers send many.
     pub rate: f64,
 }
 
-/// Why there is no audience.
+/// Why the audience could not run.
 #[derive(Debug, Error)]
 pub enum CrowdError {
-    /// The address is not one that it can visit.
+    /// The address is not a plain `http://host:port`.
     #[error("{0:?} cannot be visited: give the pages' address as http://host:port, without a path")]
     Url(String),
-    /// The room's id is none.
+    /// The room id is invalid.
     #[error("no room: {0}")]
     Room(#[from] RoomIdError),
-    /// Nobody would come.
+    /// Zero viewers.
     #[error("a crowd of 0 viewers says nothing: give 1 or more")]
     Nobody,
-    /// The rate is not a rate.
+    /// The rate is out of range.
     #[error("a rate of {0} a minute is none: give a number above 0, at most 600")]
     Rate(f64),
-    /// The system refuses.
+    /// An I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It broke down: a bug.
+    /// The crowd's task panicked: a bug.
     #[error("the crowd broke down: {0}")]
     Broke(String),
 }
 
-/// Lets the audience in, and prints how it goes every few seconds. Returns what it did when it is over: at the end of
-/// the duration, on Ctrl-C, on SIGTERM, or when the returned future is dropped.
+/// Runs the audience, and prints progress every few seconds. Returns the totals at the end of the duration, on Ctrl-C or on
+/// SIGTERM; dropping the future stops it too.
 ///
 /// # Errors
-/// See [`CrowdError`]: only what keeps everybody out. What single viewers meet is counted.
+/// See [`CrowdError`]: only what stops the whole audience. Failures of single viewers are counted.
 pub async fn run(options: CrowdOptions) -> Result<Totals, CrowdError> {
     let room: RoomId = options.room.parse()?;
     if options.viewers == 0 {
@@ -87,7 +87,7 @@ pub async fn run(options: CrowdOptions) -> Result<Totals, CrowdError> {
         return Err(CrowdError::Rate(options.rate));
     }
     let origin = origin(&options.url).ok_or_else(|| CrowdError::Url(options.url.clone()))?;
-    // The client is made for one thread, as a browser has it; the rest of the program needs not know.
+    // The Kinesis client is single-threaded, as in a browser, so the audience gets a thread and runtime of its own.
     let leaving = CancellationToken::new();
     let guard = leaving.clone().drop_guard();
     let crowd = tokio::task::spawn_blocking(move || {
@@ -134,7 +134,7 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
     weather.abort();
     let farewell = async {
         for viewer in viewers {
-            // A viewer that broke down has said its last word too.
+            // A viewer task that panicked has ended too.
             let _ = viewer.await;
         }
     };
@@ -143,12 +143,12 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
     tally.totals()
 }
 
-/// Tells whoever listens; that nobody does is no reason to end.
+/// Prints a line; a closed stdout is no reason to end.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "crowd: {line}");
 }
 
-/// Ctrl-C or SIGTERM. Where neither can be listened for, nobody tells.
+/// Waits for Ctrl-C or SIGTERM; for ever where no handler can be installed.
 async fn told_to_end() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -166,7 +166,7 @@ async fn told_to_end() {
     interrupted.await;
 }
 
-/// `http://host:port`, if that is what it is.
+/// The origin, if the text is `http://host:port`.
 fn origin(url: &str) -> Option<String> {
     let url = url.strip_suffix('/').unwrap_or(url);
     let authority = url.strip_prefix("http://")?;

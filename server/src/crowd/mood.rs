@@ -1,4 +1,4 @@
-//! What the audience has in common: the highlights of the show, and what was said last.
+//! State that the audience shares: the current highlight of the show, and recent texts.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,28 +14,28 @@ use super::{
     texts::{self, HIGHLIGHTS},
 };
 
-/// Quiet between two highlights, on average, and the length of one, in seconds.
+/// Average pause between two highlights, and the length of one, in seconds.
 const QUIET_S: f64 = 40.0;
 const HIGHLIGHT_S: f64 = 8.0;
-/// How much more is said at a highlight.
+/// Factor by which the rate rises during a highlight.
 pub(super) const SURGE: f64 = 6.0;
-/// What is left for the quiet, so that the average over both is one.
+/// Factor of the quiet times, chosen so that the average over both is one.
 pub(super) const CALM: f64 = (QUIET_S + HIGHLIGHT_S) / (QUIET_S + HIGHLIGHT_S * SURGE);
 
 pub(super) struct Mood {
-    /// The highlight that is on.
+    /// The index of the current highlight.
     highlight: Cell<Option<usize>>,
     said: RefCell<VecDeque<String>>,
 }
 
 impl Mood {
     pub(super) fn new(host: &Native) -> Self {
-        // It begins with one as often as not: whoever tries it out sees a wave soon.
+        // Half of all runs begin with a highlight, so that a trial run soon shows a wave.
         let first = host.random() as usize % (2 * HIGHLIGHTS.len());
         Self { highlight: Cell::new((first < HIGHLIGHTS.len()).then_some(first)), said: RefCell::default() }
     }
 
-    /// Lets highlights come and go, for ever.
+    /// Switches highlights on and off, for ever.
     pub(super) async fn change(self: Rc<Self>, host: Native) {
         let exponential = |mean: f64| Duration::from_secs_f64(-mean * (1.0 - host.fraction()).ln());
         loop {
@@ -48,12 +48,12 @@ impl Mood {
         }
     }
 
-    /// How much is said now, by the average.
+    /// The current rate, relative to the average.
     pub(super) fn pace(&self) -> f64 {
         if self.highlight.get().is_some() { CALM * SURGE } else { CALM }
     }
 
-    /// What somebody says now: at a highlight mostly what fits it; now and then what others have just said.
+    /// A text for now: during a highlight mostly one that fits it; sometimes a copy of a recent one.
     pub(super) fn text(&self, host: &Native) -> String {
         let chance = host.fraction();
         let copied = {

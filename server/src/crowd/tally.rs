@@ -1,4 +1,4 @@
-//! What the audience did, in numbers.
+//! Counters of what the audience did.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,33 +6,33 @@ use std::{
     time::Duration,
 };
 
-/// What was counted while it ran.
+/// The counters of a run.
 #[derive(Default)]
 pub(super) struct Tally {
     sent: Cell<u64>,
     confirmed: Cell<u64>,
     failed: Cell<u64>,
     turned_away: Cell<u64>,
-    /// Milliseconds from send to confirmation, of all and since the last report.
+    /// Put latencies in milliseconds: of the whole run, and since the last report.
     waits: RefCell<Vec<u32>>,
     recent: RefCell<Vec<u32>>,
     trouble: RefCell<Option<String>>,
 }
 
-/// What the audience did in all.
+/// The totals of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Danmu that somebody wanted to say and had a session for.
+    /// Danmu that were sent, with a session.
     pub sent: u64,
-    /// Of these, on the stream with a sequence number.
+    /// Of these, acknowledged with a sequence number.
     pub confirmed: u64,
-    /// Of these, given back to their author.
+    /// Of these, failed.
     pub failed: u64,
-    /// Danmu that were not said because no session could be had.
+    /// Danmu that were not sent, because no session could be had.
     pub turned_away: u64,
-    /// Half of the confirmed puts took at most this many milliseconds.
+    /// Median latency of confirmed puts, milliseconds.
     pub p50_ms: u32,
-    /// 95 of a hundred took at most this.
+    /// 95th percentile of the same.
     pub p95_ms: u32,
 }
 
@@ -73,7 +73,7 @@ impl Tally {
         self.count(&mut self.waits.borrow_mut())
     }
 
-    /// The counts so far, the waits since the last report, and the last trouble since then.
+    /// The counts so far, with latencies and the last error since the previous report.
     pub(super) fn report(&self) -> String {
         let mut line = self.count(&mut self.recent.take()).to_string();
         if let Some(trouble) = self.trouble.take() {

@@ -1,10 +1,10 @@
-//! What viewers say: in Chinese and English, with emoji, in waves and alone.
+//! Texts that viewers send: Chinese and English, with emoji, for highlights and for quiet times.
 
 use danmu::kinesis::Host;
 
 use super::host::Native;
 
-/// What everybody says at once, by the occasion.
+/// Texts of a highlight, by occasion.
 pub(super) const HIGHLIGHTS: [&[&str]; 7] = [
     &["前方高能", "前方高能预警", "高能!!!", "护眼", "非战斗人员请撤离", "here it comes", "⚠️⚠️⚠️"],
     &[
@@ -81,7 +81,7 @@ pub(super) fn any_of(texts: &[&str], host: &Native) -> String {
     texts.get(host.random() as usize % texts.len().max(1)).copied().unwrap_or_default().to_owned()
 }
 
-/// Said at any time; now and then a laugh of its own length.
+/// Small talk, fit for any time; sometimes a laugh of random length.
 pub(super) fn small_talk(host: &Native) -> String {
     match host.random() % 12 {
         0 => "哈".repeat(2 + host.random() as usize % 18),

@@ -1,4 +1,4 @@
-//! One viewer: waits for something to say, then says it as the page would.
+//! One simulated viewer: waits for the next moment to speak, then sends as the page would.
 
 use std::{rc::Rc, time::Duration};
 
@@ -18,15 +18,15 @@ use super::{
     tally::Tally,
 };
 
-/// How uneven the audience is: with 0 everybody says the same, with 1 the first says twice what the second does.
+/// Exponent of the rate distribution (Zipf): 0 makes all rates equal, 1 makes the first twice the second.
 const UNEVEN: f64 = 0.6;
-/// When somebody who was turned away comes back, if nobody told.
+/// Back-off of a viewer that got no session, where the server gave no `Retry-After`.
 const COME_BACK: Duration = Duration::from_secs(30);
 
-/// What the viewer of this rank (0 is the most talkative) says, by the average of `all`.
+/// The rate of the viewer at this rank (0 is the most talkative), relative to the average over `all`.
 pub(super) fn share(rank: usize, all: usize) -> f64 {
     let weight = |rank: usize| (rank as f64 + 1.0).powf(-UNEVEN);
-    // The sum of all weights, near enough for any number of them.
+    // Approximates the sum of all weights by an integral.
     let total = ((all as f64 + 1.0).powf(1.0 - UNEVEN) - 1.0) / (1.0 - UNEVEN);
     weight(rank) * all as f64 / total
 }
@@ -64,7 +64,7 @@ impl Viewer {
         }
     }
 
-    /// Watches until it is time to leave. What was begun is finished.
+    /// Sends danmu until `leaving` is cancelled. A put in flight is finished.
     pub(super) async fn watch(self, leaving: CancellationToken) {
         while leaving.run_until_cancelled(self.something_to_say()).await.is_some() {
             if let Some(away) = self.say().await
@@ -75,7 +75,7 @@ impl Viewer {
         }
     }
 
-    /// A Poisson process whose rate follows the mood: drawn at the highest rate, thinned to the one of the moment.
+    /// Waits for the next event of a Poisson process whose rate follows the mood: drawn at the highest rate, then thinned.
     async fn something_to_say(&self) {
         let highest = CALM * SURGE;
         loop {
@@ -87,9 +87,9 @@ impl Viewer {
         }
     }
 
-    /// Says one thing. If no session can be had, how long to stay away.
+    /// Sends one danmu. If no session can be had, returns how long to back off.
     async fn say(&self) -> Option<Duration> {
-        // As the page does, credentials are asked for when somebody begins to type.
+        // Like the page, which asks for credentials when somebody begins to type.
         if let Err(error) = self.keeper.session().await {
             let away = error.retry_after.unwrap_or(COME_BACK);
             self.tally.turned_away(error.to_string());

@@ -1,18 +1,18 @@
-//! What the machine asks of its driver, and what it is told.
+//! The calls that the machine asks of its driver, and their replies.
 
 use crate::kinesis::{
     api::{From, GetRecordsReply, ListShardsReply},
     error::Error,
 };
 
-/// What to do next.
+/// The driver's next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MachineStep {
     /// Make this call and [`answer`](super::Machine::answer) it. Ask for the next step at once: there may be more.
     Call(Call),
-    /// Nothing before this time, unless an answer comes.
+    /// Nothing before this time, unless a reply comes.
     Wait(i64),
-    /// Nothing until an answer comes.
+    /// Nothing until a reply comes.
     Idle,
 }
 
@@ -26,27 +26,27 @@ pub enum Call {
     },
     /// `GetShardIterator`.
     Iterator {
-        /// Of this shard.
+        /// The shard.
         shard_id: String,
-        /// From here.
+        /// Where the iterator starts.
         from: From,
     },
     /// `GetRecords`.
     Records {
-        /// Of this shard.
+        /// The shard.
         shard_id: String,
-        /// With this iterator.
+        /// Its iterator.
         iterator: String,
     },
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug)]
 pub enum CallReply {
     /// To [`Call::ListShards`].
     Shards(Result<ListShardsReply, Error>),
     /// To [`Call::Iterator`]: the shard and its new iterator.
     Iterator(String, Result<String, Error>),
-    /// To [`Call::Records`]: the shard and what it gave.
+    /// To [`Call::Records`]: the shard and what was read.
     Records(String, Result<GetRecordsReply, Error>),
 }

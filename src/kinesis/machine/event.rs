@@ -1,4 +1,4 @@
-//! What a reader is given, and what it tells.
+//! A reader's input (scope, cursor) and output (records, events, counts).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinesis::{error::Error, shard_map::hash_key};
 
-/// What is read.
+/// Which shards and records are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The shards that hold or held this key, and of their records only those under it.
+    /// The shards that hold or held this key, and only the records under it.
     PartitionKey(String),
-    /// The same of each of these keys. Records of different shards keep no order among each other.
+    /// The same for each of these keys. Records of different shards have no order among each other.
     PartitionKeys(Vec<String>),
     /// Every shard, every record.
     All,
 }
 
 impl Scope {
-    /// The hash keys whose shards are read; `None` for all there are.
+    /// The hash keys whose shards are read; `None` for all shards.
     pub(super) fn hash_keys(&self) -> Option<Vec<u128>> {
         match self {
             Self::PartitionKey(key) => Some(vec![hash_key(key)]),
@@ -36,17 +36,17 @@ impl Scope {
     }
 }
 
-/// A place in the stream.
+/// A cursor: a reader's position in the stream, across shards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCursor {
-    /// Shards without a place of their own are read from what arrived at this Unix millisecond on, or after it.
+    /// Shards that are not in `shards` are read from this arrival time on, in Unix milliseconds.
     pub since_ms: i64,
     /// The sequence number of each shard up to which everything was seen.
     pub shards: BTreeMap<String, String>,
 }
 
 impl StreamCursor {
-    /// From what arrives at `unix_ms` on.
+    /// From the arrival time `unix_ms` on.
     pub fn at(unix_ms: i64) -> Self {
         Self { since_ms: unix_ms, shards: BTreeMap::new() }
     }
@@ -55,28 +55,28 @@ impl StreamCursor {
 /// A record off the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What was put.
+    /// The data.
     pub data: Vec<u8>,
-    /// Under which key: 1 to 256 characters. Empty where the producer gave none; such a record belongs to no room.
+    /// Its partition key, 1 to 256 characters. Empty where the producer gave none; such a record belongs to no room.
     pub partition_key: String,
-    /// Its place in the shard.
+    /// Its sequence number in the shard.
     pub sequence_number: String,
     /// When it arrived at the stream, in Unix milliseconds by the service's clock.
     pub arrival_ms: i64,
-    /// The shard.
+    /// The shard's id.
     pub shard_id: String,
 }
 
-/// What a reader tells.
+/// What a reader reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// New records, at least one, in the order of their shard.
     Records(Vec<Record>),
-    /// It goes differently from now on.
+    /// The state of reading has changed.
     State(State),
 }
 
-/// How reading goes.
+/// The state of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing was read yet.
@@ -85,33 +85,33 @@ pub enum State {
     Live,
     /// Catching up.
     Behind {
-        /// Age of the place it is at, in milliseconds.
+        /// The age of the position that it is at, in milliseconds.
         ms: i64,
     },
-    /// The shard's limit of five reads a second, shared by all its readers, is felt: reads are 0.8 s apart or wait so
+    /// The shard's limit of five reads a second, shared by all its readers, is noticeable: reads are 0.8 s apart or wait so
     /// long. About four readers and more.
     Throttled {
         /// Time between reads, in milliseconds.
         interval_ms: u32,
     },
-    /// A failure that may pass.
+    /// A temporary failure.
     Reconnecting {
-        /// The last one.
+        /// The last failure.
         reason: Error,
-        /// When it is tried again.
+        /// When it is retried.
         retry_in: Duration,
     },
-    /// A failure that will not pass by itself (denied, no such stream). It is tried again, rarely.
+    /// A failure that needs somebody to act (denied, no such stream). It is retried, rarely.
     Failed {
-        /// The last one.
+        /// The last failure.
         reason: Error,
-        /// When it is tried again.
+        /// When it is retried.
         retry_in: Duration,
     },
 }
 
 impl State {
-    /// Of several shards the worst counts.
+    /// The worst state of several shards counts.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Starting => 0,
@@ -131,25 +131,25 @@ impl State {
     }
 }
 
-/// What a reader counted.
+/// A reader's counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// `GetRecords` calls begun.
     pub reads: u64,
-    /// Refused for a limit.
+    /// Calls that were throttled.
     pub throttled: u64,
-    /// Replies that took 150 ms or more: they waited for their turn, or the way is long.
+    /// Replies that took 150 ms or more: the request was queued, or the network is slow.
     pub slow: u64,
     /// Records delivered.
     pub records: u64,
     /// `MillisBehindLatest` of the last reply.
     pub behind_ms: i64,
-    /// Time between reads of the last shard read, in milliseconds.
+    /// The read interval of the shard read last, in milliseconds.
     pub interval_ms: u32,
 }
 
 impl Stats {
-    /// The counts together with those of a reader that read before; what stands now is this one's.
+    /// The counts added to those of an earlier reader; current values are this one's.
     #[must_use]
     pub const fn after(self, before: Self) -> Self {
         Self {

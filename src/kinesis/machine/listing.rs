@@ -1,4 +1,4 @@
-//! The listing of the shards: which there are, whose children they are, and which of them are ready to be read.
+//! The shard listing: which shards exist, which are whose children, and which are ready to be read.
 
 use std::collections::{BTreeSet, btree_map::Entry};
 
@@ -10,19 +10,19 @@ use super::{
 };
 use crate::kinesis::{api::ListShardsReply, error::Error};
 
-/// How often the shards are listed though nothing asks for it: a stream that was made anew while no shard of it was being read may
-/// have one of the same name that tells nothing.
+/// How often the shards are listed without another cause: a stream that was deleted and created again while no shard of it was
+/// being read may have a shard of the same name, which reports no error.
 const RELIST_MS: i64 = 60_000;
 
-/// How far it is.
+/// The state of the listing.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) wanted: bool,
     pub(super) busy: bool,
     pub(super) due: i64,
-    /// When one is wanted in any case.
+    /// When the next periodic listing is due.
     pub(super) again: i64,
-    /// How many were begun, and the last that was completed.
+    /// How many listings were begun, and the number of the last that was completed.
     pub(super) begun: u64,
     pub(super) completed: u64,
     pub(super) token: Option<String>,
@@ -39,7 +39,7 @@ impl Machine {
             None => self.listing.completed >= line.settled_by,
         };
         let ready = |line: &ShardCursor| {
-            // Before the first listing is complete, nobody's family is known.
+            // Before the first listing is complete, no shard's parents are known.
             let known = self.listing.completed > 0 && line.phase == Phase::Waiting && line.in_scope;
             known && line.parents.iter().all(|parent| settled(line, parent))
         };
@@ -66,7 +66,7 @@ impl Machine {
                 Entry::Occupied(place) => {
                     let line = place.into_mut();
                     if line.precedes(&start) {
-                        // What was read belongs to a stream that is gone. Of this one nothing was.
+                        // The cursor belongs to a deleted stream. Nothing was read of this one.
                         *line = ShardCursor { busy: line.busy, ..new };
                     } else {
                         (line.parents, line.in_scope) = (new.parents, new.in_scope);
@@ -83,7 +83,7 @@ impl Machine {
         listing.completed = listing.begun;
         listing.wanted = false;
         listing.again = now + RELIST_MS;
-        // What is not listed any more has been trimmed away, unless it was learnt about after this listing began.
+        // Shards no longer listed have been trimmed, unless they became known after this listing began.
         let (found, completed) = (&listing.found, listing.completed);
         self.shards.retain(|id, line| line.busy || line.settled_by > completed || found.contains(id));
 
@@ -98,7 +98,7 @@ impl Machine {
         self.look_for_children(now);
     }
 
-    /// A shard that was being read had all of its ancestors finished.
+    /// Marks all ancestors of a resumed shard as done.
     fn finish_ancestors(&mut self, id: &str) {
         let parents = self.shards.get(id).map(|line| line.parents.clone()).unwrap_or_default();
         for parent in parents {
@@ -111,7 +111,7 @@ impl Machine {
         }
     }
 
-    /// Wants a listing if the scope has an end without a successor, or a child with an unknown parent.
+    /// Requests a listing if the scope has a finished shard without children, or a child with an unknown parent.
     pub(super) fn look_for_children(&mut self, now: i64) {
         let orphan = |line: &ShardCursor| {
             line.settled_by > self.listing.completed && line.parents.iter().any(|id| !self.shards.contains_key(id))
@@ -121,7 +121,7 @@ impl Machine {
         let unknown = in_scope().any(|(_, line)| orphan(line));
         let ended = in_scope().any(open_end) || in_scope().next().is_none();
         if (unknown || ended) && !self.listing.wanted {
-            // The first time at once; a listing that did not help is not repeated soon.
+            // The first one at once; a listing that did not help is repeated after a while.
             let helped = self.listing.due < now;
             self.listing.wanted = true;
             self.listing.due = if unknown || helped { now } else { now + 2_000 };
@@ -133,7 +133,7 @@ impl Machine {
     pub(super) fn listing_failed(&mut self, error: Error, now: i64, random: u64) {
         let listing = &mut self.listing;
         listing.busy = false;
-        // A listing is begun afresh: its token may be what is wrong.
+        // The listing starts again: its token may be the cause.
         listing.token = None;
         let state = trouble(error, listing.failures, random);
         listing.failures += 1;

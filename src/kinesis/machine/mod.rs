@@ -1,15 +1,15 @@
-//! The reader of a stream as a pure state machine: no I/O, no clock, no chance of its own.
+//! The reader of a stream as a pure state machine: no I/O, no clock, no randomness of its own.
 //!
-//! Whoever drives it asks [`Machine::step`] what to do, makes the [`Call`]s (several may be under way at once, one a
-//! shard), hands each outcome to [`Machine::answer`], and takes out [`Event`]s. [`super::reader`] does so over our own
-//! client; the server may do it over any other.
+//! Its driver asks [`Machine::step`] what to do, makes the [`Call`]s (several can be in progress, one per shard), hands each
+//! outcome to [`Machine::answer`], and takes out [`Event`]s. [`super::reader`] drives it with our own client; the server may
+//! use another.
 //!
-//! Promises: every record of the shards in scope, from the position on, once and in the order of each shard; a shard's
-//! records only after all of its parents'; the same across expired iterators, throttling, splits and merges; no hot
-//! loop whatever the answers. When the stream is deleted and made anew under its name, it goes on with the new one's
-//! records, from its beginning or the starting time, within seconds (a minute, if no shard was being read just then); for that
-//! moment only, a child may come early. It never starts at `LATEST`, which would lose what arrives before the first iterator
-//! exists. Times are milliseconds of one clock, the driver's, but for [`StreamCursor::since_ms`], which the service's clock judges.
+//! It delivers every record of the shards in scope from the cursor on, once and in the order of each shard; a shard's records
+//! only after all of its parents'; across expired iterators, throttling, splits and merges; and never in a hot loop. When the
+//! stream is deleted and created again under its name, it continues with the new one's records, from its beginning or the
+//! starting time, within seconds (a minute, if no shard was being read just then); only at that moment a child may come early.
+//! It never starts at `LATEST`, which would lose what arrives before the first iterator exists. Times are milliseconds of the
+//! driver's clock, except [`StreamCursor::since_ms`], which is compared to the service's.
 
 mod call;
 mod event;
@@ -32,13 +32,13 @@ use super::{
     error::{Error, ErrorKind},
 };
 
-/// A reply that took this long waited for its turn.
+/// A reply that took this long was queued.
 const SLOW_MS: i64 = 150;
 /// Less than this behind is live.
 const BEHIND_MS: i64 = 3_000;
-/// First and longest wait after a failure that may pass.
+/// Back-off after a temporary failure: base and cap of its jitter.
 const BACKOFF_MS: (u32, u32) = (200, 10_000);
-/// Least wait after a failure that will not pass by itself; as much again at random.
+/// The minimum wait after a lasting failure; up to as much again as jitter.
 const RARELY_MS: i64 = 10_000;
 
 /// The state machine.
@@ -47,9 +47,9 @@ pub struct Machine {
     scope: Scope,
     keys: Option<Vec<u128>>,
     since_ms: i64,
-    /// Whether replies come when there is something, so that no pace needs to be kept.
+    /// Whether records are pushed (a subscription), so that no read interval is kept.
     pushed: bool,
-    /// Places to resume at, until the first listing shows what they are.
+    /// Sequence numbers to resume after, until the first listing shows their shards.
     resume: BTreeMap<String, String>,
     shards: BTreeMap<String, ShardCursor>,
     listing: Listing,
@@ -59,7 +59,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Reads the shards in scope from `position` on.
+    /// Reads the shards in scope from the cursor `position` on.
     pub fn new(scope: Scope, position: StreamCursor) -> Self {
         Self {
             keys: scope.hash_keys(),
@@ -75,15 +75,15 @@ impl Machine {
         }
     }
 
-    /// For a driver whose [`Call::Iterator`] subscribes to a shard and whose [`Call::Records`] waits for what is pushed: a
-    /// call follows the other at once. The iterator of a reply is its continuation sequence number, after which the shard is
-    /// subscribed to again. A subscription that ends is an iterator that has expired, and none outlives a failure.
+    /// For a push driver (enhanced fan-out): [`Call::Iterator`] subscribes to a shard, [`Call::Records`] waits for pushed
+    /// records, and calls follow at once. A reply's iterator is its continuation sequence number, to subscribe again after. A
+    /// subscription that ends counts as an expired iterator, and none outlives a failure.
     #[must_use]
     pub fn pushed(self) -> Self {
         Self { pushed: true, ..self }
     }
 
-    /// What to do now. A call is handed out once.
+    /// The next step. Each call is returned once.
     pub fn step(&mut self, now: i64) -> MachineStep {
         let listing = &mut self.listing;
         if !listing.wanted && listing.again <= now {
@@ -120,7 +120,7 @@ impl Machine {
         })
     }
 
-    /// Takes in the outcome of a call. `random` is 64 fresh random bits.
+    /// Takes the outcome of a call. `random` is 64 fresh random bits.
     pub fn answer(&mut self, answer: CallReply, now: i64, random: u64) {
         match answer {
             CallReply::Shards(Ok(reply)) => self.shards_listed(reply, now),
@@ -150,15 +150,15 @@ impl Machine {
         self.restate();
     }
 
-    /// The next thing to tell, if there is one.
+    /// The next event, if there is one.
     pub fn event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Where to resume after the events taken out so far. (Take out all there are first.)
+    /// The cursor to resume from after the events taken out so far. (Take out all there are first.)
     pub fn position(&self) -> StreamCursor {
-        // A child is read behind its parents. One that was read less far is left over from a stream that is gone, of which a
-        // listing that broke off has replaced the parents only.
+        // A child is read only after its parents. A child with less progress is left over from a deleted stream, whose parents
+        // alone an aborted listing has replaced.
         let behind =
             |line: &ShardCursor, child: &ShardCursor| child.last.as_ref().is_some_and(|last| line.is_new(last));
         let passed =
@@ -168,19 +168,19 @@ impl Machine {
         StreamCursor { since_ms: self.since_ms, shards: self.resume.clone().into_iter().chain(read).collect() }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn stats(&self) -> Stats {
         self.stats
     }
 
-    /// Whether everything was delivered that was there when reading began: every shard in scope was read to its newest
-    /// record, or to its end.
+    /// Whether everything from before reading began was delivered: every shard in scope was read to its newest record, or to
+    /// its end.
     pub fn has_caught_up(&self) -> bool {
         let done = |line: &ShardCursor| !line.in_scope || line.is_done() || line.reached;
         self.listing.completed > 0 && !self.listing.wanted && self.shards.values().all(done)
     }
 
-    /// How it goes.
+    /// The state of reading.
     pub fn state(&self) -> &State {
         &self.state
     }
@@ -189,8 +189,8 @@ impl Machine {
         self.shards.values().filter(move |line| line.in_scope && line.parents.iter().any(|parent| parent == id))
     }
 
-    /// Where a shard goes on, or starts. A child starts at its beginning; but where nothing was read from its parents,
-    /// they may have been closed before the starting time, and it holds here too.
+    /// Where a shard resumes or starts. A child starts at its beginning; but where nothing was read from its parents, they may
+    /// have been closed before the starting time, which then applies here too.
     fn start_of(&self, line: &ShardCursor) -> From {
         match &line.last {
             Some(last) => From::After(last.clone()),
@@ -203,7 +203,7 @@ impl Machine {
 
     fn records_read(&mut self, id: &str, reply: GetRecordsReply, now: i64) {
         let Some(line) = self.shards.get_mut(id) else { return };
-        // Finished, or begun anew, while the call was under way.
+        // Finished or reset while the call was in progress.
         if !matches!(line.phase, Phase::Reading(_)) {
             return;
         }
@@ -228,7 +228,7 @@ impl Machine {
         let behind = reply.millis_behind_latest.unwrap_or_default().max(0);
         let began = line.pace.begun();
         line.due = if self.pushed {
-            // What was refused before the subscription tells nothing of it.
+            // Throttling from before the subscription does not apply to it.
             line.pace = Pace::new();
             now
         } else {
@@ -248,7 +248,7 @@ impl Machine {
             self.events.push_back(Event::Records(records));
         }
         if let Some(iterator) = reply.next_shard_iterator {
-            // Where nothing was said for long, the last record is far behind.
+            // In a quiet shard the last record is old, the continuation number is not.
             if self.pushed && !iterator.is_empty() && line.is_new(&iterator) {
                 line.last = Some(iterator.clone());
             }
@@ -256,7 +256,7 @@ impl Machine {
             return;
         }
         line.phase = Phase::Done;
-        // Whether these children have parents that nobody has told of yet, only a listing begun from now on can say.
+        // Only a listing that begins from now on can show all parents of these children.
         let settled_by = self.listing.begun + 1;
         for child in reply.child_shards.unwrap_or_default() {
             let line = ShardCursor::new(child.parent_shards, child.hash_key_range, self.keys.as_deref(), settled_by);
@@ -285,13 +285,12 @@ impl Machine {
             line.phase = Phase::Parked;
         }
         if misplaced && !self.listing.wanted {
-            // The shard may have been trimmed away, or the whole stream made anew: the listing will tell.
+            // The shard may have been trimmed, or the stream deleted and created again: the listing shows which.
             self.listing.wanted = true;
             self.listing.due = now + 1_000;
         }
         if misplaced && reading && error.kind != ErrorKind::NotFound && !line.renewed {
-            // The first time at once, whatever failed before: an endpoint that was started anew may not know its old
-            // iterators.
+            // The first time at once, whatever failed before: a restarted endpoint may not know its old iterators.
             line.renewed = true;
             line.due = now;
             return;

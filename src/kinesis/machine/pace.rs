@@ -1,31 +1,31 @@
-//! How often one shard is read.
+//! Read pacing: how often one shard is read.
 //!
-//! A shard gives five reads a second to all its readers together. Alone, a reader goes just below that. Amazon Kinesis
-//! refuses a read over the limit: then the interval grows by a part of itself, and shrinks again step by step (additive
-//! increase, multiplicative decrease of the rate), so that readers that know nothing of each other share the shard; the
-//! read itself is soon tried again, since one that succeeds is all that counts for latency. The embedded endpoint lets
-//! such a read wait its turn instead: the interval grows by a part of the wait, until the readers' turns are even.
+//! A shard allows five reads a second for all its readers together. Alone, a reader stays just below that. Amazon Kinesis
+//! throttles a read over the limit: then the interval grows by a fraction of itself, and shrinks again step by step (additive
+//! increase, multiplicative decrease of the rate), so that independent readers share the shard; the throttled read itself is
+//! retried soon, since latency depends on the one that succeeds. The embedded endpoint queues such a read instead: the interval
+//! grows by a fraction of the wait, until the readers' turns are even.
 
-/// 4.5 reads a second: alone, never refused.
+/// 4.5 reads a second: alone, never throttled.
 pub(super) const FLOOR_MS: u32 = 220;
 const CEILING_MS: u32 = 2_000;
-/// A refused read is tried again after half of this and as much again at random, more with every refusal.
+/// A throttled read is retried after half of this, plus jitter of up to this times the refusals in a row.
 const RETRY_MS: u32 = 100;
-/// A reply that came this much later than the quickest waited for its turn.
+/// A reply that took this much longer than the quickest was queued.
 const WAITED_MS: u32 = 60;
 const STEP_MS: u32 = 8;
-/// Five reads may begin within it: the service's second, and what the way there may vary.
+/// Five reads may begin within it: the service's second, and some network jitter.
 const WINDOW_MS: i64 = 1_020;
-/// From this interval (or wait for a turn) on, the limit is what the viewer notices.
+/// From this interval (or time in the queue) on, a viewer notices the limit.
 const NOTICED_MS: u32 = 800;
 const FORGOTTEN_MS: u32 = 500;
 
 #[derive(Debug)]
 pub(super) struct Pace {
     interval_ms: u32,
-    /// When the last five reads began: catching up, a reader takes all that the shard gives, and no more.
+    /// When the last five reads began: to catch up, a reader uses all that the shard allows, and no more.
     begun: [i64; 5],
-    /// What a reply takes that waits for nothing.
+    /// How long a reply takes that is not queued.
     quickest_ms: u32,
     /// Refusals in a row.
     refusals: u32,
@@ -41,7 +41,7 @@ impl Pace {
         self.interval_ms
     }
 
-    /// Whether the limit is felt: readers in need of low latency should go elsewhere.
+    /// Whether the limit is noticeable: readers in need of low latency should use another way.
     pub(super) fn noticed(&self) -> bool {
         self.noticed
     }
@@ -57,7 +57,7 @@ impl Pace {
         self.begun[4] = now;
     }
 
-    /// A read was answered now; when the next is due.
+    /// A read was answered now; returns when the next is due.
     pub(super) fn answered(&mut self, now: i64, behind: bool) -> i64 {
         let began = self.begun[4];
         self.refusals = 0;
@@ -78,7 +78,7 @@ impl Pace {
         }
     }
 
-    /// A read was refused now; when to try again.
+    /// A read was throttled now; returns when to retry.
     pub(super) fn refused(&mut self, now: i64, random: u64) -> i64 {
         self.interval_ms = (self.interval_ms * 6 / 5).min(CEILING_MS);
         self.noticed |= self.interval_ms >= NOTICED_MS;

@@ -1,4 +1,4 @@
-//! One shard as the reader sees it: how far it is, and what comes next.
+//! Shard cursor: how far one shard is read, and what comes next.
 
 use super::{State, pace::Pace};
 use crate::kinesis::shard_map::HashKeyRange;
@@ -13,29 +13,29 @@ pub(super) struct ShardCursor {
     pub(super) phase: Phase,
     /// The sequence number up to which everything was delivered.
     pub(super) last: Option<String>,
-    /// Its first sequence number, once a listing has told; empty before.
+    /// Its first sequence number, once listed; empty before.
     pub(super) start: String,
-    /// The iterator was replaced because it was refused, and none has been read with since.
+    /// The iterator was replaced after a refusal, and the new one has not read yet.
     pub(super) renewed: bool,
-    /// A call is under way.
+    /// A call is in progress.
     pub(super) busy: bool,
     /// When the next call may be made.
     pub(super) due: i64,
     pub(super) pace: Pace,
-    /// In a row.
+    /// Failures in a row.
     pub(super) failures: u32,
     pub(super) state: State,
-    /// It was at its newest record once.
+    /// It has been at its newest record.
     pub(super) reached: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// For its parents to be finished.
+    /// Waits for its parents to be finished.
     Waiting,
-    /// In need of an iterator.
+    /// Needs an iterator.
     Parked,
-    /// With an iterator.
+    /// Has an iterator.
     Reading(String),
     /// Read to its end, or gone.
     Done,
@@ -69,8 +69,8 @@ impl ShardCursor {
         self.last.as_deref().is_none_or(|last| is_before(last, number))
     }
 
-    /// Whether the shard of this name that begins at `start` is another one: the stream was made anew. (Or nothing was
-    /// read from one whose start nobody told: then nothing is lost by taking it for another.)
+    /// Whether a listed shard of this name that begins at `start` belongs to a stream created anew. (Also true if nothing was
+    /// read and the start was unknown: then resetting loses nothing.)
     pub(super) fn precedes(&self, start: &str) -> bool {
         is_before(self.last.as_ref().unwrap_or(&self.start), start)
     }
