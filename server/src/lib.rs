@@ -1,7 +1,8 @@
-//! The Danmu server: it renders the pages, vends temporary credentials for the stream, and carries a stream of its own
-//! for those who have none on AWS. It is never in the write path: viewers put their danmu onto the stream themselves.
+//! The Danmu server: renders the pages, vends temporary credentials for the stream, and offers an embedded stream to those
+//! without one on AWS. It is never in the write path: viewers put their danmu onto the stream themselves.
 
 pub mod aws;
+pub mod bus;
 pub mod capacity;
 pub mod cli;
 mod clock;

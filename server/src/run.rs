@@ -1,4 +1,4 @@
-//! The life of the server: it opens what it needs, serves, and on a signal ends what it began before it goes.
+//! The lifecycle of the server: opens what it needs, serves, and on a signal drains before it exits.
 
 use std::{
     io::{self, Write},
@@ -18,13 +18,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     capacity::Capacity,
     cli::{
         args::{Args, Command},
         decide, rotate,
     },
-    config::{Bus as BusKind, Config, HOUR_S, ServerRole},
+    config::{BusKind, Config, HOUR_S, ServerRole},
     crowd,
     error::RunError,
     health::Health,
@@ -42,22 +42,22 @@ use crate::{
     vending::{Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 
-/// How long what is under way may take once the server is told to end.
+/// Shutdown timeout: how long requests under way may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long a client may take nothing of an answer over HTTP/2; and of a subscription at the stream's own port, which ends by itself
-/// after as long: a consumer may be at work on what it has.
+/// How long a client may take nothing of an HTTP/2 response: on the public port, and on the stream's own port, where a consumer
+/// may be busy with what it has. A subscription ends by itself after five minutes too.
 const TAKING: Duration = Duration::from_secs(30);
 const TAKING_EVENTS: Duration = Duration::from_secs(300);
-/// How often those who asked the vending machine for nothing lately are forgotten.
+/// How often idle rate-limit entries of vending are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs the server until it is told to end.
+/// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// See [`RunError`]; each says what to do.
 pub async fn run(args: Args) -> Result<(), RunError> {
     if !matches!(args.command, Some(Command::Policies(_) | Command::Crowd(_))) {
-        // Whatever is written from here on is for this user alone, the engines' files too.
+        // Files created from here on, the storage engines' too, are readable by this user alone.
         #[cfg(unix)]
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     }
@@ -84,7 +84,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     log_to_stderr(&config)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), bus = ?config.bus, role = ?config.role, "danmu-server starts");
 
-    // Both ports first: a port that is taken is said before anything is opened.
+    // Both ports are bound first, so that a port in use is reported before anything is opened.
     let pages = listen("http.addr", config.http.addr, "DANMU_HTTP__ADDR, or --addr")?;
     let stop = CancellationToken::new();
     let (bus, stream, stream_addr) = match config.bus {
@@ -96,7 +96,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             (bus, Some((endpoint, listener)), Some(addr))
         }
         BusKind::Aws => {
-            let bus = Bus::aws(&config).await?;
+            let bus = KinesisBus::aws(&config).await?;
             if config.vending.identity_pool.is_none() {
                 config.vending.duration_s = attainable(&bus.sts, config.vending.duration_s).await;
             }
@@ -105,10 +105,10 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     };
     let (health, rooms) = (Health::default(), RoomMap::new(config.rooms.iter().cloned().map(Room::from)));
     let supervisor = Supervisor::new(health.clone());
-    // Before the stream answers: who reads it from another process wants the keys, too.
+    // The keys exist before the stream answers: a relay in another process needs them too.
     let identity = open_identity(&config)?;
     let stream = stream.map(|(endpoint, listener)| {
-        // Programs of this machine, mostly.
+        // Most clients of this port are programs on this machine, so one network may have all of it.
         let capacity = Capacity::new(config.http.max_connections, 100);
         let serving = serve(listener, endpoint.router(), admission(&config, capacity, TAKING_EVENTS), stop.clone());
         (endpoint, supervisor.watch("connections of the stream", &stop, serving))
@@ -119,7 +119,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let store = Store::open(&config.stream.data).await?;
     let (moderation, work) = Moderation::open(store.clone()).await?;
     if relays {
-        // Whoever reads the embedded stream shares its directory, and the store that is in it.
+        // Servers that read the embedded stream share its directory, and with it the store.
         let reach = if config.bus == BusKind::Aws { Reach::Snapshot } else { Reach::Recent };
         let catching_up = moderation.catch_up(&bus, &rooms.all(), identity.verifier(), reach, reading.clone());
         supervisor.finish("reading what was decided", catching_up);
@@ -147,7 +147,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         app_state(config, bus, (identity, store), moderation, health.clone(), (relay.clone(), rooms, endpoint), pool)?;
     let (limits, until) = (state.0, stop.clone());
     supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
-    // Before anybody is told that the server is here: a signal that nobody waits for would end it at once.
+    // The handler is installed before the start is announced: a signal without one would kill the process.
     let ended = ended();
     announce(&state.1.config, addr, stream_addr);
 
@@ -164,19 +164,19 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if let Some(relay) = &relay {
         relay.close();
     }
-    // While the stream still answers, so that the reader can take its consumer back.
+    // While the stream still answers, so that the reader can deregister its consumer.
     reading.cancel();
     if let Some(relaying) = relaying {
         let _ = relaying.await;
     }
     stop.cancel();
     let drained = async {
-        // Whoever listens would go on listening.
+        // Subscriptions would otherwise go on.
         if let Some((endpoint, _)) = &stream {
             endpoint.end_subscriptions();
         }
         let _ = serving.await;
-        // It holds the stream.
+        // The moderation task uses the stream, so it ends first.
         let _ = moderating.await;
         if let Some(relay) = relay {
             relay.ended().await;
@@ -194,7 +194,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
 fn app_state(
     config: Config,
-    bus: Bus,
+    bus: KinesisBus,
     (identity, store): (Identity, Store),
     moderation: Moderation,
     health: Health,
@@ -242,15 +242,15 @@ fn app_state(
     Ok((limits, state))
 }
 
-/// What denies viewers on AWS who are banned.
-fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolicies> {
+/// The role policies that deny banned viewers on AWS; `None` without a role to edit.
+fn role_policies(config: &Config, bus: &KinesisBus, store: &Store) -> Option<RolePolicies> {
     if bus.roles.is_empty() {
         return None;
     }
     let (known_by, session_s) = match &config.vending.identity_pool {
         Some(pool) => (
             KnownBy::PoolIdentity(store.clone(), policies::pool_identity(Partition::of(pool.pool().region()))),
-            // The enhanced flow has an hour (https://aws.amazon.com/cognito/faqs/).
+            // The enhanced flow gives one hour (https://aws.amazon.com/cognito/faqs/).
             HOUR_S,
         ),
         None => (KnownBy::SourceIdentity, config.vending.duration_s),
@@ -258,20 +258,20 @@ fn role_policies(config: &Config, bus: &Bus, store: &Store) -> Option<RolePolici
     Some(RolePolicies::new(bus.roles.clone(), known_by, session_s))
 }
 
-/// The keys of tickets. Who relays the embedded stream of another process has those that the other made.
+/// The ticket keys. A relay of another process's embedded stream loads the keys which that process created.
 fn open_identity(config: &Config) -> Result<Identity, KeyFileError> {
     let path = config.key_file();
     let elsewhere = config.bus == BusKind::Embedded && config.role == ServerRole::Relay;
     if elsewhere { Identity::load(&path) } else { Identity::open(&path) }
 }
 
-/// The embedded stream that another process opened.
-fn stream_elsewhere(config: &Config) -> Result<Bus, RunError> {
+/// Connects to an embedded stream that another process opened.
+fn stream_elsewhere(config: &Config) -> Result<KinesisBus, RunError> {
     let data = &config.stream.data;
     let root = RootKey::load(data).map_err(|error| RunError::Elsewhere(error.to_string()))?;
     let region = config.stream.region.as_deref().unwrap_or("us-east-1");
     let account = Options::new(data).account_id;
-    let bus = Bus::embedded(config.stream.addr, key(&root), &account, region, &config.stream.name);
+    let bus = KinesisBus::embedded(config.stream.addr, key(&root), &account, region, &config.stream.name);
     Ok(bus.elsewhere(config.stream.addr))
 }
 
@@ -279,12 +279,12 @@ fn key(root: &RootKey) -> Credentials {
     Credentials::new(&root.access_key_id, &root.secret_access_key, None, None, "root key of the stream")
 }
 
-async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint), RunError> {
+async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(KinesisBus, Endpoint), RunError> {
     let region = config.stream.region.as_deref().unwrap_or("us-east-1");
     let failed = |error: String| RunError::Stream(config.stream.data.display().to_string(), error);
     let mut options = Options::new(&config.stream.data);
     options.region = region.to_owned();
-    // The browser signs the name that it knows, which the pages' port says of proxies that are listed, and of nobody else.
+    // The browser signs the host name that it used. `http::client` forwards it as `X-Forwarded-Host`, from listed proxies only.
     options.trust_forwarded_host = !config.http.trusted_proxies.is_empty();
     options.max_bytes = config.stream.max_bytes;
     options.session_bytes_per_s = config.stream.session_bytes_per_s;
@@ -299,16 +299,16 @@ async fn open_stream(config: &Config, addr: SocketAddr) -> Result<(Bus, Endpoint
     let retention = endpoint.set_retention(&config.stream.name, config.stream.retention_hours).await;
     retention.map_err(|error| failed(error.to_string()))?;
     let key = key(endpoint.root_key());
-    Ok((Bus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
+    Ok((KinesisBus::embedded(addr, key, &account, region, &config.stream.name), endpoint))
 }
 
-/// Who is let in at a port.
+/// Connection limits of a port.
 fn admission(config: &Config, capacity: Capacity, taking: Duration) -> Admission {
     let http = &config.http;
     Admission { capacity, proxies: http.trusted_proxies.clone(), keep_alive: http.keep_alive(), taking }
 }
 
-/// The end of a task, and its panic, as one's own.
+/// Waits for a task; a panic in it continues here.
 async fn whole(task: JoinHandle<()>) {
     if let Err(error) = task.await
         && error.is_panic()
@@ -323,14 +323,14 @@ async fn forget_idle(limits: Limits, stop: CancellationToken) {
     }
 }
 
-/// Goes by the keys that are in the file.
+/// Reloads the key file regularly.
 async fn keep_keys(identity: Identity, stop: CancellationToken) {
     while tokio::time::timeout(KEYS_EVERY, stop.cancelled()).await.is_err() {
         identity.refresh();
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM; for the latter from this call on.
+/// Waits for Ctrl-C or SIGTERM. The SIGTERM handler is installed by this call, not by the first poll.
 fn ended() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let terminated = {

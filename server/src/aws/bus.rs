@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream, and the STS that vends sessions for it.
 #[derive(Clone, Debug)]
-pub struct Bus {
+pub struct KinesisBus {
     /// The STS client, with the server's own credentials.
     pub sts: aws_sdk_sts::Client,
     /// The Kinesis client, with the same.
@@ -52,7 +52,7 @@ pub enum BusError {
     Role(&'static str, String),
 }
 
-impl Bus {
+impl KinesisBus {
     /// The embedded stream. Looks at no `AWS_*` variable and no profile.
     #[must_use]
     pub fn embedded(listens: SocketAddr, key: Credentials, account: &str, region: &str, stream: &str) -> Self {
@@ -185,9 +185,9 @@ fn account_of(role_arn: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn bus(region: &str) -> Bus {
+    fn bus(region: &str) -> KinesisBus {
         let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-        Bus::embedded(([127, 0, 0, 1], 4567).into(), key, "000000000000", region, "danmu")
+        KinesisBus::embedded(([127, 0, 0, 1], 4567).into(), key, "000000000000", region, "danmu")
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         // Connections are made, and nobody answers.
         let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-        let bus = Bus::embedded(mute.local_addr()?, key, "000000000000", "us-east-1", "danmu");
+        let bus = KinesisBus::embedded(mute.local_addr()?, key, "000000000000", "us-east-1", "danmu");
         let begun = tokio::time::Instant::now();
         assert!(bus.kinesis.list_shards().stream_name("danmu").send().await.is_err());
         assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());

@@ -1,17 +1,17 @@
-//! Whether the settings make sense, each by itself and together.
+//! Validation of the settings, each by itself and in combination.
 
 use danmu_stream::{InvalidStreamName, MAX_SHARDS};
 
 use super::*;
 
-/// The least that the sessions of one viewer may put a second, bytes: a danmu is a record of 8 KiB and its key at the most.
+/// Lower limit of the byte rate of one viewer's sessions, a second: a danmu is a record of at most 8 KiB plus its key.
 const LEAST_SESSION_BYTES: u64 = 16 << 10;
 
 impl Config {
-    /// Looks at all of them.
+    /// Validates all settings.
     ///
     /// # Errors
-    /// The first that makes no sense.
+    /// The first invalid setting.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         let wrong =
             |name, value: &dyn ToString, reason| Err(SettingsError::Value { name, value: value.to_string(), reason });
@@ -34,7 +34,7 @@ impl Config {
             if let Err((name, value, reason)) = pool.check() {
                 return wrong(name, &value, reason);
             }
-            if self.bus != Bus::Aws {
+            if self.bus != BusKind::Aws {
                 return wrong(
                     "vending.identity_pool",
                     &pool.id,
@@ -49,14 +49,14 @@ impl Config {
                 );
             }
         }
-        if self.bus == Bus::Aws && role_arn.is_none() && identity_pool.is_none() {
+        if self.bus == BusKind::Aws && role_arn.is_none() && identity_pool.is_none() {
             return wrong(
                 "vending.role_arn",
                 &"(nothing)",
                 "with bus = \"aws\" it names the role of viewers' sessions, unless they come from vending.identity_pool",
             );
         }
-        if self.bus == Bus::Aws && self.role == ServerRole::Bus {
+        if self.bus == BusKind::Aws && self.role == ServerRole::Bus {
             return wrong("role", &"bus", "with bus = \"aws\" the bus is Amazon's; all or relay");
         }
         if let Err((name, value, reason)) = self.http.check() {

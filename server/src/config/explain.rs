@@ -1,25 +1,25 @@
-//! What the settings mean, in words.
+//! Explains the settings in words (`--check`).
 
 use super::*;
 
 impl Config {
-    /// What the settings mean, for a person to read.
+    /// The effective settings, as text for a person.
     #[must_use]
     pub fn explain(&self) -> String {
         let bus = match self.bus {
-            Bus::Embedded if self.role == ServerRole::Relay => format!(
+            BusKind::Embedded if self.role == ServerRole::Relay => format!(
                 "embedded in another process, on http://{}, with the root key in {}",
                 self.stream.addr,
                 self.stream.data.display()
             ),
-            Bus::Embedded => format!(
+            BusKind::Embedded => format!(
                 "embedded, kept in {} for {} h, up to {} MiB of records, served on http://{} and under /aws/ of the pages",
                 self.stream.data.display(),
                 self.stream.retention_hours,
                 self.stream.max_bytes >> 20,
                 self.stream.addr
             ),
-            Bus::Aws => {
+            BusKind::Aws => {
                 let pool = self.vending.identity_pool.as_ref().map(|pool| pool.id.as_str());
                 format!("Amazon Kinesis, sessions of {}", pool.or(self.vending.role_arn.as_deref()).unwrap_or("?"))
             }
@@ -38,8 +38,8 @@ impl Config {
             density => format!("up to {density} danmu a second and room"),
         };
         let lasting = match (self.bus, &self.vending.identity_pool) {
-            (Bus::Aws, Some(_)) => format!("{HOUR_S} s, as the pool gives them"),
-            (Bus::Aws, None) if self.vending.duration_s > HOUR_S => format!(
+            (BusKind::Aws, Some(_)) => format!("{HOUR_S} s, as the pool gives them"),
+            (BusKind::Aws, None) if self.vending.duration_s > HOUR_S => format!(
                 "{} s, but for {HOUR_S} s where the server's own credentials are a role's (role chaining)",
                 self.vending.duration_s
             ),

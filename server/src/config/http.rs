@@ -1,4 +1,4 @@
-//! The pages: where they are served, through whom, and to how many.
+//! Settings of the pages: address, proxies and limits.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -12,28 +12,28 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Where they are served. Default `127.0.0.1:3000`.
+    /// The address to listen on. Default `127.0.0.1:3000`.
     #[serde(deserialize_with = "address")]
     pub addr: SocketAddr,
-    /// Networks of the proxies in front, in CIDR notation. Only what comes from them may say, by `X-Forwarded-For`,
-    /// `X-Forwarded-Host` and `X-Forwarded-Port`, who the client is and what it asked for. Default none.
+    /// Networks of trusted proxies, in CIDR notation. Only their `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Port`
+    /// are believed, which say who the client is and which host it asked for. Default none.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many connections may be open at a time, on each port; viewers who share one count one by one. Some more are taken for
-    /// short requests. Default 10,000.
+    /// How many connections may be open at once, on each port; viewers who share a connection count one by one. A reserve on
+    /// top serves short requests. Default 10,000.
     pub max_connections: usize,
-    /// How much of them one network may have, in percent: an IPv4 address, or an IPv6 /64. Default 25.
+    /// The share of these that one network (an IPv4 address, or an IPv6 /64) may have, in percent. Default 25.
     pub network_percent: u8,
-    /// How long an idle connection is kept, in seconds, 1 to 3,600: longer than a balancer in front keeps it. Default 75.
+    /// Idle timeout of a connection, in seconds, 1 to 3,600: longer than that of a load balancer in front. Default 75.
     pub keep_alive_s: u64,
-    /// After SIGTERM, how many seconds `/readyz` says "draining" before no more connections are taken, so that a
-    /// balancer sees it in time. Default 0.
+    /// How long, after SIGTERM, `/readyz` says "draining" while connections are still accepted, in seconds, so that a load
+    /// balancer notices in time. Default 0.
     pub drain_delay_s: u64,
 }
 
 /// An address to listen on.
 ///
 /// # Errors
-/// Why it is none, for whoever wrote it.
+/// Why it is invalid, as text for the operator.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     if text.contains('/') {
         return Err(format!(
@@ -68,7 +68,7 @@ impl Http {
         Duration::from_secs(self.keep_alive_s)
     }
 
-    /// Whether it makes sense.
+    /// Validates the settings.
     ///
     /// # Errors
     /// The setting's name, its value, and what it should be.

@@ -1,22 +1,22 @@
-//! The identity pool, as the operator writes it down.
+//! Settings of the identity pool.
 
 use danmu::cognito::identity_pool::IdentityPool;
 use serde::Deserialize;
 
 use crate::oidc::is_safe;
 
-/// An Amazon Cognito identity pool that sessions' credentials come from.
+/// The Amazon Cognito identity pool that issues sessions' credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityPoolSettings {
     /// Its id: a region, a colon and a UUID.
     pub id: String,
-    /// The ARNs of its roles, the members' and the guests': they deny who is banned.
+    /// The ARNs of its roles, for members and for guests: their policies deny banned viewers.
     pub roles: Vec<String>,
-    /// Whether it has guests: unauthenticated identities. Default yes; if not, only who is signed in can speak.
+    /// Whether the pool allows guests (unauthenticated identities). Default yes; if not, only members can speak.
     #[serde(default = "yes")]
     pub guests: bool,
-    /// Where its API is, if not at AWS' own address.
+    /// Its API endpoint, if not AWS' own.
     pub endpoint: Option<String>,
 }
 
@@ -25,7 +25,7 @@ fn yes() -> bool {
 }
 
 impl IdentityPoolSettings {
-    /// Looks whether the settings make sense.
+    /// Validates the settings.
     ///
     /// # Errors
     /// A setting, its value, and what it should be.

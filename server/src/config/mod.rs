@@ -25,15 +25,15 @@ pub use self::{
 };
 use crate::oidc::IssuerSettings;
 
-/// What every role gives, a chained one and an identity pool at most, seconds.
+/// Longest session, in seconds, of role chaining and of an identity pool; every role allows it.
 pub const HOUR_S: u32 = 3_600;
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Which stream carries the danmu. Explicit: no stray `AWS_*` variable ever switches it.
-    pub bus: Bus,
+    /// Which stream carries the danmu. Explicit, so that a stray `AWS_*` variable never switches it.
+    pub bus: BusKind,
     /// What this process does. Default `all`.
     pub role: ServerRole,
     /// The pages.
@@ -46,7 +46,7 @@ pub struct Config {
     pub identity: Identity,
     /// How viewers read.
     pub feed: FeedSettings,
-    /// The relay, which reads for all of them.
+    /// The relay, which reads the stream for all viewers.
     pub relay: Relay,
     /// The log.
     pub log: Log,
@@ -54,11 +54,11 @@ pub struct Config {
     pub rooms: Vec<RoomSettings>,
 }
 
-/// Which stream carries the danmu.
+/// The stream that carries the danmu.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Bus {
-    /// The one in this program.
+pub enum BusKind {
+    /// The stream in this program.
     #[default]
     Embedded,
     /// Amazon Kinesis Data Streams, with credentials, region and endpoints from the standard AWS variables and profile.
@@ -85,24 +85,24 @@ pub enum ServerRole {
 pub struct Stream {
     /// Its name. Default `danmu`.
     pub name: String,
-    /// Its region. Default `us-east-1` on the embedded stream, and what AWS' own settings say on AWS.
+    /// Its region. Default `us-east-1` when embedded, and AWS' own settings on AWS.
     pub region: Option<String>,
-    /// Embedded: where the endpoint listens for programs and foreign pages. Default `127.0.0.1:4567`.
+    /// Embedded: the address on which the endpoint listens for programs and foreign pages. Default `127.0.0.1:4567`.
     pub addr: SocketAddr,
-    /// Embedded: the directory that keeps it. Default `data`.
+    /// Embedded: the data directory. Default `data`.
     pub data: PathBuf,
     /// Embedded: how many shards a new stream has. Default 1.
     pub shards: u32,
-    /// Embedded: how long records are kept, in hours: 24 to 8,760. Default 24.
+    /// Embedded: the retention of records, in hours: 24 to 8,760. Default 24.
     pub retention_hours: u32,
-    /// Embedded: how many bytes of records are kept at the most, 1 MiB and up; beyond them the oldest go. On disk they take up
-    /// to twice as much. Default 8 GiB.
+    /// Embedded: the most bytes of records that are retained, 1 MiB and up; beyond that the oldest are trimmed. They take up to
+    /// twice as much on disk. Default 8 GiB.
     pub max_bytes: u64,
-    /// Embedded: how many bytes a second the sessions of one viewer may put together, 16 KiB and up. Default 64 KiB.
+    /// Embedded: rate limit of bytes a second, for all sessions of one viewer together, 16 KiB and up. Default 64 KiB.
     pub session_bytes_per_s: u64,
-    /// Embedded: how many records, 1 and up. Default 20.
+    /// Embedded: rate limit of records a second for the same, 1 and up. Default 20.
     pub session_records_per_s: u32,
-    /// Embedded: so many seconds' worth of both they may put at once, 1 to 60. Default 5.
+    /// Embedded: burst of both, in seconds' worth, 1 to 60. Default 5.
     pub session_burst_s: u32,
 }
 
@@ -110,31 +110,31 @@ pub struct Stream {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vending {
-    /// Sessions a minute for one network: an IPv4 address, or an IPv6 /64. Default 30.
+    /// Rate limit of sessions a minute for one network: an IPv4 address, or an IPv6 /64. Default 30.
     pub per_minute: u32,
-    /// Sessions that one network may ask for at once. Default 20.
+    /// Burst of sessions for one network. Default 20.
     pub burst: u32,
-    /// Sessions a minute for one viewer, wherever it is. Default 12.
+    /// Rate limit of sessions a minute for one viewer, from any network. Default 12.
     pub viewer_per_minute: u32,
-    /// Sessions that one viewer may ask for at once: a page needs one to speak, and one to read directly. Default 12.
+    /// Burst of sessions for one viewer: a page needs one to speak, and one to read directly. Default 12.
     pub viewer_burst: u32,
-    /// How long a session lasts, in seconds: 900 to 43,200, and never longer than the role allows; an hour at most where the
-    /// server's own credentials are a role's. Default 900, the least that STS gives: whoever abuses one has it no longer.
+    /// Lifetime of a session, in seconds: 900 to 43,200, at most what the role allows, and at most an hour where the server's
+    /// own credentials are a role's. Default 900, the least that STS allows, which limits how long an abused session works.
     pub duration_s: u32,
-    /// AWS: the ARN of the role that viewers' sessions assume. Required there, but for an identity pool.
+    /// AWS: the ARN of the role that viewers' sessions assume. Required there, unless an identity pool is used.
     pub role_arn: Option<String>,
-    /// AWS: the Amazon Cognito identity pool that sessions' credentials come from, instead of STS. Default none.
+    /// AWS: the Amazon Cognito identity pool that issues sessions' credentials, instead of STS. Default none.
     pub identity_pool: Option<IdentityPoolSettings>,
 }
 
-/// Who viewers are.
+/// Identity of viewers.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Identity {
-    /// The file of the keys that sign tickets and the cookies of guests. It is made where there is none; all servers of a
-    /// stream must have the same. Default `ticket-keys.json` in `stream.data`.
+    /// The file of secrets for tickets and cookies. It is created if missing; all servers of a stream must have the same.
+    /// Default `ticket-keys.json` in `stream.data`.
     pub keys: Option<PathBuf>,
-    /// Whose ID tokens are believed: where people sign in. Default nobody's.
+    /// Trusted issuers of ID tokens, where people sign in. Default none.
     pub issuers: Vec<IssuerSettings>,
 }
 
@@ -150,7 +150,7 @@ pub struct FeedSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direct {
-    /// Only while pages are served to this machine alone.
+    /// Only while pages are served to this machine alone (a loopback address).
     #[default]
     Auto,
     /// Always. A shard gives five reads a second to all its readers together.
@@ -165,19 +165,18 @@ pub enum Direct {
 pub struct Relay {
     /// How it reads the stream. Default `auto`.
     pub reader: ReaderKind,
-    /// How far apart the frames of a busy room are, in milliseconds: 0 (a frame as soon as there is something) to 1,000. A
+    /// Shortest time between two frames of a busy room, in milliseconds: 0 (a frame as soon as there is an event) to 1,000. A
     /// danmu in a quiet room never waits. Default 100.
     pub tick_ms: u64,
-    /// How long the feed of a room is kept for viewers who were cut off, in seconds: 10 to 3,600. Default 120.
+    /// How long a room's events are kept for viewers who reconnect, in seconds: 10 to 3,600. Default 120.
     pub window_s: u64,
-    /// How much of the feed of a room is kept, in bytes: 64 KiB to 1 GiB. Default 4 MiB.
+    /// How many bytes of a room's events are kept: 64 KiB to 1 GiB. Default 4 MiB.
     pub window_bytes: usize,
-    /// How far back viewers may go on whose place the window has passed, in seconds: what they missed is read from the stream
-    /// once more, beside what is said now; as many bytes of it as the window has are kept until they have taken it. 0 (not at all)
-    /// to 3,600. Default 600.
+    /// Refill: how far back, beyond the window, viewers may resume, in seconds. What they missed is read from the stream again,
+    /// beside the live feed, and up to `window_bytes` of it are kept until they have taken it. 0 (off) to 3,600. Default 600.
     pub refill_s: u64,
-    /// How many danmu a second a room is shown at the most, up to 1,000; 0: all. Default 150: five times what fills a
-    /// picture, so that every page still has a choice, at 10 kB/s for a viewer.
+    /// The most danmu a second that a room is shown, up to 1,000; 0: all. Default 150: five times what fills a picture, so that
+    /// each page still has a choice, at 10 kB/s for a viewer.
     pub density: u32,
 }
 
@@ -185,12 +184,12 @@ pub struct Relay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReaderKind {
-    /// By enhanced fan-out on the embedded stream, by polling on AWS, where enhanced fan-out has its price.
+    /// Enhanced fan-out on the embedded stream; polling on AWS, where enhanced fan-out costs extra.
     #[default]
     Auto,
-    /// By `GetRecords`, up to five times a second: with other readers it shares a shard's 2 MB/s and five reads.
+    /// `GetRecords`, up to five times a second; it shares a shard's 2 MB/s and five reads with other readers.
     Polling,
-    /// By `SubscribeToShard`, as a consumer of its own: records are pushed, and other readers keep their share.
+    /// `SubscribeToShard`, as a registered consumer: records are pushed, and other readers keep their share.
     EnhancedFanOut,
 }
 
@@ -204,11 +203,11 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-/// How a line of the log is written.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     #[default]
     Text,
     /// One JSON object a line.
@@ -218,7 +217,7 @@ pub enum LogFormat {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            bus: Bus::default(),
+            bus: BusKind::default(),
             role: ServerRole::default(),
             http: Http::default(),
             stream: Stream::default(),
@@ -285,10 +284,10 @@ impl Default for Log {
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// A file that cannot be read or does not fit.
+    /// A file that cannot be read, or holds an invalid setting.
     #[error("the settings cannot be read: {0}")]
     Read(String),
-    /// A variable that does not fit.
+    /// An environment variable that is no setting, or has an invalid value.
     #[error("the variable {name} is no setting, or has no value of one: {reason}")]
     Variable {
         /// Its name.
@@ -296,10 +295,10 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A value that fits its type, but makes no sense.
+    /// A value of the right type that is out of range or contradicts another.
     #[error("{name} = {value} cannot be: {reason}")]
     Value {
-        /// The setting, as written in `danmu.toml`.
+        /// The setting's name in `danmu.toml`.
         name: &'static str,
         /// Its value.
         value: String,
@@ -309,10 +308,10 @@ pub enum SettingsError {
 }
 
 impl Config {
-    /// Reads the settings: the file, over it the `DANMU_*` variables, over these the flags.
+    /// Loads the settings. Flags override `DANMU_*` variables, which override the file.
     ///
     /// # Errors
-    /// See [`SettingsError`]. Unknown names are errors too: a mistyped setting must not be passed over.
+    /// See [`SettingsError`]. Unknown names are errors too, so that a mistyped setting is noticed.
     pub fn load(args: &Overrides) -> Result<Self, SettingsError> {
         let mut config = read::read(args.config.as_deref())?;
         config.apply(args);
@@ -331,7 +330,7 @@ impl Config {
             self.http.addr = addr;
         }
         if args.lan {
-            // An address of the local network's is one already.
+            // Any other address is reachable from the network already.
             match self.http.addr.ip() {
                 IpAddr::V4(addr) if addr.is_loopback() => self.http.addr.set_ip(Ipv4Addr::UNSPECIFIED.into()),
                 IpAddr::V6(addr) if addr.is_loopback() => self.http.addr.set_ip(Ipv6Addr::UNSPECIFIED.into()),
@@ -363,24 +362,24 @@ impl Config {
     #[must_use]
     pub fn enhanced_fan_out(&self) -> bool {
         match self.relay.reader {
-            ReaderKind::Auto => self.bus == Bus::Embedded,
+            ReaderKind::Auto => self.bus == BusKind::Embedded,
             ReaderKind::Polling => false,
             ReaderKind::EnhancedFanOut => true,
         }
     }
 
-    /// Whether the peer is a proxy that the operator trusts.
+    /// Whether the peer is a trusted proxy.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.http.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 
-    /// The rooms that show danmu without a ticket: a ban has no teeth there.
+    /// The rooms that show danmu without a ticket, where a ban can be evaded.
     pub fn unsigned_rooms(&self) -> impl Iterator<Item = &RoomId> {
         self.rooms.iter().filter(|room| room.unsigned == Unsigned::Allow).map(|room| &room.id)
     }
 
-    /// Where the keys of tickets are.
+    /// The path of the key file.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
         self.identity.keys.clone().unwrap_or_else(|| self.stream.data.join("ticket-keys.json"))

@@ -1,4 +1,4 @@
-//! What a command line says of the settings.
+//! Settings given on the command line.
 
 use std::{net::SocketAddr, path::PathBuf};
 

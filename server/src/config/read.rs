@@ -1,5 +1,5 @@
-//! Where the settings are read from, and what is said of those that cannot be: by the name under which they were given, in words
-//! for people.
+//! Loads the settings from file and environment. An error names the setting as the operator wrote it (file or variable), in
+//! plain words.
 
 use std::{collections::HashMap, path::Path};
 
@@ -7,14 +7,14 @@ use config::{ConfigError, Environment, File, FileFormat};
 
 use super::{Config, SettingsError};
 
-/// The file that is read where none is named, if it is there.
+/// The settings file that is read by default, if it exists.
 const USUAL: &str = "danmu.toml";
-/// What the variables' names begin with.
+/// Prefix of environment variables.
 const PREFIX: &str = "DANMU";
 
-/// What a setting with few values may be, by the name of its type.
+/// The allowed values of each enum, by its type name, for error messages.
 const CHOICES: [(&str, &str); 6] = [
-    ("Bus", "\"embedded\", the stream in this program, or \"aws\", Amazon Kinesis Data Streams"),
+    ("BusKind", "\"embedded\", the stream in this program, or \"aws\", Amazon Kinesis Data Streams"),
     ("ServerRole", "\"all\", \"bus\" or \"relay\""),
     ("Direct", "\"auto\", \"on\" or \"off\""),
     ("ReaderKind", "\"auto\", \"polling\" or \"enhanced-fan-out\""),
@@ -22,7 +22,7 @@ const CHOICES: [(&str, &str); 6] = [
     ("Unsigned", "\"allow\" or \"deny\""),
 ];
 
-/// Reads the file, `danmu.toml` if there is one where none is named, and over it the variables.
+/// Reads the file (`danmu.toml`, if it exists, where none is named), overridden by the variables.
 pub(super) fn read(file: Option<&Path>) -> Result<Config, SettingsError> {
     let variables: HashMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -59,13 +59,13 @@ fn build(file: Option<&Path>, variables: HashMap<String, String>) -> Result<Conf
     config::Config::builder().add_source(file).add_source(variables).build()?.try_deserialize()
 }
 
-/// The variable that gives a setting, if there is one.
+/// The environment variable that sets a setting, if one does.
 pub(super) fn variable(setting: &str) -> Option<String> {
     let name = [PREFIX, "_", &setting.to_uppercase().replace('.', "__")].concat();
     std::env::var(&name).is_ok_and(|value| !value.is_empty()).then_some(name)
 }
 
-/// An error in words for people.
+/// An error in plain words.
 fn words(error: &ConfigError) -> String {
     let said = error.to_string();
     let choice = said.strip_prefix("enum ").and_then(|rest| {

@@ -1,4 +1,4 @@
-//! The settings of rooms, and the rules that follow from them.
+//! Settings of rooms, and the rate limits that follow from them.
 
 use std::ops::RangeInclusive;
 
@@ -11,55 +11,55 @@ use serde::Deserialize;
 pub struct RoomSettings {
     /// Its id: `a-z`, `0-9`, `-`, `_`. Also its partition key on the stream.
     pub id: RoomId,
-    /// Its name. Default the id.
+    /// Its display name. Default the id.
     pub title: Option<String>,
-    /// Address of its video: `https://…`, `http://…`, or a path of this server. Empty where it has none.
+    /// URL of its video: `https://…`, `http://…`, or a path on this server. Empty if there is none.
     pub video: String,
-    /// Address of the picture before the video plays, the same.
+    /// URL of the picture before the video plays, in the same form.
     pub poster: Option<String>,
     /// Whether danmu without a ticket are shown. Default `deny`.
     #[serde(default)]
     pub unsigned: Unsigned,
-    /// How many danmu a minute one viewer may say who has a ticket, 1 to 6,000. Default 60.
+    /// Rate limit: danmu a minute of one viewer with a ticket, 1 to 6,000. Default 60.
     #[serde(default = "per_minute")]
     pub per_minute: u32,
-    /// How many such a viewer may say at once, 1 to 6,000. Default 5.
+    /// Burst: danmu of such a viewer at once, 1 to 6,000. Default 5.
     #[serde(default = "burst")]
     pub burst: u32,
-    /// Slow mode, in the place of these two for guests and members that have no rate of their own: so many seconds between two
-    /// danmu of one viewer, 1 to 30. Default 0: off.
+    /// Slow mode, which replaces these two for guests and members without a rate of their own: seconds between two danmu of one
+    /// viewer, 1 to 30. Default 0: off.
     #[serde(default)]
     pub slow_s: u32,
-    /// Rates by role.
+    /// Rate limits by role.
     #[serde(default)]
     pub rates: RoleRates,
 }
 
-/// Rates of roles, in the place of the room's, in slow mode too. Nothing holds up the streamer.
+/// Rate limits of roles; they override the room's, in slow mode too. Streamers have no limit.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoleRates {
     /// Guests. Default the room's, or slow mode.
     pub viewer: Option<RateSettings>,
-    /// Who signed in. Default the room's, or slow mode.
+    /// Members. Default the room's, or slow mode.
     pub member: Option<RateSettings>,
-    /// Who keeps order. Default the room's, in slow mode too.
+    /// Moderators. Default the room's, in slow mode too.
     pub moderator: Option<RateSettings>,
 }
 
-/// The rate of one role; what is not said is the room's.
+/// The rate limit of one role; what is missing is the room's.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateSettings {
-    /// How many danmu a minute, 1 to 6,000.
+    /// Danmu a minute, 1 to 6,000.
     pub per_minute: Option<u32>,
-    /// How many at once, 1 to 6,000.
+    /// Burst, 1 to 6,000.
     pub burst: Option<u32>,
 }
 
-/// How fast a viewer may be allowed to speak.
+/// The range of rates and bursts.
 const PACE: RangeInclusive<u32> = 1..=6_000;
-/// What a pace is told that is not in it.
+/// Error messages for values outside [`PACE`].
 const PER_MINUTE: &str = "1 to 6000 danmu a minute and viewer";
 const AT_ONCE: &str = "1 to 6000 danmu at once";
 
@@ -72,7 +72,7 @@ fn burst() -> u32 {
 }
 
 impl RoomSettings {
-    /// The room that there is until an operator lists others.
+    /// The demo room, which exists until an operator lists others.
     pub(super) fn demo() -> Self {
         Self {
             id: RoomId::demo(),
@@ -87,7 +87,7 @@ impl RoomSettings {
         }
     }
 
-    /// Whether they make sense.
+    /// Validates the rate limits.
     ///
     /// # Errors
     /// The setting, its value, and what it should be.
@@ -114,7 +114,7 @@ impl RoomSettings {
         Ok(())
     }
 
-    /// Whether its addresses can be ones.
+    /// Validates the URLs.
     ///
     /// # Errors
     /// The setting, its value, and what it should be.
@@ -145,7 +145,7 @@ impl RoomSettings {
     }
 }
 
-/// Whether a browser may find something there. What else an address may have is for its server to know.
+/// Whether a browser could load it: an absolute path here, or an `http(s)` URL with a host.
 fn is_address(text: &str) -> bool {
     let path = text.starts_with('/') && !text.starts_with("//");
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

@@ -13,7 +13,7 @@ fn load(toml: &str) -> Result<Config, SettingsError> {
 #[test]
 fn an_empty_file_means_one_machine_and_the_room_demo() {
     let config = load("").expect("the defaults");
-    assert_eq!(config.bus, Bus::Embedded);
+    assert_eq!(config.bus, BusKind::Embedded);
     assert_eq!(config.rooms[0].id.as_str(), "demo");
     assert!(config.direct_allowed());
 }

@@ -1,5 +1,5 @@
-//! Has the roles of viewers' sessions on AWS deny whom they must: a task of its own, since IAM takes its time, and nothing else is
-//! to wait for it.
+//! Keeps the roles of viewers' sessions on AWS denying banned viewers. A task of its own, because IAM is slow and nothing else
+//! should wait for it.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 use super::{Moderation, RolePolicies};
 use crate::clock::now_ms;
 
-/// How often it is looked whether the policies are as they should be, at the least, milliseconds: whoever else changes them, it is
-/// put right within a minute.
+/// Longest interval between two checks of the policies, milliseconds: a change that somebody else made is corrected within a
+/// minute.
 const LOOK_MS: i64 = 45_000;
-/// And at the most: IAM is limited.
+/// Shortest interval: IAM has rate limits.
 const REST: Duration = Duration::from_millis(500);
-/// When IAM is asked again that failed, milliseconds.
+/// Back-off after an error of IAM, milliseconds.
 const AGAIN_MS: i64 = 5_000;
 
-/// Works until `stop`.
+/// Runs until `stop`.
 pub(super) async fn deny(moderation: Moderation, roles: RolePolicies, stop: CancellationToken) {
     let mut changed = moderation.0.changed.subscribe();
-    // Replicas that were started together do not ask together.
+    // Jitter, so that replicas started together do not call IAM together.
     let spread = getrandom::u32().map_or(0, |random| i64::from(random % 10_000));
     loop {
         changed.mark_unchanged();
@@ -35,7 +35,7 @@ pub(super) async fn deny(moderation: Moderation, roles: RolePolicies, stop: Canc
         tokio::select! {
             () = stop.cancelled() => return,
             _ = changed.changed() => {
-                // What comes together is one change of the policy.
+                // Debounce: changes that come together are one change of the policy.
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(REST) => {}

@@ -1,5 +1,5 @@
-//! What was decided before a server began: it reads the stream from where its store left off, or from the last snapshot on, before
-//! a gate judges or a session is vended.
+//! Catches up with earlier decisions at a start: reads the stream from where the store left off, or back to the last snapshot,
+//! before a gate judges or a session is vended.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,36 +16,30 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Begun, Moderation, snapshot::REACH_MS};
-use crate::{
-    aws::bus::Bus,
-    clock::now_ms,
-    identity::RecordVerifier,
-    relay::take::reader::{self, Reading},
-    unicode::UNICODE,
-};
+use crate::{bus::Bus, clock::now_ms, identity::RecordVerifier, relay::take::reader::Reading, unicode::UNICODE};
 
-/// How far back one reads where nobody told a snapshot lately, milliseconds: all servers were away. Then everything.
+/// How far back to read where no recent snapshot is found (no server ran), milliseconds. After these, everything.
 const FURTHER_MS: [i64; 2] = [2 * 3_600_000, 26 * 3_600_000];
-/// How long such reading may take, all of it: a service without any decisions must begin, too.
+/// Timeout of that reading in all: a service without any decisions must start too.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// When a store that cannot be read is read again.
+/// Back-off before reading the store again after an error.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How far back what is decided is to be looked for.
+/// How far back to look for decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// As far as the last snapshot.
+    /// To the last snapshot.
     Snapshot,
-    /// All servers share the store: what it holds is all, but for what was told a moment ago.
+    /// The last minutes only: all servers share the store, which holds everything older.
     Recent,
 }
 
 impl Moderation {
-    /// Reads what was decided, until `stop`. From this call on no gate judges, and where other servers have
-    /// stores of their own nobody is vended anything, until that is known.
+    /// Reads earlier decisions, until `stop`. From this call on, gates wait until they are known; vending waits too where other
+    /// servers have stores of their own.
     pub fn catch_up(
         &self,
-        bus: &Bus,
+        bus: &impl Bus,
         rooms: &[Room],
         verifier: std::sync::Arc<RecordVerifier>,
         reach: Reach,
@@ -66,17 +60,17 @@ impl Moderation {
     }
 }
 
-/// The past as it is read.
+/// The reading of past records.
 struct Past {
     moderation: Moderation,
     gates: HashMap<String, Gate>,
     verifier: std::sync::Arc<RecordVerifier>,
-    /// Whether a snapshot was among it.
+    /// Whether a snapshot was among them.
     snapshot: bool,
 }
 
 impl Past {
-    async fn read_all(&mut self, bus: &Bus, reach: Reach) {
+    async fn read_all(&mut self, bus: &impl Bus, reach: Reach) {
         let heard_ms = loop {
             match self.moderation.0.store.heard().await {
                 Ok(heard_ms) => break heard_ms.unwrap_or(0),
@@ -106,10 +100,10 @@ impl Past {
         }
     }
 
-    /// Reads from then on (Unix milliseconds) until it has caught up; when the stream was created.
-    async fn read(&mut self, bus: &Bus, since_ms: i64) -> i64 {
+    /// Reads from `since_ms` (Unix milliseconds) until it has caught up; returns when the stream was created.
+    async fn read(&mut self, bus: &impl Bus, since_ms: i64) -> i64 {
         let (tell, mut readings) = mpsc::channel(4);
-        let reading = reader::all_again(&bus.kinesis, &bus.stream, since_ms, &tell);
+        let reading = bus.read_again(since_ms, tell);
         let taking = async {
             let mut created = 0;
             while let Some(reading) = readings.recv().await {
@@ -151,7 +145,7 @@ impl Past {
         };
         self.snapshot |= self.moderation.0.snapshot_ms.load(std::sync::atomic::Ordering::Relaxed) > 0;
         if heard.is_new() {
-            // It ends with the work, and then nothing is kept any more.
+            // The receiver is gone only after `Work` ended, and then nothing is kept any more.
             let _ = self.moderation.0.heard.send(heard).await;
         }
     }

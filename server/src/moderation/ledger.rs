@@ -1,7 +1,7 @@
-//! What is decided, in memory: as the stream tells it, and on top of that what was decided here and the stream has yet to tell.
+//! The ledger: all decisions in memory, those from the stream and, on top, local ones that are pending for it.
 //!
-//! The gates of all rooms judge by the same [`Decisions`], which are shared and never copied. What is still owed to the stream is
-//! no gate's business, since it has no place among the danmu yet; vending and credentials heed it at once.
+//! The gates of all rooms share these [`Decisions`] by handle. Gates ignore pending decisions, which have no place in the
+//! stream's order yet; vending and the denial of credentials apply them at once.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,41 +22,41 @@ use crate::{
     store::{Row, named},
 };
 
-/// A scope and a subject.
+/// Scope (`None`: every room) and subject.
 type Key = (Option<RoomId>, Subject);
-/// A decision, until when it holds (Unix milliseconds), and how high who decided it stands.
+/// A pending decision: its id, its end (Unix milliseconds), and the rank of its decider.
 type Owed = (RecordId, i64, Rank);
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     everywhere: Decisions,
     rooms: RwLock<HashMap<RoomId, Decisions>>,
-    /// What was decided and was not read on the stream yet; the latest behind.
+    /// Pending decisions, which were not read from the stream yet; the latest is last.
     owed: RwLock<HashMap<Key, Vec<Owed>>>,
-    /// All networks that something was decided about.
+    /// All networks that were ever decided about.
     networks: RwLock<HashSet<IpNet>>,
 }
 
-/// Whose credentials are to be denied, and whose no more.
+/// Whose credentials must be denied, and whose no longer.
 #[derive(Debug, Default)]
 pub struct Denials {
-    /// Who is banned from every room: since when, and until when (Unix milliseconds).
+    /// Viewers banned from every room: since when, and until when (Unix milliseconds).
     pub wanted: HashMap<ViewerId, (i64, i64)>,
-    /// Who was, by a decision that is known.
+    /// Viewers whose ban is known to have ended.
     pub over: HashSet<ViewerId>,
-    /// Sessions that were issued before then are revoked, Unix milliseconds.
+    /// Sessions issued before then are revoked, Unix milliseconds.
     pub revoked_before_ms: i64,
 }
 
 impl Denials {
-    /// When the first of them is over, Unix milliseconds.
+    /// When the first of these bans ends, Unix milliseconds.
     pub fn due_ms(&self) -> i64 {
         self.wanted.values().map(|(_, until_ms)| *until_ms).min().unwrap_or(i64::MAX)
     }
 }
 
 impl Ledger {
-    /// What the gate of a room judges by.
+    /// The bans that the gate of a room judges by.
     pub(super) fn bans(&self, room: &RoomId) -> Bans {
         Bans::new(self.of(Some(room)), self.everywhere.clone())
     }
@@ -69,7 +69,7 @@ impl Ledger {
         self.rooms.write().unwrap_or_else(PoisonError::into_inner).entry(room.clone()).or_default().clone()
     }
 
-    /// Takes in what arrived at the stream; whether it was not known to have.
+    /// Applies a decision that arrived on the stream; returns whether its arrival was news.
     pub(super) fn arrived(&self, decided: &Decided) -> bool {
         let Decided { id, room, decision, at } = decided;
         self.note_network(&decision.on);
@@ -86,17 +86,17 @@ impl Ledger {
         new || waited
     }
 
-    /// Takes in guests of networks that the stream told of then; whether any were new.
+    /// Adds guests of networks, as the stream named them at that time; returns whether any were new.
     pub(super) fn stayed(&self, guests: &Guests, arrival_ms: i64) -> bool {
         self.everywhere.learn_guests(guests, arrival_ms)
     }
 
-    /// Whom a decision on a subject concerns, as far as they are known.
+    /// The known viewers whom a decision on a subject concerns.
     pub(super) fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
         self.everywhere.viewers_of(subject)
     }
 
-    /// Takes in what a store holds.
+    /// Applies rows and guests from the store.
     pub(super) fn take(&self, mut rows: Vec<Row>, guests: &[Guests]) {
         rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));
         for Row { id, room, decision, arrival_ms, .. } in rows {
@@ -105,7 +105,7 @@ impl Ledger {
                 continue;
             }
             self.note_network(&decision.on);
-            // It may have been read off the stream a moment ago.
+            // It may have been read from the stream a moment ago.
             if !self.of(room.as_ref()).knows(id, &decision.on) {
                 let (until_ms, by) = (decision.until_ms(), decision.by);
                 let mut owed = self.owed.write().unwrap_or_else(PoisonError::into_inner);
@@ -120,12 +120,12 @@ impl Ledger {
         }
     }
 
-    /// Until when what counts of a scope and subject holds, Unix milliseconds; 0 where nothing was decided.
+    /// Until when the effective decision on a scope and subject holds, Unix milliseconds; 0 if there is none.
     pub(super) fn until(&self, room: Option<&RoomId>, on: &Subject) -> i64 {
         self.counting(room, on).0
     }
 
-    /// The same, and how high who decided it stands.
+    /// The same, with the decider's rank.
     pub(super) fn counting(&self, room: Option<&RoomId>, on: &Subject) -> (i64, Rank) {
         let told = self.of(room).until(on).unwrap_or((0, Rank::Moderator));
         let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
@@ -134,12 +134,12 @@ impl Ledger {
         if *on == Subject::Sessions {
             return waiting.fold(told, |told, owed| told.max(owed));
         }
-        // It will be told now, as far as anybody knows.
+        // A pending decision is taken to arrive now.
         let now_ms = now_ms();
         waiting.fold(told, |counts, owed| if counts.1 > owed.1 && now_ms < counts.0 { counts } else { owed })
     }
 
-    /// Whether a viewer of that role in a room who asks from there is banned from it. Networks are banned for guests alone.
+    /// Whether a viewer with that role, at that address, is banned from a room. Bans of networks apply to guests only.
     pub(super) fn bars(&self, viewer: &ViewerId, addr: IpAddr, room: &RoomId, role: Role, now_ms: i64) -> bool {
         let holds = |on: &Subject| {
             let counting = [None, Some(room)].map(|room| self.counting(room, on));
@@ -151,13 +151,13 @@ impl Ledger {
         if !viewer.is_guest() {
             return false;
         }
-        // One who had a session from there is banned until that ends, wherever it goes.
+        // A guest who had a session from a banned network stays banned until that session ends, from any address.
         let stays = self.everywhere.networks_of(viewer, now_ms);
         let networks = self.networks_around(addr).into_iter().map(|network| named(&network));
         networks.chain(stays).any(|network| holds(&Subject::Network(network)))
     }
 
-    /// The known networks that an address is in.
+    /// The known networks that contain an address.
     fn networks_around(&self, addr: IpAddr) -> Vec<IpNet> {
         let known = self.networks.read().unwrap_or_else(PoisonError::into_inner);
         if known.is_empty() {
@@ -175,7 +175,7 @@ impl Ledger {
         }
     }
 
-    /// The networks that are banned anywhere, and by which decisions.
+    /// The networks that are banned anywhere, and the decisions that ban them.
     pub(super) fn banned_networks(&self, now_ms: i64) -> Vec<(IpNet, RecordId)> {
         let network = |on: &Subject| match on {
             Subject::Network(name) => name.as_str().parse::<IpNet>().ok(),
@@ -190,7 +190,7 @@ impl Ledger {
         told.chain(owed).collect()
     }
 
-    /// Whose credentials are to be denied now: a session is for a stream, so that whoever is banned from one room keeps them.
+    /// Whose credentials to deny now. Sessions are for the whole stream, so a ban from a single room denies none.
     pub(super) fn denials(&self, now_ms: i64) -> Denials {
         let mut latest = HashMap::new();
         for Decided { decision, at, .. } in self.everywhere.last(None) {
@@ -225,7 +225,7 @@ impl Ledger {
         denials
     }
 
-    /// All that the stream told, to be told again.
+    /// All decisions and guests read from the stream, for a snapshot.
     pub(super) fn told(&self) -> (Vec<Decided>, Vec<Guests>) {
         let decided = self.scopes().into_iter().flat_map(|(room, decisions)| decisions.told(room.as_ref()));
         (decided.collect(), self.everywhere.guests())

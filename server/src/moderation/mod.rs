@@ -1,14 +1,13 @@
-//! Who may not speak here: bans, and what an operator has switched.
+//! Moderation: bans, and an operator's switches (freeze, revoke).
 //!
-//! A decision is written into the [store](crate::store), by `danmu-server ban` or by whatever else writes there, as owed to the
-//! stream, and [`work`] tells it: by one record that the server signs, under the room's key, or for every room under a key of
-//! the service's own. What the stream tells counts, for every server alike and in its order; it goes into the
-//! [ledger](ledger) at once, where gates and vending see it, and is kept in the store. Credentials follow what is known: the
-//! embedded endpoint denies them, or on AWS the role of viewers' sessions does, by a task of its own ([`aws`]).
-//! What is in force is told again every few minutes ([`snapshot`]), so that a server that begins with nothing reads back to that
-//! ([`catch_up`]) before it judges or vends anything.
-//! Promises: what is owed is told after errors and restarts, and takes effect once; a server acts within [`EVERY`] of a decision.
-//! Never takes a word for it that the gate did not verify.
+//! A decision is a row in the [store](crate::store), written by `danmu-server ban` or a moderator's page, and pending for the
+//! stream (an outbox). [`work`] publishes it as a record signed by the server, under the room's partition key, or for every
+//! room under the service's key. From there it takes effect, on every server and in the stream's order: it enters the
+//! [ledger](ledger), which gates and vending consult, and is kept in the store. The embedded endpoint, or on AWS the role of
+//! viewers' sessions ([`aws`]), then denies the credentials of banned viewers. Every few minutes all that is in force is
+//! published again ([`snapshot`]), so that a server with an empty store reads back to that ([`catch_up`]) before it judges or
+//! vends. Promises: pending decisions survive errors and restarts, and take effect once; a server looks for new decisions every
+//! [`EVERY`] while store and stream answer. Trusts no decision that the gate did not verify.
 
 mod aws;
 mod catch_up;
@@ -61,20 +60,20 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// What is said where a ban has no teeth.
+/// Warning about a room where a ban can be evaded.
 pub const UNSIGNED: &str =
     "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
-/// No ticket holds longer, milliseconds: a session lasts twelve hours at the most, and clocks differ.
+/// Upper bound of a ticket's lifetime, milliseconds: a session lasts at most twelve hours, plus clock skew.
 const LONGEST_MS: i64 = 13 * 3_600_000;
-/// How often the store is looked at.
+/// How often the store is polled for changes.
 const EVERY: Duration = Duration::from_millis(100);
-/// How much of what the stream tells may wait to be kept, records; with more of them reading waits.
+/// Capacity of the queue of records to be kept; when it is full, reading the stream waits (back-pressure).
 const QUEUE: usize = 256;
-/// How many decisions a moderator makes at once, and a minute in the long run: no room needs more, and each is a write.
+/// Rate limit of a moderator's decisions: burst, and a minute. No room needs more, and each is a write to the store.
 const AT_ONCE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const A_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-/// What is decided, as it stands now. A handle.
+/// The current state of moderation. A handle.
 #[derive(Clone, Debug)]
 pub struct Moderation(Arc<Inner>);
 
@@ -82,59 +81,59 @@ pub struct Moderation(Arc<Inner>);
 struct Inner {
     store: Store,
     ledger: Ledger,
-    /// Whether all is known that was decided before this server began.
+    /// The state of catching up with earlier decisions.
     begun: watch::Sender<Begun>,
-    /// What the stream tells, to be kept.
+    /// The queue of what was read from the stream and is to be kept.
     heard: mpsc::Sender<Heard>,
     visitors: Visitors,
     staff: Staff,
     speakers: Speakers,
     pace: DefaultKeyedRateLimiter<ViewerId>,
-    /// There is something new to carry out, decided or heard.
+    /// Change counter of the ledger; work on credentials waits for it.
     changed: watch::Sender<u64>,
-    /// Something was decided in this process.
+    /// Signals a decision that was made in this process.
     decided: Notify,
-    /// Whether the relay reads the newest records.
+    /// Whether the relay has caught up with the stream.
     reads_newest: AtomicBool,
-    /// When the last snapshot arrived, Unix milliseconds; 0: none was read.
+    /// When the last snapshot arrived, Unix milliseconds; 0 if none was read.
     snapshot_ms: AtomicI64,
 }
 
-/// How far a server is that has just started.
+/// The state of catching up after a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
-    /// It reads what was decided before.
+    /// Reading earlier decisions; vending waits.
     Not,
-    /// It reads what was told a moment ago; what was decided here before is in its store, so that it may vend.
+    /// Reading the last minutes only; older decisions are in the store, so vending is allowed.
     Almost,
-    /// It knows that.
+    /// Earlier decisions are known.
     Yes,
-    /// It was told to end before it did.
+    /// Stopped before it had caught up.
     Never,
 }
 
-/// What was read off the stream, and is to be kept.
+/// The result of judging a moderation record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A decision.
     Decision(Decided),
-    /// Decisions that were told before, and were not known here.
+    /// Decisions from a snapshot that were not known here.
     Again(Vec<Decided>),
-    /// Guests of a network.
+    /// Guests of a banned network.
     Guests(Guests),
-    /// Nothing new; it was about these guests, if about any.
+    /// Nothing to keep; the guests that the record named, if any.
     Nothing(Vec<ViewerId>),
 }
 
 impl Heard {
-    /// Whether it is to be kept.
+    /// Whether it must be kept.
     #[must_use]
     pub const fn is_new(&self) -> bool {
         !matches!(self, Self::Nothing(_))
     }
 
-    /// Of whom something may be retracted now, by what was told then (Unix milliseconds) or later; `guests_of` knows the guests of
-    /// a network. Also what is no news here: the store may have told of it before, and nobody who watches.
+    /// Viewers with danmu to retract, and from which arrival time (Unix milliseconds) on decisions count; `guests_of` finds a
+    /// network's guests. Includes what is not new: it may be known from the store, without a room having retracted.
     #[must_use]
     pub fn retracts(self, guests_of: impl Fn(&Subject) -> Vec<ViewerId>) -> Vec<(ViewerId, i64)> {
         let decided = |decided: Decided| {
@@ -144,7 +143,7 @@ impl Heard {
         match self {
             Self::Decision(one) => decided(one).collect(),
             Self::Again(many) => many.into_iter().flat_map(decided).collect(),
-            // Of a ban that was told before them.
+            // The ban of their network may have been published earlier.
             Self::Guests(Guests { viewers, .. }) | Self::Nothing(viewers) => {
                 viewers.into_iter().map(|viewer| (viewer, i64::MIN)).collect()
             }
@@ -153,13 +152,13 @@ impl Heard {
 }
 
 impl Moderation {
-    /// By what a store holds; [`Work`] carries it out from then on.
+    /// Opens moderation with the state in a store; [`Work`] carries out decisions from then on.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn open(store: Store) -> Result<(Self, Work), StoreError> {
         let ledger = Ledger::default();
-        // The number first: what is decided meanwhile is then read again.
+        // The change number is read first, so that changes made in between are read again.
         let change = store.change().await?;
         ledger.take(store.decisions_since(0).await?, &store.guests_since(0).await?);
         let (heard, inbox) = mpsc::channel(QUEUE);
@@ -181,12 +180,12 @@ impl Moderation {
         Ok((moderation, work))
     }
 
-    /// Whether a viewer may have a session for a room. Networks are banned for guests alone, and nobody is by who does not stand
-    /// above.
+    /// Whether a viewer may have a session for a room. A ban of a network applies to guests only, and a ban applies only if
+    /// its decider ranks above the viewer.
     ///
     /// # Errors
-    /// [`ApiError::Banned`]; [`ApiError::VendingDown`] for everybody while vending is frozen, and until what was decided before
-    /// is known.
+    /// [`ApiError::Banned`]; [`ApiError::VendingDown`] for everybody while vending is frozen, and until earlier decisions are
+    /// known.
     pub fn admits(&self, caller: &Caller, room: &RoomId) -> Result<(), ApiError> {
         let (ledger, now_ms) = (&self.0.ledger, now_ms());
         if matches!(*self.0.begun.borrow(), Begun::Not | Begun::Never) {
@@ -201,7 +200,7 @@ impl Moderation {
         if banned { Err(ApiError::Banned) } else { Ok(()) }
     }
 
-    /// A viewer has a session for a room, until `until_ms`.
+    /// Records that a viewer got a session for a room, until `until_ms`.
     pub fn vended(&self, caller: &Caller, room: &RoomId, until_ms: i64) {
         let Caller { viewer, addr, rights, .. } = caller;
         if viewer.is_guest() {
@@ -210,28 +209,28 @@ impl Moderation {
         self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
     }
 
-    /// The gate let that through in a room: its author is known to operators for an hour.
+    /// Records the author of a danmu that the gate admitted, so that operators can find its id for an hour.
     pub fn spoke(&self, room: &RoomId, admitted: &Admitted) {
         self.0.speakers.heard(room, admitted);
     }
 
-    /// What the gate of a room judges by: as it stands, and as it will.
+    /// The bans that the gate of a room judges by; they stay up to date.
     #[must_use]
     pub fn bans(&self, room: &RoomId) -> Bans {
         self.0.ledger.bans(room)
     }
 
-    /// Whom a decision on a subject concerns, as far as they are known.
+    /// The known viewers whom a decision on a subject concerns.
     #[must_use]
     pub fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
         self.0.ledger.viewers_of(subject)
     }
 
-    /// What the gate of one who reads a room itself must know: what the stream told, in texts that the server signs. Whoever was
-    /// banned longer ago than any ticket holds has none.
+    /// What the gate of a direct reader must know: the decisions from the stream, as texts signed by the server. Bans of
+    /// viewers older than any ticket's lifetime are left out.
     ///
     /// # Errors
-    /// [`ApiError::VendingDown`] where the system gives no random bytes.
+    /// [`ApiError::VendingDown`] if the system gives no random bytes.
     pub fn handed(&self, room: &RoomId, identity: &Identity) -> Result<Vec<String>, ApiError> {
         let (now_ms, (mut decided, guests)) = (now_ms(), self.0.ledger.told());
         decided.retain(|Decided { room: of, decision, at, .. }| {
@@ -253,22 +252,22 @@ impl Moderation {
         Ok(told.map(|told| signer.handed(room, told, now_ms)).collect())
     }
 
-    /// Waits until all is known that was decided before this server began, or until it is to end.
+    /// Waits until earlier decisions are known, or the server stops.
     pub async fn begun(&self) {
         let mut begun = self.0.begun.subscribe();
-        // The sender is here.
+        // The sender outlives this call, so waiting cannot fail.
         let _ = begun.wait_for(|begun| matches!(begun, Begun::Yes | Begun::Never)).await;
     }
 
-    /// Whether all records but the newest are read: what was told until a while ago is known then.
+    /// Sets whether the relay has caught up with the stream; if so, everything published up to a moment ago is known.
     pub fn reads_newest(&self, newest: bool) {
         self.0.reads_newest.store(newest, Relaxed);
     }
 
-    /// Judges a record under the service's key, and takes in what it says; what of it is to be kept.
+    /// Judges a record under the service's key, applies it to the ledger, and returns what of it is to be kept.
     ///
     /// # Errors
-    /// Why it counts for nothing.
+    /// Why the record has no effect.
     pub fn judge(&self, verifier: &RecordVerifier, record: &Record) -> Result<Heard, Reason> {
         let evidence = verifier.verify(&record.data);
         let at = record.arrival_ms;
@@ -306,14 +305,14 @@ impl Moderation {
         })
     }
 
-    /// The gate found true what a record decides; that is to be kept.
+    /// Applies a decision that the gate of a room has verified; it is to be kept.
     pub fn decided(&self, decided: Decided) -> Heard {
         self.0.ledger.arrived(&decided);
         self.change();
         Heard::Decision(decided)
     }
 
-    /// Where to give what is to be kept. While that is full, nothing more is to be read.
+    /// The queue for what is to be kept. While it is full, nothing more should be read.
     #[must_use]
     pub fn keeper(&self) -> mpsc::Sender<Heard> {
         self.0.heard.clone()
@@ -323,7 +322,7 @@ impl Moderation {
         self.0.changed.send_modify(|number| *number += 1);
     }
 
-    /// Writes down what a moderator decides for a room.
+    /// Writes a moderator's decision for a room to the store.
     async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
         self.0.pace.check_key(&by.viewer).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(DefaultClock::default().now());

@@ -1,7 +1,7 @@
-//! Which guests have sessions from which network, for as long as these last: a ban of a network concerns them, too.
+//! Which guests have sessions from which network, while these last: a ban of a network concerns them too.
 //!
-//! In memory: a server that starts anew knows nobody of before, and what it vended then ends by itself. Bounded: beyond
-//! [`MOST`] the sessions that end first are forgotten.
+//! In memory only: after a restart, earlier guests are unknown, and their sessions expire by themselves. Bounded: beyond
+//! [`MOST`] entries those that expire first are dropped.
 
 use std::{
     collections::HashMap,
@@ -12,22 +12,22 @@ use std::{
 use danmu::viewer::ViewerId;
 use ipnet::IpNet;
 
-/// The most guests that are known, each once for every address: a hundred bytes.
+/// The most entries (guest and address), of about a hundred bytes each.
 const MOST: usize = 200_000;
 
-/// The guests with a session of this server's.
+/// Guests with a session from this server.
 #[derive(Debug, Default)]
 pub(super) struct Guests(Mutex<HashMap<(ViewerId, IpAddr), i64>>);
 
 impl Guests {
-    /// A guest has a session from there, until `until_ms`. Those that it has from elsewhere stay good beside it.
+    /// Records a guest's session from an address, until `until_ms`. Its sessions from other addresses are kept.
     pub(super) fn saw(&self, viewer: &ViewerId, addr: IpAddr, until_ms: i64, now_ms: i64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = (viewer.clone(), addr);
         if known.len() >= MOST && !known.contains_key(&seen) {
             known.retain(|_, ends_ms| *ends_ms > now_ms);
             if known.len() >= MOST {
-                // Half of them, so that it is not to be done for each who comes.
+                // Half of them, so that this does not recur for every guest.
                 let mut ends: Vec<i64> = known.values().copied().collect();
                 let (_, middle, _) = ends.select_nth_unstable(MOST / 2);
                 let middle = *middle;
@@ -37,7 +37,7 @@ impl Guests {
         known.insert(seen, until_ms);
     }
 
-    /// Those of a network, and when their sessions end.
+    /// The guests of a network, and when their sessions end.
     pub(super) fn of(&self, network: &IpNet, now_ms: i64) -> Vec<(ViewerId, i64)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut there = HashMap::new();

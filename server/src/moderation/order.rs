@@ -1,4 +1,4 @@
-//! A decision as it goes onto the stream: signed by the server, as a danmu is by its viewer.
+//! Signs decisions as records (orders) for the stream, as a viewer signs a danmu.
 
 use danmu::{
     gate::Handed,
@@ -9,21 +9,15 @@ use danmu::{
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use crate::identity::Identity;
+use crate::{bus::BusRecord, identity::Identity};
 
-/// How long the ticket of an order holds, seconds: longer than a record may be on its way.
+/// Lifetime of an order's ticket, seconds: longer than a record takes to arrive.
 const TICKET_S: i64 = 300;
 
-/// Signs orders, by a key of its own that lives as long as the process.
+/// Signs orders with a key of its own, which lives as long as the process.
 pub struct Signer {
     identity: Identity,
     key: SigningKey,
-}
-
-/// A record, and the partition key that it is put under.
-pub(super) struct Signed {
-    pub key: String,
-    pub data: Vec<u8>,
 }
 
 impl Signer {
@@ -37,25 +31,25 @@ impl Signer {
         Ok(Self { identity, key: SigningKey::from_bytes(&seed) })
     }
 
-    /// The record that tells this now (Unix milliseconds): for a room, or for every one.
-    pub(super) fn record(&self, id: RecordId, room: Option<&RoomId>, told: Moderation, now_ms: i64) -> Signed {
+    /// The record that publishes this at `now_ms` (Unix milliseconds), for one room or for every room.
+    pub(super) fn record(&self, id: RecordId, room: Option<&RoomId>, told: Moderation, now_ms: i64) -> BusRecord {
         match room {
-            Some(room) => Signed {
-                key: room.as_str().to_owned(),
+            Some(room) => BusRecord {
+                partition_key: room.as_str().to_owned(),
                 data: self.sign(Danmu::moderation(id, room.clone(), told, now_ms).encode(), room.clone(), now_ms),
             },
-            // Its scope stands in the order; a ticket names a room, and no other room has use for this one.
-            None => Signed {
-                key: SERVICE_KEY.to_owned(),
+            // The order itself says its scope. A ticket must name a room; this one's is irrelevant.
+            None => BusRecord {
+                partition_key: SERVICE_KEY.to_owned(),
                 data: self.sign(Order::new(id, told, now_ms).encode(), RoomId::demo(), now_ms),
             },
         }
     }
 
-    /// What is handed along to the gate of one who reads a room.
+    /// The signed text that is handed to a direct reader of a room.
     pub(super) fn handed(&self, room: &RoomId, told: Moderation, now_ms: i64) -> String {
         let line = Handed::new(room.clone(), told, now_ms).encode();
-        // JSON and base64.
+        // JSON and base64, so valid UTF-8.
         String::from_utf8(self.sign(line, room.clone(), now_ms)).unwrap_or_default()
     }
 
@@ -64,7 +58,7 @@ impl Signer {
         let ticket = self.identity.issue(Claims {
             viewer: ViewerId::server(),
             name: None,
-            // Nobody bans the server.
+            // The highest role, so that no ban applies to the server.
             role: Role::Streamer,
             room,
             issued_s: now_s,

@@ -1,12 +1,12 @@
-//! Who is denied on AWS: what stands in the inline policies of the roles of viewers' sessions, and for how long.
+//! Denies banned viewers on AWS, by inline policies on the roles of viewers' sessions.
 //!
-//! A session cannot be taken back there; a deny in the policy of its role acts on its next request. All servers write the same
-//! policies, each by what it knows: it reads what is there, adds whom it knows to be banned, and takes out only those of whom it
-//! knows a decision that ended their ban. What two write at one time is put right when they look the next time.
+//! AWS cannot revoke a single session; a deny in its role's policy applies to the session's next request. All servers edit the
+//! same policies: each reads the current one, adds the viewers whom it knows to be banned, and removes only those whose ban it
+//! knows to have ended. Where two servers write at once, the next check corrects it.
 //!
-//! All inline policies of a role share 10,240 characters, so a viewer stands there only until the sessions that it may have had
-//! when it was banned have expired (it gets no new ones), and where that is too many, the ones who were banned last. Who finds
-//! no room is said aloud.
+//! All inline policies of a role share 10,240 characters. So a viewer is listed only until the sessions that it could have had
+//! when it was banned have expired (it gets no new ones). If the list is still too long, the most recent bans are listed, and
+//! the number of those left out is logged.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,58 +24,58 @@ use crate::{
 
 use super::ledger::Denials;
 
-/// The names of our policies.
+/// The names of our inline policies.
 const BANNED: &str = "danmu-banned";
 const REVOKED: &str = "danmu-revoked";
-/// The most characters of the list, of 10,240 that a role's inline policies may have together
-/// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)): the rest is for what sessions may do.
+/// The longest list, in characters; the rest of a role's 10,240 for inline policies is for what sessions may do
+/// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
 const MOST_CHARS: usize = 8_192;
-/// When it is looked whether another server wrote at the same time, milliseconds.
+/// Delay before checking whether another server wrote at the same time, milliseconds.
 const AGAIN_MS: i64 = 3_000;
-/// How much longer than its session a viewer stands there, milliseconds: clocks differ.
+/// How much longer than its session a viewer is listed, milliseconds, for clock skew.
 const SLACK_MS: i64 = 60_000;
 
-/// By what AWS knows the sessions of a viewer.
+/// How AWS identifies the sessions of a viewer.
 #[derive(Clone, Debug)]
 pub enum KnownBy {
-    /// The source identity that they were vended with.
+    /// By the source identity with which they were vended.
     SourceIdentity,
-    /// The identities of an identity pool, as a store has them; policies name them by this key of a condition.
+    /// By the viewer's identities of an identity pool, from the store; policies match them with this condition key.
     PoolIdentity(Store, String),
 }
 
-/// The policies of the roles, the same of each.
+/// Maintains the policies of the roles, the same on each.
 pub struct RolePolicies {
     roles: Vec<IamRole>,
     known_by: KnownBy,
-    /// How long sessions last, milliseconds.
+    /// Lifetime of sessions, milliseconds.
     session_ms: i64,
 }
 
-/// What the policies should say, as far as it is known here.
+/// The target state of the policies, as far as it is known here.
 struct Wanted {
-    /// Who is to stand there, and since when they are banned.
+    /// Session names to deny, each with the time of its ban.
     denied: Vec<(i64, String)>,
-    /// Who need not any more.
+    /// Session names that need not be denied any longer.
     over: HashSet<String>,
-    /// Before when sessions are revoked that there may still be, as policies have it.
+    /// Revocation time of sessions that may still be valid, in the format of policies.
     revoked: Option<String>,
-    /// The last revocation that is known, likewise: what is there and no later is over, unless it is wanted.
+    /// The latest known revocation time, likewise: a policy that is not newer can be removed, unless `revoked` is set.
     revoked_known: String,
 }
 
 impl RolePolicies {
-    /// Of these roles, whose sessions last so many seconds.
+    /// For these roles, whose sessions last this many seconds.
     #[must_use]
     pub fn new(roles: Vec<IamRole>, known_by: KnownBy, session_s: u32) -> Self {
         Self { roles, known_by, session_ms: i64::from(session_s) * 1_000 }
     }
 
-    /// Brings the roles to what is decided; when to look again, Unix milliseconds: when that changes by itself, or soon where a
-    /// policy was written, which another server may have done at the same time.
+    /// Updates the roles' policies, and returns when to check again, Unix milliseconds: when the list changes by itself, or
+    /// soon after a write, since another server may have written at the same time.
     ///
     /// # Errors
-    /// The first [`IamError`], when all roles have had their turn; to be tried again.
+    /// The first [`IamError`], after all roles were tried; try again.
     pub async fn bring(&self, denials: &Denials, now_ms: i64) -> Result<i64, IamError> {
         let over_ms = |since_ms: i64| since_ms.saturating_add(self.session_ms + SLACK_MS);
         let (mut due_ms, mut denied, mut over) = (i64::MAX, Vec::new(), HashSet::new());
@@ -112,7 +112,7 @@ impl RolePolicies {
         let mut written = false;
         let key = self.known_by.key();
         let there = match role.get(BANNED).await {
-            // Whoever never bans needs no right to.
+            // A server that never bans needs no right to edit the role.
             Err(IamError::Refused { code, message })
                 if code == "AccessDenied" && wanted.denied.is_empty() && wanted.revoked.is_none() =>
             {
@@ -140,7 +140,7 @@ impl RolePolicies {
                 tracing::info!(before = revoked, "the role of viewers' sessions denies old ones");
                 written = true;
             }
-            // Nobody has such a session any more.
+            // No session from before the revocation is valid any longer.
             (Some(there), None) if *there <= wanted.revoked_known => role.remove(REVOKED).await?,
             _ => {}
         }
@@ -157,7 +157,7 @@ impl RolePolicies {
 }
 
 impl KnownBy {
-    /// The key of a condition by which policies name them.
+    /// The condition key by which policies match sessions.
     fn key(&self) -> &str {
         match self {
             Self::SourceIdentity => SOURCE_IDENTITY,
@@ -166,7 +166,7 @@ impl KnownBy {
     }
 }
 
-/// Whom a policy of ours denies.
+/// The session names that a policy of ours denies.
 fn denied_by(document: &str, key: &str) -> BTreeSet<String> {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let names = &document["Statement"][0]["Condition"]["StringEquals"][key];
@@ -174,13 +174,13 @@ fn denied_by(document: &str, key: &str) -> BTreeSet<String> {
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Sessions issued before when it denies.
+/// The time before which the revocation policy denies sessions.
 fn revoked_by(document: &str) -> Option<String> {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     document["Statement"][0]["Condition"]["DateLessThan"][ISSUE_TIME].as_str().map(str::to_owned)
 }
 
-/// Those who fit, the ones who were banned last, and then those of whom nothing is known here.
+/// The names that fit: the most recent bans first, then names that are unknown here.
 fn fitting<'a>(key: &str, wanted: &'a [(i64, String)], unknown: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     let mut wanted: Vec<_> = wanted.iter().map(|(since_ms, name)| (*since_ms, name)).collect();
     wanted.sort_unstable_by(|one, other| other.cmp(one));
@@ -191,7 +191,7 @@ fn fitting<'a>(key: &str, wanted: &'a [(i64, String)], unknown: impl Iterator<It
         if names.contains(name) {
             continue;
         }
-        // Its quotes, and a comma.
+        // Two quotes and a comma.
         match left.checked_sub(name.len() + 3) {
             Some(rest) if out == 0 => {
                 left = rest;
@@ -209,7 +209,7 @@ fn fitting<'a>(key: &str, wanted: &'a [(i64, String)], unknown: impl Iterator<It
     names
 }
 
-/// A time as policies have it, rounded up to the second: `2026-01-31T12:00:00Z`.
+/// A time in the format of policies, rounded up to the second: `2026-01-31T12:00:00Z`.
 fn iso(unix_ms: i64) -> String {
     let basic = danmu::kinesis::time::amz_date(unix_ms.saturating_add(999));
     let (day, time) = basic.split_once('T').unwrap_or_default();

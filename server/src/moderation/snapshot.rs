@@ -1,36 +1,36 @@
-//! What is decided, told again: a server that begins with nothing need not read back to the decisions themselves, which the
-//! stream may have trimmed.
+//! Snapshots: everything that is decided is published again at intervals, so that a server with an empty store need not read
+//! back to the decisions themselves, which the stream may have trimmed.
 //!
-//! One server tells it for all, the first whose turn comes: each waits for [`EVERY_MS`] and a while of its own after it read the
-//! last one. One that has just started tells it when it knows more than that said.
+//! One server does it for all, the first whose timer fires: each waits for [`EVERY_MS`] plus jitter after the last snapshot
+//! that it read. A server that has just started publishes one at once if it read none, or knows a newer decision.
 
 use danmu::record::{Decided, Guests, Moderation as Told, RecordId};
 
 use crate::{clock::now_ms, store::in_records};
 
-/// How often it is told, milliseconds: well within any retention (a day, or what [`stream.max_bytes`] leaves of it).
+/// Interval of snapshots, milliseconds: well within any retention (a day, or what [`stream.max_bytes`] leaves of it).
 ///
 /// [`stream.max_bytes`]: crate::config
 const EVERY_MS: i64 = 300_000;
-/// How much longer a server may wait, milliseconds.
+/// Largest jitter, milliseconds.
 const SPREAD_MS: i64 = 60_000;
-/// How far back one must read to find a whole one, milliseconds: one may be on its way, and clocks differ.
+/// How far back to read to find a complete snapshot, milliseconds: one may be in flight, and clocks differ.
 pub(super) const REACH_MS: i64 = 2 * (EVERY_MS + SPREAD_MS);
-/// How many bytes of decisions a record has, of the 8,192 that it may have with its ticket.
+/// Most bytes of decisions in a record, which may have 8,192 with its ticket.
 const MOST_BYTES: usize = 6_000;
 
-/// When it is this server's turn.
+/// The snapshot timer of this server.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// When it last had its turn, Unix milliseconds; 0: it has just started.
+    /// When it last fired, Unix milliseconds; 0 right after the start.
     told_ms: i64,
-    /// How much longer it waits this time.
+    /// The jitter of this round, milliseconds.
     spread_ms: i64,
 }
 
 impl Turn {
-    /// Whether it is to be told now, when the last snapshot arrived then (Unix milliseconds). What is decided is looked at by one
-    /// that has just started.
+    /// Whether to publish a snapshot now, given the arrival time of the last one (Unix milliseconds). `decided` is called right
+    /// after the start only.
     pub(super) fn is_due(&mut self, last_ms: i64, decided: impl FnOnce() -> Vec<Decided>, now_ms: i64) -> bool {
         let newest = || decided().iter().map(|decided| decided.at).max().unwrap_or(0);
         let due = if self.told_ms == 0 {
@@ -46,7 +46,7 @@ impl Turn {
     }
 }
 
-/// What the records of a snapshot say; one at least, which says that nothing is decided.
+/// The records of a snapshot: at least one, with an empty list if nothing is decided.
 pub(super) fn records(decided: Vec<Decided>, guests: &[Guests]) -> Vec<Told> {
     let (mut records, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
     for one in decided {
@@ -58,14 +58,14 @@ pub(super) fn records(decided: Vec<Decided>, guests: &[Guests]) -> Vec<Told> {
         bytes += length;
         part.push(one);
     }
-    // Whom they concern first: a network's ban is whole when it is known.
+    // Guests come first: when a network's ban is read, its guests are known.
     let mut all: Vec<_> = guests.iter().flat_map(in_records).map(Told::Guests).collect();
     all.extend(records);
     all.push(Told::Snapshot(part));
     all
 }
 
-/// The id of a record that decides nothing.
+/// A random id for a record that is no decision.
 pub(super) fn new_id() -> RecordId {
     let random = [getrandom::u64(), getrandom::u64()].map(|random| u128::from(random.unwrap_or_default()));
     RecordId::new(now_ms(), random[0] << 64 | random[1])

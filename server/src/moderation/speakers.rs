@@ -1,6 +1,6 @@
-//! Who was heard since it was last written down: gathered, since each write of the store is a sync of the disk.
+//! Buffer of recent speakers: written to the store in batches, since each write syncs the disk.
 //!
-//! Bounded: beyond [`MOST`] in a second those who come first are kept.
+//! Bounded: beyond [`MOST`] viewers between two writes, further ones are dropped.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -11,17 +11,17 @@ use danmu::{gate::Admitted, room::RoomId, viewer::ViewerId};
 
 use crate::store::Speaker;
 
-/// The most that wait to be written down.
+/// The most viewers in the buffer.
 const MOST: usize = 10_000;
-/// So many characters of what somebody said tell an operator who is meant.
+/// Characters of a danmu that are kept, enough for an operator to recognize its author.
 const WORDS: usize = 60;
 
-/// Who was heard and is not written down yet.
+/// Speakers who are not written to the store yet.
 #[derive(Debug, Default)]
 pub(super) struct Speakers(Mutex<HashMap<ViewerId, Speaker>>);
 
 impl Speakers {
-    /// The gate let that through in a room.
+    /// Adds the author of a danmu that the gate admitted.
     pub(super) fn heard(&self, room: &RoomId, admitted: &Admitted) {
         let Some(evidence) = &admitted.evidence else { return };
         let mut words: String = admitted.text.chars().take(WORDS).collect();
@@ -38,12 +38,12 @@ impl Speakers {
         });
     }
 
-    /// Takes all of them.
+    /// Takes all of them out.
     pub(super) fn take(&self) -> Vec<Speaker> {
         std::mem::take(&mut *self.lock()).into_values().collect()
     }
 
-    /// One more, or once more one that could not be written down.
+    /// Adds a speaker, also one whose write to the store failed.
     pub(super) fn add(&self, heard: Speaker) {
         let mut known = self.lock();
         let has_room = known.len() < MOST;

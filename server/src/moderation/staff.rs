@@ -1,7 +1,7 @@
-//! Which streamers and moderators have sessions of this server's, for as long as these last: whoever bans one of them in vain is
-//! told so.
+//! Streamers and moderators with sessions from this server, while these last: used to tell a moderator that a ban of one of
+//! them would have no effect.
 //!
-//! In memory, and no defence: a ban names how high who decided it stands, and wherever it acts the role is looked at.
+//! In memory, and not a security check: wherever a ban is applied, its decider's rank is compared with the viewer's role.
 
 use std::{
     collections::HashMap,
@@ -13,15 +13,15 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 
-/// With so many known, those are forgotten whose sessions have ended.
+/// From this many entries on, expired ones are dropped.
 const MANY: usize = 1_000;
 
-/// By room, the role of each, and when its session ends, Unix milliseconds.
+/// By room and viewer: the role, and when the session ends, Unix milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Staff(Mutex<HashMap<(RoomId, ViewerId), (Role, i64)>>);
 
 impl Staff {
-    /// A viewer of that role has a session for a room, until `until_ms`.
+    /// Records a session of a viewer with that role, until `until_ms`.
     pub(super) fn saw(&self, viewer: &ViewerId, room: &RoomId, role: Role, until_ms: i64, now_ms: i64) {
         if !role.may_moderate() {
             return;
@@ -33,7 +33,7 @@ impl Staff {
         known.insert((room.clone(), viewer.clone()), (role, until_ms));
     }
 
-    /// Whether a viewer is known to stand as high in a room.
+    /// Whether the viewer is known to rank as high as `rank`, or higher, in a room.
     pub(super) fn stands(&self, viewer: &ViewerId, room: &RoomId, rank: Rank, now_ms: i64) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let role = known.get(&(room.clone(), viewer.clone())).filter(|(_, ends_ms)| *ends_ms > now_ms);

@@ -1,15 +1,13 @@
-//! Carries out what is decided: keeps what the stream tells, tells it what is owed, and has the embedded endpoint deny credentials.
+//! The moderation task: stores decisions read from the stream, publishes pending ones, and denies credentials (embedded).
 //!
-//! Each step is tried again when it fails, and none waits for another's success: what is seen, what is kept and what is told are
-//! three things.
+//! Each step is retried after a failure, and a failed step does not stop the others: applying, keeping and publishing are
+//! independent.
 
 use std::{
     collections::{BTreeMap, HashSet},
     sync::atomic::Ordering::Relaxed,
-    time::Duration,
 };
 
-use aws_sdk_kinesis::{error::DisplayErrorContext, primitives::Blob, types::PutRecordsRequestEntry};
 use danmu::{
     record::{Guests, Moderation as Told, RecordId},
     viewer::ViewerId,
@@ -17,54 +15,48 @@ use danmu::{
 use danmu_stream::{Endpoint, RevokeError};
 use ipnet::IpNet;
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Begun, EVERY, Heard, Moderation, RolePolicies, aws,
-    order::{Signed, Signer},
-    snapshot,
-};
+use super::{Begun, EVERY, Heard, Moderation, RolePolicies, aws, order::Signer, snapshot};
 use crate::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     aws::session_name::session_name,
+    bus::Bus,
     clock::now_ms,
     store::{Row, StoreError, named},
 };
 
-/// How long the stream may take to take orders.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// When it is told again that did not take them, milliseconds.
+/// Back-off after a failed put, milliseconds.
 const AGAIN_MS: i64 = 1_000;
-/// How many decisions are told by one call, of 500 records that it may have
-/// ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html)).
+/// How many decisions are claimed, and put, at a time.
 const TOGETHER: usize = 200;
-/// How often it is written down who spoke, milliseconds.
+/// How often recent speakers are written to the store, milliseconds.
 const SPEAKERS_MS: i64 = 1_000;
-/// How often what has been over for long is forgotten.
+/// How often old rows are deleted, milliseconds.
 const FORGET_MS: i64 = 600_000;
-/// How often it is written down until when all was heard, milliseconds.
+/// How often the mark up to which the stream was kept is written, milliseconds.
 const MARK_MS: i64 = 30_000;
-/// How much of the past is read again at a start though it was heard, milliseconds: clocks differ, and shards are apart.
+/// How far before that mark a restart begins to read, milliseconds: clocks differ, and shards are at different positions.
 const MARGIN_MS: i64 = 120_000;
 
-/// What carries out the decisions of a store.
+/// Carries out the decisions of a store.
 pub struct Work {
     moderation: Moderation,
     inbox: mpsc::Receiver<Heard>,
-    /// What was heard and is not kept yet.
+    /// Received from the queue, and not in the store yet.
     unkept: Vec<Heard>,
-    /// The store's last change that was taken in.
+    /// The store's change number up to which rows were applied.
     change: i64,
-    /// The bans of networks whose guests were looked for.
+    /// The bans of networks whose guests were already looked up.
     networks: HashSet<(IpNet, RecordId)>,
-    /// As of which change of the ledger.
+    /// The ledger's change number at that time.
     found_at: Option<u64>,
-    /// What the endpoint was told: whom to deny, and up to which change of the ledger.
+    /// The denials known to the endpoint, and the ledger's change number at that time.
     denied: HashSet<String>,
     denied_at: Option<u64>,
     revoked_before_ms: i64,
-    /// When who is denied changes by itself, Unix milliseconds.
+    /// When the set of denied viewers next changes by itself, Unix milliseconds.
     due_ms: i64,
     tell_ms: i64,
     mark_ms: i64,
@@ -73,19 +65,19 @@ pub struct Work {
     snapshot: snapshot::Turn,
 }
 
-/// By what it is done.
-pub struct Means {
-    /// The stream, which is told.
-    pub bus: Bus,
-    /// Signs what is told.
+/// What the task works with.
+pub struct Means<B = KinesisBus> {
+    /// The stream, for publishing.
+    pub bus: B,
+    /// Signs the records.
     pub signer: Signer,
-    /// The embedded stream, where it is of this process: denies credentials.
+    /// The embedded stream's endpoint, if it is in this process: denies credentials.
     pub endpoint: Option<Endpoint>,
-    /// The roles of viewers' sessions on AWS: likewise.
+    /// The roles of viewers' sessions on AWS, if any: deny credentials.
     pub roles: Option<RolePolicies>,
 }
 
-/// Why a step was not done.
+/// Why a step failed.
 #[derive(Debug, Error)]
 enum Undone {
     #[error(transparent)]
@@ -117,8 +109,8 @@ impl Work {
         }
     }
 
-    /// Works until `stop`. What fails is tried again.
-    pub async fn run(mut self, mut means: Means, stop: CancellationToken) {
+    /// Runs until `stop`; failed steps are retried.
+    pub async fn run<B: Bus>(mut self, mut means: Means<B>, stop: CancellationToken) {
         if let Some(endpoint) = &means.endpoint {
             self.denied.extend(endpoint.denied().sources.into_iter().map(|(source, _)| source));
         }
@@ -126,14 +118,14 @@ impl Work {
             means.roles.take().map(|roles| tokio::spawn(aws::deny(self.moderation.clone(), roles, stop.clone())));
         while !stop.is_cancelled() {
             self.step(&means).await;
-            // What cannot be kept is not taken off the queue either, and in the end not off the stream.
+            // Back-pressure: while something cannot be kept, the queue fills up, and finally the stream is not read.
             let keeps = self.unkept.is_empty();
             tokio::select! {
                 () = stop.cancelled() => {}
                 count = self.inbox.recv_many(&mut self.unkept, super::QUEUE), if keeps => if count == 0 { return },
                 () = self.moderation.0.decided.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
-                // Nobody's credentials would be denied any more: whoever watches this task says so.
+                // Credentials would no longer be denied, so this task ends too, and its supervisor reports it.
                 () = ended(denying.as_mut()) => return,
             }
         }
@@ -142,7 +134,7 @@ impl Work {
         }
     }
 
-    async fn step(&mut self, means: &Means) {
+    async fn step(&mut self, means: &Means<impl Bus>) {
         let now_ms = now_ms();
         let report = |what: &str, done: Result<(), Undone>| {
             if let Err(error) = done {
@@ -151,7 +143,7 @@ impl Work {
         };
         report("keeping what the stream tells", self.keep().await);
         report("looking at what is decided", self.follow().await);
-        // The stream before everything else: by it all gates know. What this server may have told before it ended is read first.
+        // First, since all gates depend on it. It waits for the catch-up, which finds what was published before a restart.
         if now_ms >= self.tell_ms && *self.moderation.0.begun.borrow() == Begun::Yes {
             let told = self.tell(means, now_ms).await;
             if told.is_err() {
@@ -165,7 +157,7 @@ impl Work {
         report("telling what is in force", self.tell_again(means, now_ms).await);
     }
 
-    /// Keeps what was heard, all of it or nothing.
+    /// Writes received decisions and guests to the store; on an error all of them are retried.
     async fn keep(&mut self) -> Result<(), Undone> {
         let (mut decided, mut guests) = (Vec::new(), Vec::new());
         for heard in &self.unkept {
@@ -187,7 +179,7 @@ impl Work {
         Ok(())
     }
 
-    /// Takes in what changed in the store: by this server, by others that share it, and by an operator's commands.
+    /// Applies changes of the store, made by this server, by others that share it, or by an operator's commands.
     async fn follow(&mut self) -> Result<(), Undone> {
         let store = &self.moderation.0.store;
         let change = store.change().await?;
@@ -201,8 +193,8 @@ impl Work {
         Ok(())
     }
 
-    /// Tells the stream what it is owed.
-    async fn tell(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+    /// Publishes pending decisions, then pending guests.
+    async fn tell(&mut self, means: &Means<impl Bus>, now_ms: i64) -> Result<(), Undone> {
         let store = &self.moderation.0.store;
         loop {
             let rows = store.claim(TOGETHER, now_ms).await?;
@@ -212,15 +204,15 @@ impl Work {
             let record = |row: &Row| {
                 means.signer.record(row.id, row.room.as_ref(), Told::from(row.decision.clone()), crate::clock::now_ms())
             };
-            let taken = put(means, rows.iter().map(record).collect()).await;
+            let put = means.bus.put(rows.iter().map(record).collect()).await;
             let of = |wanted: bool| {
-                rows.iter().zip(&taken.0).filter(move |(_, taken)| **taken == wanted).map(|(row, _)| row.id)
+                rows.iter().zip(&put.taken).filter(move |(_, taken)| **taken == wanted).map(|(row, _)| row.id)
             };
             if of(true).next().is_some() {
                 store.told(of(true), now_ms).await?;
                 tracing::info!(decisions = of(true).count(), "the stream was told");
             }
-            if let Some(error) = taken.1 {
+            if let Some(error) = put.error {
                 store.release(of(false)).await?;
                 return Err(Undone::Stream(error));
             }
@@ -233,7 +225,7 @@ impl Work {
             }
             let record =
                 |guests: &Guests| means.signer.record(snapshot::new_id(), None, Told::Guests(guests.clone()), now_ms);
-            if let Some(error) = put(means, owed.iter().map(record).collect()).await.1 {
+            if let Some(error) = means.bus.put(owed.iter().map(record).collect()).await.error {
                 return Err(Undone::Stream(error));
             }
             let told: Vec<_> = owed.into_iter().map(|guests| Guests { from: Some(now_ms), ..guests }).collect();
@@ -241,8 +233,8 @@ impl Work {
         }
     }
 
-    /// A record does not say where it comes from. So who has a session from a network that is banned now is named, for as long as
-    /// that session lasts: another one is not to be had there.
+    /// Names the guests with sessions from a newly banned network, until these sessions end (they get no new ones there).
+    /// Records do not say which address they come from, so gates need the names.
     async fn find_guests(&mut self, now_ms: i64) -> Result<(), Undone> {
         let change = *self.moderation.0.changed.borrow();
         if self.found_at == Some(change) {
@@ -254,7 +246,7 @@ impl Work {
         for network in new {
             let guests = self.moderation.0.visitors.of(&network, now_ms);
             tracing::info!(%network, guests = guests.len(), "banned with their network, until their sessions end");
-            // To the minute: those whose sessions end together are one thing to tell.
+            // Grouped by the minute in which their sessions end: one record per group.
             let mut together: BTreeMap<i64, (i64, Vec<ViewerId>)> = BTreeMap::new();
             for (viewer, ends_ms) in guests {
                 let group = together.entry(ends_ms.div_euclid(60_000)).or_default();
@@ -271,9 +263,9 @@ impl Work {
         Ok(())
     }
 
-    /// Has the embedded endpoint deny who is banned from every room. Of those it denies, only they are let off of whom it is known
-    /// here that their ban is over.
-    async fn deny(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+    /// Has the embedded endpoint deny viewers who are banned from every room, and allow again those whose ban is known to be
+    /// over. Other denials stay.
+    async fn deny(&mut self, means: &Means<impl Bus>, now_ms: i64) -> Result<(), Undone> {
         let Some(endpoint) = &means.endpoint else { return Ok(()) };
         let change = *self.moderation.0.changed.borrow();
         if self.denied_at == Some(change) && now_ms < self.due_ms {
@@ -310,7 +302,7 @@ impl Work {
             inner.store.forget(now_ms).await?;
             inner.store.forget_identities(now_ms).await?;
             inner.store.forget_speakers(now_ms).await?;
-            // The clock may have been too wrong for anybody to believe it, or the stream was made anew.
+            // A put that was never read back: the clock was too wrong for the gates, or the stream was recreated.
             inner.store.owe_again(now_ms - FORGET_MS).await?;
             inner.pace.retain_recent();
             self.forget_ms = now_ms;
@@ -318,7 +310,7 @@ impl Work {
         Ok(())
     }
 
-    /// Writes down who spoke.
+    /// Writes recent speakers to the store.
     async fn keep_speakers(&mut self, now_ms: i64) -> Result<(), Undone> {
         if now_ms - self.speakers_ms < SPEAKERS_MS {
             return Ok(());
@@ -336,8 +328,8 @@ impl Work {
         Ok(kept?)
     }
 
-    /// Tells what is in force once more, when it is time.
-    async fn tell_again(&mut self, means: &Means, now_ms: i64) -> Result<(), Undone> {
+    /// Publishes a snapshot when it is due.
+    async fn tell_again(&mut self, means: &Means<impl Bus>, now_ms: i64) -> Result<(), Undone> {
         let inner = &self.moderation.0;
         if *inner.begun.borrow() != Begun::Yes || !inner.reads_newest.load(Relaxed) {
             return Ok(());
@@ -349,8 +341,7 @@ impl Work {
         let records = snapshot::records(decided, &guests);
         let count = records.len();
         let records = records.into_iter().map(|told| means.signer.record(snapshot::new_id(), None, told, now_ms));
-        let taken = put(means, records.collect()).await;
-        if let Some(error) = taken.1 {
+        if let Some(error) = means.bus.put(records.collect()).await.error {
             return Err(Undone::Stream(error));
         }
         tracing::debug!(records = count, "the stream was told what is in force");
@@ -358,40 +349,12 @@ impl Work {
     }
 }
 
-/// Ends with the task; never, where there is none.
+/// Waits for the task to end; for ever if there is none.
 async fn ended(task: Option<&mut JoinHandle<()>>) {
     match task {
         Some(task) => drop(task.await),
         None => std::future::pending().await,
     }
-}
-
-/// Puts records onto the stream; of each whether the stream took it, and why it did not take all.
-async fn put(means: &Means, records: Vec<Signed>) -> (Vec<bool>, Option<String>) {
-    let (mut taken, mut failed) = (Vec::with_capacity(records.len()), None);
-    for some in records.chunks(TOGETHER) {
-        let entry = |record: &Signed| {
-            let entry = PutRecordsRequestEntry::builder().data(Blob::new(record.data.clone()));
-            entry.partition_key(&record.key).build().unwrap_or_else(|_| unreachable!("both members are set"))
-        };
-        let call = means.bus.kinesis.put_records().stream_name(&means.bus.stream);
-        let call = call.set_records(Some(some.iter().map(entry).collect()));
-        match timeout(PATIENCE, call.send()).await {
-            Ok(Ok(answer)) => {
-                let refused = answer.records.iter().find_map(|record| record.error_code.clone());
-                failed = failed.or(refused);
-                taken.extend(answer.records.iter().map(|record| record.error_code.is_none()));
-            }
-            Ok(Err(error)) => failed = Some(DisplayErrorContext(&error).to_string()),
-            Err(_) => failed = Some(format!("no answer within {} s", PATIENCE.as_secs())),
-        }
-        // None overtakes another.
-        if failed.is_some() {
-            break;
-        }
-    }
-    taken.resize(records.len(), false);
-    (taken, failed)
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! The alarm: somebody fills the stream with what no page of ours makes.
+//! The junk alarm: somebody fills the stream with records that no page of ours makes.
 //!
-//! Nobody sees such records, and they cost all the same: a shard takes 1 MiB and 1,000 records a second from all its writers
-//! together. Kinesis does not say who puts what, so an operator has to be told while there is time to do something. Promises: a
-//! few strays raise nothing, neither do viewers who are refused for what they say; one line in the log when it begins, with the
-//! ways out, and one when it is over. It acts by itself on nobody.
+//! Viewers never see such records, but they use up the shard, which takes 1 MiB and 1,000 records a second from all its writers
+//! together. Kinesis does not say who put a record, so an operator has to be told in time. Promises: neither a few stray
+//! records nor viewers refused for their text raise it; it is logged once when raised, with the remedies, and its end shows in
+//! the gauge `junk_alarm` only. It takes no action by itself.
 
 use std::sync::{Mutex, PoisonError};
 
-/// So long a span is judged by itself, milliseconds.
+/// Length of the span in which junk is counted, milliseconds.
 const SPAN_MS: i64 = 10_000;
-/// From so many records of a span on it is no stray any more: one in a hundred of what a shard takes.
+/// Threshold of junk records in a span: one in a hundred of what a shard takes.
 const MANY: u32 = 100;
-/// How long it stays raised after the last span with so many, milliseconds.
+/// How long the alarm stays raised after the last junk record over the threshold, milliseconds.
 const STAYS_MS: i64 = 60_000;
 
-/// Counts junk by arrival.
+/// Counts junk records by arrival time.
 #[derive(Debug, Default)]
 pub struct Alarm(Mutex<Counted>);
 
@@ -23,11 +23,11 @@ struct Counted {
     began_ms: i64,
     records: u32,
     bytes: u64,
-    /// Until when it is raised.
+    /// The alarm is raised until this time.
     until_ms: i64,
 }
 
-/// What the last span had in it when the alarm was raised.
+/// What the current span had in it when the alarm was raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raised {
     /// Records.
@@ -37,10 +37,10 @@ pub struct Raised {
 }
 
 impl Alarm {
-    /// Counts a record that no page of ours makes; `Some` where that raises the alarm. `now_ms` is when it arrived.
+    /// Counts a record that no page of ours makes; `Some` if that raises the alarm. `now_ms` is its arrival time.
     pub fn count(&self, bytes: usize, now_ms: i64) -> Option<Raised> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Shards are not read in step: a record may have arrived before the one that began the span, and counts to it.
+        // Shards are not read in step: a record may have arrived before the one that began the span, and still counts in it.
         let span = counted.began_ms.saturating_sub(STAYS_MS)..counted.began_ms.saturating_add(SPAN_MS);
         if !span.contains(&now_ms) {
             (counted.began_ms, counted.records, counted.bytes) = (now_ms, 0, 0);
@@ -55,7 +55,7 @@ impl Alarm {
         (!was).then_some(Raised { records: counted.records, bytes: counted.bytes })
     }
 
-    /// Whether it is raised.
+    /// Whether the alarm is raised.
     pub fn is_raised(&self, now_ms: i64) -> bool {
         now_ms < self.0.lock().unwrap_or_else(PoisonError::into_inner).until_ms
     }

@@ -1,4 +1,4 @@
-//! Follows the rooms that there are: makes what a new one needs, and ends what is no more.
+//! Follows the map of rooms: creates what a new room needs, and ends a removed one.
 
 use std::{
     collections::HashMap,
@@ -21,28 +21,28 @@ use super::{
     tell::{audience::Audience, batch::Batches},
 };
 
-/// A room, as it is relayed.
+/// A relayed room.
 #[derive(Clone, Debug)]
 pub struct Relayed {
-    /// As it is set.
+    /// Its settings.
     pub room: Room,
     /// What its viewers share.
     pub audience: Arc<Audience>,
-    /// Those who are told together.
+    /// The batches in which its viewers are written to.
     pub batches: Arc<Batches>,
 }
 
-/// All that are relayed. A handle.
+/// All relayed rooms. A handle.
 #[derive(Clone, Debug, Default)]
 pub struct AllRelayed(Arc<RwLock<HashMap<RoomId, Relayed>>>);
 
 impl AllRelayed {
-    /// The one of that id.
+    /// The room of that id.
     pub fn get(&self, id: &RoomId) -> Option<Relayed> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// All of them.
+    /// A copy of them all.
     pub fn all(&self) -> Vec<Relayed> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -56,24 +56,24 @@ impl AllRelayed {
     }
 }
 
-/// What follows the rooms.
+/// The task that follows the rooms.
 pub struct Crew {
-    /// As they are now.
+    /// The rooms as they are now.
     pub relayed: AllRelayed,
-    /// How much of each is kept.
+    /// How much of each room's feed is kept.
     pub window: Window,
-    /// What all work with.
+    /// What all parts share.
     pub means: Means,
-    /// Those that tell viewers.
+    /// The tasks that write to viewers.
     pub tasks: TaskTracker,
-    /// Tells the dispatcher.
+    /// Changes of the rooms, for the dispatcher.
     pub changes: mpsc::UnboundedSender<Change>,
     /// The tasks of the rooms, and the dispatcher.
     pub parts: JoinSet<()>,
 }
 
 impl Crew {
-    /// Makes all as these are.
+    /// Creates, changes and ends relayed rooms to match `rooms`.
     pub fn bring(&mut self, rooms: &[Room]) {
         for ended in self.relayed.all() {
             if rooms.iter().all(|room| room.id != ended.room.id) {
@@ -92,10 +92,10 @@ impl Crew {
         }
     }
 
-    /// Follows the rooms until all parts have ended.
+    /// Follows changes of the rooms until all parts have ended.
     ///
     /// # Panics
-    /// As a part did.
+    /// If a part panicked.
     pub async fn run(mut self, mut rooms: watch::Receiver<Arc<[Room]>>) {
         loop {
             tokio::select! {
@@ -130,7 +130,7 @@ impl Crew {
     }
 
     fn change(&self, change: Change) {
-        // Without a dispatcher the relay ends.
+        // This fails only without a dispatcher, and then the relay ends.
         let _ = self.changes.send(change);
     }
 }

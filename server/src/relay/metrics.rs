@@ -1,4 +1,4 @@
-//! What the relay counts and times as it goes, for [`scrape`](super::scrape).
+//! The relay's counters and histograms, for [`scrape`](super::scrape).
 
 use std::time::Instant;
 
@@ -18,18 +18,18 @@ use prometheus_client::{
 use super::alarm::{Alarm, Raised};
 use crate::clock::now_ms;
 
-/// The longest way to the stream that is counted, milliseconds: an author's clock may say anything, and the sum is to mean
-/// something.
+/// Upper bound of the observed time from author to stream, milliseconds: an author's clock may be wrong by any amount, which
+/// would make the histogram's sum useless.
 const MAX_PUT_MS: i64 = 60_000;
 
-/// How much is made of a record that is told to nobody.
+/// How a refused record is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It is counted.
+    /// Counted only.
     Counted,
-    /// The log tells of it, seldom.
+    /// Counted, and logged at a limited rate.
     Logged,
-    /// It may raise the alarm besides.
+    /// Counted, logged, and may raise the alarm.
     Junk,
 }
 
@@ -41,16 +41,16 @@ pub struct OfRoom {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WithReason {
-    /// As it is called.
+    /// Its name.
     pub reason: &'static str,
 }
 
-/// Counters and histograms of the relay. Counting waits for nobody.
+/// Counters and histograms of the relay.
 #[derive(Debug)]
 pub struct Metrics {
     admitted: Family<OfRoom, Counter>,
     refused: Family<WithReason, Counter>,
-    /// What the log was told of that.
+    /// Rate limit of the log lines on refused records.
     told: Seldom<&'static str>,
     junk: Alarm,
     merged: Family<OfRoom, Counter>,
@@ -95,7 +95,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The gate let a record of that room through.
+    /// The gate admitted a record of that room.
     pub fn admitted(&self, room: &RoomId, admitted: &Admitted) {
         self.admitted.get_or_create(&of(room)).inc();
         if let Some(sent_ms) = admitted.sent_ms {
@@ -105,7 +105,7 @@ impl Metrics {
         self.arrival_to_gate.observe(since(admitted.arrival_ms));
     }
 
-    /// What became of a danmu that the gate let through.
+    /// What the density decided on an admitted danmu.
     pub fn chosen(&self, room: &RoomId, fate: Fate) {
         match fate {
             Fate::Shown => {}
@@ -114,7 +114,7 @@ impl Metrics {
         }
     }
 
-    /// A record was told to nobody, for that reason.
+    /// A record was refused for that reason.
     pub fn refused(&self, reason: &'static str, notice: Notice, record: &Record) {
         self.refused.get_or_create(&WithReason { reason }).inc();
         if notice != Notice::Counted
@@ -137,14 +137,14 @@ impl Metrics {
         }
     }
 
-    /// Danmu that arrived then (Unix milliseconds) went into a frame.
+    /// A frame was made of danmu that arrived at these times (Unix milliseconds).
     pub fn framed(&self, arrivals: impl Iterator<Item = i64>) {
         self.frames.inc();
         arrivals.for_each(|at| self.arrival_to_frame.observe(since(at)));
     }
 
-    /// So many events with so many danmu were handed to sockets, the oldest of them made then. The time counts once, as that of
-    /// the last of them.
+    /// `events` with `danmu` in all were handed to sockets; `made` is when the oldest event was made. Its delay is observed
+    /// once, after the last socket.
     pub fn sent(&self, made: Instant, events: u64, danmu: u64) {
         self.sent_again(events, danmu);
         if danmu > 0 {
@@ -152,29 +152,29 @@ impl Metrics {
         }
     }
 
-    /// The same of what was read again.
+    /// The same for the refill of an absence, whose delay is not observed.
     pub fn sent_again(&self, events: u64, danmu: u64) {
         self.events.inc_by(events);
         self.deliveries.inc_by(danmu);
     }
 
-    /// A viewer takes nothing at the moment, as long as what this gives is kept.
+    /// Counts a viewer whose socket is blocked, until the returned guard is dropped.
     pub fn stuck(&self) -> Stuck<'_> {
         self.stuck.inc();
         Stuck(&self.stuck)
     }
 
-    /// A viewer took nothing for too long, and was cut off.
+    /// A viewer was cut off because it took nothing for too long.
     pub fn cut(&self) {
         self.cut.inc();
     }
 
-    /// A viewer lost so many danmu.
+    /// A viewer missed this many danmu.
     pub fn missed(&self, danmu: u64) {
         self.missed.inc_by(danmu);
     }
 
-    /// A viewer came: with a place that was recovered, with one that was not, or with none.
+    /// A viewer joined: with a token whose position was recovered, with one that was not, or with none.
     pub fn joined(&self, asked: bool, recovered: bool) {
         let reason = match (asked, recovered) {
             (false, _) => "fresh",
@@ -184,7 +184,7 @@ impl Metrics {
         self.joined.get_or_create(&WithReason { reason }).inc();
     }
 
-    /// Registers all of it, to be told.
+    /// Registers all of these metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("admitted", "Records that the gate let through", self.admitted.clone());
         registry.register("refused", "Records that were told to nobody, by reason", self.refused.clone());
@@ -232,7 +232,7 @@ fn of(room: &RoomId) -> OfRoom {
     OfRoom { room: room.to_string() }
 }
 
-/// Seconds since a Unix millisecond; none before it.
+/// Seconds since a time in Unix milliseconds; 0 if that is in the future.
 fn since(unix_ms: i64) -> f64 {
     now_ms().saturating_sub(unix_ms).max(0) as f64 / 1_000.0
 }

@@ -1,13 +1,13 @@
-//! The relay: reads the stream once, and tells any number of viewers what may be shown.
+//! The relay: reads the stream once, and sends what may be shown to any number of viewers.
 //!
-//! Each part knows those before it alone. [`take`] takes records off the stream and has a gate judge them, room by room; what may
-//! be shown becomes a room's [`line`], framed once for all; [`tell`] is the answer to each viewer, a cursor on the line. A place
-//! in a room's feed is where the danmu stands on the stream ([`take::place`]), so that a viewer goes on at any replica of the
-//! server: each reads everything, keeps the same window, and shares nothing with the others.
+//! Three stages; each imports only the earlier ones. [`take`] reads records and has a gate judge them, room by room; [`line`]
+//! orders what passed into a room's ring buffer, framed once for all viewers; [`tell`] gives each viewer a cursor on the ring.
+//! A feed position is the record's position on the stream ([`take::log_position`]), so that a viewer can resume at any replica:
+//! each replica reads the whole stream, keeps the same window, and shares nothing with the others.
 
 mod alarm;
 mod crew;
-mod line;
+pub(crate) mod line;
 mod metrics;
 #[cfg(test)]
 mod samples;
@@ -27,45 +27,42 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::tell::viewer::{Asked, Viewer};
 use self::{
     crew::{AllRelayed, Crew, Relayed},
-    line::{
-        again::again,
-        refill::{Refill, Stream},
-        ring::Window,
-    },
+    line::{again::again, refill::Refill, ring::Window},
     scrape::Scrape,
     take::{
         dispatch::Dispatcher,
         judge::Judged,
         means::Means,
-        reader::{self, ReadMode, ReaderOptions, ReaderStats},
+        reader::{ReadMode, ReaderOptions, ReaderStats},
     },
 };
 use crate::{
-    aws::bus::Bus, clock::now_ms, config::Config, identity::RecordVerifier, moderation::Moderation, rooms::RoomMap,
+    aws::bus::KinesisBus, bus::Bus, clock::now_ms, config::Config, identity::RecordVerifier, moderation::Moderation,
+    rooms::RoomMap,
 };
 
-/// A reader begins so much before the window, in milliseconds: what the gate remembers of the time before decides what the
-/// window shows, then what the density has seen of two seconds, and clocks differ.
+/// Warm-up: how long before the window a reader begins, in milliseconds. The gate's memory decides what the window shows; the
+/// rest covers the two seconds that the density looks at, and clock skew.
 const WARM_UP_MS: i64 = REMEMBERED_MS + 10_000;
 
-/// The relay at work. A handle.
+/// The running relay. A handle.
 #[derive(Clone, Debug)]
-pub struct Relay {
+pub struct Relay<B: Bus = KinesisBus> {
     rooms: AllRelayed,
-    refill: Arc<Refill>,
+    refill: Arc<Refill<B::Source>>,
     reader: ReaderStats,
     means: Means,
     tasks: TaskTracker,
 }
 
-impl Relay {
-    /// Begins to read the bus, until `stop`, for a server whose pages are at `pages`; `verifier` says whose each
-    /// record is, `moderation` who may not speak. The rooms are followed as they change. The task ends after the reader, or when
-    /// one of its parts fails.
+impl<B: Bus> Relay<B> {
+    /// Starts reading the bus, until `stop`, for a server whose pages are at `pages`; `verifier` verifies the author of each
+    /// record, `moderation` has the bans. Changes of `rooms` are followed. The task ends after the reader, or when one of its
+    /// parts panics.
     pub fn start(
         config: &Config,
         rooms: &RoomMap,
-        bus: &Bus,
+        bus: &B,
         verifier: Arc<RecordVerifier>,
         moderation: Moderation,
         pages: SocketAddr,
@@ -76,7 +73,7 @@ impl Relay {
         let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
         let kind = if config.enhanced_fan_out() { ReadMode::EnhancedFanOut } else { ReadMode::Polling };
         let options = ReaderOptions { kind, since_ms, consumer: consumer_name(pages) };
-        let (readings, reader) = reader::start(bus.kinesis.clone(), bus.stream.clone(), options, stop.clone());
+        let (readings, reader) = bus.read(options, stop.clone());
         let means = Means {
             verifier,
             moderation,
@@ -99,11 +96,11 @@ impl Relay {
         crew.bring(&Arc::clone(&watched.borrow_and_update()));
         crew.parts.spawn(Dispatcher::new(means.clone(), since_ms, changed, stop).run(readings));
         let age = Duration::from_secs(settings.refill_s);
-        let refill = Arc::new(Refill::new(Stream(bus.clone()), age, Arc::default()));
+        let refill = Arc::new(Refill::new(bus.source(), age, Arc::default()));
         (Self { rooms: relayed, refill, reader, means, tasks }, tokio::spawn(crew.run(watched)))
     }
 
-    /// Lets a viewer into a room; `None` where there is no such room. See [`Viewer::join`].
+    /// Lets a viewer into a room; `None` if there is no such room. See [`Viewer::join`].
     #[must_use]
     pub fn join(&self, room: &RoomId, asked: &Asked, retry_ms: u32) -> Option<Viewer> {
         let Relayed { room, audience, batches } = self.rooms.get(room)?;
@@ -115,26 +112,26 @@ impl Relay {
         Some(Viewer::join(audience, batches, asked, retry_ms, may_ask.then_some(ask)))
     }
 
-    /// All that is let through in a room from now on, for whoever keeps it; `None` where there is no such room. One that is too slow
-    /// is told how much it lost, and holds nobody up.
+    /// Broadcast of all danmu that pass a room's gate from now on, for subscribers that store them; `None` if there is no such
+    /// room. A slow subscriber is told how many it lost, and delays nothing.
     #[must_use]
     pub fn judged(&self, room: &RoomId) -> Option<broadcast::Receiver<Arc<Judged>>> {
         Some(self.rooms.get(room)?.audience.feed.verdicts.subscribe())
     }
 
-    /// Where the feed of a room stands: a page that is made now follows from there.
+    /// The token of a room's newest feed position: a page rendered now follows the feed from there.
     #[must_use]
     pub fn place(&self, room: &RoomId) -> Option<String> {
         self.rooms.get(room)?.audience.feed.ring.tip().map(|place| place.to_string())
     }
 
-    /// Whether the newest record was reached once, so that viewers may come.
+    /// Whether the reader has reached the newest record once, so that viewers may be admitted.
     #[must_use]
     pub fn caught_up(&self) -> watch::Receiver<bool> {
         self.means.status.caught_up()
     }
 
-    /// What was counted and timed, as OpenMetrics.
+    /// All metrics, as OpenMetrics text.
     #[must_use]
     pub fn metrics(&self) -> String {
         let Means { metrics, verifier, .. } = &self.means;
@@ -143,24 +140,24 @@ impl Relay {
         Scrape { metrics, reader: &self.reader, refill: self.refill.stats(), verifier, feeds }.render()
     }
 
-    /// Ends the feed of every viewer; they come back to another replica, or to the next server.
+    /// Ends the feed of every viewer; they reconnect to another replica, or to the restarted server.
     pub fn close(&self) {
         self.rooms.all().iter().for_each(|room| room.audience.feed.ring.close());
         self.tasks.close();
     }
 
-    /// Waits until every viewer with a connection of its own has taken what it was told, or was cut off.
+    /// Waits until every viewer with its own connection (HTTP/1) has been sent what is left, or was cut off.
     pub async fn ended(&self) {
         self.tasks.wait().await;
     }
 }
 
-/// What a replica's consumers are known by, the same when it is started again: two of one name would take the shards from each
-/// other.
+/// A replica's part of its consumers' names. Stable across restarts, unique among replicas: two of one name would take the
+/// shards from each other.
 fn consumer_name(pages: SocketAddr) -> String {
     let host = hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    // The end tells replicas of one host apart.
+    // Cut, to leave room for the address, which distinguishes replicas on one host.
     let host: String = host.chars().take(64).collect();
     format!("{host}-{pages}").chars().map(|c| if allowed(c) { c } else { '_' }).collect()
 }

@@ -1,4 +1,4 @@
-//! What the relay's tests tell: danmu with numbers, on one shard.
+//! Samples for the relay's tests: numbered danmu on one shard.
 
 use danmu::{
     feed::Item,
@@ -13,7 +13,7 @@ use super::{
     take::log_position::{Lineage, LogPosition},
 };
 
-/// A room that shows what carries no ticket, too.
+/// A room that also shows records without a ticket.
 pub fn room() -> Room {
     Room {
         id: RoomId::demo(),
@@ -36,29 +36,29 @@ pub fn shard() -> Shard {
     }
 }
 
-/// The line of that shard.
+/// The lineage of that shard.
 pub fn lineage() -> Lineage {
     lineage_of(1)
 }
 
-/// The same of the stream that was created then.
+/// The same, of a stream created at `created_ms`.
 pub fn lineage_of(created_ms: i64) -> Lineage {
     let mut lineage = Lineage::new(created_ms);
     lineage.learn(&[shard()], "demo");
     lineage
 }
 
-/// The danmu with that number, which arrived at that millisecond.
+/// The position of danmu `n`, which arrived at millisecond `n`.
 pub fn place(n: u64) -> LogPosition {
     lineage().place("s", &n.to_string(), n as i64).expect("a place")
 }
 
-/// The danmu there, whose text is its number.
+/// Danmu `n`, whose text is its number, with its position.
 pub fn danmu(n: u64) -> (LogPosition, Said) {
     (place(n), Said::Danmu(item(n)))
 }
 
-/// The same by itself.
+/// The same without its position.
 pub fn item(n: u64) -> Item {
     Item {
         id: format!("s{n}"),

@@ -1,5 +1,5 @@
-//! All that is known of the relay, for `/metrics`
-//! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)): what it counted, and how it stands.
+//! The relay's part of `/metrics` ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)): counters as they
+//! are, and gauges read at the time of the scrape.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -21,24 +21,24 @@ use super::{
 };
 use crate::identity::RecordVerifier;
 
-/// What is looked at.
+/// What a scrape reads.
 pub struct Scrape<'a, F> {
-    /// What was counted.
+    /// The relay's counters.
     pub metrics: &'a Metrics,
-    /// How the stream was read.
+    /// The reader's counters.
     pub reader: &'a ReaderStats,
-    /// How it was read again.
+    /// The refill's counters.
     pub refill: &'a RefillStats,
-    /// What was verified.
+    /// The verifier, with its counters.
     pub verifier: &'a RecordVerifier,
-    /// The rooms.
+    /// The rooms' feeds.
     pub feeds: F,
 }
 
 type Gauges = Family<OfRoom, Gauge<i64, std::sync::atomic::AtomicI64>>;
 
 impl<'a, F: Iterator<Item = (&'a RoomId, &'a RoomFeed)>> Scrape<'a, F> {
-    /// All of it as text.
+    /// The metrics as text.
     pub fn render(self) -> String {
         let mut registry = Registry::with_prefix("danmu");
         self.metrics.register(&mut registry);
@@ -89,7 +89,7 @@ impl<'a, F: Iterator<Item = (&'a RoomId, &'a RoomFeed)>> Scrape<'a, F> {
         registry.register_with_unit("ring", "Feed kept for those who join", Unit::Bytes, bytes);
         registry.register("ring_danmu", "Danmu kept for those who join", kept);
         let mut text = String::new();
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = encode(&mut text, &registry);
         text
     }

@@ -1,10 +1,10 @@
-//! Credentials from an Amazon Cognito identity pool, in the place of STS: with the ID token of somebody who signed in the role is
-//! that of members, without one it is that of guests, where the pool has any
+//! Credentials from an Amazon Cognito identity pool, instead of STS: the members' role with an ID token, the guests' role
+//! without one, if the pool allows guests
 //! ([enhanced flow](https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flow.html)).
 //!
-//! What they may do is what the pool's roles say (`deploy/policies`), and not what a session policy says: the flow takes none. A
-//! session is known to AWS by its identity, which is written down, so that a ban can deny it. The server needs no credentials
-//! for any of this.
+//! The pool's roles alone say what sessions may do (`deploy/policies`): the flow takes no session policy. AWS knows a session
+//! by its identity in the pool, which is stored, so that a ban can deny it. The server needs no credentials of its own for
+//! this.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use http_body_util::Full;
 use super::{busy, failed};
 use crate::{clock::now_ms, https::Https, store::Store};
 
-/// No answer of the pool's is longer, in bytes.
+/// The longest response of the pool, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// As long as STS is waited for.
+/// Timeout of one call, the same as for STS.
 const PATIENCE: Duration = super::TIMEOUT;
 
-/// The pool, as sessions are vended from it.
+/// The identity pool as a source of credentials.
 #[derive(Clone, Debug)]
 pub struct PoolCredentials {
     pool: IdentityPool,
@@ -39,10 +39,10 @@ pub struct PoolCredentials {
 }
 
 impl PoolCredentials {
-    /// From this pool; for guests, too, if `guests`. `store` keeps by which identity a viewer is known.
+    /// Uses this pool, for guests too if `guests`. `store` keeps the identities of viewers.
     ///
     /// # Errors
-    /// Where the system's certificates cannot be read.
+    /// The system's certificates cannot be read.
     pub fn new(pool: IdentityPool, guests: bool, store: Store) -> Result<Self, String> {
         Ok(Self { pool, guests, https: Https::new()?, store })
     }
@@ -50,7 +50,7 @@ impl PoolCredentials {
     /// Credentials for one viewer.
     ///
     /// # Errors
-    /// [`ApiError::SignIn`] for a guest where the pool has none, and for a member whose ID token has ended;
+    /// [`ApiError::SignIn`] for a guest where the pool allows none, and for a member whose ID token has expired;
     /// [`ApiError::TooMany`], [`ApiError::VendingDown`].
     pub(super) async fn give(&self, caller: &Caller) -> Result<Credentials, ApiError> {
         if caller.login.is_none() && !self.guests {
@@ -64,7 +64,7 @@ impl PoolCredentials {
         Ok(given)
     }
 
-    /// By the identity that a guest had before. A member's is found by the ID token.
+    /// Reuses the identity that a guest had before. For members, the pool finds it by the ID token.
     async fn known(&self, caller: &Caller) -> Option<Credentials> {
         if caller.login.is_some() {
             return None;
@@ -74,7 +74,7 @@ impl PoolCredentials {
             None
         });
         let exchange = Exchange::resume(self.pool.clone(), identity?);
-        // Whatever is wrong with it, a new one is tried, and fails in its turn if the pool is not to be had.
+        // On any error a new identity is tried; if the pool is down, that fails too.
         self.run(exchange).await.ok()
     }
 

@@ -1,9 +1,9 @@
-//! How long sessions last: as the settings say, or an hour where STS gives no more.
+//! Lifetime of sessions: as configured, or an hour where STS allows no more.
 //!
-//! A server whose own credentials are a role's chains roles when it assumes the one of viewers' sessions, and such a session
+//! If the server's own credentials are a role's, assuming the role of viewers' sessions is role chaining, and such a session
 //! lasts an hour at most
-//! ([role chaining](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining)); so does any session
-//! of a role that nobody gave a longer maximum.
+//! ([role chaining](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining)). The same holds for
+//! a role whose maximum was not raised.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -14,10 +14,10 @@ use aws_sdk_sts::Client;
 
 use crate::config::HOUR_S;
 
-/// How long STS may take to say who the server is.
+/// Timeout of the question to STS who the server is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long sessions last, seconds.
+/// Lifetime of sessions, seconds.
 #[derive(Debug)]
 pub(super) struct Lifetime(AtomicU32);
 
@@ -30,7 +30,7 @@ impl Lifetime {
         self.0.load(Relaxed)
     }
 
-    /// Takes in why STS gave no session of so many seconds; whether it may give a shorter one.
+    /// Reacts to an error of STS: if the duration was too long, shortens it to an hour, and returns whether to try again.
     pub(super) fn refused(&self, asked_s: u32, code: Option<&str>, message: Option<&str>) -> bool {
         let too_long = message.is_some_and(|message| message.contains("DurationSeconds exceeds"));
         if code != Some("ValidationError") || !too_long || asked_s <= HOUR_S {
@@ -43,13 +43,13 @@ impl Lifetime {
     }
 }
 
-/// How many seconds sessions will last of which `asked_s` is asked: an hour at most where the server itself has a role, which
-/// is said in the log.
+/// The lifetime that sessions will get where `asked_s` is configured: an hour at most, with a warning in the log, if the server
+/// itself runs with a role.
 pub async fn attainable(sts: &Client, asked_s: u32) -> u32 {
     if asked_s <= HOUR_S {
         return asked_s;
     }
-    // Needs no right. Where it fails the first session will tell.
+    // This call needs no permission. If it fails, the first session finds out.
     let asked = tokio::time::timeout(PATIENCE, sts.get_caller_identity().send()).await;
     let arn = asked.ok().and_then(Result::ok).and_then(|identity| identity.arn).unwrap_or_default();
     if !arn.contains(":assumed-role/") {
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        aws::bus::Bus,
+        aws::bus::KinesisBus,
         identity::Identity,
         moderation::Moderation,
         store::Store,
@@ -96,7 +96,7 @@ mod tests {
         </Credentials></AssumeRoleResult></AssumeRoleResponse>";
 
     /// An STS that knows its caller by this ARN, and gives an hour at most; the lengths that it was asked for.
-    async fn double(arn: &'static str) -> Result<(Bus, Asked), Box<dyn std::error::Error>> {
+    async fn double(arn: &'static str) -> Result<(KinesisBus, Asked), Box<dyn std::error::Error>> {
         let asked = Asked::default();
         let answer = move |State(asked): State<Asked>, body: String| async move {
             let form: HashMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
@@ -116,7 +116,7 @@ mod tests {
         let addr = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-        Ok((Bus::embedded(addr, key, "123456789012", "us-east-1", "danmu"), asked))
+        Ok((KinesisBus::embedded(addr, key, "123456789012", "us-east-1", "danmu"), asked))
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! How often one viewer, and one network, may ask for a session.
+//! Rate limits of sessions, for each viewer and each network.
 
 use std::{
     hash::Hash,
@@ -19,24 +19,24 @@ use governor::{
 
 use crate::capacity::network;
 
-/// After so many requests, idle ones are forgotten without being told to: a flood from many addresses fills no memory.
+/// After this many requests, idle entries are dropped at once, so that a flood from many addresses cannot fill the memory.
 const FORGET_AFTER: usize = 10_000;
 
-/// Counts by network and by viewer. Cheap to clone.
+/// Rate limiters by network and by viewer. Cheap to clone.
 #[derive(Clone)]
 pub struct Limits {
     networks: Limit<IpAddr>,
     viewers: Limit<ViewerId>,
-    /// Requests since idle ones were forgotten.
+    /// Requests since idle entries were dropped.
     counted: Arc<AtomicUsize>,
 }
 
-/// So many requests: on average, and at once.
+/// A rate limit (token bucket).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// A minute, in the long run.
+    /// Requests a minute, in the long run.
     pub per_minute: NonZeroU32,
-    /// At once.
+    /// Burst.
     pub burst: NonZeroU32,
 }
 
@@ -47,7 +47,7 @@ struct Limit<K: Clone + Eq + Hash> {
 }
 
 impl Limits {
-    /// For each network, and for each viewer.
+    /// With these limits for each network and each viewer.
     #[must_use]
     pub fn new(network: Rate, viewer: Rate) -> Self {
         Self { networks: Limit::new(network), viewers: Limit::new(viewer), counted: Arc::default() }
@@ -56,18 +56,18 @@ impl Limits {
     /// Counts one request.
     ///
     /// # Errors
-    /// The seconds until the caller may ask again, at least 1.
+    /// The seconds until the caller may try again, at least 1.
     pub fn check(&self, caller: &Caller) -> Result<(), u32> {
         if self.counted.fetch_add(1, Relaxed) + 1 == FORGET_AFTER {
             self.forget_idle();
         }
-        // The network first: whoever shows no cookie is another viewer each time, and must not fill the memory with them.
+        // Network first: a client without a cookie is a new viewer each time, and must not fill the memory with entries.
         self.networks.check(&network(caller.addr))?;
         self.viewers.check(&caller.viewer)
     }
 
-    /// Forgets those who have all their requests again. To be called now and then: with what is forgotten in a flood, it bounds the
-    /// memory to those who asked of late.
+    /// Drops entries whose bucket is full again. Call it regularly: together with `FORGET_AFTER` it bounds the memory to
+    /// recent callers.
     pub fn forget_idle(&self) {
         self.counted.store(0, Relaxed);
         self.networks.forget_idle();

@@ -1,12 +1,12 @@
-//! The token vending machine: temporary credentials for one viewer, that can do one thing on one stream, and with them a ticket
-//! that says who the viewer is.
+//! Token vending machine: issues temporary credentials to a viewer, for one purpose on one stream, together with a ticket that
+//! says who the viewer is.
 //!
-//! Each session is made by STS `AssumeRole` with an inline policy, so that it can do no more than the policy says even
-//! where the role could; or by an [identity pool](PoolCredentials), where the operator has one. The server's own credentials
-//! never leave it. The session bears the viewer's id, by which AWS' logs and policies tell it from others.
+//! A session comes from STS `AssumeRole` with an inline session policy, so that it can do no more than the policy says even
+//! where the role could; or from an [identity pool](PoolCredentials). The server's own credentials never leave it. The session
+//! carries the viewer's id, by which AWS' logs and policies identify it.
 //!
-//! Where more is asked for than they give, whoever cannot be served soon is told when to come back ([`turns`]); nobody waits for
-//! longer than a turn and a call may take.
+//! Load shedding: when STS or the pool cannot keep up, callers who cannot be served soon are told when to retry ([`turns`]).
+//! Nobody waits longer than a turn plus a call may take.
 
 mod identity_pool;
 mod lifetime;
@@ -47,28 +47,28 @@ pub use self::{
 };
 use self::{lifetime::Lifetime, turns::Turns};
 use crate::{
-    aws::{bus::Bus, session_name::session_name},
+    aws::{bus::KinesisBus, session_name::session_name},
     clock::now_ms,
     identity::{Identity, Sound},
     moderation::Moderation,
 };
 
-/// Longer than any healthy STS takes; a page that waits must be told in time to try again.
+/// Timeout of a vending call: longer than a healthy STS takes, short enough for a waiting page to be told to retry.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// Where STS does not keep up, pages ask again after between these, in seconds, so that all do not come at once.
+/// Range of the retry delay under load, in seconds; a range, so that pages do not all return at once.
 const BUSY_S: std::ops::Range<u32> = 3..10;
 
-/// How many were told to come back because there was no turn for them, or STS refused for the number of calls.
+/// Requests shed because no turn was free, or because STS throttled.
 static SENT_AWAY: AtomicU64 = AtomicU64::new(0);
 
-/// What was vended so far, and what was not.
+/// Counters of vending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Sessions.
+    /// Sessions vended.
     pub sessions: u64,
-    /// Requests of viewers, or networks, that asked too often.
+    /// Requests refused by the rate limit of their viewer or network.
     pub too_often: u64,
-    /// Requests that were sent away because too many asked at once.
+    /// Requests shed because too many asked at once.
     pub sent_away: u64,
 }
 
@@ -77,12 +77,12 @@ pub struct Counts {
 pub struct TokenVending(Arc<Inner>);
 
 struct Inner {
-    bus: Bus,
+    bus: KinesisBus,
     limits: Limits,
     turns: Turns,
     sessions: AtomicU64,
     too_often: AtomicU64,
-    /// What the log was told of who gets none.
+    /// Limits how often refusals are logged, by kind.
     refused: Seldom<Discriminant<ApiError>>,
     identity: Identity,
     moderation: Moderation,
@@ -92,11 +92,11 @@ struct Inner {
 }
 
 impl TokenVending {
-    /// Vends sessions on `bus` that last `duration_s` seconds, with tickets of that identity, to nobody who is banned; with
-    /// `direct`, for reading too.
+    /// Vends sessions on `bus` that last `duration_s` seconds, with tickets signed by `identity`, except to banned viewers;
+    /// with `direct`, sessions for reading too.
     #[must_use]
     pub fn new(
-        bus: Bus,
+        bus: KinesisBus,
         limits: Limits,
         identity: Identity,
         moderation: Moderation,
@@ -106,7 +106,7 @@ impl TokenVending {
         Self::with(bus, limits, identity, moderation, duration_s, direct, None)
     }
 
-    /// With credentials from this identity pool, in the place of STS.
+    /// Takes credentials from this identity pool instead of STS.
     #[must_use]
     pub fn from_pool(self, pool: PoolCredentials) -> Self {
         let Inner { bus, limits, identity, moderation, lifetime, direct, .. } = &*self.0;
@@ -116,7 +116,7 @@ impl TokenVending {
     }
 
     fn with(
-        bus: Bus,
+        bus: KinesisBus,
         limits: Limits,
         identity: Identity,
         moderation: Moderation,
@@ -140,7 +140,7 @@ impl TokenVending {
         }))
     }
 
-    /// What came of it so far.
+    /// The counters so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let Inner { sessions, too_often, .. } = &*self.0;
@@ -148,7 +148,7 @@ impl TokenVending {
         Counts { sessions, too_often, sent_away }
     }
 
-    /// What everybody who asks now would be told after more work: so many wait that nobody can be served soon.
+    /// Load check before any work is done for a request: fails while the queue for a turn is full.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -156,7 +156,7 @@ impl TokenVending {
         if self.0.turns.is_full() { Err(busy()) } else { Ok(()) }
     }
 
-    /// A session for a page of ours; for one who speaks, with a ticket for its key.
+    /// A session for one of our pages; a session for speaking includes a ticket for the viewer's key.
     ///
     /// # Errors
     /// See [`Vending::vend`].
@@ -167,7 +167,7 @@ impl TokenVending {
         key: Option<PublicKey>,
         caller: Caller,
     ) -> Result<Session, ApiError> {
-        // A ticket for a key that signs everything would be everybody's.
+        // Refuses a weak key, which accepts any signature: anybody could use a ticket for it.
         key.map(Sound::try_from).transpose().map_err(|error| ApiError::Other(error.to_string()))?;
         match purpose {
             Purpose::Produce => {
@@ -184,7 +184,7 @@ impl TokenVending {
         }
     }
 
-    /// A session for a page like that of the AWS article: one set of credentials that puts, and reads where direct
+    /// A session for a page like that of the AWS article: one set of credentials for putting, and for reading where direct
     /// reading is allowed.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ impl TokenVending {
         self.assume(&room, grant, &caller).await
     }
 
-    /// A ticket that holds as long as the session.
+    /// A ticket that expires with the session.
     fn ticket(&self, room: RoomId, caller: Caller, key: PublicKey, session: &Session) -> String {
         let Caller { viewer, name, rights, .. } = caller;
         let role = rights.role_in(&room);
@@ -222,7 +222,7 @@ impl TokenVending {
         })?;
         let _turn = turns.take().await.ok_or_else(busy)?;
         let (access_key_id, secret_access_key, session_token, expiration) = if let Some(pool) = pool {
-            // Several calls, each of which has as long.
+            // The pool takes several calls, each with a timeout of its own, so that all of them get one too.
             let given = tokio::time::timeout(TIMEOUT, pool.give(caller)).await.map_err(|_| {
                 if let Some(requests) = failed("late pool") {
                     tracing::error!(
@@ -239,7 +239,7 @@ impl TokenVending {
             let expiration = given.expiration.to_millis().unwrap_or(0);
             (given.access_key_id, given.secret_access_key, given.session_token, expiration)
         };
-        // Once more: what was decided meanwhile did not know of this session.
+        // Checked again, since a decision made meanwhile could not know this session.
         moderation.vended(caller, room, expiration);
         moderation.admits(caller, room)?;
         sessions.fetch_add(1, Relaxed);
@@ -308,19 +308,19 @@ impl Vending for TokenVending {
     }
 }
 
-/// Whether STS refused for the number of calls alone
-/// ([Common errors](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html); the query protocol says `Throttling`).
+/// Whether STS throttled the call; the query protocol says `Throttling`
+/// ([Common errors](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html)).
 fn is_busy(code: Option<&str>) -> bool {
     matches!(code, Some("Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"))
 }
 
-/// How often a cause has failed since the log was told of it, where it is to be told now: visitors who ask again must not fill it.
+/// Rate limit of the log: how often a cause failed since it was last logged, or `None` if it must not be logged now.
 fn failed(cause: &'static str) -> Option<u64> {
     static FAILED: LazyLock<Seldom<&'static str>> = LazyLock::new(Seldom::default);
     FAILED.note(&cause, Instant::now())
 }
 
-/// What is told to whoever is sent away: one after the other another time, so that as many come back in each second.
+/// The error for a request that is shed. Retry delays go round robin, so that retries spread evenly over the seconds.
 fn busy() -> ApiError {
     let others = SENT_AWAY.fetch_add(1, Relaxed);
     let spread = u64::from(BUSY_S.end - BUSY_S.start);

@@ -1,21 +1,21 @@
-//! What a session may do, as an inline session policy
+//! Inline session policies: what a session may do
 //! ([Session policies](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session)).
 
 use crate::policies::{CONSUME, DECRYPT, ENCRYPT, PRODUCE, Policy};
 
-/// What a session may do. `DescribeStream` is in none of them: AWS limits it to 10 calls a second an account.
+/// The permissions of a session. None includes `DescribeStream`: AWS limits it to 10 calls a second for an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// Put records, and nothing else.
+    /// Put records only.
     Produce,
-    /// Read records, and nothing else.
+    /// Read records only.
     Consume,
-    /// Both, for pages that have one set of credentials.
+    /// Both, for pages with a single set of credentials.
     Both,
 }
 
 impl Grant {
-    /// Its name, as sessions are named by it.
+    /// The name of the grant.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,8 +25,8 @@ impl Grant {
         }
     }
 
-    /// The policy that allows it on one stream, well under the 2,048 characters that STS takes; with `kms` also what it needs of
-    /// the key that may encrypt the stream, whichever that is.
+    /// The policy that grants it on one stream, well under STS' limit of 2,048 characters. With `kms` it includes the use of
+    /// the key that encrypts the stream, whichever that is.
     #[must_use]
     pub fn policy(self, stream_arn: &str, kms: bool) -> String {
         let (actions, of_key) = match self {

@@ -1,8 +1,8 @@
-//! Turns at STS: how many calls are under way at a time, how many wait for one, and for how long.
+//! Turns at STS: limits concurrent calls, the queue for them, and the time in that queue.
 //!
-//! Promises: at most [`AT_ONCE`] calls are under way and at most [`WAITING`] wait, in the order in which they came; nobody waits
-//! longer than [`PATIENCE`]; whoever goes away, waiting or in the middle of a call, frees the place at once. So what more pages
-//! ask for than STS gives costs a short answer each, and no memory. Knows nothing of who asks.
+//! Promises: at most [`AT_ONCE`] calls are in flight and at most [`WAITING`] wait, first come, first served; none waits longer
+//! than [`PATIENCE`]; a caller that is dropped, waiting or during its call, frees its place at once. So each request beyond
+//! what STS can serve costs a short response, and no memory. Knows nothing of the callers.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use tokio::{
     time::timeout,
 };
 
-/// Calls under way at a time. STS takes 600 a second of an account
-/// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)) and answers within a tenth of one.
+/// Concurrent calls. STS allows 600 a second for an account
+/// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)) and answers within 0.1 s.
 const AT_ONCE: usize = 64;
-/// How many wait besides: a burst when a stream begins, which is soon served, and little where it is not.
+/// Length of the queue: enough for a burst when a show begins.
 const WAITING: usize = 256;
-/// How long one of them waits: a page that is told to come back loses less than one that waits.
+/// Longest time in the queue: a page that is told to retry loses less than one that waits longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Gives turns.
+/// The limiter.
 #[derive(Debug)]
 pub(super) struct Turns {
     calls: Semaphore,
     waiting: Semaphore,
 }
 
-/// The right to one call. The place is free again when it is dropped.
+/// The right to one call; dropping it frees the place.
 pub(super) type Turn<'a> = SemaphorePermit<'a>;
 
 impl Turns {
@@ -34,14 +34,14 @@ impl Turns {
         Self { calls: Semaphore::new(AT_ONCE), waiting: Semaphore::new(WAITING) }
     }
 
-    /// Whether one more would be sent away at once.
+    /// Whether another caller would be refused at once.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.available_permits() == 0
     }
 
-    /// A turn, at once or after some waiting; `None` where too many wait, or after [`PATIENCE`].
+    /// A turn, at once or after waiting in the queue; `None` if the queue is full, or after [`PATIENCE`].
     pub(super) async fn take(&self) -> Option<Turn<'_>> {
-        // Never before somebody who waits: what is given back while somebody does is theirs.
+        // The semaphore is fair: a permit that is released while callers wait goes to them, so this overtakes nobody.
         if let Ok(turn) = self.calls.try_acquire() {
             return Some(turn);
         }

@@ -1,5 +1,5 @@
-//! Attackers at the real program: each row of the list of attacks that is about tickets and the server function. What fails
-//! without which defence, `cargo xtask test --undefended` tries out (`server/tests/undefended.toml`).
+//! Attacks on the real program that concern tickets and server functions. `cargo xtask test --undefended` checks which of
+//! them succeed without which defence (`server/tests/undefended.toml`).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{

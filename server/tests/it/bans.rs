@@ -1,4 +1,4 @@
-//! Bans and what else an operator does against abuse, at the real program, by its own commands.
+//! Bans, freezes and revocations against abuse, on the real program, by its operator commands.
 
 use std::{
     sync::{

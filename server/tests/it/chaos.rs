@@ -1,7 +1,7 @@
-//! Chaos: four writers post, and meanwhile whatever can go wrong does, in an order that a seed draws. Every viewer ends with
-//! every admitted danmu exactly once and in its order, or is told what it missed, and of as much as that is.
+//! Chaos tests: four writers post while crashes, splits, merges and cut connections happen in a seeded random order. Every
+//! viewer gets every admitted danmu exactly once and in order, or an event that says how many it missed.
 //!
-//! `DANMU_CHAOS_SEED` repeats the plan of a run (not its races). The long ones are ignored; `cargo xtask test --soak` runs them.
+//! `DANMU_CHAOS_SEED` repeats the plan of a run (not its races). The long one is ignored; `cargo xtask test --soak` runs it.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The browser's client and the simulated audience at the real program: pages, vending and stream in one process, one
+//! The browser's client and the simulated crowd against the real program: pages, vending and stream in one process and one
 //! origin.
 
 use std::time::Duration;

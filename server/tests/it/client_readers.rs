@@ -1,4 +1,4 @@
-//! Two readers share one shard's five reads a second for a while.
+//! Two readers share the limit of five reads a second on one shard.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Ten thousand records of four writers, while one shard is split and two are merged.
+//! Resharding under load: four writers put ten thousand records while one shard is split and two are merged.
 
 use std::{cell::Cell, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The endpoint goes away in the middle of it all, and comes back with the same data.
+//! The endpoint restarts, with the same data, while a reader and a writer use it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Credentials end after 900 seconds; what is being sent then is not lost, and one new session is enough for all.
+//! Credentials expire after 900 seconds: records in flight are not lost, and all senders share one renewed session.
 
 use danmu::{
     kinesis::{Options, Producer, PutError, Scope},

@@ -1,8 +1,8 @@
-//! Signing in, from the first call to the name under a danmu: the client of the domain against moto's server, which stands in for
-//! Amazon Cognito, and its tokens at the program.
+//! Signing in, from the first call to the name on a danmu: the domain's client against moto's server, which stands in for
+//! Amazon Cognito, and its tokens against the program.
 //!
-//! Moto takes any password, so what it says of one proves nothing here (`tests/cognito` has a verifier); it takes forged tokens,
-//! and the program must not. `E2E_PYTHON` is a Python that has it; `cargo xtask test` installs and names one.
+//! Moto accepts any password, so passwords are not tested here (`tests/cognito` has a verifier). Moto also accepts forged
+//! tokens, and the program must not. `E2E_PYTHON` is a Python with moto; `cargo xtask test` installs one and sets it.
 
 use std::{
     env,

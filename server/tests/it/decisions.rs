@@ -1,8 +1,8 @@
-//! Decisions on AWS: two programs, each with a data directory of its own, on one stream and one double of IAM. Whatever fails
-//! meanwhile, gates, vending and policies end as the last decisions say, in the stream's order; and nothing is lifted that nobody
-//! lifted.
+//! Decisions on AWS: two programs, each with its own data directory, on one stream and one test double of IAM. After any
+//! failures, gates, vending and policies agree with the last decisions in the stream's order, and nothing is lifted without a
+//! decision.
 //!
-//! `DANMU_CHAOS_SEED` repeats the plan of a run (not its races). Two hundred plans are ignored; `cargo xtask test --soak` runs them.
+//! `DANMU_CHAOS_SEED` repeats the plan of a run (not its races). 200 plans are ignored; `cargo xtask test --soak` runs them.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -16,7 +16,8 @@ use danmu::{
 };
 use danmu_app::services::Caller;
 use danmu_server::{
-    aws::bus::Bus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap, store::Store,
+    aws::bus::KinesisBus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap,
+    store::Store,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -300,7 +301,7 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let identity = Identity::open(&dir.path().join("keys.json"))?;
     let key = aws.endpoint.root_key();
     let root = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root");
-    let bus = Bus::embedded(aws.addr, root, "000000000000", "us-east-1", STREAM);
+    let bus = KinesisBus::embedded(aws.addr, root, "000000000000", "us-east-1", STREAM);
     let (stop, config) = (CancellationToken::new(), Config::default());
     let room = |id: &str| Room { id: id.parse().expect("an id"), ..config.rooms[0].clone().into() };
     let rooms = RoomMap::new(["demo", "other"].map(room));

@@ -1,5 +1,5 @@
-//! The program's door: under which names it answers, to how many at a time, what its files and cookies are open to, and what it
-//! logs of those who knock.
+//! The HTTP front of the program: host names it answers to, connection limits, permissions of its files and cookies, and what
+//! it logs about requests.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -1,12 +1,12 @@
-//! Iterators that expire under the relay, all at once and more than once, while danmu are posted: by a clock of the endpoint
-//! that a test moves. The relay is the server's own, in this process.
+//! Shard iterators that all expire at once, several times, while a relay reads and danmu are posted: the test moves the
+//! endpoint's clock. The relays are the server's own, in this process, one polling and one by fan-out.
 
 use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::room::{Room, RoomId};
 use danmu_server::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     config::{Config, ReaderKind},
     identity::RecordVerifier,
     moderation::Moderation,
@@ -61,8 +61,13 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
     let root = world.endpoint.root_key();
     let (id, secret) = (root.access_key_id.clone(), root.secret_access_key.clone());
     let client = client(&format!("http://{}", world.addr), &id, &secret);
-    let bus =
-        Bus::embedded(world.addr, Credentials::new(id, secret, None, None, "test"), "000000000000", REGION, STREAM);
+    let bus = KinesisBus::embedded(
+        world.addr,
+        Credentials::new(id, secret, None, None, "test"),
+        "000000000000",
+        REGION,
+        STREAM,
+    );
 
     let (mut config, stop) = (Config::default(), CancellationToken::new());
     // The endpoint's records are older than the relay takes them for.

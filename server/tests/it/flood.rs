@@ -1,4 +1,4 @@
-//! Two replicas that read one stream, their screens, and a viewer who floods and is banned.
+//! A viewer who floods and is banned, with two replicas on one stream and a screen that follows each.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The program's ports over HTTP/2, as clients begin it that know the server, and how it ends with connections open.
+//! The program's ports over HTTP/2 with prior knowledge, and its shutdown with connections open.
 
 use std::{io::Write, net::TcpStream, time::SystemTime};
 

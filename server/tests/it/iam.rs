@@ -1,6 +1,5 @@
-//! A double of IAM: the inline policies of roles, as `PutRolePolicy`, `GetRolePolicy` and `DeleteRolePolicy` have them
-//! ([API reference](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html)), and failures when a test wants
-//! them.
+//! A test double of IAM: inline policies of roles by `PutRolePolicy`, `GetRolePolicy` and `DeleteRolePolicy`
+//! ([API reference](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html)), with failures on demand.
 
 use std::{
     collections::HashMap,

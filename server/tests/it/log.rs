@@ -1,4 +1,4 @@
-//! What the program says of itself, and of settings that it cannot use.
+//! The program's log: version, causes of refusals, and errors about invalid settings.
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,5 +1,5 @@
-//! The Kinesis client of the browser against the real embedded endpoint, over real connections: signed requests,
-//! sessions from STS, resharding under load, credentials that end, restarts. And the program itself, its relay among all else.
+//! Integration tests: the browser's Kinesis client against the real embedded endpoint over real connections (signed requests,
+//! sessions from STS, resharding under load, expiring credentials, restarts), and the whole program with its relay.
 
 #[path = "../../../tests/cognito/arithmetic.rs"]
 mod arithmetic;

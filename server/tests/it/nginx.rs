@@ -1,5 +1,5 @@
-//! The README's walk behind nginx as Debian installs it: first its default site with a bare `proxy_pass`, then with the one setting
-//! that the log says, then the recipe of `deploy/nginx.conf`. Needs `nginx` (Debian: nginx-light); without it that is said.
+//! The README's walk-through behind nginx as Debian installs it: first its default site with a bare `proxy_pass`, then with the
+//! one setting that the log names, then with `deploy/nginx.conf`. Skipped with a message where there is no `nginx`.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! The policies of `deploy/policies` are what the code uses, and no more: with each of them the code that it is for works
-//! against the real endpoint, and with any action of it taken away it does not.
+//! The policies of `deploy/policies` are minimal: with each of them, its code works against the real endpoint, and without
+//! any one of its actions the code does not.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,7 +13,7 @@ use danmu::{
 };
 use danmu_app::services::Caller;
 use danmu_server::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     crowd::Native,
     policies::{Part, Policy, PolicyScope},
     relay::take::reader::{self, ReadMode, ReaderOptions, Reading},
@@ -57,11 +57,11 @@ impl Aws {
         Ok(Self { endpoint, addr, place, _dir: dir })
     }
 
-    fn bus(&self, credentials: Credentials) -> Bus {
-        Bus::embedded(self.addr, credentials, ACCOUNT, REGION, STREAM)
+    fn bus(&self, credentials: Credentials) -> KinesisBus {
+        KinesisBus::embedded(self.addr, credentials, ACCOUNT, REGION, STREAM)
     }
 
-    fn root(&self) -> Bus {
+    fn root(&self) -> KinesisBus {
         let key = self.endpoint.root_key();
         self.bus(Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root"))
     }

@@ -1,4 +1,4 @@
-//! The program `danmu-server` itself, started as its users start it.
+//! The program `danmu-server` itself, started as users start it.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -1,7 +1,7 @@
-//! A TCP proxy between a client and what it talks to: an address that stays when a program is started again elsewhere, and a
-//! line that breaks when a test wants it to, or by itself in the middle of anything.
+//! A TCP proxy between a client and a server: its address stays the same when the server restarts on another port, and its
+//! connections break on demand or by themselves after a random number of bytes.
 //!
-//! Never looks at what it carries.
+//! It never looks at the bytes it carries.
 
 use std::{
     net::SocketAddr,

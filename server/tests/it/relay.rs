@@ -1,4 +1,4 @@
-//! The relay of the real program: what viewers are told, whatever happens in between.
+//! The relay of the real program: viewers get each danmu once, through crashes, resharding and changes of replica.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},

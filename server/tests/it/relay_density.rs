@@ -1,4 +1,4 @@
-//! The relay of the real program where a room says more than anybody can read.
+//! Density in the real program: a room with more danmu a second than its budget is thinned, and what is left out is counted.
 
 use std::{
     collections::{BTreeMap, HashSet},

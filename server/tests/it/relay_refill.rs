@@ -1,4 +1,4 @@
-//! Viewers who were away for longer than the relay's window is.
+//! Refill: viewers who were away for longer than the relay's window.
 
 use std::{
     sync::{

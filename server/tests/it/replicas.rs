@@ -1,5 +1,5 @@
-//! Where decisions are made on AWS: the stream and a double of IAM, programs that share nothing else but the keys of tickets, and
-//! what the stream tells of it all, by an account of its own.
+//! Fixture for decisions on AWS: the stream, a test double of IAM, and replicas that share only these and the ticket keys. It
+//! reads the decisions back from the stream with code of its own.
 
 use std::{
     collections::{HashMap, HashSet},

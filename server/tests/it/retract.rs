@@ -1,4 +1,4 @@
-//! What a banned viewer said is told to nobody any more: it is looked for in the bytes that the server sends.
+//! Retraction: after a ban, the bytes that the server sends no longer contain what the banned viewer said.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! What a role is worth in which room, at the real program: by tickets, and by what its bearer may decide about whom.
+//! Roles per room in the real program: the role in a viewer's ticket, and whom its bearer may ban.
 
 use std::{
     sync::Arc,

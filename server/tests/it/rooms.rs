@@ -1,4 +1,4 @@
-//! Rooms that are made, changed and ended while a relay runs. The relay is the server's own, in this process.
+//! Rooms created, changed and removed while a relay runs. The relay is the server's own, in this process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_kinesis::{Client, primitives::Blob};
 use danmu::room::{Pace, Paces, Room, RoomId, Unsigned};
 use danmu_server::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     config::Config,
     identity::RecordVerifier,
     moderation::Moderation,
@@ -58,7 +58,7 @@ async fn a_room_is_relayed_from_when_it_is_made_goes_by_what_is_set_and_ends_wit
     let (id, secret) = (root.access_key_id.clone(), root.secret_access_key.clone());
     let client = client(&format!("http://{}", world.addr), &id, &secret);
     let credentials = Credentials::new(id, secret, None, None, "test");
-    let bus = Bus::embedded(world.addr, credentials, "000000000000", REGION, STREAM);
+    let bus = KinesisBus::embedded(world.addr, credentials, "000000000000", REGION, STREAM);
     let (config, stop, rooms) = (Config::default(), CancellationToken::new(), RoomMap::new([]));
     let store = tempfile::tempdir()?;
     let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;

@@ -1,6 +1,6 @@
-//! Where attacks happen: the real program, and whoever posts to its stream. Whoever holds put credentials writes whatever bytes
-//! it likes; so does everybody here, through the stream's own API. What a viewer of the room is told, and what the server counts,
-//! is what came of it.
+//! Fixture for attacks: the real program and authors who post to its stream. A holder of put credentials can write any bytes,
+//! and so do the authors here, through the stream's own API. The result is what a viewer of the room is told and what the
+//! server counts.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The feeds of several rooms in one answer, as a browser in many rooms asks for them.
+//! The feeds of several rooms in one response (`/rooms/events`), as a browser with tabs in many rooms asks for them.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! The stream's shards: what there is, and how the room's own is split and merged.
+//! Helpers for the stream's shards: listing them, and splitting and merging the room's own.
 
 use std::{
     fmt,

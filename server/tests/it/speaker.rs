@@ -1,4 +1,4 @@
-//! A viewer who speaks, as a page has it; whoever bans it; and the screens on which it is seen.
+//! A viewer who speaks as a page does, helpers for bans, and screens that follow a replica's feed.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! What was really said: the stream, read back from its beginning through all of its shards, and judged by the gate.
+//! The ground truth: the stream, read from the beginning through all its shards, and judged by the gate.
 
 use std::{
     collections::HashSet,

@@ -1,6 +1,6 @@
-//! The vending machine where STS does not keep up: the program itself, in front of an STS that is slow, or mute.
+//! Session vending when STS does not keep up: the program itself, with an STS that is slow or does not answer.
 //!
-//! That one which throttles is tried in [`program`](crate::program), and how turns are given beside their code.
+//! A throttling STS is tested in [`program`](crate::program), and the queue in the unit tests beside its code.
 
 use std::{
     num::NonZeroU32,
@@ -21,7 +21,7 @@ use danmu::{
 };
 use danmu_app::{error::ApiError, services::Caller};
 use danmu_server::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     identity::Identity,
     moderation::Moderation,
     store::Store,
@@ -150,12 +150,18 @@ fn assert_sent_away(told: &Told) {
 /// The vending machine by itself in front of an STS, and what it must be kept with.
 async fn vending(sts: &Sts) -> Result<(TokenVending, impl Sized), Failure> {
     let addr = address(&sts.url)?;
-    let bus = Bus::embedded(addr, Credentials::new("id", "secret", None, None, "test"), "000000000000", REGION, STREAM);
+    let bus = KinesisBus::embedded(
+        addr,
+        Credentials::new("id", "secret", None, None, "test"),
+        "000000000000",
+        REGION,
+        STREAM,
+    );
     vending_on(bus).await
 }
 
 /// The vending machine by itself, and what it must be kept with.
-pub async fn vending_on(bus: Bus) -> Result<(TokenVending, impl Sized), Failure> {
+pub async fn vending_on(bus: KinesisBus) -> Result<(TokenVending, impl Sized), Failure> {
     let dir = tempfile::tempdir()?;
     let identity = Identity::open(&dir.path().join("keys.json"))?;
     let (moderation, work) = Moderation::open(Store::open(dir.path()).await?).await?;

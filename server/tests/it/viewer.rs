@@ -1,5 +1,5 @@
-//! A viewer of a room, as a browser is one: it follows the feed, and whatever cuts it off, it goes on from the last place
-//! that it was given whole.
+//! A viewer that follows a room's feed as a browser does: after any disconnect, it resumes from the id of the last complete
+//! event.
 
 use std::{
     io::{ErrorKind, Read, Write},

@@ -1,4 +1,4 @@
-//! An endpoint on a port of its own, with a clock that can be moved, and our own client for it.
+//! An endpoint on its own port, with a clock that tests can move, and our own client for it.
 
 use std::{
     collections::BTreeSet,

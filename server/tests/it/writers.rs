@@ -1,4 +1,4 @@
-//! Those who post: danmu put through the stream's own API, again and again until each is acknowledged.
+//! Writers: they put danmu through the stream's own API, and retry until each is acknowledged.
 
 use std::{
     ops::Range,

@@ -9,6 +9,10 @@ use danmu_app::{
     services::{Caller, Decider, Moderating},
 };
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::*;
 use crate::{identity::Identity, moderation::QUEUE, store::Store};
 
@@ -35,7 +39,7 @@ fn keeper(name: &str) -> Decider {
 /// A stream that nobody reaches.
 fn means(dir: &std::path::Path) -> Result<Means, Box<dyn std::error::Error>> {
     let key = aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-    let bus = Bus::embedded(([127, 0, 0, 1], 9).into(), key, "000000000000", "us-east-1", "danmu");
+    let bus = KinesisBus::embedded(([127, 0, 0, 1], 9).into(), key, "000000000000", "us-east-1", "danmu");
     let signer = Signer::new(Identity::open(&dir.join("keys.json"))?)?;
     Ok(Means { bus, signer, endpoint: None, roles: None })
 }

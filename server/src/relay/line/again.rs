@@ -1,4 +1,4 @@
-//! How a room is read again: judged and thinned as it was when it was new, by what is known now of who may not speak.
+//! Refill of a room: its records are judged and thinned as when they were new, but by the bans that are known now.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use danmu::{gate::REMEMBERED_MS, kinesis::Record, room::Room};
 use super::{super::take::judge::Judge, chooser::Chooser, feed::RoomFeed, refill::Again, retracted::retract};
 use crate::identity::RecordVerifier;
 
-/// A room, as it is read again.
+/// A room, as the refill reads it.
 pub fn again(room: &Room, feed: &Arc<RoomFeed>, verifier: &Arc<RecordVerifier>, density: u32) -> Again {
     let (room, verifier) = (room.clone(), Arc::clone(verifier));
     let (key, lineage, bans) = (room.id.as_str().to_owned(), feed.lineage.clone(), feed.bans.clone());

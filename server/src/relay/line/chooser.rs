@@ -1,4 +1,4 @@
-//! The density of a room, with the place of what is told.
+//! The density of a room, with the position of what it shows.
 
 use danmu::{
     density::{Density, Fate, Judged as Chosen, Settled},
@@ -10,28 +10,28 @@ use super::{
     ring::Said,
 };
 
-/// Chooses what is shown where there is too much.
+/// Chooses what is shown when a room exceeds its budget.
 #[derive(Debug)]
 pub struct Chooser {
     budget: u32,
     density: Density,
-    /// Where the last danmu stands that passed the gate.
+    /// The position of the last danmu that passed the gate.
     latest: Option<LogPosition>,
 }
 
 impl Chooser {
-    /// Shows up to `density` danmu a second; 0: all.
+    /// A chooser that shows up to `density` danmu a second; 0: all.
     pub fn new(density: u32) -> Self {
         Self { budget: density, density: Density::new(density), latest: None }
     }
 
-    /// One that has seen nothing, and shows as much.
+    /// A fresh chooser with the same budget.
     pub fn anew(&self) -> Self {
         Self::new(self.budget)
     }
 
-    /// Adds a danmu to what is shown, if it is; before it what is told of the second that is over with it. Gives what became
-    /// of the danmu, and whether something was told of a second.
+    /// Adds a danmu to `shown`, if it is shown, and before it what is told of the second that ends with it. Returns the fate of
+    /// the danmu, and whether something was told of a second.
     pub fn choose(&mut self, judged: Judged, shown: &mut Vec<(LogPosition, Said)>) -> (Fate, bool) {
         let Judged { place, admitted, sequence_number } = judged;
         let Chosen { fate, settled } = self.density.judge(&admitted, &sequence_number);
@@ -44,7 +44,7 @@ impl Chooser {
         (fate, settles)
     }
 
-    /// Adds what is told of the second of the last danmu, which is over whatever comes.
+    /// Adds what is told of the last danmu's second, although nothing followed to end it.
     pub fn settle(&mut self, shown: &mut Vec<(LogPosition, Said)>) {
         let settled = self.density.settle();
         self.add(settled, shown);

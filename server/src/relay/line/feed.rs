@@ -1,4 +1,4 @@
-//! The feed of a room: what is kept of it, and what judges and tells it go by.
+//! The feed of a room: its ring, lineage, refill desk, bans and broadcast.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use super::{
 /// The feed of a room.
 #[derive(Debug)]
 pub struct RoomFeed {
-    /// What viewers are told.
+    /// The events for viewers.
     pub ring: Arc<Ring>,
-    /// The shards behind it.
+    /// The shards that the room's key has lived on.
     pub lineage: SharedLineage,
-    /// What it has let go of, for those who were away for longer.
+    /// The refill of what the ring has dropped, for viewers who were away for longer.
     pub past: Arc<Desk>,
-    /// Who may not speak: what all gates of the room judge by.
+    /// The bans that all gates of the room judge by.
     pub bans: Bans,
-    /// What is let through.
+    /// Broadcast of admitted danmu.
     pub verdicts: Verdicts,
 }
 
 impl RoomFeed {
-    /// A feed of which nothing is known yet.
+    /// An empty feed.
     pub fn new(window: Window, bans: Bans) -> Self {
         let ring = Arc::new(Ring::new(window));
         Self {
@@ -41,7 +41,7 @@ impl RoomFeed {
         }
     }
 
-    /// Looks at, or changes, what is known of the room's shards.
+    /// Reads or changes the room's lineage under its lock.
     pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
         self.lineage.learn(f)
     }

@@ -1,7 +1,7 @@
-//! What a room is told: what was let through becomes one line of events, framed once for all ([`ring`]), by a task for each room
-//! ([`work`]); what the line has let go of is had of [`refill`].
+//! The second stage: a task for each room ([`work`]) turns admitted danmu into one line of events, framed once for all viewers
+//! in a ring buffer ([`ring`]); what the ring has dropped is read again from the stream ([`refill`]).
 //!
-//! Knows what is [taken](super::take), and nothing of who is told.
+//! Imports the stage [`take`](super::take), and knows nothing of viewers' connections.
 
 pub mod again;
 pub mod chooser;

@@ -1,10 +1,10 @@
-//! The line of one room: what is let through becomes frames.
+//! The line of one room: admitted danmu become frames.
 //!
-//! What is shown is gathered into a frame, which is encoded once into the room's [ring](super::ring). A lone danmu leaves at
-//! once; in a busy room a frame leaves every tick, since what a viewer costs is the write, not the danmu in it. Equal danmu that
-//! were merged, and how many were left out, are told when their second is over, after all else of it: their place is the second's
-//! end, on every replica, so that a viewer who goes on elsewhere gets them once.
-//! Tells of no danmu that a ban retracts.
+//! What is shown is collected into a frame, which is encoded once into the room's [ring](super::ring). A lone danmu is sent at
+//! once; a busy room makes a frame every tick, since a viewer's cost is the write, not the danmu in it. Merged danmu, and how
+//! many were dropped, are sent when their second is over, after the rest of it: their position is the second's end, on every
+//! replica, so that a viewer who resumes at another replica gets them once.
+//! No frame is made with danmu that a ban retracts.
 
 use std::{
     sync::Arc,
@@ -36,34 +36,34 @@ use super::{
     ring::{Said, frame_end},
 };
 
-/// From so many danmu a frame on a room is busy, and its tick whole; before that it is half.
+/// A room with this many danmu in its last frame is busy, and has a full tick; below, half a tick.
 const BUSY: usize = 5;
-/// From so many viewers on its tick is whole, too: a frame takes a good part of it to be written.
+/// A room with this many viewers has a full tick, too: writing a frame takes a good part of it.
 const CROWD: usize = 4_000;
-/// A feed that said nothing for so long says that it is there, by an event that scripts see, too.
+/// Heartbeat: a feed that was silent for this long sends an event, which scripts of a page see, too.
 pub const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MS);
-/// How long after its second the merged ones of a room are told in which nobody says anything more: what is still on its way
-/// belongs to them.
+/// How long after the end of a room's last second its merged danmu are sent if nothing follows: records of that second may
+/// still be on their way.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// The line of a room, as only its task sees it.
+/// The line of a room, owned by its task.
 pub struct RoomLine {
     id: RoomId,
     feed: Arc<RoomFeed>,
     chooser: Chooser,
     begun: bool,
     pending: Vec<(LogPosition, Said)>,
-    /// Of whom something may be retracted here, by what was told then or later; not carried out yet.
+    /// Viewers whose danmu may be retracted, by decisions told at that time or later; not carried out yet.
     retracted: Vec<(ViewerId, i64)>,
-    /// When what was merged or left out is told, should nobody say anything more.
+    /// When merged and dropped danmu are sent, if nothing follows.
     settles: Option<Instant>,
-    /// When the last frame left, or the last heartbeat.
+    /// When the last frame or heartbeat was sent.
     told: Instant,
     last_frame: usize,
 }
 
 impl RoomLine {
-    /// A room of which nothing is known yet; viewers are shown up to `density` danmu a second, 0: all.
+    /// The line of a room that has read nothing yet; viewers are shown up to `density` danmu a second, 0: all.
     pub fn new(id: RoomId, feed: Arc<RoomFeed>, density: u32) -> Self {
         Self {
             id,
@@ -78,7 +78,7 @@ impl RoomLine {
         }
     }
 
-    /// Another stream stands behind it, which was created then. What the one before had, and was not told, is gone with it.
+    /// Begins an epoch: the room is now on a stream created at `created_ms`. Unsent danmu of the stream before are lost.
     pub fn begin(&mut self, created_ms: i64) {
         self.begun = false;
         self.chooser = self.chooser.anew();
@@ -88,7 +88,7 @@ impl RoomLine {
         self.feed.learn(|lineage| *lineage = Lineage::new(created_ms));
     }
 
-    /// Takes in a listing of shards. Of the first one it has all that arrives at `since_ms` or later.
+    /// Takes in a listing of shards. After the first listing the ring has all that arrives at `since_ms` or later.
     pub fn learn(&mut self, shards: &[Shard], since_ms: i64) {
         let beginning = self.feed.learn(|lineage| {
             lineage.learn(shards, self.id.as_str());
@@ -100,26 +100,26 @@ impl RoomLine {
         }
     }
 
-    /// Notes what is decided for the room alone: what that retracts is taken back with the next [`Self::retract`].
+    /// Notes a decision for this room alone: the danmu it retracts are removed by the next [`Self::retract`].
     pub fn decided(&mut self, decided: &Decided) {
         let concerned = self.feed.bans.everywhere().viewers_of(&decided.decision.on);
         self.retracted.extend(concerned.into_iter().map(|viewer| (viewer, decided.at)));
     }
 
-    /// Takes back what is retracted of these, who are concerned in every room, and of those noted for this one, by what was told
-    /// then (Unix milliseconds) or later.
+    /// Removes the retracted danmu of these viewers (decisions for every room) and of those noted for this room, by decisions
+    /// told at the given times (Unix milliseconds) or later.
     pub fn retract(&mut self, everywhere: &[(ViewerId, i64)]) {
         let own = std::mem::take(&mut self.retracted);
         if own.is_empty() && everywhere.is_empty() {
             return;
         }
         self.feed.past.retract();
-        // Of a network's thousands hardly anybody spoke here, and no viewer is told of the others.
+        // Of a banned network's thousands of guests few spoke here; viewers are told only of those.
         let (bans, ring) = (&self.feed.bans, &self.feed.ring);
         let spoke = ring.of_speakers(own.iter().chain(everywhere), |(viewer, _)| viewer.as_str());
         let mut retracted: Vec<_> =
             spoke.into_iter().flat_map(|(viewer, since_ms)| bans.retracted_of(viewer, *since_ms)).collect();
-        // Heard of late, on another shard: what was let through meanwhile goes as well.
+        // A decision read late, from another shard: danmu admitted in the meantime are retracted, too.
         if let Some(told_ms) = ring.tip().map(|tip| tip.arrival_ms()) {
             for Retracted { viewer, before, .. } in &mut retracted {
                 if *before <= told_ms && bans.cover(viewer, Role::Viewer, told_ms) {
@@ -130,7 +130,7 @@ impl RoomLine {
         ring.retract(retracted);
     }
 
-    /// Gathers what was let through, if it is to be shown.
+    /// Adds an admitted danmu to the next frame, if it is to be shown.
     pub fn choose(&mut self, judged: Judged) -> Fate {
         let arrival_ms = judged.admitted.arrival_ms;
         let (fate, settled) = self.chooser.choose(judged, &mut self.pending);
@@ -144,7 +144,7 @@ impl RoomLine {
         fate
     }
 
-    /// When it has something to say.
+    /// When the next frame or heartbeat is due.
     pub fn due(&self, tick: Duration) -> Instant {
         let due = match self.pending.len() {
             0 => self.told + HEARTBEAT,
@@ -154,7 +154,7 @@ impl RoomLine {
         self.settles.map_or(due, |settles| settles.min(due))
     }
 
-    /// Says it.
+    /// Makes the due frame, or the heartbeat.
     pub fn speak(&mut self, now: Instant, reading: (feed::Reading, i64), metrics: &Metrics) {
         if self.settles.is_some_and(|settles| settles <= now) {
             self.settles = None;
@@ -179,7 +179,7 @@ impl RoomLine {
         }
     }
 
-    /// Tells how the reading goes.
+    /// Appends an event with the reader's state.
     pub fn tell_reading(&self, reading: (feed::Reading, i64)) {
         self.feed.ring.note(event::state(reading, None));
     }

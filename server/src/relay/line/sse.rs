@@ -3,7 +3,7 @@
 use hyper::body::Bytes;
 use serde::Serialize;
 
-/// One event. JSON without line breaks, so one line of data is all of it.
+/// One event. JSON here has no line breaks, so one `data` line is enough.
 pub fn event(name: Option<&str>, id: Option<&str>, data: &impl Serialize) -> Bytes {
     let mut text = Vec::with_capacity(256);
     for (field, value) in [("event: ", name), ("id: ", id)] {
@@ -14,21 +14,21 @@ pub fn event(name: Option<&str>, id: Option<&str>, data: &impl Serialize) -> Byt
         }
     }
     text.extend_from_slice(b"data: ");
-    // Cannot fail: no map with foreign keys, and memory takes all that is written.
+    // Cannot fail: there is no map with non-string keys, and writing to memory succeeds.
     let _ = serde_json::to_writer(&mut text, data);
     text.extend_from_slice(b"\n\n");
     text.into()
 }
 
-/// How long a client waits before it connects again, milliseconds.
+/// The field that sets how long a client waits before it reconnects, milliseconds.
 pub fn retry(ms: u32) -> Bytes {
     format!("retry: {ms}\n\n").into()
 }
 
-/// The same event under another id, and marked as past if it is.
+/// The same event with another id, and marked as past if `past`.
 pub fn again(event: &Bytes, id: &str, past: bool) -> Bytes {
     let Some(data) = data(event) else { return event.clone() };
-    // Data are an object, mostly with something in it: what one event says is said of each.
+    // `data` is a JSON object, empty or not: the mark is inserted as its first member.
     let (mark, rest) = match (past, data) {
         (false, data) => (&b""[..], data),
         (true, b"{}") => (&b"{\"past\":true"[..], &data[1..]),

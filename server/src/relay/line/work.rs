@@ -1,6 +1,5 @@
-//! The task of a room: it judges what the dispatcher hands it, and has the room's [line](super::room) say what is due.
-//!
-//! Never waits for a viewer.
+//! The task of a room: it judges what the dispatcher hands it, and has the room's [line](super::room) make the frames that are
+//! due. Never waits for a viewer.
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
@@ -14,35 +13,35 @@ use super::{
 };
 use crate::moderation::Heard;
 
-/// So many records are judged at once: the thread is others', too, and what is due is said in between.
+/// Records judged before the task yields to others on its thread; due frames are made in between.
 const AT_ONCE: usize = 64;
 
-/// The work on one room.
+/// The task of one room.
 pub struct Work {
     room: Room,
     feed: Arc<RoomFeed>,
     judge: Judge,
     line: RoomLine,
-    /// What moderators decided that is to be kept, and found no place yet.
+    /// Moderators' decisions that still have to be stored.
     unkept: VecDeque<Heard>,
     means: Means,
 }
 
 impl Work {
-    /// On a room of which nothing is known yet.
+    /// The task of a room that has read nothing yet.
     pub fn new(room: Room, feed: Arc<RoomFeed>, means: Means) -> Self {
         let judge = Judge::new(&room, feed.bans.clone(), feed.lineage.clone(), Arc::clone(&means.verifier));
         let line = RoomLine::new(room.id.clone(), Arc::clone(&feed), means.density);
         Self { room, feed, judge, line, unkept: VecDeque::new(), means }
     }
 
-    /// Works until nothing more comes.
+    /// Works until the queue closes.
     pub async fn run(mut self, mut queue: mpsc::UnboundedReceiver<ToRoom>) {
         let keeper = self.means.moderation.keeper();
         loop {
             let due = self.line.due(self.means.tick).min(Instant::now() + HEARTBEAT);
             tokio::select! {
-                // What cannot be kept is not read either; but the end is the end.
+                // Back-pressure: nothing is taken while a decision has to be stored, unless the queue is closed (shutdown).
                 next = queue.recv(), if self.unkept.is_empty() || queue.is_closed() => match next {
                     Some(next) => self.take(next).await,
                     None => return,

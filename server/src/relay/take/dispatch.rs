@@ -1,8 +1,8 @@
-//! The dispatcher: hands each room what was read of it, and takes in what is decided for all of them.
+//! The dispatcher: hands each room its records, and takes in the decisions that apply to every room.
 //!
-//! Promises: a room gets its records in their order, and is judged by a task of its own, so that a busy one delays no other as
-//! long as its queue has room; what waits in a queue is bounded, and a room that is full holds the reading up; nothing more is read
-//! while what moderators decide cannot be kept.
+//! Promises: a room gets its records in order, and is judged by its own task, so that a busy room delays no other while its
+//! queue has space; records in a queue are bounded in bytes, and a full queue stops the reader (back-pressure); so does a
+//! moderators' decision that cannot be stored yet.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,48 +23,48 @@ use crate::{
     moderation::{Heard, Moderation},
 };
 
-/// What may wait for a room, bytes: some eight seconds of all that a shard takes.
+/// Capacity of a room's queue, bytes: about eight seconds of all that a shard takes.
 const QUEUE_BYTES: u32 = 8 << 20;
-/// What a record weighs besides its data, bytes.
+/// Weight of a record in a queue besides its data, bytes.
 const RECORD_BYTES: usize = 256;
 
-/// Something for a room.
+/// A message to a room's task.
 #[derive(Debug)]
 pub enum ToRoom {
-    /// The stream that is read from now on was created then, in Unix milliseconds.
+    /// From now on a stream is read that was created at this time (Unix milliseconds).
     Stream(i64),
-    /// A listing of shards. Of the first ones all is read that arrives then (Unix milliseconds) or later.
+    /// A listing of shards. The first ones are read from what arrived at this time (Unix milliseconds) on.
     Shards(Arc<[Shard]>, i64),
-    /// Records under the room's key, of one shard, in its order.
+    /// Records with the room's partition key, of one shard, in its order.
     Records(Vec<Record>, Weight),
-    /// Of these viewers something may be retracted, by what was told then (Unix milliseconds) or later.
+    /// Danmu of these viewers may be retracted, by decisions told at these times (Unix milliseconds) or later.
     Retracts(Arc<[(ViewerId, i64)]>),
-    /// So the reading goes from now on, and so far behind, milliseconds.
+    /// New state of the reader, and how far behind it is, milliseconds.
     Reading(feed::Reading, i64),
-    /// All that was there when reading began has come before this. Dropped when that was judged.
+    /// All records that were there when reading began came before this. Dropped once they are judged.
     CaughtUp(Arc<AllJudged>),
-    /// This is set for the room from now on.
+    /// New settings of the room.
     Changed(Room),
 }
 
 /// A change of the rooms.
 #[derive(Debug)]
 pub enum Change {
-    /// There is one more, whose queue this is.
+    /// A new room, with its queue.
     Made(RoomId, Queue),
-    /// This is set for one of them.
+    /// New settings of a room.
     Set(Room),
-    /// It is no more.
+    /// A room was removed.
     Ended(RoomId),
 }
 
-/// What records weigh in a room's queue; given back when they are judged.
+/// The weight of records in a room's queue; released on drop, once they are judged.
 #[derive(Debug, Default)]
 pub struct Weight {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Says that all rooms have caught up, when the last of them lets go of it.
+/// Reports that all rooms have caught up, when the last of them drops it.
 #[derive(Debug)]
 pub struct AllJudged {
     status: Arc<Status>,
@@ -78,28 +78,28 @@ impl Drop for AllJudged {
     }
 }
 
-/// A room's queue, to the dispatcher.
+/// The dispatcher's end of a room's queue.
 #[derive(Debug)]
 pub struct Queue {
     waiting: mpsc::UnboundedSender<ToRoom>,
     weight: Arc<Semaphore>,
 }
 
-/// Hands out what is read, until the reader ends.
+/// Hands out what the reader reads, until that ends.
 pub struct Dispatcher {
     rooms: HashMap<String, Queue>,
     means: Means,
     created_ms: i64,
     since_ms: i64,
-    /// All that were listed of the stream.
+    /// All shards listed of the stream so far.
     shards: Vec<Shard>,
     changes: mpsc::UnboundedReceiver<Change>,
     stop: CancellationToken,
 }
 
 impl Dispatcher {
-    /// One without rooms, which learns of them by `changes`; its reader begins at what arrived at `since_ms` (Unix milliseconds).
-    /// After `stop` it waits for nobody.
+    /// A dispatcher without rooms, which learns of them from `changes`; its reader begins at what arrived at `since_ms` (Unix
+    /// milliseconds). After `stop` it waits neither for a full queue nor for the store.
     pub fn new(means: Means, since_ms: i64, changes: mpsc::UnboundedReceiver<Change>, stop: CancellationToken) -> Self {
         let (rooms, shards) = Default::default();
         Self { rooms, means, created_ms: 0, since_ms, shards, changes, stop }
@@ -107,10 +107,10 @@ impl Dispatcher {
 
     /// Works until the reader ends.
     pub async fn run(mut self, mut readings: mpsc::Receiver<Reading>) {
-        // What is in the window was said after it was decided who may not.
+        // The gates must know all earlier bans before they judge the window.
         self.means.moderation.begun().await;
         loop {
-            // Rooms first: those that there are at the beginning miss nothing.
+            // Rooms first, so that those that exist at the start miss no record.
             tokio::select! {
                 biased;
                 Some(change) = self.changes.recv() => self.change(change),
@@ -125,7 +125,7 @@ impl Dispatcher {
     fn change(&mut self, change: Change) {
         match change {
             Change::Made(id, queue) => {
-                // What was put under its key before was no room's.
+                // Records under its key from before the room existed are not the room's.
                 if self.created_ms != 0 {
                     let _ = queue.waiting.send(ToRoom::Stream(self.created_ms));
                     let _ = queue.waiting.send(ToRoom::Shards(self.shards.clone().into(), now_ms()));
@@ -144,7 +144,7 @@ impl Dispatcher {
     async fn take(&mut self, reading: Reading) {
         match reading {
             Reading::Stream { created_ms } => {
-                // A stream made anew is read from its beginning.
+                // A recreated stream is read from its beginning.
                 if self.created_ms != 0 && self.created_ms != created_ms {
                     self.since_ms = created_ms;
                 }
@@ -191,13 +191,13 @@ impl Dispatcher {
             }
         }
         if !retracted.is_empty() {
-            // Once for all of them: a room is looked through for it, and a network's guests come in many records.
+            // Once for all records: each message makes a room search its ring, and a network's guests come in many records.
             let retracted = Arc::<[_]>::from(retracted);
             self.tell_all(|| ToRoom::Retracts(Arc::clone(&retracted)));
         }
     }
 
-    /// Takes in what is decided for every room; of whom something may be retracted by it.
+    /// Takes in a decision for every room; returns the viewers whose danmu it may retract, and when it was told.
     async fn judge_order(&self, record: &Record) -> Vec<(ViewerId, i64)> {
         let refused = |reason: Reason| {
             let refused = Refused::Gate(reason);
@@ -214,7 +214,7 @@ impl Dispatcher {
             refused(Reason::Moderation(decided.clone()));
         }
         if heard.is_new() {
-            // What cannot be kept is not read either; but the end is the end.
+            // Back-pressure: no more is read while the store's queue is full, unless the server stops.
             let keeper = self.means.moderation.keeper();
             tokio::select! {
                 _ = keeper.send(heard.clone()) => {}
@@ -225,19 +225,19 @@ impl Dispatcher {
     }
 
     fn tell_all(&self, what: impl Fn() -> ToRoom) {
-        // A room whose task has ended is told nothing more; that ends the relay, and not here.
+        // This fails only for a room whose task has ended; if it panicked, `Crew::run` ends the relay.
         self.rooms.values().for_each(|queue| _ = queue.waiting.send(what()));
     }
 }
 
 impl Queue {
-    /// A queue, and its other end, which ends with the reader or the room.
+    /// A queue, and its receiving end, which closes when the reader ends or the room is removed.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<ToRoom>) {
         let (waiting, queue) = mpsc::unbounded_channel();
         (Self { waiting, weight: Arc::new(Semaphore::new(QUEUE_BYTES as usize)) }, queue)
     }
 
-    /// Waits until there is room for them, or for the end.
+    /// Puts records into the queue once it has space for them, or at once after `stop`.
     async fn put(&self, records: Vec<Record>, stop: &CancellationToken) {
         let bytes: usize = records.iter().map(|record| record.data.len() + RECORD_BYTES).sum();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(QUEUE_BYTES);

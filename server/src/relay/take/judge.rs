@@ -1,6 +1,6 @@
-//! What is made of a room's records: each is judged, in its order, and has a place in the room.
+//! Judges a room's records in their order, and gives each that passes its position in the room's log.
 //!
-//! What may be shown is told to all who [subscribe](Verdicts::subscribe), beside the room's own line.
+//! What may be shown is also broadcast to [subscribers](Verdicts::subscribe), beside the room's own line.
 
 use std::sync::Arc;
 
@@ -17,21 +17,21 @@ use super::{
 };
 use crate::{identity::RecordVerifier, unicode::UNICODE};
 
-/// So much may wait for a subscriber that is slow; then it is told how much it lost, and may read that off the stream.
+/// Broadcast buffer, in danmu: a slower subscriber is told how many it lost, and may read them from the stream.
 const WAITING: usize = 4_096;
 
-/// A danmu that the gate let through.
+/// A danmu that the gate admitted.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// Where it stands in its room's order.
+    /// Its position in the room's log.
     pub place: LogPosition,
     /// The danmu.
     pub admitted: Admitted,
-    /// Its record's.
+    /// Its record's sequence number.
     pub sequence_number: String,
 }
 
-/// The judge of a room.
+/// Judges the records of a room.
 pub struct Judge {
     gate: Gate,
     lineage: SharedLineage,
@@ -39,23 +39,23 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// One who has seen nothing yet, and knows by `bans` who may not speak.
+    /// A judge that has seen no records yet; `bans` says who may not speak.
     pub fn new(room: &Room, bans: Bans, lineage: SharedLineage, verifier: Arc<RecordVerifier>) -> Self {
         Self { gate: Gate::new(room, UNICODE).with_bans(bans), lineage, verifier }
     }
 
-    /// Goes by what is set for its room from now on.
+    /// Applies changed settings of the room from now on.
     pub fn go_by(&mut self, room: &Room) {
         self.gate.go_by(room);
     }
 
-    /// Judges a record, when what it says of its author was verified.
+    /// Verifies a record's author, then has the gate judge the record.
     ///
     /// # Errors
-    /// Why it is told to nobody.
+    /// Why the record is refused.
     pub fn judge(&mut self, record: &Record) -> Result<Judged, Refused> {
-        // Whoever names a hash key of its own may put a room's record on any shard; its place in the room's order would then be
-        // nowhere.
+        // An explicit hash key puts a room's record on any shard; outside the room's lineage it would have no position in the
+        // room's log.
         let place =
             self.lineage.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
         let place = place.ok_or(Refused::ForeignShard)?;
@@ -71,7 +71,7 @@ impl Judge {
     }
 }
 
-/// What a room's judge lets through, told to any number of subscribers. None of them holds the room up.
+/// Broadcast of what a room's judge admits, to any number of subscribers. None of them delays the room.
 #[derive(Clone, Debug)]
 pub struct Verdicts(broadcast::Sender<Arc<Judged>>);
 
@@ -82,16 +82,16 @@ impl Default for Verdicts {
 }
 
 impl Verdicts {
-    /// All that is let through from now on.
+    /// Subscribes to all danmu admitted from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Judged>> {
         self.0.subscribe()
     }
 
-    /// Tells it to whoever subscribed.
+    /// Sends a danmu to all subscribers.
     pub fn tell(&self, judged: &Judged) {
         if self.0.receiver_count() > 0 {
-            // Whoever has gone meanwhile needs it no more.
+            // This fails only if the last subscriber has just left.
             let _ = self.0.send(Arc::new(judged.clone()));
         }
     }

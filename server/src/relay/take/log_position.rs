@@ -1,4 +1,4 @@
-//! Where a danmu stands in its room's one order: which of the room's line of shards, and which number on it.
+//! The position of a danmu in its room's log: a shard of the room's lineage, and a sequence number on it.
 
 use std::{
     cmp::Ordering,
@@ -11,47 +11,47 @@ use danmu::{
     kinesis::shard_map::{Shard, shards_of},
 };
 
-/// The shards that a room's key has lived on, each the child of the one before.
+/// The lineage of a room: the shards that have held its partition key, each the child of the one before.
 #[derive(Debug, Default)]
 pub struct Lineage {
     created_ms: i64,
     shards: Vec<Arc<str>>,
 }
 
-/// The same, as all know it who tell of the room. A handle.
+/// A room's lineage, shared by all its tasks. A handle.
 #[derive(Clone, Debug, Default)]
 pub struct SharedLineage(Arc<Mutex<Lineage>>);
 
-/// A place in a room's order. Places of one room can be compared; those of two rooms mean nothing to each other. A stream
-/// that was deleted and made anew is another epoch of the room: all of it follows all of the one before.
+/// A position in a room's log. Positions of one room are ordered; those of different rooms are not comparable. A stream that
+/// was deleted and recreated begins a new epoch of the room: all of it follows all of the epoch before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPosition {
     created_ms: i64,
-    /// Which of the line's shards it is on; unknown for one that this server has yet to hear of.
+    /// Index of its shard in the lineage; `None` for a shard that this server has not listed yet.
     generation: Option<usize>,
     shard: Arc<str>,
-    /// In decimal, without leading zeros.
+    /// The sequence number in decimal, without leading zeros.
     sequence: Box<str>,
     arrival_ms: i64,
 }
 
 impl SharedLineage {
-    /// Looks at, or changes, what is known.
+    /// Reads or changes the lineage under its lock.
     pub fn learn<T>(&self, f: impl FnOnce(&mut Lineage) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Lineage {
-    /// The line of nobody yet, on the stream that was created then.
+    /// An empty lineage, on the stream that was created at `created_ms`.
     pub fn new(created_ms: i64) -> Self {
         Self { created_ms, shards: Vec::new() }
     }
 
-    /// Takes in a listing: what is new in it goes to the end. Shards that are gone from it keep their places.
+    /// Takes in a listing of shards: new ones are appended. Shards that are no longer listed keep their index.
     pub fn learn(&mut self, listed: &[Shard], key: &str) {
-        // A child comes after its parents, and of the shards that hold one key no two are open at a time: so whoever
-        // has no unknown parent is next.
+        // A child follows its parents, and only one shard that holds the key is open at a time: so the shard without an
+        // unknown parent is next.
         let mut unknown: Vec<&Shard> =
             shards_of(listed, key).filter(|shard| self.generation(&shard.shard_id).is_none()).collect();
         while !unknown.is_empty() {
@@ -64,15 +64,15 @@ impl Lineage {
         }
     }
 
-    /// The place right after a record; `None` where the room does not live on that shard.
+    /// The position right after a record; `None` if the shard is not in the lineage.
     pub fn place(&self, shard_id: &str, sequence: &str, arrival_ms: i64) -> Option<LogPosition> {
         let generation = self.generation(shard_id)?;
         let (created_ms, shard) = (self.created_ms, Arc::clone(&self.shards[generation]));
         Some(LogPosition { created_ms, generation: Some(generation), shard, sequence: sequence.into(), arrival_ms })
     }
 
-    /// The place that a position means here; `None` for one of another stream, or of a shard that is gone. A shard that is
-    /// newer than all of the line is one of its children to come: the server that told the position has read further.
+    /// The position of a token; `None` if it is of another stream, or of an older shard outside the lineage. A shard newer than
+    /// the whole lineage is taken for a child still to be listed: the server that issued the token has read further.
     pub fn resolve(&self, position: &FeedToken) -> Option<LogPosition> {
         if position.created_ms() != self.created_ms {
             return None;
@@ -90,12 +90,12 @@ impl Lineage {
         })
     }
 
-    /// Before everything that arrives at `since_ms` or later.
+    /// The position on the newest shard before everything on it that arrives at `since_ms` or later.
     pub fn beginning(&self, since_ms: i64) -> Option<LogPosition> {
         self.place(self.shards.last()?, "0", since_ms)
     }
 
-    /// All shards of the line.
+    /// All shards of the lineage, oldest first.
     pub fn shards(&self) -> &[Arc<str>] {
         &self.shards
     }
@@ -106,25 +106,25 @@ impl Lineage {
 }
 
 impl LogPosition {
-    /// The place after it and after what is told of its second as a whole: that arrived by the second's end, as the token
-    /// says, and the record, whatever it is, that is next on the shard comes later.
+    /// The position of what is told of its second as a whole (merged and dropped danmu): the same record, with the second's end
+    /// as arrival time, so that it stands before the next record of the shard.
     pub fn end_of_second(&self) -> Self {
         let end_ms = self.arrival_ms.div_euclid(1_000).saturating_add(1).saturating_mul(1_000);
         Self { arrival_ms: end_ms, ..self.clone() }
     }
 
-    /// Whether it arrived before then, in Unix milliseconds.
+    /// Whether it arrived before `ms` (Unix milliseconds).
     pub fn is_before(&self, ms: i64) -> bool {
         self.arrival_ms < ms
     }
 
-    /// When the record before it arrived at the stream, in Unix milliseconds.
+    /// When its record arrived at the stream, in Unix milliseconds; for [`Self::end_of_second`] the second's end.
     pub fn arrival_ms(&self) -> i64 {
         self.arrival_ms
     }
 }
 
-/// The order of shards by their ids, which the service numbers as it makes them.
+/// Orders shards by age: the service numbers their ids as it creates them.
 pub fn by_age(shard_id: &str, other: &str) -> Ordering {
     (shard_id.len(), shard_id).cmp(&(other.len(), other))
 }
@@ -135,13 +135,13 @@ impl Ord for LogPosition {
             (Some(one), Some(other)) => one.cmp(&other),
             _ => by_age(&self.shard, &other.shard),
         };
-        // Shard ids, and their order, begin again with each stream.
+        // Shard ids start over with each stream (epoch).
         let epochs = self.created_ms.cmp(&other.created_ms);
         epochs
             .then_with(shards)
             .then_with(|| self.sequence.len().cmp(&other.sequence.len()))
             .then_with(|| self.sequence.cmp(&other.sequence))
-            // A record has one arrival time, so two of them tell the record and the end of its second.
+            // A record has one arrival time: a second, later one is the end of its second.
             .then(self.arrival_ms.cmp(&other.arrival_ms))
     }
 }
@@ -152,13 +152,13 @@ impl PartialOrd for LogPosition {
     }
 }
 
-/// As the token of a [`FeedToken`].
+/// As the text of a [`FeedToken`].
 impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { created_ms, shard, sequence, arrival_ms, .. } = self;
         match FeedToken::new(*created_ms, &**shard, &**sequence, *arrival_ms) {
             Ok(position) => position.fmt(f),
-            // A service that names its shards otherwise: then nobody can resume, and nobody is told that he can.
+            // A service with other shard names than Kinesis: an empty token, so no viewer can resume.
             Err(_) => Ok(()),
         }
     }

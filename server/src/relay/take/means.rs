@@ -1,23 +1,23 @@
-//! What the parts of a relay work with.
+//! What the parts of a relay share.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{super::metrics::Metrics, status::Status};
 use crate::{identity::RecordVerifier, moderation::Moderation};
 
-/// What the dispatcher and the tasks of all rooms work with. A handle.
+/// What the dispatcher and the tasks of all rooms share. A handle.
 #[derive(Clone, Debug)]
 pub struct Means {
-    /// Verifies what records say of their authors.
+    /// Verifies the authors of records.
     pub verifier: Arc<RecordVerifier>,
-    /// Is told what moderators decide.
+    /// The moderators' decisions.
     pub moderation: Moderation,
-    /// How the reading goes.
+    /// Status of the reader.
     pub status: Arc<Status>,
-    /// What is counted.
+    /// The relay's counters.
     pub metrics: Arc<Metrics>,
-    /// How often a busy room says what is new.
+    /// How often a busy room makes a frame.
     pub tick: Duration,
-    /// What is shown of a room, a second; 0: all.
+    /// Budget of danmu a second that a room shows; 0: all.
     pub density: u32,
 }

@@ -1,7 +1,7 @@
-//! What is taken off the stream: [`reader`] reads it, [`dispatch`] hands each room what was read of it, and [`judge`] says of a
-//! record whether it may be shown, and at which [`place`] of its room's order it stands.
+//! The first stage: [`reader`] reads the stream, [`dispatch`] hands each room its records, and [`judge`] decides whether a
+//! record may be shown, and at which [position](log_position) of the room's log.
 //!
-//! Knows nothing of what becomes of that: [`line`](super::line) knows this, and [`tell`](super::tell) both.
+//! Imports neither of the later stages: [`line`](super::line) imports this one, and [`tell`](super::tell) both.
 
 pub mod dispatch;
 pub mod judge;

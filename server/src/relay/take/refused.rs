@@ -1,15 +1,15 @@
-//! Why a record is told to nobody.
+//! Reasons why a record is refused.
 
 use danmu::gate::Reason;
 
 use super::super::metrics::Notice;
 
-/// Why a record of the stream was told to nobody.
+/// Why a record of the stream was refused, and shown to no viewer.
 #[derive(Debug)]
 pub enum Refused {
-    /// Its partition key is no room's id.
+    /// Its partition key is not a room's id.
     NoSuchRoom,
-    /// It was put on a shard where its room does not live, by an explicit hash key.
+    /// It was put on a shard outside its room's lineage, by an explicit hash key.
     ForeignShard,
     /// The gate's reason.
     Gate(Reason),
@@ -22,21 +22,21 @@ impl From<Reason> for Refused {
 }
 
 impl Refused {
-    /// How much of it is made.
+    /// How it is reported.
     #[must_use]
     pub const fn notice(&self) -> Notice {
         match self {
-            // No page of ours makes such a record, whatever its viewer says.
+            // No page of ours makes such a record, whatever its viewer writes.
             Self::NoSuchRoom
             | Self::ForeignShard
             | Self::Gate(Reason::OtherRoom | Reason::Record(_) | Reason::Forged | Reason::NotModerator) => Notice::Junk,
-            // It was meant for nobody's screen.
+            // A moderation record is not meant to be shown.
             Self::Gate(Reason::Moderation(_)) => Notice::Counted,
             Self::Gate(_) => Notice::Logged,
         }
     }
 
-    /// As metrics and the log call it.
+    /// Its name in metrics and in the log.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

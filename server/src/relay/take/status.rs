@@ -1,17 +1,17 @@
-//! How the reading goes, for all who are told of it.
+//! Status of the reader, as viewers and `/readyz` are told of it.
 
 use std::sync::{Mutex, PoisonError};
 
 use danmu::{feed, kinesis::State};
 use tokio::sync::watch;
 
-/// By how much a delay must change to be told, milliseconds.
+/// By how much the delay must change for viewers to be told, milliseconds.
 const NOTICEABLE_MS: i64 = 2_000;
 
-/// How the reading goes. The dispatcher says it, everybody may look.
+/// Status of the reader. Written by the dispatcher, read by all.
 #[derive(Debug)]
 pub struct Status {
-    /// And how far behind it is, milliseconds.
+    /// The reader's state, and how far behind it is, milliseconds.
     reading: Mutex<(feed::Reading, i64)>,
     caught_up: watch::Sender<bool>,
 }
@@ -23,12 +23,12 @@ impl Default for Status {
 }
 
 impl Status {
-    /// How the reading goes, and how far behind it is, milliseconds.
+    /// The reader's state, and how far behind it is, milliseconds.
     pub fn reading(&self) -> (feed::Reading, i64) {
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what the reader says of it; gives it if it is so much news that viewers are to be told.
+    /// Takes in the reader's state; returns it if it changed enough for viewers to be told.
     pub fn learn(&self, state: &State) -> Option<(feed::Reading, i64)> {
         let new = match state {
             State::Live | State::Throttled { .. } => (feed::Reading::Live, 0),
@@ -43,18 +43,18 @@ impl Status {
         news.then_some(new)
     }
 
-    /// Whether all that was said before now is in the feeds. Once it was, it stays so: viewers are told when the reading
-    /// falls behind.
+    /// Whether all records that were there when reading began have been judged. Stays true once it is: viewers are told
+    /// separately when the reader falls behind.
     pub fn caught_up(&self) -> watch::Receiver<bool> {
         self.caught_up.subscribe()
     }
 
-    /// The same, at the moment.
+    /// The current value of [`Self::caught_up`].
     pub fn is_caught_up(&self) -> bool {
         *self.caught_up.borrow()
     }
 
-    /// It is so from now on.
+    /// Sets [`Self::caught_up`], for good.
     pub fn catch_up(&self) {
         self.caught_up.send_replace(true);
     }

@@ -1,7 +1,7 @@
-//! What a viewer is told of its absence, beside what is said now: first what is read again, then what the ring has, up to the
-//! place at which its live part began.
+//! An absence: what a viewer missed while away, sent beside live events. First what the refill reads, then what the ring has,
+//! up to the position at which its live part began.
 //!
-//! Each event says by its id how much the viewer has heard of either, so that one who is cut off in the middle goes on from
+//! The id of each event says how much the viewer has heard of both parts, so that a viewer cut off in the middle resumes from
 //! there.
 
 use std::task::Waker;
@@ -18,41 +18,41 @@ use super::super::{
     take::log_position::LogPosition,
 };
 
-/// An absence that is being told.
+/// An absence that is being sent.
 #[derive(Debug)]
 pub struct Absence {
-    /// The last span ahead is what was told live.
+    /// What the viewer has heard; the last span ahead is the live part.
     heard: Progress<LogPosition>,
-    /// Up to here it was absent.
+    /// The end of the absence.
     until: LogPosition,
     from: Source,
 }
 
-/// Where it is told from.
+/// Where an absence is read from.
 #[derive(Debug)]
 enum Source {
-    /// From the stream.
+    /// The stream, by refill.
     Refill(Request),
-    /// From the ring, which has the rest.
+    /// The ring, which has the rest.
     Ring(Cursor),
 }
 
-/// What is told next of an absence.
+/// The next step of an absence.
 #[derive(Debug)]
 pub enum Past {
-    /// This event, with so many danmu.
+    /// An event, and the number of danmu in it.
     Event(Bytes, u64),
-    /// All was told. The place at which the viewer is.
+    /// The absence is over. The viewer's position.
     Over(LogPosition),
-    /// What is left will not come. The place at which the viewer is.
+    /// The rest is lost (a gap). The viewer's position.
     Lost(LogPosition),
-    /// Nothing yet.
+    /// Nothing to send yet.
     Nothing,
 }
 
 impl Absence {
-    /// The absence of a viewer that has heard so much, the last span being what it hears live; `ask` is called where it is to be
-    /// read again, from a place up to another.
+    /// The absence of a viewer that has heard `heard`, whose last span ahead is the live part; `ask` requests a refill between
+    /// two positions, if the ring does not reach back far enough.
     pub fn new(
         heard: Progress<LogPosition>,
         ring: &Ring,
@@ -66,14 +66,14 @@ impl Absence {
         Self { heard, until, from }
     }
 
-    /// How the viewer is told a frame of what is said now.
+    /// A live frame as sent to this viewer: its id also tells how much of the absence was heard.
     pub fn beside(&mut self, live: &Frame) -> Bytes {
         let (Some(end), Some((_, to))) = (live.end(), self.heard.ahead.last_mut()) else { return live.bytes.clone() };
         to.clone_from(end);
         sse::again(&live.bytes, &self.heard.to_string(), false)
     }
 
-    /// What comes next. Where there is nothing yet, `waker` is woken when there is.
+    /// The next step. If the refill has nothing yet, `waker` is woken when it has.
     pub fn next(&mut self, ring: &Ring, waker: Option<&Waker>) -> Past {
         while self.heard.after < self.until {
             let frame = match &mut self.from {

@@ -1,4 +1,4 @@
-//! What all who watch a room share.
+//! What all viewers of a room share.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use tokio_util::task::TaskTracker;
 
 use super::super::{line::feed::RoomFeed, metrics::Metrics, take::status::Status};
 
-/// A room, as connections need it.
+/// A room, as its viewers' connections need it.
 #[derive(Debug)]
 pub struct Audience {
-    /// What it is told.
+    /// The room's feed.
     pub feed: Arc<RoomFeed>,
-    /// How the reading goes.
+    /// Status of the reader.
     pub status: Arc<Status>,
-    /// What is counted.
+    /// The relay's counters.
     pub metrics: Arc<Metrics>,
-    /// Those that tell viewers; they end with the feeds.
+    /// The tasks that write to viewers; they end with the feeds.
     pub tasks: TaskTracker,
 }

@@ -1,8 +1,8 @@
-//! Viewers by the hundred, told by one task: at each frame it wakes once, looks at the ring once, and writes the same bytes to
-//! every socket.
+//! Batches of viewers, each written to by one task: at each frame it wakes once, reads the ring once, and writes the same bytes
+//! to every socket.
 //!
-//! Promises: a viewer that does not take all of it at once leaves the batch, so that the others never wait for it, and comes
-//! back when it was told all there is.
+//! Promises: a viewer whose socket does not take all bytes at once leaves the batch, so that the others never wait for it, and
+//! returns once it has caught up with the ring.
 
 use std::{
     future::poll_fn,
@@ -23,27 +23,27 @@ use super::{
     socket::{InBatch, News, Progress, Socket},
 };
 
-/// Viewers of a batch: so many that waking costs next to nothing, so few that the batches of a room keep all cores busy.
+/// Viewers in a batch: enough to make waking cheap, few enough that a room's batches keep all cores busy.
 const SEATS: usize = 128;
 
 /// The batches of a room.
 #[derive(Debug, Default)]
 pub struct Batches(Mutex<Vec<Batch>>);
 
-/// A batch, as those know it who come.
+/// A batch, as viewers who join it see it.
 #[derive(Debug)]
 struct Batch {
     door: mpsc::UnboundedSender<Socket>,
-    /// Viewers that are in it, or out for a while.
+    /// Viewers that are in it, or outside for a while.
     taken: Arc<AtomicUsize>,
 }
 
-/// A batch at work.
+/// The task of a batch.
 struct Work {
     audience: Arc<Audience>,
     waits: Waits,
     arrivals: mpsc::UnboundedReceiver<Socket>,
-    /// All that were told everything before it.
+    /// The batch's cursor: its sockets have been sent everything before it.
     cursor: Cursor,
     sockets: Vec<Socket>,
 }
@@ -57,7 +57,7 @@ struct Look {
 }
 
 impl Batches {
-    /// A place in the first batch that has one; in a new batch where none has.
+    /// Takes a place in the first batch that has one free, or in a new batch.
     pub fn one_with_room(&self, audience: &Arc<Audience>) -> InBatch {
         let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = batches.iter().position(|batch| batch.taken.load(Relaxed) < SEATS).unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl Batch {
 }
 
 impl Work {
-    /// Ends with the feed.
+    /// One step of the task. Ready when the feed has ended.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let look = self.look(context);
         if !look.news.is_empty() {
@@ -95,7 +95,7 @@ impl Work {
             self.receive(socket, context);
         }
         if look.closed {
-            // Their connections end with them.
+            // Dropping the sockets closes their connections.
             self.sockets.clear();
             return Poll::Ready(());
         }
@@ -113,7 +113,7 @@ impl Work {
                     look.made.get_or_insert(made);
                     look.news.push(News { danmu: frame.danmu(), bytes: frame.bytes });
                 }
-                // Each viewer finds out by itself.
+                // Each viewer handles this by itself: its own cursor is passed, too.
                 Next::Missed(_) => (look.from, look.news) = (self.cursor.clone(), Vec::new()),
                 Next::Nothing => return look,
                 Next::Closed => {
@@ -133,7 +133,7 @@ impl Work {
             danmu += news[..handed].iter().map(|news| news.danmu).sum::<u64>();
             progress != Progress::Told
         });
-        // Whoever is gone ends there, too.
+        // Viewers that are gone also end there.
         stuck.for_each(Socket::go_alone);
         if let Some(made) = made {
             self.audience.metrics.sent(*made, events, danmu);

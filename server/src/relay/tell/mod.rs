@@ -1,5 +1,5 @@
-//! How viewers are told: each is a cursor on its room's [line](super::line), over a connection of its own ([`socket`], many
-//! together by [`batch`]) or over a shared one ([`viewer`]); who was away is told that beside ([`absence`]).
+//! The last stage: each viewer is a cursor on its room's [line](super::line), over a connection of its own ([`socket`], written
+//! to in a [`batch`]) or over a shared one ([`viewer`]); what it missed while away is sent beside live events ([`absence`]).
 
 pub mod absence;
 pub mod audience;

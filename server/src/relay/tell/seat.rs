@@ -1,4 +1,4 @@
-//! A viewer's place in a room: how much of its feed it was told, and what it is told next.
+//! A viewer's place in a room: its cursor on the feed, its absence if it has one, and what it is sent next.
 
 use std::{
     sync::Arc,
@@ -17,17 +17,17 @@ use super::{
     audience::Audience,
 };
 
-/// Where a viewer is; counted among the room's viewers until it is dropped.
+/// A viewer's place in a room; counts among the room's viewers until it is dropped.
 pub struct Seat {
-    /// With whom.
+    /// What it shares with the room's other viewers.
     pub audience: Arc<Audience>,
-    /// How much of the feed the viewer was told.
+    /// The next live event.
     pub cursor: Cursor,
-    /// What it is told beside of the time when it was away.
+    /// What it missed while away, if that is still being sent.
     pub absence: Option<Box<Absence>>,
 }
 
-/// A slot to wait in, given back when it is dropped.
+/// A slot among the ring's wakers, given back when it is dropped.
 pub struct Waits {
     feed: Arc<RoomFeed>,
     /// The slot.
@@ -35,7 +35,7 @@ pub struct Waits {
 }
 
 impl Seat {
-    /// What the viewer is sent next, counted: what is said now, before its absence. Nothing yet is pending, nothing ever is none.
+    /// The next bytes to send, counted: live events before the absence. `Pending` if there are none yet, `None` at the end.
     pub fn take(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
         let waker = wait.map(|(_, waker)| waker);
         match self.take_live(wait) {
@@ -44,7 +44,7 @@ impl Seat {
         }
     }
 
-    /// The same of what is said now alone.
+    /// The same, of live events only.
     pub fn take_live(&mut self, wait: Option<(&Slot, &Waker)>) -> Poll<Option<Bytes>> {
         let Self { audience, cursor, absence } = self;
         let ring = &audience.feed.ring;
@@ -98,7 +98,7 @@ impl Drop for Seat {
 }
 
 impl Waits {
-    /// A slot in that room.
+    /// Takes a slot in the room's ring.
     pub fn new(feed: &Arc<RoomFeed>) -> Self {
         Self { feed: Arc::clone(feed), slot: feed.ring.wait() }
     }

@@ -1,9 +1,9 @@
-//! A viewer's own connection: one HTTP/1.1 answer that lasts as long as the connection does
-//! ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3), case 8), so that the ring's bytes go to it as
-//! they are.
+//! A viewer's own connection: one HTTP/1.1 response that ends with the connection
+//! ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3), case 8), so that the ring's bytes go to it
+//! unchanged.
 //!
-//! Promises: what waits for a viewer is at most the rest of one event, besides [`SEND_BUFFER`] in the system; one that takes
-//! nothing for [`PATIENCE`] is cut, one that takes little is not, and is told what it missed once the ring has passed it.
+//! Promises: at most the rest of one event, or of the first answer, is buffered for a viewer, besides [`SEND_BUFFER`] in the
+//! kernel; a socket not writable for [`PATIENCE`] is cut; a viewer that is only slow is told a gap once the ring has passed it.
 
 use std::{
     future::poll_fn,
@@ -26,31 +26,31 @@ use super::{
 };
 use crate::capacity::Permit;
 
-/// What the system holds for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its own
-/// book-keeping.)
+/// The kernel's send buffer for a viewer that does not read, bytes: some seconds of a busy room. (Linux doubles it, for its
+/// own book-keeping.)
 const SEND_BUFFER: usize = 64 * 1024;
-/// How long a viewer may take none of what waits for it. Less than others have ([`crate::http`]): it comes back by itself, and
-/// loses nothing.
+/// How long a viewer's socket may stay blocked. Shorter than for other connections ([`crate::http`]): a viewer reconnects by
+/// itself, and resumes from its token.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// What a viewer may say besides its request, bytes: some clients and proxies send a line break more.
+/// Bytes from a viewer after its request that are ignored: some clients and proxies send an extra line break.
 const PASSED_OVER: usize = 64 * 1024;
-/// What the answer begins with.
+/// The head of the answer.
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
     x-content-type-options: nosniff\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\n";
 
-/// A connection, and the viewer at its other end.
+/// A viewer's connection, and its place in the feed.
 pub struct Socket {
     stream: TcpStream,
     seat: Seat,
-    /// What was begun and is not written yet.
+    /// What is not written yet of the event that was begun.
     rest: Bytes,
     batch: InBatch,
     _permit: Permit,
-    /// What it said besides its request, bytes.
+    /// Bytes received after the request.
     passed_over: usize,
 }
 
-/// A place in a batch, which tells many of one room together; given back when it is dropped.
+/// A place in a batch of one room's viewers; freed when it is dropped.
 #[derive(Debug)]
 pub struct InBatch {
     door: mpsc::UnboundedSender<Socket>,
@@ -58,7 +58,7 @@ pub struct InBatch {
 }
 
 impl InBatch {
-    /// One more of those taken in a batch, which a socket enters by this door.
+    /// Takes one more place in a batch, which a socket enters by this channel.
     pub fn new(door: &mpsc::UnboundedSender<Socket>, taken: &Arc<AtomicUsize>) -> Self {
         taken.fetch_add(1, Relaxed);
         Self { door: door.clone(), taken: Arc::clone(taken) }
@@ -71,37 +71,37 @@ impl Drop for InBatch {
     }
 }
 
-/// How far a viewer got.
+/// The outcome of writing to a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It was told all there is.
+    /// Everything there is has been written.
     Told,
-    /// It does not take more at the moment.
+    /// The socket takes no more at the moment.
     Blocked,
-    /// It is gone, or the feed has ended.
+    /// The viewer is gone, or the feed has ended.
     Gone,
 }
 
-/// An event on its way to many.
+/// An event on its way to all sockets of a batch.
 #[derive(Clone, Debug)]
 pub struct News {
-    /// As it is sent.
+    /// The event as it is sent.
     pub bytes: Bytes,
-    /// Danmu in it.
+    /// The number of danmu in it.
     pub danmu: u64,
 }
 
 impl Socket {
-    /// Answers with `first`, then with the feed, until the viewer goes or the feed ends; in a batch when it was told all there is.
+    /// Answers with `first`, then with the feed, until the viewer leaves or the feed ends; in its batch once it has caught up.
     pub fn open(stream: TcpStream, seat: Seat, first: impl Iterator<Item = Bytes>, batch: InBatch, permit: Permit) {
-        // If it cannot be set, the listener's is in force.
+        // If this fails, the listener's setting applies.
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let mut rest = HEAD.to_vec();
         first.for_each(|bytes| rest.extend_from_slice(&bytes));
         Self { stream, seat, rest: rest.into(), batch, _permit: permit, passed_over: 0 }.go_alone();
     }
 
-    /// Tells it at its own pace, by a task of its own, until it was told all, its absence too; then it is its batch's.
+    /// Writes to it at its own pace, in its own task, until it has caught up, its absence included; then it enters its batch.
     pub fn go_alone(mut self) {
         let tasks = self.seat.audience.tasks.clone();
         tasks.spawn(async move {
@@ -109,7 +109,7 @@ impl Socket {
             loop {
                 match self.go_on() {
                     Progress::Told if self.seat.absence.is_none() => {
-                        // Where the batch has ended the feed has, and with it the viewer's connection.
+                        // This fails only if the batch has ended, and the feed with it: the connection is then closed.
                         let door = self.batch.door.clone();
                         let _ = door.send(self);
                         return;
@@ -120,7 +120,7 @@ impl Socket {
                             Some(bytes) => self.rest = bytes,
                             None => return,
                         }
-                        // There may be minutes of it at once, and others are on this thread.
+                        // An absence may be minutes of events at once: let other tasks of this thread run.
                         yield_now().await;
                     }
                     Progress::Gone => return,
@@ -138,7 +138,7 @@ impl Socket {
         });
     }
 
-    /// What it is told next, its absence too; `None` when the feed ends or the viewer has gone. Empty when its absence is over.
+    /// The next bytes to send, live or of its absence, empty if that is over; `None` if the feed has ended or the viewer left.
     fn wait(&mut self, waits: &Waits, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.is_gone(context) {
             return Poll::Ready(None);
@@ -149,7 +149,7 @@ impl Socket {
         }
     }
 
-    /// Tells what it can be told now of what is said now.
+    /// Writes as many live events as there are and the socket takes.
     pub fn go_on(&mut self) -> Progress {
         loop {
             match self.write_rest() {
@@ -164,8 +164,8 @@ impl Socket {
         }
     }
 
-    /// Tells what is new to all: `news` is what lies between the two cursors. Gives also how many of them were handed over
-    /// here; what it is told by itself is counted where it is.
+    /// Writes a batch's events, `news`, which lie between the two cursors. Returns also how many of them were handed over; 0 if
+    /// this viewer is elsewhere and reads the ring by itself, which counts on its own.
     pub fn tell(&mut self, from: &Cursor, news: &[News], to: &Cursor) -> (Progress, usize) {
         if !self.seat.cursor.is_at(from) {
             return (self.go_on(), 0);
@@ -175,7 +175,7 @@ impl Socket {
                 Ok(written) if written == bytes.len() => {}
                 outcome => {
                     self.rest = bytes.clone();
-                    // What follows this one is still in the ring.
+                    // The rest of `news` is still in the ring.
                     let danmu = news[..=at].iter().map(|news| news.danmu).sum();
                     self.seat.cursor.pass(at as u64 + 1, danmu);
                     let progress = self.after(outcome);
@@ -187,7 +187,7 @@ impl Socket {
         (Progress::Told, news.len())
     }
 
-    /// Whether the viewer went; otherwise `context` is woken when it does. What it says besides its request is passed over, up to
+    /// Whether the viewer left; otherwise `context` is woken when it does. Bytes after its request are ignored, up to
     /// [`PASSED_OVER`].
     pub fn is_gone(&mut self, context: &mut Context<'_>) -> bool {
         loop {
@@ -215,7 +215,7 @@ impl Socket {
         Progress::Told
     }
 
-    /// Takes in how much of the rest was written; `Told` if there was progress.
+    /// Advances the rest by what was written; `Told` if there was progress.
     fn after(&mut self, outcome: io::Result<usize>) -> Progress {
         match outcome {
             Ok(0) => Progress::Gone,

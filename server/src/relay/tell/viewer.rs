@@ -1,8 +1,8 @@
-//! A viewer of a room: where it stands in the feed, and the answer that it is given.
+//! A viewer of a room: its place in the feed, and the answer it gets.
 //!
-//! Over HTTP/1 a viewer has its connection to itself, and is told by [`socket`](super::socket) and [`batch`](super::batch).
-//! Over HTTP/2, where a connection is shared, the answer is a body like any other, which takes each event from the ring
-//! when the connection has room for it.
+//! Over HTTP/1 a viewer has its own connection, which [`socket`](super::socket) and [`batch`](super::batch) write to.
+//! Over HTTP/2, where connections are shared, the answer is an ordinary body, which takes each event from the ring when the
+//! connection has capacity for it.
 
 use std::{
     convert::Infallible,
@@ -31,39 +31,39 @@ use super::{
 };
 use crate::{capacity::Permit, clock::now_ms};
 
-/// So much earlier than the place of one who comes back, in milliseconds, a ban may have arrived that it was not told of: it was read
-/// on another shard, by another replica.
+/// A ban may have arrived this much earlier than a returning viewer's position without the viewer knowing of it, in
+/// milliseconds: it was read from another shard, by another replica.
 const LATE_MS: i64 = 60_000;
 
-/// So much is told to one who comes back of what was retracted meanwhile, whoever said it: some 7 KB.
+/// Up to this many retractions are told to a returning viewer unfiltered (some 7 KB); of more, only those of recent speakers.
 const MOST_RETRACTED: usize = 100;
 
-/// A viewer who has just come.
+/// A viewer who has just joined.
 pub struct Viewer {
     seat: Seat,
-    /// Where it may be told together with others.
+    /// The room's batches, one of which it may enter.
     batches: Arc<Batches>,
-    /// What it is told before it is told what is new, the last first.
+    /// The events before the live feed, in reverse order.
     first: Vec<Bytes>,
     waits: Option<Waits>,
-    /// Its own, where its connection is not.
+    /// Its own permit, on a shared connection (HTTP/2).
     _permit: Option<Permit>,
 }
 
-/// What a viewer asks for.
+/// What a viewer asks for when it joins.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
-    /// How much it has heard, as it says.
+    /// How much it has heard, by its own token.
     pub heard: Option<Progress<FeedToken>>,
-    /// Whether that is where the feed stood when its page was made: it has heard nothing yet.
+    /// Whether that token is the feed's position when its page was rendered: it has heard nothing yet.
     pub page: bool,
-    /// So many of the last danmu, if it has heard nothing.
+    /// How many of the last danmu it wants, if it has heard nothing.
     pub history: usize,
 }
 
 impl Viewer {
-    /// Lets a viewer in, with what it [asks for](Asked). What the window has passed of it is had of `ask`, where that may be:
-    /// what follows a place, up to another.
+    /// Lets a viewer in, with what it [asks for](Asked). What it missed beyond the window is requested by `ask` (a refill
+    /// between two positions), if there is one.
     pub fn join(
         audience: Arc<Audience>,
         batches: Arc<Batches>,
@@ -76,7 +76,7 @@ impl Viewer {
             |heard: &Progress<FeedToken>| feed.learn(|lineage| heard.try_map(|position| lineage.resolve(position)));
         let start = match asked.heard.as_ref().and_then(resolve) {
             None => Start::Now,
-            // A page that was made so long ago is to show what is said now.
+            // A page older than the window starts at the present, without a refill.
             Some(heard) if asked.page => Start::Page(heard.after),
             Some(heard) if heard.ahead.is_empty() && feed.ring.reaches(&heard.after) => Start::After(heard.after),
             Some(heard) if ask.is_some() => Start::Absent(heard),
@@ -85,7 +85,7 @@ impl Viewer {
         let joined = feed.ring.join(start, asked.history);
         metrics.joined(asked.heard.is_some(), joined.recovered);
         let (reading, behind_ms) = status.reading();
-        // A page that has heard nothing has nothing to take down.
+        // A page that has heard nothing has nothing to retract.
         let since_ms = asked.heard.as_ref().filter(|_| !asked.page).map(|heard| heard.after.arrival_ms() - LATE_MS);
         let hello = Told {
             recovered: joined.recovered,
@@ -107,14 +107,14 @@ impl Viewer {
         Self { seat: Seat { audience, cursor: joined.cursor, absence }, batches, first, waits: None, _permit: None }
     }
 
-    /// Keeps this permit for as long as it is told anything.
+    /// Holds this permit until the viewer is dropped.
     #[must_use]
     pub fn holding(self, permit: Permit) -> Self {
         Self { _permit: Some(permit), ..self }
     }
 
-    /// Tells it over a connection that is its own from now on, and in which its request was read, together with others of the
-    /// room. `permit` is given back when it is gone.
+    /// Serves it over its own connection, from which its request has been read, in a batch with others of the room. `permit` is
+    /// released when it is gone.
     pub fn sit(self, stream: TcpStream, permit: Permit) {
         let Self { seat, batches, first, .. } = self;
         let batch = batches.one_with_room(&seat.audience);
@@ -139,7 +139,7 @@ impl Body for Viewer {
     }
 }
 
-/// What was retracted since then (Unix milliseconds); of thousands what those said who spoke here.
+/// What was retracted since `since_ms` (Unix milliseconds); of more than [`MOST_RETRACTED`], only that of recent speakers.
 fn retracted(feed: &RoomFeed, since_ms: i64) -> Vec<Retracted> {
     let all = feed.bans.retracted(since_ms);
     if all.len() <= MOST_RETRACTED {

@@ -1,7 +1,7 @@
-//! Where viewers of a room ask for what they missed, and where what was read of it lies until they have taken it.
+//! The refill desk of a room: takes the requests for missed danmu, and caches what was read until viewers have taken it.
 //!
-//! Nobody is given what it has: each asks by the place that it has come to. What a read brings is an unbroken part of the
-//! room's order, bounded in bytes; the oldest goes first, when all who need it have it or have had their time.
+//! Each request has its own position, so no viewer gets a frame twice. The cache (shelf) is a contiguous part of the room's
+//! log, bounded in bytes; the oldest frames are dropped first, once all who need them have them or their time is up.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,38 +18,38 @@ use super::super::{
 };
 use crate::relay::take::log_position::LogPosition;
 
-/// So much more is read than was asked for, in milliseconds: others were cut off at the same time, a little earlier.
+/// How much earlier than requested a read begins, in milliseconds: other viewers may have been cut off a little earlier.
 const SLACK_MS: i64 = 5_000;
 
 /// The desk of a room.
 #[derive(Debug)]
 pub struct Desk {
     ring: Arc<Ring>,
-    /// What may lie here, bytes.
+    /// Capacity of the shelf, bytes.
     bytes: usize,
-    /// Who may not speak in the room.
+    /// The room's bans.
     bans: Bans,
     state: Mutex<State>,
-    /// Somebody asked, took something, or left.
+    /// A request was added, was served a frame, or was dropped.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     asked: HashMap<u64, Asked>,
-    /// Names those who ask.
+    /// The id of the next request.
     next: u64,
     shelf: Option<Shelf>,
-    /// How often something was retracted.
+    /// The number of retractions so far.
     retractions: u64,
-    /// Whether somebody reads, or waits for a turn to.
+    /// Whether the room's refill task is running.
     at_work: bool,
 }
 
-/// Somebody who asks.
+/// A request.
 #[derive(Debug)]
 struct Asked {
-    /// What follows here, up to there.
+    /// It asks for what follows `after`, up to `until`.
     after: LogPosition,
     until: LogPosition,
     since: Instant,
@@ -57,48 +57,48 @@ struct Asked {
     waker: Option<Waker>,
 }
 
-/// What was read, or is being read.
+/// The cache: what was read, or is being read.
 #[derive(Debug)]
 struct Shelf {
     base: Base,
-    /// What lies here reaches up to this place.
+    /// The frames reach up to this position.
     until: Option<LogPosition>,
-    /// Or up to all there was then.
+    /// Or the read has caught up with the newest record.
     all: bool,
-    /// Whether more is being read.
+    /// Whether a read is under way.
     open: bool,
-    /// Whether somebody has had all that it asked for.
+    /// Whether a request was completed.
     served: bool,
-    /// With how many of the retractions each was looked through.
+    /// The frames, each with the number of retractions that are applied to it.
     frames: VecDeque<(Frame, u64)>,
     bytes: usize,
 }
 
-/// What somebody who asks is given.
+/// What a request is given.
 #[derive(Debug)]
 pub enum Got {
-    /// This comes next.
+    /// The next frame.
     Frame(Frame),
-    /// All up to this place was given; what follows is in the ring, if there is more.
+    /// All up to this position was given; what follows is in the ring, if there is more.
     Rest(LogPosition),
-    /// It cannot be had.
+    /// It is lost: tell a gap.
     Lost,
     /// Nothing yet.
     Nothing,
 }
 
-/// Whether a read is to go on.
+/// Whether a read has to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Somebody needs more.
+    /// A request needs more.
     GoOn,
-    /// Nobody needs more, and somebody has what it asked for.
+    /// No request needs more, and one has what it asked for.
     Done,
-    /// Nobody who was there when it began waits for it any more: all have left, or those who came later need another one.
+    /// No request from before the read waits for it any more: all were dropped, or later ones need another read.
     Left,
 }
 
-/// A place among those who ask. Left with this value.
+/// A viewer's request, withdrawn when this is dropped.
 #[derive(Debug)]
 pub struct Request {
     desk: Arc<Desk>,
@@ -106,12 +106,12 @@ pub struct Request {
 }
 
 impl Desk {
-    /// Nobody asks. Up to `bytes` may lie here; what the ring has is taken from there.
+    /// A desk without requests, with up to `bytes` on its shelf; what the ring has is left to the ring.
     pub fn new(ring: Arc<Ring>, bytes: usize, bans: Bans) -> Self {
         Self { ring, bytes, bans, state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Asks for what follows `after`, up to `until`. Gives also whether nobody is at work here: then somebody has to be.
+    /// Requests what follows `after`, up to `until`. Returns also whether the caller has to start the refill task.
     pub fn ask(self: &Arc<Self>, after: LogPosition, until: LogPosition) -> (Request, bool) {
         let mut state = self.state();
         let id = state.next;
@@ -123,24 +123,24 @@ impl Desk {
         (Request { desk: Arc::clone(self), id }, begin)
     }
 
-    /// Waits until something is different here. For one at a time.
+    /// Waits for a change of the requests. For one caller at a time.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Whether somebody needs what is neither here nor being read.
+    /// Whether a request needs what is neither on the shelf nor being read.
     pub fn is_waited_for(&self) -> bool {
         let state = self.state();
         state.asked.values().any(|asked| self.waits(&state, asked))
     }
 
-    /// A read begins if somebody needs one: at what arrived then, in Unix milliseconds.
+    /// Begins a read if a request needs one; returns from which arrival time (Unix milliseconds) on.
     pub fn open(&self) -> Option<i64> {
         let mut state = self.state();
         if !state.asked.values().any(|asked| self.waits(&state, asked)) {
             return None;
         }
-        // Who still takes from what lies here goes on with what comes.
+        // Requests that still take from the old shelf continue with the new one.
         let oldest = state.asked.values().filter(|asked| !asked.lost).map(|asked| asked.after.arrival_ms()).min()?;
         let since_ms = oldest.saturating_sub(SLACK_MS);
         state.shelf = Some(Shelf {
@@ -155,19 +155,19 @@ impl Desk {
         Some(since_ms)
     }
 
-    /// Something is retracted by now that was not before: of what lies here, and of what is being read, it is taken out when
-    /// somebody takes that. Whoever decides does not wait for it.
+    /// Notes that something was retracted: it is removed from frames on the shelf, or still being read, when a request takes
+    /// them. So the caller does not wait for it.
     pub fn retract(&self) {
         self.state().retractions += 1;
     }
 
-    /// How often something was retracted.
+    /// The number of retractions so far.
     pub fn retractions(&self) -> u64 {
         self.state().retractions
     }
 
-    /// Takes in what was read: these follow what lies here, which reaches up to `until` then; or `all` was read that there is.
-    /// They have nothing of the first `as_of` retractions.
+    /// Adds frames that were read to the shelf, which then reaches up to `until`; `all` if the read has caught up. The first
+    /// `as_of` retractions are already applied to them.
     pub fn put(&self, frames: Vec<Frame>, until: Option<LogPosition>, all: bool, as_of: u64) {
         let mut state = self.state();
         let State { shelf: Some(shelf), .. } = &mut *state else { return };
@@ -178,14 +178,14 @@ impl Desk {
         Self::wake(state);
     }
 
-    /// Whether the read that began then is to go on.
+    /// Whether the read that began at `begun` has to go on.
     pub fn verdict(&self, begun: Instant) -> Verdict {
         let state = self.state();
         let Some(shelf) = &state.shelf else { return Verdict::Left };
         let needs = |asked: &&Asked| !self.waits(&state, asked) && !self.has_enough(shelf, asked);
         let mut needy = state.asked.values().filter(needs).peekable();
         if needy.peek().is_none() {
-            // Whoever is gone by now may have had all.
+            // A request that is gone may have been completed.
             let there = shelf.served || state.asked.values().any(|asked| !self.waits(&state, asked));
             return if there { Verdict::Done } else { Verdict::Left };
         }
@@ -193,7 +193,7 @@ impl Desk {
         if others && !needy.any(|asked| asked.since <= begun) { Verdict::Left } else { Verdict::GoOn }
     }
 
-    /// Waits until nobody waits for the read that began then.
+    /// Waits until no request needs the read that began at `begun`.
     pub async fn is_left(&self, begun: Instant) -> Verdict {
         loop {
             match self.verdict(begun) {
@@ -203,19 +203,19 @@ impl Desk {
         }
     }
 
-    /// Waits until what lies here is no more than may, or can be made so without taking anything from anybody.
+    /// Waits until the shelf is within its capacity, or can be made so by dropping only frames that no request needs.
     pub async fn has_room(&self) {
         while !self.let_go(false) {
             self.changed().await;
         }
     }
 
-    /// Lets go of what is too much, whoever needs it.
+    /// Drops frames beyond the capacity; requests that still need them are lost.
     pub fn make_room(&self) {
         self.let_go(true);
     }
 
-    /// The read has ended; where it was in vain, all who wait are told so.
+    /// Ends the read; if it failed, all requests are lost.
     pub fn end(&self, well: bool) {
         let mut state = self.state();
         if let Some(shelf) = &mut state.shelf {
@@ -227,7 +227,7 @@ impl Desk {
         Self::wake(state);
     }
 
-    /// Nobody is at work here any more, and nothing is kept, if nobody asks. Answers whether it is so.
+    /// Ends the refill task and drops the shelf, if there is no request. Returns whether it did.
     pub fn close(&self) -> bool {
         let mut state = self.state();
         if !state.asked.is_empty() {
@@ -237,7 +237,7 @@ impl Desk {
         true
     }
 
-    /// The stream was made anew: what was asked for is gone.
+    /// The stream was recreated: all requests are lost.
     pub fn clear(&self) {
         let mut state = self.state();
         state.shelf = None;
@@ -246,12 +246,12 @@ impl Desk {
         self.changed.notify_one();
     }
 
-    /// Bytes that lie here.
+    /// Bytes on the shelf.
     pub fn size(&self) -> usize {
         self.state().shelf.as_ref().map_or(0, |shelf| shelf.bytes)
     }
 
-    /// Whether somebody needs a read that has not begun.
+    /// Whether a request needs a read that has not begun.
     fn waits(&self, state: &State, asked: &Asked) -> bool {
         let here = |shelf: &Shelf| {
             let reaches = shelf.open || self.has_enough(shelf, asked);
@@ -260,10 +260,10 @@ impl Desk {
         !asked.lost && !state.shelf.as_ref().is_some_and(here) && !self.ring.reaches(&asked.after)
     }
 
-    /// Whether somebody finds here, and then in the ring, all that it asks for.
+    /// Whether a request finds all that it asks for on the shelf, and then in the ring.
     fn has_enough(&self, shelf: &Shelf, asked: &Asked) -> bool {
         let until = shelf.until.as_ref().map_or(&asked.after, |until| until.max(&asked.after));
-        // A room in which nothing was shown since its ring began has no place in it; what the ring let go of was said later.
+        // If nothing was shown, there may be no position to compare; but if the ring has dropped nothing, `all` is enough.
         let whole = shelf.all && self.ring.is_whole();
         asked.lost || whole || *until >= asked.until || self.ring.reaches(until)
     }
@@ -295,14 +295,14 @@ impl Desk {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    // Nobody panics while holding it, and if somebody did, what is in it would still be whole.
+    // Nothing panics while holding the lock, and after a panic the state would still be consistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shelf {
-    /// A frame that lies here, without what is retracted by now.
+    /// A frame of the shelf, without what is retracted by now.
     fn frame(&mut self, at: usize, bans: &Bans, retractions: u64) -> Option<Frame> {
         let (frame, as_of) = self.frames.get_mut(at)?;
         if *as_of != retractions {
@@ -317,7 +317,7 @@ impl Shelf {
 }
 
 impl Request {
-    /// What comes next. Where there is nothing yet, `waker` is woken when there is.
+    /// What comes next. If there is nothing yet, `waker` is woken when there is.
     pub fn take(&self, waker: Option<&Waker>) -> Got {
         let desk = &self.desk;
         let mut state = desk.state();
@@ -332,7 +332,7 @@ impl Request {
                 desk.changed.notify_one();
                 return Got::Frame(frame);
             }
-            // Between the last frame and where the reading is nothing is shown.
+            // Nothing is shown between the last frame and the read's position.
             if let Some(until) = shelf.until.as_ref().filter(|until| **until > asked.after) {
                 asked.after = until.clone();
             }

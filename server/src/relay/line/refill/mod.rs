@@ -1,14 +1,14 @@
-//! What the window has passed, read again from the stream for viewers who were away for longer.
+//! Refill: what the window has passed, read again from the stream for viewers who were away for longer.
 //!
-//! A viewer hears what is said now at once; its absence is read beside it, judged as it was when it was new, up to the place
-//! at which its live part begins, or at which the room's [`ring`](super::ring) has the rest, whatever the ring lets go of
-//! meanwhile. Promises: a room is read once at a time, for all who ask ([`desk`]), and no shard by more than two, at a pace
-//! that leaves it for others ([`shards`]), however often somebody asks and hangs up; what was read is kept within the
-//! window's bytes, and a viewer who takes it too slowly, or for whom it cannot be had, is told a gap.
+//! A viewer gets live events at once; its absence is read beside them, judged as when it was new, up to the position at which
+//! its live part begins, or from which the room's [`ring`](super::ring) has the rest, even if the ring drops more meanwhile.
+//! Promises: one read of a room at a time serves all requests ([`desk`]), and a shard has at most two reads, at a rate limit
+//! that leaves capacity for others ([`shards`]), however often a viewer asks and hangs up; what was read is bounded by the
+//! window's bytes; a viewer who takes it too slowly, or whose absence cannot be read, is told a gap.
 
 mod desk;
 mod shards;
-mod source;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
@@ -41,79 +41,79 @@ use crate::{
     relay::take::log_position::{LogPosition, SharedLineage},
 };
 
-/// A read that brings nothing for so long is given up.
+/// A read without a batch for this long is given up.
 const STUCK: Duration = Duration::from_secs(30);
-/// How long a read waits for viewers who take it slowly, all together.
+/// How long a read waits for slow viewers, in total.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// For how long what was read is kept for those who come yet.
+/// How long what was read is kept for later requests.
 const KEPT: Duration = Duration::from_secs(60);
-/// So many records are judged at once: the thread is others', too.
+/// Records judged before the task yields to others on its thread.
 const AT_ONCE: usize = 16;
 
-/// Adds what is shown of a record, and of what was merged before it; gives its place if the gate let it through.
+/// Appends what is shown of a record, and of the second before it; returns its position if the gate admitted it.
 pub type Judge = Box<dyn FnMut(&Record, &mut Vec<(LogPosition, Said)>) -> Option<LogPosition> + Send>;
 
-/// Takes back what is retracted by now.
+/// Marks the danmu that are retracted, by the bans known now.
 pub type Retract = Box<dyn Fn(&mut [(LogPosition, Said)]) + Send + Sync>;
 
-/// A room, as it is read again.
+/// A room, as the refill reads it.
 pub struct Again {
     /// Its partition key.
     pub key: String,
-    /// The shards that it lives on.
+    /// The shards that its key has lived on.
     pub lineage: SharedLineage,
-    /// Makes a gate that knows nothing yet but who may not speak. It must have seen what came so many milliseconds before to
-    /// judge as the room's own did.
+    /// Makes a judge that knows only the bans. It must see the records of the warm-up before it judges as the room's own judge
+    /// did.
     pub judge: Box<dyn Fn() -> Judge + Send + Sync>,
-    /// Takes back what is retracted by now.
+    /// Marks the danmu that are retracted, by the bans known now.
     pub retract: Retract,
-    /// So many milliseconds.
+    /// The warm-up of a judge, in milliseconds.
     pub warm_up_ms: i64,
 }
 
-/// What was counted, for whoever looks.
+/// The refill's counters.
 #[derive(Debug, Default)]
 pub struct RefillStats {
     /// Reads under way.
     pub reading: AtomicUsize,
-    /// The most that were under way at a time.
+    /// The most reads under way at a time.
     pub most: AtomicUsize,
-    /// Reads after which all who asked had what they asked for.
+    /// Reads that completed their requests.
     pub done: AtomicU64,
-    /// Reads that were given up.
+    /// Reads that failed.
     pub in_vain: AtomicU64,
-    /// Reads that nobody waited for any more.
+    /// Reads that were stopped because no request waited for them any more.
     pub left: AtomicU64,
 }
 
-/// Reads again for all rooms.
+/// The refill of all rooms.
 #[derive(Debug)]
 pub struct Refill<S = Stream> {
     source: S,
     shards: Arc<Shards>,
-    /// How far back viewers may ask, milliseconds; 0 for not at all.
+    /// How far back viewers may ask, milliseconds; 0: not at all.
     age_ms: i64,
     stats: Arc<RefillStats>,
 }
 
 impl<S: Source> Refill<S> {
-    /// What arrived up to `age` ago may be asked for.
+    /// A refill of what arrived up to `age` ago.
     pub fn new(source: S, age: Duration, stats: Arc<RefillStats>) -> Self {
         let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         Self { source, shards: Arc::default(), age_ms, stats }
     }
 
-    /// What was counted.
+    /// The counters.
     pub fn stats(&self) -> &RefillStats {
         &self.stats
     }
 
-    /// Whether what follows a place may be asked for.
+    /// Whether what follows a position may be requested.
     pub fn reaches(&self, place: &LogPosition) -> bool {
         !place.is_before(now_ms() - self.age_ms)
     }
 
-    /// Asks for what follows `after`, up to `until`.
+    /// Requests what follows `after`, up to `until`.
     pub fn ask(
         self: &Arc<Self>,
         desk: &Arc<Desk>,
@@ -128,7 +128,7 @@ impl<S: Source> Refill<S> {
         request
     }
 
-    /// Reads whatever is asked for, until nobody has asked for anything for a while.
+    /// Reads what is requested of a room, until there has been no request for [`KEPT`].
     async fn work(self: Arc<Self>, desk: Arc<Desk>, room: Again) {
         loop {
             if !desk.is_waited_for() {
@@ -139,7 +139,7 @@ impl<S: Source> Refill<S> {
                 continue;
             }
             let _turns = self.shards.enter(room.lineage.learn(|lineage| lineage.shards().to_vec())).await;
-            // Meanwhile others may have asked for more, or nobody waits any more.
+            // Meanwhile there may be more requests, or none any more.
             let Some(since_ms) = desk.open() else { continue };
             let RefillStats { reading, most, done, in_vain, left } = &*self.stats;
             most.fetch_max(reading.fetch_add(1, Relaxed) + 1, Relaxed);
@@ -158,7 +158,7 @@ impl<S: Source> Refill<S> {
         }
     }
 
-    /// Reads all that arrived at `since_ms` or later, as long as somebody needs it; `None` where it cannot be had.
+    /// Reads what arrived at `since_ms` or later, while a request needs it; `None` if it cannot be read.
     async fn read(&self, desk: &Desk, room: &Again, since_ms: i64) -> Option<Verdict> {
         let (begun, mut patience) = (Instant::now(), PATIENCE);
         let mut reading = self.source.open(&room.key, since_ms - room.warm_up_ms, &self.shards);
@@ -173,9 +173,9 @@ impl<S: Source> Refill<S> {
                 latest = few.iter().filter_map(|record| judge(record, &mut said)).last().or(latest);
                 yield_now().await;
             }
-            // What only warmed the gate up is none of it.
+            // Drop what was read only for the warm-up.
             said.retain(|(place, _)| !place.is_before(since_ms));
-            // Before the look: what is retracted after it is taken back from the desk.
+            // Counted before `retract`: later retractions are applied by the desk.
             let as_of = desk.retractions();
             (room.retract)(&mut said);
             let mut frames = Vec::new();

@@ -1,4 +1,4 @@
-//! What reading again may take of a shard, which others read as well: two reads at a time, and a pace.
+//! The refill's share of a shard, which others read as well: two reads at a time, and a rate limit.
 
 use std::{
     collections::HashMap,
@@ -13,15 +13,15 @@ use tokio::{
 
 use crate::relay::take::log_position::by_age;
 
-/// Reads of a shard at a time.
+/// Concurrent reads of a shard.
 const AT_ONCE: usize = 2;
-/// Bytes a second of all of them, of the 2 MiB that a shard gives
+/// Rate limit of a shard's refill reads together, bytes a second, of the 2 MiB that a shard allows
 /// ([limits](https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html)).
 const RATE: f64 = 1.6 * 1_024.0 * 1_024.0;
-/// What a call is charged at the least, in bytes: a shard takes five a second, of all its readers.
+/// Minimum charge of a call, in bytes, which allows about two of a shard's five reads a second.
 pub const CALL: usize = 800 * 1_024;
 
-/// The shards that are read again.
+/// The shards that the refill reads.
 #[derive(Debug, Default)]
 pub struct Shards(Mutex<HashMap<Arc<str>, Arc<Shard>>>);
 
@@ -31,7 +31,7 @@ struct Shard {
     allowance: Mutex<Allowance>,
 }
 
-/// A token bucket that may go into debt, and saves up a second's worth.
+/// A token bucket that may go into debt, with a capacity of one second's rate.
 #[derive(Debug)]
 struct Allowance {
     level: f64,
@@ -39,19 +39,19 @@ struct Allowance {
 }
 
 impl Shards {
-    /// Waits for a turn at all of these. Kept as long as what this gives.
+    /// Waits for a turn at all of these shards, held until the permits are dropped.
     pub async fn enter(&self, mut shards: Vec<Arc<str>>) -> Vec<OwnedSemaphorePermit> {
-        // In one order, so that nobody waits for one who waits for it.
+        // Always in the same order, to avoid a deadlock.
         shards.sort_unstable_by(|one, other| by_age(one, other));
         let mut turns = Vec::with_capacity(shards.len());
         for shard in &shards {
-            // Never closed.
+            // The semaphore is never closed.
             turns.extend(Arc::clone(&self.shard(shard).turns).acquire_owned().await.ok());
         }
         turns
     }
 
-    /// Waits until a call may be made to a shard.
+    /// Waits until the rate limit allows a call to a shard.
     pub async fn ready(&self, shard: &str) {
         let shard = self.shard(shard);
         loop {
@@ -63,7 +63,7 @@ impl Shards {
         }
     }
 
-    /// Charges a call that brought so many bytes.
+    /// Charges a call that returned this many bytes.
     pub fn charge(&self, shard: &str, bytes: usize) {
         self.shard(shard).allowance().level -= bytes.max(CALL) as f64;
     }
@@ -73,7 +73,7 @@ impl Shards {
         if let Some(shard) = shards.get(id) {
             return Arc::clone(shard);
         }
-        // Those that nobody reads, and that are as good as new, are forgotten.
+        // Forget shards without a reader whose bucket is full again.
         let now = Instant::now();
         shards.retain(|_, shard| Arc::strong_count(shard) > 1 || !shard.allowance().is_full(now));
         let shard = Arc::new(Shard {
@@ -92,11 +92,11 @@ impl Shard {
 }
 
 impl Allowance {
-    /// How long it takes until nothing is owed.
+    /// How long until the debt is paid off.
     fn debt(&mut self, now: Instant) -> Duration {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * RATE;
         (self.level, self.at) = ((self.level + gained).min(RATE), now);
-        // To the millisecond, or a rest that is less than a clock tells would be waited for again and again.
+        // Rounded up to milliseconds: the caller would loop on a remainder below the clock's resolution.
         Duration::from_millis((-self.level / RATE * 1_000.0).max(0.0).ceil() as u64)
     }
 

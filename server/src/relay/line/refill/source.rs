@@ -1,4 +1,4 @@
-//! Where it is read from: the stream, by polling, at the pace that reading again may have.
+//! The source of a refill: the stream, by polling, within the refill's rate limit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,45 +11,45 @@ use tokio::time::{Instant, sleep};
 
 use super::shards::{CALL, Shards};
 use crate::{
-    aws::bus::Bus,
+    aws::bus::KinesisBus,
     relay::take::reader::sdk::{self, in_time},
 };
 
-/// The most records of a call, and of the first one, before anybody knows how large they are.
+/// The most records of a call, and of the first call, when their size is still unknown.
 const MOST: usize = 10_000;
 const FIRST: usize = 1_000;
 
-/// What a read brings at once.
+/// The records of one call.
 #[derive(Debug)]
 pub struct Batch {
     /// Records of the room.
     pub records: Vec<Record>,
-    /// Whether there were no more when it was read.
+    /// Whether the read has caught up with the newest record.
     pub all: bool,
 }
 
-/// Where records come from.
+/// A source of records.
 pub trait Source: Send + Sync + 'static {
-    /// A read that has begun.
+    /// A read that was begun.
     type Reading: Reading;
 
-    /// Begins to read what arrived under a key at `since_ms` (Unix milliseconds) or later.
+    /// Begins to read the records with a partition key that arrived at `since_ms` (Unix milliseconds) or later.
     fn open(&self, key: &str, since_ms: i64, shards: &Arc<Shards>) -> Self::Reading;
 }
 
 /// A read.
 pub trait Reading: Send {
-    /// What comes next, though it be nothing; `None` where nothing ever will.
+    /// The next batch, which may be empty; `None` if there will never be another.
     fn next(&mut self) -> impl Future<Output = Option<Batch>> + Send;
 }
 
-/// The stream.
-#[derive(Debug)]
-pub struct Stream(pub Bus);
+/// The stream, as a source.
+#[derive(Clone, Debug)]
+pub struct Stream(pub KinesisBus);
 
 /// A read of the stream.
 pub struct Polling {
-    bus: Bus,
+    bus: KinesisBus,
     machine: Machine,
     shards: Arc<Shards>,
     begun: Instant,
@@ -116,7 +116,7 @@ impl Polling {
                     bytes = reply.records.iter().map(|record| record.data.len() + key_bytes(record)).sum();
                 }
                 self.shards.charge(&shard_id, bytes);
-                // So many as make up a call.
+                // As many records as make up the minimum charge of a call.
                 let limit = (CALL * count).checked_div(bytes).map(|limit| limit.clamp(1, MOST));
                 self.limit = limit.unwrap_or(self.limit);
                 CallReply::Records(shard_id, outcome)
@@ -124,7 +124,7 @@ impl Polling {
         }
     }
 
-    /// Milliseconds of a clock that is never set.
+    /// Milliseconds of a monotonic clock.
     fn now(&self) -> i64 {
         i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
     }

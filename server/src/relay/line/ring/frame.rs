@@ -1,4 +1,4 @@
-//! A frame: what was said, as one event that is encoded once, and where each of it stands.
+//! A frame: danmu as one event that is encoded once, with the position of each.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use hyper::body::Bytes;
 use super::super::sse;
 use crate::relay::take::log_position::LogPosition;
 
-/// What stands at a place.
+/// What is at a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// A danmu.
     Danmu(Item),
-    /// A danmu that is retracted: nobody is told of it, and its place stays.
+    /// A retracted danmu: it is not sent, but keeps its position.
     Retracted,
-    /// So many that nobody is shown. Their place is the end of their second, on every replica.
+    /// How many danmu of a second were dropped. Their position is the second's end, on every replica.
     Dropped(u32),
 }
 
-/// Where something stands that a frame tells.
+/// An entry of a frame, with its position.
 #[derive(Clone, Debug)]
 struct Mark {
     place: LogPosition,
@@ -30,23 +30,23 @@ struct Mark {
 enum What {
     Danmu,
     Retracted,
-    /// So many were left out.
+    /// How many were dropped.
     Dropped(u32),
 }
 
-/// The most danmu in one frame: a relay that has just begun reads minutes at once.
+/// The usual limit of entries in a frame: a relay that has just started reads minutes at once.
 const MAX_FRAME: usize = 200;
 
-/// An event that is shared by all who are told of it.
+/// An event, whose bytes are shared by all readers.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// As it is sent. Its id is the last of its places.
+    /// The event as it is sent. Its id is the last of its positions.
     pub bytes: Bytes,
-    /// Where what it tells stands; empty for what is no frame.
+    /// Its entries; none in other events (gap, state, retraction).
     marks: Arc<[Mark]>,
 }
 
-/// How much of this goes into one frame. What stands at one place is never parted: who goes on from there has all of it.
+/// How many entries go into one frame. Entries at one position are never split: a viewer who resumes there has all of them.
 pub fn frame_end(said: &[(LogPosition, Said)]) -> usize {
     let mut end = said.len().min(MAX_FRAME);
     while let (Some((last, _)), Some((next, _))) = (said[..end].last(), said.get(end))
@@ -58,7 +58,7 @@ pub fn frame_end(said: &[(LogPosition, Said)]) -> usize {
 }
 
 impl Frame {
-    /// The event of what was said, if there is something, and its danmu again.
+    /// A frame of these entries, if there are any, and its danmu again.
     pub fn new(said: Vec<(LogPosition, Said)>) -> Option<(Self, Vec<(LogPosition, Item)>)> {
         let (mut marks, mut items, mut told) = (Vec::with_capacity(said.len()), Vec::new(), Told::default());
         for (place, said) in said {
@@ -80,22 +80,22 @@ impl Frame {
         Some((frame, items.into_iter().zip(told.danmu).collect()))
     }
 
-    /// An event that tells of nothing that was said.
+    /// An event without entries (gap, state, retraction).
     pub fn of(event: Bytes) -> Self {
         Self { bytes: event, marks: Arc::default() }
     }
 
-    /// The place after it; none after what is no frame.
+    /// The position after it; `None` for an event without entries.
     pub fn end(&self) -> Option<&LogPosition> {
         self.marks.last().map(|mark| &mark.place)
     }
 
-    /// Danmu in it; those that are retracted by now count on, so that nobody who was told of them is told that it missed some.
+    /// The number of danmu in it, retracted ones included: otherwise a viewer who got them would be told that it missed some.
     pub fn danmu(&self) -> u64 {
         self.marks.iter().filter(|mark| !matches!(mark.what, What::Dropped(_))).count() as u64
     }
 
-    /// The frame without the danmu that are retracted, whose places stay; `None` where it has none of them.
+    /// The frame without its retracted danmu, whose positions stay; `None` if it has none of them.
     pub fn without(&self, retracted: impl Fn(&Item) -> bool) -> Option<Self> {
         if self.marks.is_empty() {
             return None;
@@ -115,8 +115,8 @@ impl Frame {
         if told.danmu.len() == count { None } else { Self::encode(marks.into(), &told) }
     }
 
-    /// The frame with that alone which stands at these places; `None` where nothing does. Another server cuts its frames
-    /// elsewhere.
+    /// The frame with only the entries at these positions; `None` if there are none. Needed since each replica splits frames at
+    /// other positions.
     pub fn only(&self, wanted: impl Fn(&LogPosition) -> bool) -> Option<Self> {
         if self.marks.iter().all(|mark| wanted(&mark.place)) {
             return Some(self.clone());

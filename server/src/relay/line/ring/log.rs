@@ -1,7 +1,7 @@
-//! What a ring holds: chunks of events, the oldest first, each with its number.
+//! The log of a room's ring buffer: chunks of one event each, oldest first, with consecutive numbers.
 //!
-//! Promises: numbers and places only ever grow from chunk to chunk, and no number is given twice; what is kept is bounded by
-//! the window.
+//! Promises: numbers and positions only grow from chunk to chunk, and no number is reused, not even in a new epoch; what is
+//! kept is bounded by the window, except that the newest chunk always stays.
 
 use std::{collections::VecDeque, time::Instant};
 
@@ -10,31 +10,31 @@ use danmu::feed::Item;
 use super::{Frame, Window, speakers::Speakers};
 use crate::relay::take::log_position::LogPosition;
 
-/// The line of a room.
+/// The ring buffer of a room's events.
 #[derive(Debug)]
 pub struct RoomLog {
     chunks: VecDeque<Chunk>,
-    /// The number of the oldest of them.
+    /// The number of the oldest chunk.
     first: u64,
     bytes: usize,
-    /// Danmu told since the beginning.
+    /// Danmu appended since the log was created.
     pub told: u64,
     base: Base,
-    /// The place after the newest danmu; unknown as long as nobody knows the stream's shards.
+    /// The position after the newest danmu; `None` until the stream's shards are listed.
     pub tip: Option<LogPosition>,
-    /// What was said last, and where, for those who join.
+    /// The last danmu with their positions, for viewers who join.
     pub history: VecDeque<(LogPosition, Item)>,
-    /// Who may be heard of in what was told.
+    /// The recent speakers.
     pub speakers: Speakers,
     pub closed: bool,
 }
 
-/// Where a line begins.
+/// Where a log begins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Base {
-    /// All that arrived then, in Unix milliseconds, or later is in it.
+    /// It has all that arrived at this time (Unix milliseconds) or later.
     Since(i64),
-    /// All that follows this place is in it.
+    /// It has all that follows this position.
     After(LogPosition),
 }
 
@@ -43,13 +43,13 @@ pub enum Base {
 pub struct Chunk {
     pub frame: Frame,
     pub made: Instant,
-    /// Danmu told before it, and with it.
+    /// Danmu appended before it; `told` includes its own.
     pub before: u64,
     pub told: u64,
 }
 
 impl RoomLog {
-    /// An empty line, of which nobody knows where it begins.
+    /// An empty log without a beginning.
     pub fn new() -> Self {
         Self {
             chunks: VecDeque::new(),
@@ -64,7 +64,7 @@ impl RoomLog {
         }
     }
 
-    /// Begins anew: what there was is gone.
+    /// Starts a new epoch: the events before are dropped.
     pub fn begin(&mut self, beginning: LogPosition, since_ms: i64) {
         self.tip = Some(beginning);
         self.base = Base::Since(since_ms);
@@ -74,13 +74,13 @@ impl RoomLog {
         self.bytes = 0;
     }
 
-    /// Appends an event; what the window has no room for goes.
+    /// Appends an event; what no longer fits the window is dropped.
     pub fn append(&mut self, frame: Frame, window: Window) {
         let (made, before) = (Instant::now(), self.told);
         self.told += frame.danmu();
         self.bytes += frame.bytes.len();
         self.chunks.push_back(Chunk { frame, made, before, told: self.told });
-        // The newest stays, whatever its size.
+        // The newest chunk stays, whatever its size.
         while self.chunks.len() > 1
             && let Some(oldest) = self.chunks.front()
             && (self.bytes > window.bytes || made.duration_since(oldest.made) > window.age)
@@ -94,12 +94,12 @@ impl RoomLog {
         }
     }
 
-    /// All frames, with their numbers.
+    /// All frames with their numbers.
     pub fn frames(&self) -> impl Iterator<Item = (u64, &Frame)> {
         (self.first..).zip(self.chunks.iter().map(|chunk| &chunk.frame))
     }
 
-    /// Another frame in the place of one that is still here.
+    /// Replaces the frame of that number, if it is still here.
     pub fn replace(&mut self, number: u64, frame: Frame) {
         let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(chunk) = at.and_then(|at| self.chunks.get_mut(at)) {
@@ -108,7 +108,7 @@ impl RoomLog {
         }
     }
 
-    /// Where it begins.
+    /// Where the log begins.
     pub fn base(&self) -> &Base {
         &self.base
     }
@@ -118,12 +118,12 @@ impl RoomLog {
         self.first
     }
 
-    /// The number that its next chunk will have.
+    /// The number of the next chunk to be appended.
     pub fn end(&self) -> u64 {
         self.first + self.chunks.len() as u64
     }
 
-    /// Danmu told before its oldest chunk.
+    /// Danmu appended before the oldest chunk.
     pub fn oldest_told(&self) -> u64 {
         self.chunks.front().map_or(self.told, |chunk| chunk.before)
     }
@@ -133,24 +133,24 @@ impl RoomLog {
         self.chunks.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
-    /// The number of the first chunk that tells something behind a place, and the danmu told before it.
+    /// The number of the first chunk that reaches beyond a position, and the danmu appended before it.
     pub fn behind(&self, place: &LogPosition) -> (u64, u64) {
         let is_behind = |chunk: &Chunk| chunk.frame.end().is_some_and(|end| end > place);
         let found = (self.first..).zip(&self.chunks).find(|(_, chunk)| is_behind(chunk));
         found.map_or((self.end(), self.told), |(number, chunk)| (number, chunk.before))
     }
 
-    /// Bytes that are kept.
+    /// Bytes kept.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
 impl Base {
-    /// Whether all that follows `place` follows this.
+    /// Whether everything after `place` is also after this.
     pub fn is_before(&self, place: &LogPosition) -> bool {
         match self {
-            // What follows it arrived no earlier.
+            // What follows `place` arrived no earlier.
             Self::Since(ms) => !place.is_before(*ms),
             Self::After(base) => place >= base,
         }

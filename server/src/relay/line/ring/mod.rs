@@ -1,8 +1,8 @@
-//! A room's feed in memory: one append-only line of events that are already framed, and a cursor for each reader.
+//! The ring buffer of a room's feed: one append-only log of framed events, and a cursor for each reader.
 //!
 //! Promises: an event is encoded once, whatever the number of viewers, and its bytes are shared by all; no viewer has a
-//! queue, so a slow one costs what a fast one costs; what was told within the window can be told again, so joining and
-//! resuming leave no gap; a viewer whose place fell out of the window is told how many danmu it lost.
+//! queue, so a slow one costs what a fast one costs; events within the window can be read again, so joining and resuming
+//! leave no gap; a viewer whose cursor fell out of the window is told how many danmu it lost.
 //! Never waits for a viewer.
 
 mod frame;
@@ -40,13 +40,13 @@ use crate::relay::take::log_position::LogPosition;
 /// How much of a room's feed is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// For this long.
+    /// The greatest age of an event that is kept.
     pub age: Duration,
-    /// And no more than this, bytes.
+    /// The most bytes that are kept.
     pub bytes: usize,
 }
 
-/// The feed of one room. Shared by the room's task, which appends, and the connections, which read.
+/// The ring buffer of one room, shared by the room's task, which appends, and the connections, which read.
 #[derive(Debug)]
 pub struct Ring {
     window: Window,
@@ -58,66 +58,66 @@ pub struct Ring {
 /// What follows a cursor.
 #[derive(Debug)]
 pub enum Next {
-    /// This event.
+    /// An event.
     Event {
-        /// As it is sent, and what is in it.
+        /// The event as it is sent, and what is in it.
         frame: Frame,
-        /// When it was made.
+        /// When it was appended.
         made: Instant,
     },
-    /// The window has passed the cursor, which stands at its beginning now: so many danmu are lost to its reader.
+    /// The window has passed the cursor, which now stands at its beginning: the reader missed this many danmu.
     Missed(u64),
     /// Nothing yet.
     Nothing,
-    /// Nothing, ever: the server ends.
+    /// The feed has ended: the server stops, or the room was removed.
     Closed,
 }
 
-/// A reader's place in the line.
+/// A reader's cursor in the ring.
 #[derive(Clone, Debug)]
 pub struct Cursor {
     next: u64,
     told: u64,
-    /// What stands up to here is known to the reader already. The line may reach it only later: this server read less
-    /// far than the one that the reader comes from.
+    /// The reader already has everything up to this position. The ring may reach it only later: the replica that the reader
+    /// comes from had read further.
     known: Option<Box<LogPosition>>,
 }
 
-/// Where a viewer comes from.
+/// Where a joining viewer starts.
 #[derive(Clone, Debug)]
 pub enum Start {
-    /// From nowhere: what comes is new to it.
+    /// At the present: it has no position.
     Now,
-    /// From this place, up to which it has heard all.
+    /// After this position, up to which it has heard all.
     After(LogPosition),
-    /// From a page that was made when the feed stood at this place. It has heard nothing: what came before is history to it.
+    /// After the position at which its page was rendered. It has heard nothing: what came before is its history.
     Page(LogPosition),
-    /// From so long ago that what it missed is told beside what is said now: this much it has heard.
+    /// After an absence so long that what it missed is sent beside live events: this is what it has heard.
     Absent(Progress<LogPosition>),
 }
 
-/// How a viewer begins.
+/// How a viewer starts.
 #[derive(Debug)]
 pub struct Joined {
-    /// Where it goes on.
+    /// Where it reads on.
     pub cursor: Cursor,
-    /// Whether everything since the place that it asked for follows.
+    /// Whether everything since the position that it asked for follows.
     pub recovered: bool,
-    /// Where it stands: the place that it asked for if it was recovered, else the newest.
+    /// Its position: the one that it asked for if it was recovered, else the newest.
     pub place: Option<LogPosition>,
-    /// Of one who was absent: how much it has heard, the last of the spans ahead being that which it hears now.
+    /// For an absence: what it has heard; the last span ahead is its live part.
     pub absent: Option<Progress<LogPosition>>,
-    /// What was said last before that; empty for who has heard it.
+    /// The last danmu before that; empty for a viewer who has heard them.
     pub history: Vec<Item>,
 }
 
 impl Ring {
-    /// An empty line.
+    /// An empty ring.
     pub fn new(window: Window) -> Self {
         Self { window, line: Mutex::new(RoomLog::new()), waiting: Mutex::default(), viewers: AtomicUsize::new(0) }
     }
 
-    /// Appends what was said, with the place of each.
+    /// Appends a frame of what was said, with the position of each.
     pub fn tell(&self, said: Vec<(LogPosition, Said)>) {
         let Some((frame, items)) = Frame::new(said) else { return };
         let mut line = self.line();
@@ -136,20 +136,20 @@ impl Ring {
         self.wake();
     }
 
-    /// Those of these who spoke here lately.
+    /// Filters those whose viewer is a recent speaker here.
     pub fn of_speakers<T>(&self, all: impl Iterator<Item = T>, viewer: impl Fn(&T) -> &str) -> Vec<T> {
         let line = self.line();
         all.filter(|one| line.speakers.has(viewer(one))).collect()
     }
 
-    /// Takes back what is retracted, and tells all who may have heard it: it is in nothing that anybody is told from now on. By
-    /// whoever appends.
+    /// Removes retracted danmu from the ring and the history, and appends an event that tells viewers to remove them. Only for
+    /// the task that appends.
     pub fn retract(&self, retracted: Vec<Retracted>) {
         if retracted.is_empty() {
             return;
         }
         let is_gone = |item: &Item| item.is_among(&retracted);
-        // Read without the lock: there may be megabytes of it, and nobody but the caller changes it.
+        // Re-encoded without the lock: there may be megabytes of it, and only the caller changes the frames.
         let frames: Vec<_> = self.line().frames().map(|(number, frame)| (number, frame.clone())).collect();
         let cleaned: Vec<_> =
             frames.into_iter().filter_map(|(number, frame)| Some((number, frame.without(is_gone)?))).collect();
@@ -162,14 +162,14 @@ impl Ring {
         self.wake();
     }
 
-    /// Appends an event that is no danmu, and that nobody needs to be told again.
+    /// Appends an event without danmu, which has no position.
     pub fn note(&self, bytes: Bytes) {
         self.line().append(Frame::of(bytes), self.window);
         self.wake();
     }
 
-    /// Begins, or begins anew when another stream stands behind the room: all that arrives at `since_ms` or later will be
-    /// in it. Who is connected is told a gap, and goes on; who asks for a place of the old stream is told that it is gone.
+    /// Begins an epoch, the first or that of a recreated stream: all that arrives at `since_ms` or later will be in the ring.
+    /// Connected viewers are told a gap, and go on; a token of the old stream is no longer recovered.
     pub fn begin(&self, beginning: LogPosition, since_ms: i64) {
         let mut line = self.line();
         let anew = line.tip.is_some();
@@ -182,40 +182,40 @@ impl Ring {
         self.wake();
     }
 
-    /// Whether all that follows a place can be told.
+    /// Whether the ring has everything after a position.
     pub fn reaches(&self, place: &LogPosition) -> bool {
         self.line().base().is_before(place)
     }
 
-    /// Whether nothing has gone since it began.
+    /// Whether no danmu has dropped out since it began.
     pub fn is_whole(&self) -> bool {
         matches!(self.line().base(), Base::Since(_))
     }
 
-    /// Ends the feed of everybody.
+    /// Ends the feed of all readers.
     pub fn close(&self) {
         self.line().closed = true;
         self.wake();
     }
 
-    /// Viewers at the moment.
+    /// The number of viewers now.
     pub fn viewers(&self) -> usize {
         self.viewers.load(Relaxed)
     }
 
-    /// Bytes and danmu that are kept.
+    /// The bytes and danmu kept.
     pub fn size(&self) -> (usize, u64) {
         let line = self.line();
         (line.bytes(), line.told - line.oldest_told())
     }
 
-    /// Where the feed stands; unknown as long as nobody knows the stream's shards.
+    /// The feed's newest position; `None` until the stream's shards are listed.
     pub fn tip(&self) -> Option<LogPosition> {
         self.line().tip.clone()
     }
 
-    /// Lets a viewer in: after the place that it comes from, if all that followed it is here, else at the end of the line. Of
-    /// what was said last before that, one who has heard nothing gets up to `history`.
+    /// Lets a viewer in: after the position that it asks for, if the ring has everything after it, else at the end. A viewer
+    /// who has heard nothing gets up to `history` of the last danmu before that.
     pub fn join(&self, start: Start, history: usize) -> Joined {
         self.viewers.fetch_add(1, Relaxed);
         let line = self.line();
@@ -231,7 +231,7 @@ impl Ring {
                 (place, history)
             }
             Start::Absent(mut heard) if line.tip.is_some() => {
-                // It goes on from what it heard last where that is still here, else from now on.
+                // It goes on after the last span it heard, if the ring still reaches that, else at the present.
                 let (cursor, span) = match (heard.ahead.pop(), &line.tip) {
                     (Some((from, to)), _) if line.base().is_before(&to) => (line.after(&to), Some((from, to))),
                     (lost, tip) => {
@@ -251,23 +251,23 @@ impl Ring {
         Joined { cursor: line.after(&place), recovered: true, place: Some(place), absent: None, history }
     }
 
-    /// A reader of what follows a place.
+    /// A cursor for what follows a position.
     pub fn after(&self, place: &LogPosition) -> Cursor {
         self.line().after(place)
     }
 
-    /// A viewer is gone.
+    /// A viewer has left.
     pub fn leave(&self) {
         self.viewers.fetch_sub(1, Relaxed);
     }
 
-    /// A reader at the end of the line.
+    /// A cursor at the end of the ring.
     pub fn at_end(&self) -> Cursor {
         let line = self.line();
         Cursor { next: line.end(), told: line.told, known: None }
     }
 
-    /// What follows the cursor, which moves on.
+    /// The next event after the cursor, which moves on.
     pub fn next(&self, cursor: &mut Cursor) -> Next {
         let line = self.line();
         if cursor.next < line.first() {
@@ -294,34 +294,34 @@ impl Ring {
         }
     }
 
-    /// The same; where there is nothing yet, `waker` will be woken when there is.
+    /// The same; if there is nothing yet, `waker` will be woken when there is.
     pub fn poll_next(&self, cursor: &mut Cursor, slot: &Slot, waker: &Waker) -> Next {
         match self.next(cursor) {
             Next::Nothing => {}
             next => return next,
         }
         self.waiting().register(slot, waker);
-        // Between the look and the registration something may have been appended, and woken nobody here.
+        // Something may have been appended before the registration, without waking this waker.
         self.next(cursor)
     }
 
-    /// A slot to wait in.
+    /// Takes a slot to wait in.
     pub fn wait(&self) -> Slot {
         self.waiting().take()
     }
 
-    /// Nobody waits in it any more.
+    /// Gives back a slot.
     pub fn wait_no_more(&self, slot: &Slot) {
         self.waiting().give_back(slot);
     }
 
     fn wake(&self) {
-        // Woken without the lock: whoever is woken may come back at once.
+        // Woken without the lock: a woken reader may register again at once.
         let woken = self.waiting().drain();
         woken.into_iter().for_each(Waker::wake);
     }
 
-    // Nobody panics while holding either lock, and if somebody did, what is in them would still be whole.
+    // Nothing panics while holding either lock, and after a panic the data would still be consistent.
     fn line(&self) -> MutexGuard<'_, RoomLog> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -332,12 +332,12 @@ impl Ring {
 }
 
 impl Cursor {
-    /// Whether both stand at the same place, with nothing behind it that only one of them knows.
+    /// Whether both are at the same event, and neither has to skip what its reader already has.
     pub fn is_at(&self, other: &Self) -> bool {
         self.next == other.next && self.known.is_none() && other.known.is_none()
     }
 
-    /// So many events were told, with so many danmu.
+    /// Moves on over events that were sent, with `danmu` in all.
     pub fn pass(&mut self, events: u64, danmu: u64) {
         self.next += events;
         self.told += danmu;

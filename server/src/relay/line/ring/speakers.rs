@@ -1,11 +1,11 @@
-//! Who was told in a room lately: a decision about anybody else takes nothing back there.
+//! Recent speakers of a room: a decision about any other viewer retracts nothing there.
 
 use std::collections::HashSet;
 
-/// The most that are known, in each of two generations: some 80 bytes each.
+/// Capacity of each of the two generations: some 80 bytes a viewer.
 const MOST: usize = 50_000;
 
-/// The viewers whose danmu were told; those longest ago are forgotten.
+/// The viewers whose danmu were sent; the oldest generation is forgotten.
 #[derive(Debug, Default)]
 pub struct Speakers {
     new: HashSet<String>,
@@ -13,7 +13,7 @@ pub struct Speakers {
 }
 
 impl Speakers {
-    /// Notes that a danmu of that viewer is told.
+    /// Notes that a danmu of that viewer is sent.
     pub fn told(&mut self, viewer: &str) {
         if !self.new.contains(viewer) {
             if self.new.len() == MOST {
@@ -23,7 +23,7 @@ impl Speakers {
         }
     }
 
-    /// Whether one of that viewer's was.
+    /// Whether that viewer is a recent speaker.
     pub fn has(&self, viewer: &str) -> bool {
         self.new.contains(viewer) || self.old.contains(viewer)
     }

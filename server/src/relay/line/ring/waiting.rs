@@ -1,12 +1,12 @@
-//! Who wants to know when a line grows. A waker each, woken once for all that comes until it registers again.
+//! Wakers of the readers that wait for a ring to grow. Each is woken once, until it registers again.
 
 use std::task::Waker;
 
-/// A place among those that wait.
+/// A reader's slot for its waker.
 #[derive(Debug)]
 pub struct Slot(usize);
 
-/// Those that have told all there is.
+/// The wakers of readers that are at the end of the ring.
 #[derive(Debug, Default)]
 pub struct Waiting {
     wakers: Vec<Option<Waker>>,
@@ -14,7 +14,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// A slot that is nobody else's until it is given back.
+    /// Takes a slot, exclusively until it is given back.
     pub fn take(&mut self) -> Slot {
         Slot(self.free.pop().unwrap_or_else(|| {
             self.wakers.push(None);
@@ -22,7 +22,7 @@ impl Waiting {
         }))
     }
 
-    /// The slot is free for others.
+    /// Frees a slot for others.
     pub fn give_back(&mut self, Slot(slot): &Slot) {
         if let Some(waker) = self.wakers.get_mut(*slot) {
             *waker = None;
@@ -30,7 +30,7 @@ impl Waiting {
         }
     }
 
-    /// This waker is woken next time.
+    /// Registers the waker for the next wake-up.
     pub fn register(&mut self, Slot(slot): &Slot, waker: &Waker) {
         if let Some(registered) = self.wakers.get_mut(*slot)
             && !registered.as_ref().is_some_and(|registered| registered.will_wake(waker))
@@ -39,7 +39,7 @@ impl Waiting {
         }
     }
 
-    /// All that are to be woken, each once: whoever is woken comes back to register.
+    /// Takes all registered wakers: each registers again after it was woken.
     pub fn drain(&mut self) -> Vec<Waker> {
         self.wakers.iter_mut().filter_map(Option::take).collect()
     }

@@ -1,4 +1,4 @@
-//! Drives the domain's reader over the SDK: makes its calls, several at a time, and passes on what it tells.
+//! Drives the domain's reader over the SDK: makes its calls, several at a time, and passes on its events.
 
 use std::{collections::HashMap, pin::pin};
 
@@ -21,19 +21,19 @@ use super::{
     sdk::{self, in_time},
 };
 
-/// One way of reading, from one position on.
+/// One run of the reader in one mode (polling or pushed), from one cursor on.
 pub struct Driver<'a> {
     client: &'a Client,
     stream: &'a str,
-    /// Whose subscriptions are read; without one the stream is polled.
+    /// The consumer whose subscriptions are read; without one the stream is polled.
     consumer: Option<Consumer>,
     tell: &'a mpsc::Sender<Reading>,
     stats: &'a ReaderStats,
-    /// What was counted by those who read before.
+    /// The counts of the drivers before this one.
     before: Stats,
     machine: Machine,
     calls: FuturesUnordered<BoxFuture<'static, Outcome>>,
-    /// The subscriptions that nobody waits on at the moment, by their shards.
+    /// The subscriptions without a pending read, by shard id.
     subscriptions: HashMap<String, Subscription>,
     begun: Instant,
     created_ms: Option<i64>,
@@ -41,20 +41,20 @@ pub struct Driver<'a> {
     caught_up: bool,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 enum Outcome {
-    /// The machine's business.
+    /// A reply for the machine.
     CallReply(CallReply),
-    /// A page of shards, and when their stream was created.
+    /// A page of shards, and the creation time of their stream.
     Listed(Result<(ListShardsReply, i64), Error>),
     /// A shard was subscribed to.
     Subscribed(String, Result<Box<Subscription>, Error>),
-    /// Something was pushed, and the subscription may go on.
+    /// An event was pushed, and the subscription goes on.
     Pushed(CallReply, String, Box<Subscription>),
 }
 
 impl<'a> Driver<'a> {
-    /// A reader that calls nobody yet. `created_ms` is the stream that was told of last.
+    /// A driver that has made no call yet. `created_ms` is the stream that was reported last.
     pub fn new(
         (client, stream): (&'a Client, &'a str),
         consumer: Option<Consumer>,
@@ -82,8 +82,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Reads until `end`, whose outcome it answers; `None` where the consumer turned out to be gone or of no use, or nobody
-    /// listens. Everything that was read by then has been told: the position afterwards is right.
+    /// Reads until `end`, whose output it returns; `None` if the consumer is gone or of no use, or the receiver was dropped.
+    /// All records read by then have been reported, so the cursor of [`Self::end`] is exact.
     pub async fn run<T>(&mut self, end: impl Future<Output = T>) -> Option<T> {
         let mut end = pin!(end);
         loop {
@@ -112,7 +112,7 @@ impl<'a> Driver<'a> {
                 MachineStep::Idle => None,
             };
             if self.calls.is_empty() && alarm.is_none() {
-                // Neither a call nor a time: then nothing will ever come.
+                // Neither a call under way nor a time to wait for: nothing will ever happen.
                 return None;
             }
             let outcome = tokio::select! {
@@ -126,12 +126,12 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Where to go on, and on which stream.
+    /// The cursor from which to go on, and the stream's creation time.
     pub fn end(self) -> (StreamCursor, Option<i64>) {
         (self.machine.position(), self.created_ms)
     }
 
-    /// Whether to go on after this.
+    /// Takes in an outcome; returns whether to go on.
     async fn take(&mut self, outcome: Outcome) -> bool {
         let mut useless = false;
         let answer = match outcome {
@@ -172,7 +172,7 @@ impl<'a> Driver<'a> {
         !useless
     }
 
-    /// Tells of the stream and its shards, before anything that the machine makes of them.
+    /// Reports the stream and its shards, before the machine acts on them. Returns whether to go on.
     async fn announce(&mut self, reply: &ListShardsReply, created_ms: i64) -> bool {
         self.listed.extend(reply.shards.iter().cloned());
         if reply.next_token.is_some() {
@@ -231,13 +231,13 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Milliseconds of a clock that is never set.
+    /// Milliseconds of a monotonic clock.
     fn now(&self) -> i64 {
         i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
-/// A child as a listing would have it.
+/// A child shard as a listing would have it.
 fn born(child: &ChildShard) -> Shard {
     let mut parents = child.parent_shards.iter().cloned();
     Shard {
@@ -250,7 +250,7 @@ fn born(child: &ChildShard) -> Shard {
 }
 
 async fn list(client: &Client, stream: &str, next_token: Option<String>) -> Result<(ListShardsReply, i64), Error> {
-    // First the shards: if the stream is made anew in between, the next listing tells.
+    // Shards first: if the stream is recreated in between, the next listing has its new shards.
     let reply = sdk::list_shards(client, stream, next_token).await?;
     Ok((reply, sdk::created_ms(client, stream).await?))
 }
@@ -259,7 +259,7 @@ async fn subscribe(consumer: &Consumer, shard_id: &str, from: &From) -> Result<B
     consumer.subscribe(shard_id, from).await.map(Box::new)
 }
 
-/// Says what will not pass by itself: somebody has to do something.
+/// Logs a failure that does not pass by itself, with the remedy: an operator has to act.
 fn complain(state: &State) {
     let State::Failed { reason, .. } = state else { return };
     let way_out = match reason.kind {

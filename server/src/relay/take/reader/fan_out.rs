@@ -1,4 +1,4 @@
-//! Enhanced fan-out: a consumer, and what is pushed to it
+//! Enhanced fan-out: a consumer, and its subscriptions
 //! ([SubscribeToShard](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html)).
 
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use super::sdk::{self, in_time};
 
-/// A subscription that says nothing for so long is dead: the service sends an event at least every few seconds, records or
-/// not.
+/// A subscription that is silent for this long is dead: the service sends an event at least every few seconds, with records
+/// or without.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// A registered consumer.
@@ -28,11 +28,11 @@ pub struct Consumer {
     arn: String,
 }
 
-/// A subscription to a shard. Ends after five minutes at the latest.
+/// A subscription to a shard. The service ends it after five minutes at the latest.
 pub struct Subscription(SubscribeToShardOutput);
 
 impl Consumer {
-    /// The consumer of that ARN.
+    /// The consumer with that ARN.
     pub fn new(client: &Client, arn: String) -> Self {
         Self { client: client.clone(), arn }
     }
@@ -42,7 +42,7 @@ impl Consumer {
         self.arn == arn
     }
 
-    /// Takes it back.
+    /// Deregisters it.
     pub async fn deregister(&self) {
         let call = self.client.deregister_stream_consumer().consumer_arn(&self.arn);
         let done = in_time(async { call.send().await.map_err(|error| sdk::failed(&error)) }).await;
@@ -56,7 +56,7 @@ impl Consumer {
     /// Subscribes to a shard.
     ///
     /// # Errors
-    /// As the service refuses it. A shard that is subscribed to still, by a connection that broke, is tried again.
+    /// The service's error. A shard that a broken connection is still subscribed to is a retryable error.
     pub async fn subscribe(&self, shard_id: &str, from: &From) -> Result<Subscription, Error> {
         let position = match from {
             From::TrimHorizon => StartingPosition::builder().r#type(ShardIteratorType::TrimHorizon),
@@ -73,7 +73,7 @@ impl Consumer {
             Ok(subscription) => Ok(Subscription(subscription)),
             Err(error) => {
                 let error = sdk::failed(&error);
-                // The one before is let go by the service after five seconds.
+                // The service releases the subscription before after five seconds.
                 let in_use = error.code == "ResourceInUseException";
                 Err(if in_use { Error { kind: ErrorKind::Server, ..error } } else { error })
             }
@@ -85,13 +85,13 @@ impl Subscription {
     /// The next event, as the reply of a read.
     ///
     /// # Errors
-    /// [`ErrorKind::IteratorExpired`] once it has ended: the reader then subscribes anew from where it is. What the stream's key
-    /// refuses is told as it is, and ends it, too.
+    /// [`ErrorKind::IteratorExpired`] once it has ended: the reader then subscribes again from where it is. An error of the
+    /// stream's encryption key, or throttling, is returned as it is, and ends it, too.
     pub async fn next(&mut self) -> Result<GetRecordsReply, Error> {
         loop {
             let event = match timeout(SILENCE, self.0.event_stream.recv()).await {
                 Ok(Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)))) => event,
-                // Of a kind that is newer than this program.
+                // An event of a kind unknown to this SDK version.
                 Ok(Ok(Some(_))) => continue,
                 Ok(Ok(None)) => return Err(ended("five minutes are over")),
                 Ok(Err(error)) => {
@@ -104,7 +104,7 @@ impl Subscription {
                 Err(_) => return Err(ended("it went silent")),
             };
             let children = event.child_shards.filter(|children| !children.is_empty());
-            // The last event of a shard names its children, and no number to go on from.
+            // The last event of a shard has its children, and no continuation sequence number.
             let is_last = children.is_some() || event.continuation_sequence_number.is_empty();
             return Ok(GetRecordsReply {
                 records: event.records.into_iter().map(sdk::record).collect(),

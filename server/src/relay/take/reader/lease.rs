@@ -1,10 +1,10 @@
-//! A consumer of enhanced fan-out is held like a lease: for a while, and then another one in its place.
+//! Leases: a consumer of enhanced fan-out is held for a limited time, and then replaced by a new one.
 //!
-//! A stream has room for 20 consumers (50 where it is of On-demand Advantage), and nothing in the service tells one that is in
-//! use from one that a container left behind. Its age does: each replica registers another one after [`RENEW_AFTER`], goes over
-//! to it without reading anything twice, and takes the one before back; where it cannot, it gives its own up before it is
-//! [`GIVEN_UP_AFTER`] old. So a consumer of ours that is older than [`STALE_AFTER`] is nobody's, and whoever comes by takes it
-//! back. By the service's time of registration and the local clock, which AWS' signatures allow to differ by five minutes.
+//! A stream allows 20 consumers (50 with On-demand Advantage), and nothing in the service distinguishes a consumer in use from
+//! one that a dead container left behind. Its age does: each replica registers another consumer after [`RENEW_AFTER`], moves to
+//! it without reading anything twice, and deregisters the one before; if it cannot, it gives up its own at the age of
+//! [`GIVEN_UP_AFTER`]. So a consumer of ours older than [`STALE_AFTER`] is unused, and any replica may deregister it. Ages are
+//! by the service's registration time and the local clock, which may be wrong by five minutes (the limit of AWS' signatures).
 
 use std::time::Duration;
 
@@ -22,27 +22,27 @@ use super::{
 };
 use crate::clock::now_ms;
 
-/// What the names of all of our consumers begin with.
+/// Prefix of the names of all our consumers.
 const FAMILY: &str = "danmu-relay-";
-/// The age at which another one takes its place.
+/// The age at which a consumer is replaced.
 const RENEW_AFTER: Duration = Duration::from_secs(30 * 60);
-/// The age at which one that could not be replaced is given up.
+/// The age at which a consumer that could not be replaced is given up.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(45 * 60);
-/// The age from which one is nobody's.
+/// The age from which a consumer counts as left behind.
 const STALE_AFTER: Duration = Duration::from_secs(60 * 60);
-/// How often one that is not active yet is asked after: at first, and at last.
+/// Back-off between checks whether a new consumer is active: first and longest wait.
 const ASK_EVERY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-/// How long after a failure it is tried again.
+/// Wait before a retry after a failure.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// The most characters of a replica's own part of the name, of 128 in all.
+/// The most characters of a replica's own part of a name, which has at most 128.
 const OWN_CHARS: usize = 96;
 
-/// The replica that holds consumers, and its clock.
+/// A replica's registration of consumers, and its clock.
 #[derive(Clone, Debug)]
 pub struct Holder {
     client: Client,
     stream: String,
-    /// What all of its names begin with.
+    /// Prefix of the names of all its consumers.
     base: String,
     begun: (i64, Instant),
 }
@@ -57,14 +57,14 @@ pub struct Lease {
 }
 
 impl Holder {
-    /// Of the consumers of a stream whose names hold `own`, `[a-zA-Z0-9_.-]`, which this process alone may use.
+    /// The holder of a stream's consumers whose names contain `own`, `[a-zA-Z0-9_.-]`, which only this process may use.
     pub fn new(client: &Client, stream: &str, own: &str) -> Self {
         let own: String = own.chars().take(OWN_CHARS).collect();
         let base = [FAMILY, &own].concat();
         Self { client: client.clone(), stream: stream.to_owned(), base, begun: (now_ms(), Instant::now()) }
     }
 
-    /// A consumer that may subscribe. However long it takes: what fails is tried again.
+    /// A consumer that may subscribe. Retries until there is one.
     pub async fn acquire(&self) -> Lease {
         loop {
             match self.register(None).await {
@@ -79,7 +79,7 @@ impl Holder {
         }
     }
 
-    /// The lease that follows this one, once it is time; `None` where there is none in time, and this one must be given up.
+    /// The lease that replaces this one, once it is due; `None` if none could be had in time, and this one must be given up.
     pub async fn renew(&self, lease: &Lease) -> Option<Lease> {
         let due = |age: Duration| Instant::now() + age.saturating_sub(self.age(lease.since_ms));
         let (renew, give_up) = (due(RENEW_AFTER), due(GIVEN_UP_AFTER));
@@ -100,7 +100,7 @@ impl Holder {
         }
     }
 
-    /// Registers a consumer beside the one that is held, or finds the one of that name, and waits until it may subscribe.
+    /// Registers a consumer beside the held one, or finds the one of the same name, and waits until it may subscribe.
     async fn register(&self, held: Option<&Lease>) -> Result<Lease, Error> {
         let summary = async {
             let summary = self.client.describe_stream_summary().stream_name(&self.stream).send().await;
@@ -131,7 +131,7 @@ impl Holder {
                         return Ok(Lease { consumer, since_ms });
                     }
                 }
-                // The one of that name was on its way out.
+                // A consumer of that name was being deleted.
                 Err(error) if error.kind == ErrorKind::NotFound => registered = false,
                 Err(error) => return Err(error),
             }
@@ -148,7 +148,7 @@ impl Holder {
         }
     }
 
-    /// Takes back what nobody holds. Needed for nothing but the room, so what fails is only said.
+    /// Deregisters consumers that were left behind. It only frees their places, so failures are only logged.
     async fn sweep(&self, stream_arn: &str, name: &str, held: Option<&Lease>) {
         let (mut next_token, mut left) = (None, Vec::new());
         loop {
@@ -177,7 +177,7 @@ impl Holder {
         }
     }
 
-    /// Whether a consumer is left over: one of this replica's from a life before, or one of another's that was not renewed.
+    /// Whether a consumer was left behind: one of this replica's from before a restart, or a stale one of another replica.
     fn is_left(&self, other: &Listed, held: Option<&Lease>) -> bool {
         let of_period = |rest: &str| rest.strip_prefix('.').is_some_and(|end| end.bytes().all(|b| b.is_ascii_digit()));
         let own = other.consumer_name.strip_prefix(&self.base).is_some_and(|rest| rest.is_empty() || of_period(rest));
@@ -194,7 +194,7 @@ impl Holder {
         Duration::from_millis(self.now_ms().saturating_sub(since_ms).max(0).unsigned_abs())
     }
 
-    /// By a clock that nobody sets.
+    /// Unix milliseconds, by the wall clock at the start and a monotonic clock since.
     fn now_ms(&self) -> i64 {
         let (ms, at) = self.begun;
         ms.saturating_add(i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX))

@@ -1,9 +1,8 @@
 //! The server's reader: every record of the stream, once, in the order of its shard.
 //!
-//! It drives the domain's reader ([`danmu::kinesis::machine`]) over `aws-sdk-kinesis`, so that lineage, order, expiry and
-//! back-off are what the browser's reader has, too. It reads by polling, or by enhanced fan-out as a consumer of its own
-//! ([`lease`]); it polls while there is none. What fails is told as a state and tried again: it ends when it is told to, and
-//! never by itself.
+//! It drives the domain's reader ([`danmu::kinesis::machine`]) over `aws-sdk-kinesis`, so that shard lineage, order, iterator
+//! expiry and back-off are the same as in the browser's reader. It reads by polling, or by enhanced fan-out with a consumer of
+//! its own ([`lease`]); without a consumer it polls. Failures are reported as a state and retried: it ends only when told to.
 
 mod drive;
 mod fan_out;
@@ -30,71 +29,71 @@ use self::{
     lease::{AGAIN_AFTER, Holder, Lease},
 };
 
-/// Readings that may wait to be taken; with more of them the reader waits.
+/// Capacity of the queue of readings; when it is full the reader waits (back-pressure).
 const QUEUE: usize = 64;
-/// A consumer that is of no use so soon is not asked for again at once.
+/// A consumer that was of no use within this time delays the next one by [`AGAIN_AFTER`].
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a consumer may take to be taken back at the end.
+/// Timeout of deregistering the consumer at the end.
 const PARTING: Duration = Duration::from_secs(3);
 
-/// What the reader tells, in order.
+/// What the reader reports, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// The stream that is read from now on, by its creation time in Unix milliseconds. First of all, and again when it was
-    /// deleted and made anew.
+    /// The stream that is read from now on, by its creation time in Unix milliseconds. Comes first, and again when the stream
+    /// was deleted and recreated.
     Stream {
         /// When it was created.
         created_ms: i64,
     },
-    /// Shards, open and closed: all of the stream, or the children of one that has ended. Before the first record of any
-    /// of them.
+    /// Shards, open and closed: all of the stream, or the children of one that has ended. Comes before the first record of
+    /// any of them.
     Shards(Vec<Shard>),
     /// Records of one shard, in its order; at least one.
     Records(Vec<Record>),
-    /// It goes differently from now on.
+    /// The reader's new state.
     State(State),
-    /// All that was there when reading began has been told.
+    /// All records that were there when reading began have been reported.
     CaughtUp,
 }
 
 /// How the stream is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMode {
-    /// By `GetRecords`: a shard's five reads a second and 2 MB/s are shared with whoever else reads.
+    /// By `GetRecords`: a shard's five reads a second and 2 MB/s are shared with all its other readers.
     Polling,
-    /// By `SubscribeToShard`: pushed, with 2 MB/s of its own for each shard.
+    /// By `SubscribeToShard`: records are pushed, with 2 MB/s of each shard for this consumer alone.
     EnhancedFanOut,
 }
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
 pub struct ReaderOptions {
-    /// How.
+    /// Polling or enhanced fan-out.
     pub kind: ReadMode,
-    /// From what arrived then on, in Unix milliseconds.
+    /// Where reading begins: at what arrived at this time (Unix milliseconds) or later.
     pub since_ms: i64,
-    /// Enhanced fan-out: what the names of this replica's consumers hold, `[a-zA-Z0-9_.-]`, up to 96 characters; no other
-    /// process may use it.
+    /// Enhanced fan-out: this replica's part of its consumers' names, `[a-zA-Z0-9_.-]`, up to 96 characters; no other process
+    /// may use it.
     pub consumer: String,
 }
 
-/// What a reader counted, for whoever looks.
+/// A reader's counters. A handle.
 #[derive(Clone, Debug, Default)]
 pub struct ReaderStats(Arc<Mutex<Counted>>);
 
-/// What a reader counted so far.
+/// A reader's counts so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Calls, refusals, records, how far behind.
+    /// The machine's counts: reads, throttling, records, how far behind.
     pub machine: Stats,
-    /// Subscriptions begun.
+    /// Subscriptions started.
     pub subscriptions: u64,
-    /// Calls that failed, whatever for.
+    /// Calls that failed, for any reason.
     pub failed: u64,
 }
 
 impl ReaderStats {
-    /// As of now.
+    /// The counts as of now.
     #[must_use]
     pub fn get(&self) -> Counted {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -105,7 +104,7 @@ impl ReaderStats {
     }
 }
 
-/// Reads until `stop`, or until nobody takes the readings any more.
+/// Reads until `stop`, or until the receiver of the readings is dropped.
 #[must_use]
 pub fn start(
     kinesis: aws_sdk_kinesis::Client,
@@ -125,15 +124,15 @@ pub fn start(
             () = stop.cancelled() => {}
         }
         if let Some(Lease { consumer, .. }) = lease {
-            // A consumer that is left behind costs on AWS, and one of twenty.
+            // A consumer left registered costs money on AWS, and takes one of the stream's twenty places.
             let _ = timeout(PARTING, consumer.deregister()).await;
         }
     });
     (readings, stats)
 }
 
-/// Reads all shards once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until nobody takes the
-/// readings any more.
+/// Reads all shards once more, by polling, from what arrived at `since_ms` (Unix milliseconds) on, until the receiver of the
+/// readings is dropped.
 pub async fn all_again(kinesis: &aws_sdk_kinesis::Client, stream: &str, since_ms: i64, tell: &mpsc::Sender<Reading>) {
     let from = (Scope::All, StreamCursor::at(since_ms));
     Driver::new((kinesis, stream), None, from, tell, &ReaderStats::default(), None).run(pending::<()>()).await;
@@ -152,7 +151,7 @@ async fn read(
     let driver = |consumer, (position, created_ms)| {
         Driver::new((kinesis, stream), consumer, (Scope::All, position), tell, stats, created_ms)
     };
-    // For how long no consumer is asked for.
+    // How long to poll before asking for a consumer.
     let mut pause = Duration::ZERO;
     loop {
         let mut polling = driver(None, place);
@@ -182,7 +181,7 @@ async fn read(
             }
         }
         *held = None;
-        // One that was of no use so soon is not asked for again at once.
+        // After a consumer that was of so little use, the next one is asked for later.
         pause = if begun.elapsed() < PATIENCE { AGAIN_AFTER } else { Duration::ZERO };
     }
 }

@@ -1,4 +1,4 @@
-//! The calls of the domain's reader, made by `aws-sdk-kinesis`, and its answers in the domain's words.
+//! The calls of the domain's reader, made by `aws-sdk-kinesis`, with the replies as domain types.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use danmu::kinesis::{
 };
 use tokio::time::timeout;
 
-/// The most records of one read, the service's own limit.
+/// The most records of one `GetRecords` call: the service's own limit.
 pub const LIMIT: i32 = 10_000;
-/// A call without a reply is given up after this long.
+/// Timeout of a call.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a call gives, or that it gave nothing in time.
+/// The outcome of a call, or a network error after a timeout.
 pub async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Error::network("no reply in time".into())))
 }
@@ -29,7 +29,7 @@ pub async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<
 /// One page of the stream's shards.
 pub async fn list_shards(client: &Client, stream: &str, next_token: Option<String>) -> Result<ListShardsReply, Error> {
     let call = client.list_shards();
-    // The token knows the stream, and the service takes one of the two.
+    // The token implies the stream, and the service accepts only one of the two.
     let call = match next_token {
         Some(token) => call.next_token(token),
         None => call.stream_name(stream),
@@ -47,7 +47,7 @@ pub async fn created_ms(client: &Client, stream: &str) -> Result<i64, Error> {
     created.ok_or_else(|| strange("no description of the stream"))
 }
 
-/// A place in a shard.
+/// An iterator of a shard.
 pub async fn shard_iterator(client: &Client, stream: &str, shard_id: &str, from: &From) -> Result<String, Error> {
     let call = client.get_shard_iterator().stream_name(stream).shard_id(shard_id);
     let call = match from {
@@ -63,7 +63,7 @@ pub async fn shard_iterator(client: &Client, stream: &str, shard_id: &str, from:
     answer.shard_iterator.ok_or_else(|| strange("no shard iterator"))
 }
 
-/// What is there, up to so many records.
+/// The next records of an iterator, at most `limit`.
 pub async fn get_records(client: &Client, iterator: &str, limit: i32) -> Result<GetRecordsReply, Error> {
     let call = client.get_records().shard_iterator(iterator).limit(limit);
     let answer = call.send().await.map_err(|error| failed(&error))?;
@@ -75,7 +75,7 @@ pub async fn get_records(client: &Client, iterator: &str, limit: i32) -> Result<
     })
 }
 
-/// A record as the domain has it.
+/// A record as a domain type.
 pub fn record(record: types::Record) -> WireRecord {
     WireRecord {
         sequence_number: record.sequence_number,
@@ -85,10 +85,10 @@ pub fn record(record: types::Record) -> WireRecord {
     }
 }
 
-/// The shards that follow one that has ended.
+/// The children of a shard that has ended.
 ///
 /// # Errors
-/// When one has no range of hash keys, which the service's own model forbids.
+/// If one has no range of hash keys, which the service's own model forbids.
 pub fn children(children: Vec<types::ChildShard>) -> Result<Vec<ChildShard>, Error> {
     let child = |child: types::ChildShard| {
         let hash_key_range = range(child.hash_key_range.as_ref())?;
@@ -98,7 +98,7 @@ pub fn children(children: Vec<types::ChildShard>) -> Result<Vec<ChildShard>, Err
     children.ok_or_else(|| strange("a child without a range of hash keys"))
 }
 
-/// Sorts what the SDK says by what helps.
+/// Converts an SDK error to the domain's error, which says whether to retry.
 pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Error {
     let status = error.raw_response().map(|response| response.status().as_u16());
     match (error.as_service_error().and_then(ProvideErrorMetadata::code), status) {
@@ -106,14 +106,14 @@ pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &Sdk
             let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
             Error::from_code(code, message, status.unwrap_or(400))
         }
-        // It began well, and broke off, or stood still: whatever was asked for may be had of another try.
+        // No reply, or one that broke off or stalled after a good start: a retry may succeed.
         (None, None | Some(200..=299)) => Error::network(DisplayErrorContext(error).to_string()),
         (None, Some(status)) => Error::from_reply(status, b""),
     }
 }
 
-/// What the service said in a subscription, if it did. Its name stands in the head of the frame, which the SDK keeps as the
-/// variant alone.
+/// The service's exception in a subscription's event stream, if it is one. Its name is in the frame's header, of which the
+/// SDK keeps only the enum variant.
 pub fn said_in_stream<R>(error: &SdkError<SubscribeToShardEventStreamError, R>) -> Option<Error> {
     use SubscribeToShardEventStreamError as Said;
     let said = error.as_service_error()?;
@@ -133,7 +133,7 @@ pub fn said_in_stream<R>(error: &SdkError<SubscribeToShardEventStreamError, R>) 
     Some(Error::from_code(code, &message, 400))
 }
 
-/// An answer that the service's own model forbids.
+/// The error for a reply that the service's own model forbids.
 pub fn strange(what: &str) -> Error {
     Error { kind: ErrorKind::Server, code: "Reply".into(), message: what.into(), retry_after: None }
 }
@@ -159,7 +159,7 @@ fn range(range: Option<&types::HashKeyRange>) -> Option<HashKeyRange> {
     Some(HashKeyRange { start: range.starting_hash_key.parse().ok()?, end: range.ending_hash_key.parse().ok()? })
 }
 
-/// A time as everything here has it; 0 where there is none.
+/// A time in Unix milliseconds; 0 if there is none.
 pub fn unix_ms(time: impl AsTime) -> i64 {
     time.as_time().and_then(|time| time.to_millis().ok()).unwrap_or_default()
 }
