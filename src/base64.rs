@@ -1,6 +1,6 @@
 //! Base64: the standard alphabet with padding ([RFC 4648, 4](https://www.rfc-editor.org/rfc/rfc4648#section-4)), as Kinesis'
-//! JSON protocol writes blobs, and the alphabet for addresses without padding ([RFC 4648, 5](https://www.rfc-editor.org/rfc/rfc4648#section-5)),
-//! as tickets are written. By hand, because it is a twentieth of what the crate adds to the page.
+//! JSON protocol writes blobs, and base64url without padding ([RFC 4648, 5](https://www.rfc-editor.org/rfc/rfc4648#section-5)),
+//! as tickets use it. Written by hand: a twentieth of the size the crate would add to the page.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -44,7 +44,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     (bits == 0).then_some(data)
 }
 
-/// The same in the alphabet for addresses, without padding.
+/// Encodes as base64url, without padding.
 pub(crate) fn encode_url(out: &mut String, data: &[u8]) {
     let mut text = String::new();
     encode(&mut text, data);
@@ -56,7 +56,7 @@ pub(crate) fn encode_url(out: &mut String, data: &[u8]) {
     }));
 }
 
-/// The bytes, if it is base64 in the alphabet for addresses, without padding and with no bits left over.
+/// The bytes, if the text is base64url without padding and with no bits left over.
 pub(crate) fn decode_url(text: &str) -> Option<Vec<u8>> {
     let mut standard = String::with_capacity(text.len() + 3);
     for digit in text.chars() {
@@ -67,7 +67,7 @@ pub(crate) fn decode_url(text: &str) -> Option<Vec<u8>> {
             digit => digit,
         });
     }
-    // One digit over three says nothing: with padding it is refused, like any other text of three quarters.
+    // A length of 1 modulo 4 is invalid: it would need three `=`, and `decode` accepts two at most.
     let padding = text.len().next_multiple_of(4) - text.len();
     standard.push_str(&"==="[..padding]);
     decode(&standard)

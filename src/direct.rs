@@ -1,9 +1,9 @@
-//! Judging for one who reads a room off the stream without a relay: as a relay does that has run for long.
+//! Direct reading: judges a room's records read straight off the stream, as a long-running relay does.
 //!
-//! A gate that begins knows neither the ids that were seen before nor who has said how much. So reading begins
-//! [`WARM_UP_MS`] before the place from which danmu are shown; what stands before the place is judged, and not shown. Who was
-//! banned before that is handed along with the session to read ([`Gate::take_handed`]).
-//! Promises: from the place on, what a gate shows that has read all there is, and nothing from before it. No I/O, no clock.
+//! A new gate knows neither the ids seen before nor how full each token bucket is. So reading begins [`WARM_UP_MS`] before the
+//! start; records before the start are judged but not shown. Earlier bans are handed over with the session
+//! ([`Gate::take_handed`]). From the start on it shows what a gate shows that has read everything, and nothing from before. No
+//! I/O, no clock.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::{
     room::RoomId,
 };
 
-/// How long before the place reading begins, in milliseconds: what a gate remembers, and some more, since arrival times of one
+/// How long before the start reading begins, in milliseconds: what a gate remembers, and some more, since arrival times of one
 /// shard may be a little out of order.
 pub const WARM_UP_MS: i64 = REMEMBERED_MS + 2_000;
 
-/// The gate of a room, for one who begins to read in the middle.
+/// The gate of a room, for a reader that begins in the middle.
 #[derive(Debug)]
 pub struct Direct {
     gate: Gate,
     start: Start,
-    /// When the first of the decisions arrived that were read since [`Self::retracted`] was asked, in Unix milliseconds; at
-    /// first from when on those count that were handed along.
+    /// The arrival, in Unix milliseconds, of the first decision read since the last call of [`Self::retracted`]; before the
+    /// first call, the start.
     decided_ms: Option<i64>,
 }
 
@@ -34,7 +34,7 @@ pub struct Direct {
 enum Start {
     /// What arrives then or later, in Unix milliseconds.
     Since(i64),
-    /// What follows a place; and whether a record of its shard was read.
+    /// What follows a token; and whether a record of the token's shard was read.
     After(feed::FeedToken, bool),
 }
 
@@ -45,32 +45,32 @@ impl Direct {
         Self { gate, start: Start::Since(since_ms), decided_ms: Some(since_ms) }
     }
 
-    /// Shows what follows a place in the feed.
+    /// Shows what follows a token of the feed.
     #[must_use]
     pub fn after(gate: Gate, place: feed::FeedToken) -> Self {
         let decided_ms = Some(place.arrival_ms());
         Self { gate, start: Start::After(place, false), decided_ms }
     }
 
-    /// What is to be read of a room: its records, and what is decided for every room.
+    /// The scope to read for a room: its records, and the decisions for every room.
     #[must_use]
     pub fn scope(room: &RoomId) -> Scope {
         Scope::PartitionKeys(vec![room.to_string(), SERVICE_KEY.to_owned()])
     }
 
-    /// From where the room is to be read.
+    /// The cursor from which the room is to be read.
     #[must_use]
     pub fn begin(&self) -> StreamCursor {
         StreamCursor::at(self.start.ms() - WARM_UP_MS)
     }
 
-    /// Whether one who has read up to that arrival time (Unix milliseconds) has not come to the place yet.
+    /// Whether a reader that has read up to that arrival time (Unix milliseconds) is still before the start.
     #[must_use]
     pub fn warms_up(&self, read_ms: i64) -> bool {
         read_ms < self.start.ms()
     }
 
-    /// Judges a record, in the order of its shard, by what was verified of it; gives what is to be shown.
+    /// Judges a record, in the order of its shard, with its verified evidence; returns the danmu to show.
     pub fn judge(&mut self, record: &Record, evidence: Option<&Arc<Evidence>>) -> Option<Admitted> {
         let incoming = Incoming {
             data: &record.data,
@@ -80,7 +80,7 @@ impl Direct {
             evidence,
         };
         if record.partition_key == SERVICE_KEY {
-            // Whatever is wrong with it, it says nothing then.
+            // An invalid order is ignored.
             if self.gate.take_order(incoming).is_ok() {
                 self.decided_ms.get_or_insert(record.arrival_ms);
             }
@@ -97,7 +97,7 @@ impl Direct {
         }
     }
 
-    /// Whether what it gave to be shown is retracted by what was read since.
+    /// Whether a danmu that was returned to be shown is retracted by what was read since.
     #[must_use]
     pub fn is_retracted(&self, admitted: &Admitted) -> bool {
         admitted
@@ -106,7 +106,7 @@ impl Direct {
             .is_some_and(|evidence| self.gate.bans().retract(&evidence.viewer, evidence.role, admitted.arrival_ms))
     }
 
-    /// What the decisions retract that were read since this was asked before, and more that was told about then.
+    /// What is retracted by decisions read since the last call, and by those that arrived up to [`WARM_UP_MS`] before these.
     pub fn retracted(&mut self) -> Vec<Retracted> {
         let decided_ms = self.decided_ms.take();
         decided_ms.map(|ms| self.gate.bans().retracted(ms - WARM_UP_MS)).unwrap_or_default()
@@ -121,19 +121,19 @@ impl Start {
         }
     }
 
-    /// Whether a record stands behind it.
+    /// Whether a record follows the start; also notes that the token's shard was read.
     fn is_before(&mut self, record: &Record) -> bool {
         match self {
             Self::Since(ms) => *ms <= record.arrival_ms,
             Self::After(place, met) if record.shard_id == place.shard_id() => {
                 *met = true;
                 match place.sequence_number() {
-                    // After no record at all: all that arrived since.
+                    // A token after no record: all that arrived since.
                     "0" => place.arrival_ms() <= record.arrival_ms,
                     number => is_before(number, &record.sequence_number),
                 }
             }
-            // A shard is read before its children, and all that they hold arrived later.
+            // A shard is read before its children, and all their records arrived later.
             Self::After(place, met) => *met || place.arrival_ms() <= record.arrival_ms,
         }
     }

@@ -1,7 +1,7 @@
-//! The domain of Danmu: what a danmu is, and the rules that every side of the service shares.
+//! The domain of Danmu: what a danmu is, and the rules that all sides of the service share.
 //!
-//! The same code runs in the server and, compiled to WebAssembly, in the browser. It holds no framework, does no I/O
-//! and has no clock of its own: whoever calls it brings the time, the chance and the network.
+//! The same code runs in the server and, compiled to WebAssembly, in the browser. It uses no framework, does no I/O and has no
+//! clock of its own: its caller supplies time, randomness and network.
 
 mod base64;
 pub mod cognito;

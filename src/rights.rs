@@ -1,4 +1,4 @@
-//! What somebody may do in which rooms: a role in every room, and a higher one in some.
+//! Rights: a user's role in every room, and a higher one in some.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{room::RoomId, viewer::Role};
 
-/// The role of somebody in each room. Where several give one, the highest counts.
+/// A user's role in each room. Where several apply, the highest counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
-    /// In every room.
+    /// The role in every room.
     #[serde(rename = "role")]
     everywhere: Role,
-    /// In the rooms where it is higher.
+    /// The rooms with a higher role.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rooms: BTreeMap<RoomId, Role>,
 }
@@ -24,7 +24,7 @@ impl Rights {
         Self { everywhere: role, rooms: BTreeMap::new() }
     }
 
-    /// The same, and this role in a room, where that is higher.
+    /// Adds this role in a room, where that is higher.
     #[must_use]
     pub fn and_in(mut self, room: RoomId, role: Role) -> Self {
         if role > self.role_in(&room) {
@@ -39,7 +39,7 @@ impl Rights {
         self.rooms.get(room).copied().unwrap_or_default().max(self.everywhere)
     }
 
-    /// In how many rooms it is higher than in all others.
+    /// The number of rooms with a higher role.
     #[must_use]
     pub fn rooms(&self) -> usize {
         self.rooms.len()

@@ -1,6 +1,6 @@
-//! Rooms: their ids, and what a page must know of one.
+//! Rooms: their ids, and what a page needs to know of one.
 //!
-//! A room's id is also its partition key on the stream, so that all its danmu keep one order on one shard.
+//! A room's id is also its partition key on the stream, so that all its danmu are in order on one shard.
 
 use std::{fmt, str::FromStr};
 
@@ -11,8 +11,8 @@ use crate::viewer::Role;
 
 /// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.
 ///
-/// The alphabet is small on purpose: the id stands in addresses, in partition keys (256 characters at the most) and in
-/// file names, and two ids never differ in case alone.
+/// The alphabet is small on purpose: the id is used in URLs, in partition keys (256 characters at most) and in file names, and
+/// no two ids differ in case only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RoomId(String);
@@ -37,13 +37,13 @@ impl RoomId {
 /// Why a text is not a room id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RoomIdError {
-    /// Nothing at all.
+    /// No text.
     #[error("a room id is empty; give 1 to {max} characters", max = RoomId::MAX_LEN)]
     Empty,
     /// Too long, in bytes.
     #[error("a room id of {0} bytes is too long; {max} are allowed", max = RoomId::MAX_LEN)]
     TooLong(usize),
-    /// A character outside of the alphabet, or a `-` or `_` at the start.
+    /// A character outside the alphabet, or a `-` or `_` at the start.
     #[error("{0:?} cannot stand there in a room id; use a-z, 0-9, - and _, starting with a letter or a digit")]
     Character(char),
 }
@@ -93,24 +93,24 @@ impl fmt::Display for RoomId {
 pub struct Room {
     /// Its id, and its partition key on the stream.
     pub id: RoomId,
-    /// The name that people read, in the streamer's own language.
+    /// The displayed name, in the streamer's own language.
     pub title: String,
     /// Address of the video: an absolute URL, or a path on the page's origin.
     pub video: String,
     /// Address of the picture shown before the video plays, if there is one.
     pub poster: Option<String>,
-    /// Whether records without a ticket are shown: plain text from foreign producers among them.
+    /// Whether unsigned records are shown, plain text from foreign producers included.
     pub unsigned: Unsigned,
-    /// How fast one viewer may speak.
+    /// How fast viewers may post, by role.
     pub paces: Paces,
 }
 
-/// How fast one viewer may speak. Records without a ticket have no viewer, and no pace.
+/// The rate limit of a viewer (a token bucket). Unsigned records have no viewer, and no rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Danmu a minute in the long run, 1 and up.
+    /// The refill: danmu per minute, 1 and up.
     pub per_minute: u32,
-    /// Danmu at once, 1 and up.
+    /// The bucket's size: danmu at once, 1 and up.
     pub burst: u32,
 }
 
@@ -120,21 +120,20 @@ impl Default for Pace {
     }
 }
 
-/// How fast one viewer of each role may speak. Kept, and sent to pages, as one number for each of guests, members and moderators:
-/// a page has little room.
+/// The pace of each role. Packed into one number each for guests, members and moderators, to keep pages small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Paces(pub [u32; 3]);
 
 impl Paces {
-    /// Of guests, of who signed in, and of who keeps order. More than 65,535 a minute, or at once, is as many.
+    /// For guests, members and moderators. Values are capped at 65,535.
     #[must_use]
     pub fn new(viewer: Pace, member: Pace, moderator: Pace) -> Self {
         let most = u32::from(u16::MAX);
         Self([viewer, member, moderator].map(|pace| pace.per_minute.min(most) << 16 | pace.burst.min(most)))
     }
 
-    /// The pace of a role; none for the streamer, whom nothing holds up.
+    /// The pace of a role; `None` for the streamer, who has no limit.
     #[must_use]
     pub const fn of(&self, role: Role) -> Option<Pace> {
         let Self([viewer, member, moderator]) = *self;
@@ -161,7 +160,7 @@ impl Default for Paces {
     }
 }
 
-/// What a room does with records that carry no ticket.
+/// What a room does with unsigned records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unsigned {

@@ -1,4 +1,4 @@
-//! What the token vending machine hands out: temporary credentials for one stream, and where to use them.
+//! Session: what the token vending machine hands out, temporary credentials for one stream and where to use them.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,37 +12,36 @@ pub struct Session {
     pub access_key_id: String,
     /// The secret that signs requests. Never sent, never logged.
     pub secret_access_key: String,
-    /// Goes with every request as `X-Amz-Security-Token`.
+    /// Sent with every request as `X-Amz-Security-Token`.
     pub session_token: String,
-    /// When the credentials end, in Unix milliseconds.
+    /// When the credentials expire, in Unix milliseconds.
     pub expiration: i64,
     /// When they were vended, by the server's clock, in Unix milliseconds: a client's own clock may be wrong.
     pub vended_at: i64,
     /// AWS region of the stream, for example `us-east-1`.
     pub region: String,
-    /// Where requests go: an absolute URL, or a path such as `/aws/` on the page's own origin.
+    /// The endpoint: an absolute URL, or a path such as `/aws/` on the page's own origin.
     pub endpoint: String,
     /// Name of the stream.
     pub stream: String,
-    /// The partition key of the room; its hash names the shard.
+    /// The partition key of the room; its hash determines the shard.
     pub partition_key: String,
-    /// Says who the viewer is, for as long as the session lasts: goes with every danmu that the viewer signs by the key that
-    /// it asked for ([`crate::ticket`]). None where no key was given.
+    /// The ticket: says who the viewer is while the session lasts. It is sent with every danmu that the viewer signs with the
+    /// key given in the request ([`crate::ticket`]). `None` where no key was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// The keys that tickets of other viewers are verified by. None where nobody reads by this session.
+    /// The keys that verify other viewers' tickets. Empty for a session that does not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ticket_keys: Vec<TicketKey>,
-    /// Who may not speak in the room, as it was decided until now ([`crate::gate::Handed`]). None where nobody reads by this
-    /// session, or nothing was decided.
+    /// The bans of the room so far ([`crate::gate::Handed`]). Empty for a session that does not read, or if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bans: Vec<String>,
 }
 
-/// A key of the server that tickets are verified by.
+/// A key of the server that verifies tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketKey {
-    /// Its id, as tickets name it.
+    /// Its id, which tickets contain.
     pub kid: String,
     /// The key.
     pub x: PublicKey,
@@ -62,7 +61,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// What a page asks a session for: one of the two, and a session that may do both is vended to no page of ours.
+/// What a session is for: one of the two. No page of ours gets a session for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -73,7 +72,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Its name, as a form asks for it.
+    /// Its name in requests.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Viewers: who said something, where that is known.
+//! Viewers: their ids, names, roles and ranks.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::record::text::check_short;
 
-/// The id of a viewer: 1 to 64 visible ASCII characters. Cheap to clone; it stands in much that is remembered.
+/// The id of a viewer: 1 to 64 visible ASCII characters. Cheap to clone, since much state contains it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ViewerId(Arc<str>);
@@ -16,13 +16,13 @@ impl ViewerId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// The server itself, in the tickets of what it decides. Nobody else is ever called so.
+    /// The server itself, in the tickets of its decisions. No viewer has this id.
     #[must_use]
     pub fn server() -> Self {
         Self("=server".into())
     }
 
-    /// The id of a guest, by a random number: `g` and 32 hexadecimal digits.
+    /// The id of a guest, from a random number: `g` and 32 hexadecimal digits.
     #[must_use]
     pub fn guest(random: u128) -> Self {
         Self(format!("g{random:032x}").into())
@@ -76,13 +76,13 @@ impl fmt::Display for ViewerId {
     }
 }
 
-/// The name that a viewer goes by: 1 to 64 bytes of a text that a danmu could be, too. Text, never HTML. Cheap to clone.
+/// A display name: 1 to 64 bytes, by the character rules of a danmu's text. Text, never HTML. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// The longest name, in bytes of UTF-8. Every danmu of its owner carries it.
+    /// The longest name, in bytes of UTF-8. Every danmu of its viewer carries it.
     pub const MAX_LEN: usize = 64;
 
     /// The name as text.
@@ -112,44 +112,44 @@ impl From<Name> for String {
     }
 }
 
-/// What a viewer may do in a room. Each stands above those before it.
+/// What a viewer may do in a room, in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Anybody: a guest.
+    /// A guest.
     #[default]
     Viewer,
-    /// Somebody who signed in.
+    /// A signed-in user.
     Member,
-    /// Somebody who keeps order.
+    /// A moderator.
     Moderator,
-    /// Whose room it is: nothing holds up what the streamer says.
+    /// The room's owner: has no rate limit, and density never drops the streamer's danmu.
     Streamer,
 }
 
 impl Role {
-    /// Whether it decides who may speak.
+    /// Whether it may decide who may post.
     #[must_use]
     pub const fn may_moderate(self) -> bool {
         matches!(self, Self::Moderator | Self::Streamer)
     }
 }
 
-/// How high somebody stands who decides about viewers: it concerns those who stand below, and nobody below takes it back.
+/// The rank of a moderating person: decisions concern viewers below it, and those of a lower rank do not override them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rank {
     /// A moderator of the room.
     Moderator,
-    /// Its streamer; also where nothing is said of who decided.
+    /// The room's streamer; also the default where no rank is given.
     #[default]
     Streamer,
-    /// Who runs the server.
+    /// The operator of the server.
     Operator,
 }
 
 impl Rank {
-    /// That of a role; none where it decides nothing.
+    /// The rank of a role; `None` where it may not moderate.
     #[must_use]
     pub const fn of(role: Role) -> Option<Self> {
         match role {
@@ -159,7 +159,7 @@ impl Rank {
         }
     }
 
-    /// Whether one of that role stands below.
+    /// Whether that role is below this rank.
     #[must_use]
     pub fn is_above(self, role: Role) -> bool {
         Self::of(role).is_none_or(|rank| rank < self)

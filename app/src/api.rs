@@ -11,29 +11,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 
-/// A session: temporary credentials that may do what `purpose` says, on the room's stream, and nothing else. With the viewer's
-/// own public key ([`danmu::ticket::PublicKey`] as text) it has a ticket for that key.
+/// Temporary credentials for `purpose` on the room's stream, and nothing else. Given the viewer's public key
+/// ([`danmu::ticket::PublicKey`] as text), with a ticket for that key.
 #[server(endpoint = "session")]
 pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
     ssr::answer(ssr::session(room, purpose, key).await)
 }
 
-/// A ban is decided.
+/// The answer to a ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Banned {
-    /// What the room does with danmu that carry no ticket. Where they are shown, who is banned may go on without a name.
+    /// What the room does with unsigned danmu. Where it shows them, a banned viewer can go on without a ticket.
     pub unsigned: Unsigned,
 }
 
-/// Bans a viewer from a room, for so many seconds or for good. For signed-in moderators and streamers of that room, and viewers
-/// who stand below them there.
+/// Bans a viewer from a room, for `seconds` or for good. The caller must be a signed-in moderator or streamer of that room, and
+/// rank above the viewer.
 #[server(endpoint = "ban")]
 pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<Banned, ApiError> {
     let decided = ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await;
     ssr::answer(decided.map(|room| Banned { unsigned: room.unsigned }))
 }
 
-/// Ends such a ban. For the same.
+/// Lifts a ban, with the same rights as `ban`.
 #[server(endpoint = "unban")]
 pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
     ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await.map(drop))
@@ -87,7 +87,7 @@ mod ssr {
         services()?.vending.vend(room.id, purpose, key, caller()?).await
     }
 
-    /// Has a decision made about a room, if the caller may decide there.
+    /// Makes a moderation decision about a room, if the caller may moderate there.
     pub(super) async fn decide(
         room_id: String,
         viewer: String,
@@ -119,7 +119,7 @@ mod ssr {
         }
     }
 
-    /// Gives the response the status of its error: Leptos answers 500 to whatever fails.
+    /// Gives the response the status of its error; Leptos would answer 500 to any error.
     pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
         if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
             response.set_status(status(error));

@@ -1,4 +1,4 @@
-//! The one error that the server answers the app with.
+//! The error type of all server functions.
 
 use leptos::server_fn::{
     codec::JsonEncoding,
@@ -7,16 +7,16 @@ use leptos::server_fn::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a server function could not do what it was asked. Every variant has an HTTP status, and a text in each language.
+/// Why a server function failed. Every variant has an HTTP status (`api::status`); the page has the texts (`Problem`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum ApiError {
-    /// Such an id cannot be a room's. Status 404: it is somebody's mistyped address.
+    /// Not a valid room id. Status 404, since it is usually a mistyped address.
     #[error("{0:?} cannot be the id of a room: use a-z, 0-9, - and _")]
     BadRoom(String),
     /// No room has that id. Status 404.
     #[error("there is no room {0:?}")]
     NoRoom(String),
-    /// The viewer, its network, or all together asked too often. Status 429, with `Retry-After`.
+    /// The rate limit of the viewer, its network or the whole server is exceeded. Status 429, with `Retry-After`.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooMany {
         /// Seconds until it may ask again.
@@ -28,28 +28,28 @@ pub enum ApiError {
     /// The viewer is banned. Status 403.
     #[error("you are banned here")]
     Banned,
-    /// Only who is signed in may do that. Status 401.
+    /// The viewer must be signed in. Status 401.
     #[error("sign in to speak here")]
     SignIn,
     /// Only moderators and streamers of the room may do that. Status 403.
     #[error("only moderators and streamers of the room may do that")]
     NotModerator,
-    /// Whom it concerns, or who decided before, does not stand below who decides. Status 403.
+    /// The viewer ranks at least as high as the caller, or a higher rank decided before. Status 403.
     #[error("that is for somebody who stands higher in this room")]
     NotAbove,
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
     BadViewer(String),
-    /// What was decided could not be written down; nothing is decided. Status 503. The reason is in the server's log.
+    /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,
-    /// STS cannot be reached, or refuses. Status 503. The reason is in the server's log.
+    /// No credentials: STS or the identity pool fails, or vending is frozen. Status 503. The server's log has the reason.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
     /// The request did not arrive, or its answer did not. Status 503.
     #[error("the server cannot be reached: {0}")]
     Network(String),
-    /// Whatever else: a bug, or a request that no page of ours makes. Status 400.
+    /// Anything else: a bug, or a request that no page of ours makes. Status 400.
     #[error("{0}")]
     Other(String),
 }

@@ -1,10 +1,10 @@
-//! The strings of the app, in English and Chinese, from `locales/*.json`, checked when it is built.
+//! The strings of the app, in English and Chinese, from `locales/*.json`, checked at compile time.
 //!
-//! Values go into a text by [`fill`], not by the library's own interpolation: that makes a view type of each text, which
-//! (with the library's cookies) weighed 55 kB on the way to the browser.
+//! Placeholders are filled by [`fill`], not by the library's interpolation, which makes a view type of each text: together with
+//! the library's cookies that was 55 kB of download.
 
-// The library would rather have a build script, but that script's library builds the whole of ICU's data tools to
-// find plural rules that these strings do not use: minutes on every cold build, for the same generated code.
+// The library recommends a build script instead, but that compiles all of ICU's data tools for plural rules that these
+// strings do not use: minutes on every cold build, for the same generated code.
 #![allow(deprecated, missing_docs)]
 
 leptos_i18n::load_locales!();
@@ -16,10 +16,10 @@ use leptos_meta::Html;
 /// The name of the cookie that keeps a viewer's choice of a language.
 const COOKIE: &str = "danmu_language";
 
-/// The language of the page. A handle; whoever reads it through [`t_string!`] follows it.
+/// The language of the page. A handle; reading it through [`t_string!`] is reactive.
 ///
-/// It stands in for the library's own context, which parses and negotiates language tags in the browser, where the
-/// server has long decided.
+/// It replaces the library's own context, which parses and negotiates language tags in the browser, although the server has
+/// already decided.
 #[derive(Clone, Copy)]
 pub struct I18n(RwSignal<Locale>);
 
@@ -29,8 +29,8 @@ impl I18n {
         self.0.get()
     }
 
-    /// The language, for a title: `leptos_meta` asks for that when it has awaited, on whatever thread it is then, where no page's own
-    /// signals can be read.
+    /// The language, for a page title: `leptos_meta` reads it after an await, possibly on another thread, where the page's own
+    /// signals cannot be read.
     pub fn of_title(self) -> impl Fn() -> Locale + Clone + Send + Sync + 'static {
         let locale = ArcRwSignal::from(self.0);
         move || locale.get()
@@ -55,7 +55,7 @@ impl I18n {
 
 /// Decides the page's language, and puts it into the context and onto `<html>`.
 ///
-/// *Server-side rendering*: the viewer's cookie, else the first of `Accept-Language` that there is, else English.
+/// *Server-side rendering*: the viewer's cookie, else the supported language that `Accept-Language` prefers, else English.
 #[component]
 pub fn PageLanguage() -> impl IntoView {
     let i18n = I18n(RwSignal::new(requested()));
@@ -68,19 +68,19 @@ pub fn use_i18n() -> I18n {
     use_context().unwrap_or_else(|| I18n(RwSignal::new(Locale::en)))
 }
 
-/// The language that the page has now, for [`t_string!`] in a module of its own: it follows nothing, and needs nothing that does.
+/// A snapshot of the page's language, for [`t_string!`] in modules without a reactive runtime.
 #[cfg(feature = "hydrate")]
 #[derive(Clone, Copy)]
 pub struct Language(Locale);
 
 #[cfg(feature = "hydrate")]
 impl Language {
-    /// That of the page.
+    /// The page's language now, by `<html lang>`.
     pub fn of_page() -> Self {
         Self(requested())
     }
 
-    /// It.
+    /// The language.
     pub fn locale(self) -> Locale {
         self.0
     }
@@ -93,7 +93,7 @@ fn tag(locale: Locale) -> &'static str {
     }
 }
 
-/// The language of a tag such as `zh-Hans-CN`: its first part decides
+/// The language of a tag such as `zh-Hans-CN`, by its first subtag
 /// ([RFC 4647](https://www.rfc-editor.org/rfc/rfc4647#section-3.4)).
 fn locale(tag: &str) -> Option<Locale> {
     match tag.trim().split('-').next()?.to_ascii_lowercase().as_str() {
@@ -118,7 +118,7 @@ fn requested() -> Locale {
     Locale::en
 }
 
-/// What the two headers ask for.
+/// The language that the two headers ask for.
 #[cfg(any(feature = "ssr", test))]
 fn negotiate(cookies: &str, accepted: &str) -> Locale {
     let chosen = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
@@ -138,7 +138,7 @@ fn negotiate(cookies: &str, accepted: &str) -> Locale {
     best.1
 }
 
-/// Puts values into a text, each in the place of its name in braces.
+/// Replaces each `{name}` in a text by its value.
 #[must_use]
 pub fn fill(text: &str, values: &[(&str, &dyn ToString)]) -> String {
     values
@@ -167,7 +167,7 @@ macro_rules! both {
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub(crate) use both;
 
-/// The same for a view, which follows the language: `say!(i18n, app.name)`. One type, whatever the text.
+/// `t_string!` as a signal that follows the language: `say!(i18n, app.name)`. One type for all texts.
 macro_rules! say {
     ($i18n:ident, $($key:tt)+) => {
         leptos::prelude::Signal::derive(move || $crate::i18n::t_string!($i18n, $($key)+))

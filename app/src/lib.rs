@@ -32,5 +32,5 @@ pub mod signing;
 
 pub use shell::{App, shell};
 
-/// The name of the sources that this is made of: a page's module and the server that sends it must have the same.
+/// A hash of the sources, which names this build: a page's module and the server that sends it must have the same.
 pub const BUILD: &str = concat!("danmu-build-", env!("DANMU_BUILD"));

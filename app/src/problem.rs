@@ -7,36 +7,36 @@ use crate::{
     i18n::{I18n, fill, t_string},
 };
 
-/// Why something that a viewer wanted did not happen.
+/// A problem that is shown to the viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// The text cannot be sent as it is.
     Text(TextError),
-    /// The viewer says too much in too short a time; seconds until it may go on.
+    /// The viewer exceeds the room's rate limit; seconds until the next danmu is allowed.
     TooFast(u32),
     /// The server refused, or cannot be reached.
     Api(ApiError),
-    /// The page shows the viewer as signed in, and the server takes it for a guest.
+    /// The page shows the viewer as signed in, but the server gave a guest's session.
     Guest,
     /// The stream cannot be reached.
     Network,
-    /// It was sent, and no answer came: it may have arrived.
+    /// The put got no answer: the danmu may have arrived.
     Unanswered,
-    /// The stream takes no more at the moment.
+    /// The stream throttles.
     Busy,
     /// The stream refused the credentials.
     Denied,
-    /// The stream answered with an error that has no better name here.
+    /// Any other error of the stream: its message.
     Stream(String),
     /// The video's server refused it: its answer.
     VideoRefused(String),
-    /// The page's own policy refused the video's address.
+    /// The page's Content Security Policy blocked the video's address.
     VideoForbidden(String),
-    /// The video cannot be played, for a reason that the browser keeps to itself.
+    /// The video cannot be played, for a reason that the browser does not tell.
     Unplayable,
-    /// This browser cannot draw on the picture.
+    /// This browser cannot draw on the overlay's canvas.
     CannotDraw,
-    /// What draws did not come, or fell.
+    /// The drawing module did not load, or crashed.
     NothingDraws,
 }
 
@@ -53,7 +53,7 @@ impl From<ApiError> for Problem {
 }
 
 impl Problem {
-    /// The problem in the language of the page, with the way out where there is one.
+    /// The problem in the language of the page, with a remedy where there is one.
     #[must_use]
     pub fn say(&self, i18n: I18n) -> String {
         match self {
@@ -74,19 +74,19 @@ impl Problem {
         }
     }
 
-    /// Whether it is over when the connection is there again.
+    /// Whether it is resolved once the connection is back.
     #[must_use]
     pub const fn is_of_connection(&self) -> bool {
         matches!(self, Self::Network | Self::Api(ApiError::Network(_)))
     }
 
-    /// Whether it asks to wait for so many seconds.
+    /// Whether it carries a number of seconds to wait.
     #[must_use]
     pub const fn waits(&self) -> bool {
         matches!(self, Self::TooFast(_) | Self::Api(ApiError::TooMany { .. }))
     }
 
-    /// Counts a second off the wait that a problem asks for; one that is over is none any more.
+    /// Counts the problem's wait down by a second; at zero the problem is cleared.
     pub fn count_down(problem: &mut Option<Self>) {
         if let Some(Self::TooFast(seconds) | Self::Api(ApiError::TooMany { retry_after_s: seconds })) = problem {
             *seconds = seconds.saturating_sub(1);
@@ -125,7 +125,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
-        // No page of ours decides who may speak, yet.
+        // No page has moderation controls yet, so these have no translation.
         ApiError::NotModerator | ApiError::NotAbove | ApiError::BadViewer(_) | ApiError::Store => {
             fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())])
         }

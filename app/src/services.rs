@@ -1,5 +1,5 @@
-//! What the app asks of the server that it runs in. The server implements these traits and puts them, as [`Services`],
-//! into the Leptos context.
+//! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
+//! [`Services`], into the Leptos context.
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
@@ -18,83 +18,83 @@ use crate::{account::Offer, error::ApiError};
 /// The server's services.
 #[derive(Clone)]
 pub struct Services {
-    /// Knows the rooms.
+    /// The list of rooms.
     pub rooms: Arc<dyn Rooms>,
     /// Vends sessions.
     pub vending: Arc<dyn Vending>,
-    /// Bans.
+    /// Bans and unbans viewers.
     pub moderating: Arc<dyn Moderating>,
-    /// Origins besides the page's own that its scripts may talk to: the stream's endpoint, where that is elsewhere.
+    /// Origins besides the page's own that its scripts may connect to, such as the stream's endpoint where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
     pub connect: Arc<[String]>,
-    /// How browsers can follow a room here.
+    /// The ways (relay, direct) in which browsers can follow a room here.
     pub ways: Ways,
     /// Where people can sign in, in the operator's order.
     pub offers: Arc<[Offer]>,
-    /// Where the glue is of the module that they sign in by, where it was built.
+    /// The address of the sign-in module's glue, if the module was built.
     pub account_module: Option<Arc<str>>,
 }
 
-/// Who is asking, as vending limits count: put into the Leptos context of every call of a server function.
+/// Who is asking, as vending limits count; in the Leptos context of every server function call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// From where.
+    /// The caller's address.
     pub addr: IpAddr,
-    /// Which viewer: the one that the request's cookie names, or a guest who has just come.
+    /// The viewer that the request's cookie names, or a new guest.
     pub viewer: ViewerId,
-    /// The name of who signed in.
+    /// The name of a signed-in viewer.
     pub name: Option<Name>,
-    /// What they may do in which rooms.
+    /// The viewer's rights in the rooms.
     pub rights: Rights,
-    /// What an identity pool knows them by, where credentials come from one.
+    /// The login at the identity pool, where credentials come from one.
     pub login: Option<Login>,
 }
 
-/// Knows the rooms.
+/// The list of rooms.
 pub trait Rooms: Send + Sync {
     /// The room of that id, if there is one.
     fn room(&self, id: &RoomId) -> Option<Room>;
     /// All rooms, in the order in which the operator listed them.
     fn rooms(&self) -> Vec<Room>;
-    /// Where its feed stands, if it is relayed here: a page that is made now misses nothing that is said while it loads.
+    /// A room's current feed token, if it is relayed here: a page resumes from it, so it misses nothing said while it loads.
     fn place(&self, id: &RoomId) -> Option<String>;
-    /// Origins of videos and pictures that are served over plain HTTP, for the same policy as [`Services::connect`]: what is
-    /// `https` needs none.
+    /// Origins of videos and pictures that are served over plain HTTP, for the same policy as [`Services::connect`]; `https`
+    /// ones need none.
     fn plain_origins(&self) -> Vec<String>;
 }
 
-/// What a [`Moderating`] answers with.
+/// The future that a [`Moderating`] returns.
 pub type DecisionFuture = Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send>>;
 
-/// Who decides.
+/// The viewer who makes a moderation decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decider {
-    /// Which viewer, for the log.
+    /// The viewer's id, for the log.
     pub viewer: ViewerId,
-    /// How high it stands in the room that it decides about.
+    /// The viewer's rank in the room.
     pub rank: Rank,
 }
 
-/// Decides who may not speak. Whoever calls it has seen to it that the caller may.
+/// Bans and unbans viewers. The caller must have checked the decider's rank in the room.
 pub trait Moderating: Send + Sync {
-    /// Bans a viewer from a room, for so many seconds or for good; one who is banned already, until then.
+    /// Bans a viewer from a room, for `seconds` or for good; replaces the end of an earlier ban.
     ///
-    /// Fails with [`ApiError::NotAbove`] for a viewer who is known to stand as high, or where somebody who stands higher has
-    /// decided; with [`ApiError::Store`] where it could not be written down. Then nothing is decided.
+    /// Fails with [`ApiError::TooMany`] over the decider's rate limit, [`ApiError::NotAbove`] if the viewer is known to rank as
+    /// high or a higher rank decided before, [`ApiError::Store`] if it could not be stored. Then nothing is decided.
     fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
-    /// Ends that, if there is such a ban. Fails alike.
+    /// Lifts a ban, if there is one. Fails like [`Self::ban`].
     fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
 }
 
-/// What a [`Vending`] answers with.
+/// The future that a [`Vending`] returns.
 pub type VendFuture = Pin<Box<dyn Future<Output = Result<Session, ApiError>> + Send>>;
 
 /// The token vending machine.
 pub trait Vending: Send + Sync {
-    /// A session of its own for one viewer; with the viewer's own public key, with a ticket for it.
+    /// A session for one viewer; given the viewer's public key, with a ticket for that key.
     ///
-    /// Fails with [`ApiError::TooMany`] for one who asks too often, or where STS does not keep up, [`ApiError::Banned`] for one
-    /// who is banned, [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where nobody may read
-    /// the stream directly, and [`ApiError::VendingDown`] when STS cannot be had.
+    /// Fails with [`ApiError::TooMany`] over a rate limit or while STS is overloaded, [`ApiError::Banned`] for a banned viewer,
+    /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off, and
+    /// [`ApiError::VendingDown`] while credentials are unavailable.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }

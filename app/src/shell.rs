@@ -42,7 +42,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// Notes the address of a video that the page's policy refuses, from the first element on: no script of the page may be there yet.
+/// Records the address of a video that the page's policy blocks, from the first element on: other scripts may load too late.
 fn watch_policy() -> impl IntoView {
     #[cfg(feature = "ssr")]
     return view! {
@@ -52,8 +52,8 @@ fn watch_policy() -> impl IntoView {
     };
 }
 
-/// The app, and a copy of its HTML in which `~` stands for `<`, so that nobody takes it for HTML: what strips comments passes it by.
-/// Compressed it is a list of references to the first.
+/// The app, and a copy of its HTML with `~` for `<`, so that programs that change HTML (by stripping comments, say) leave it
+/// alone. Compressed, the copy is a list of references to the original.
 fn app() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
@@ -66,14 +66,14 @@ fn app() -> impl IntoView {
     }
 }
 
-/// What the page says where it does not start.
+/// The message of a page that does not start.
 fn failure() -> impl IntoView {
     #[cfg(feature = "ssr")]
     return view! { <crate::failure::StartFailure /> };
 }
 
-/// The way to sign in, where there is one. Behind the app, of which every element has its place when the browser takes it over; its
-/// script puts it into the page's header.
+/// The sign-in slot, where there is one. After the app, so that hydration finds the app's elements in their places; its script
+/// moves it into the page's header.
 fn account() -> impl IntoView {
     #[cfg(feature = "ssr")]
     return view! { <crate::account::AccountSlot /> };
@@ -113,12 +113,12 @@ mod security {
 
     use crate::services::Services;
 
-    /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this answer only, and
-    /// requests to this server and the stream only. Styles are a file; attributes carry colours.
+    /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this origin and inline ones with
+    /// this answer's nonce; connections to this server and the stream only. Styles are a file; attributes carry colours.
     ///
-    /// The overlay page is made for other programs: a browser source puts a `<style>` of the streamer's into it, with fonts from
-    /// wherever these are, and a scene that is a file of the streamer's frames it. Nothing on it can be clicked, so nobody is
-    /// tricked into anything; and frames of files have no origin that a list could name.
+    /// The overlay page may be styled and framed by others: a browser source injects the streamer's `<style>`, with fonts from
+    /// anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains nothing;
+    /// and frames of files have no origin that a list could name.
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();

@@ -1,11 +1,11 @@
-// What the measurements share: statistics, tables, and the file that keeps the figures.
+// Shared by the benchmarks: statistics, tables, and the file of results.
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 
-/** The value below which the share `q` of `sorted` lies (nearest rank). */
+/** The `q`-quantile of `sorted` (nearest rank). */
 export const quantile = (sorted, q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 
-/** Prints rows as a table; numbers to the right. */
+/** Prints rows as a table, with columns of numbers right-aligned. */
 export function table(headings, rows) {
   const all = [headings, ...rows].map((row) => row.map(String));
   const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column].length)));
@@ -18,7 +18,7 @@ export function table(headings, rows) {
   }
 }
 
-/** Writes the figures, with the machine they were measured on, and ends with the verdict. */
+/** Writes the result with a description of the machine, prints the verdict, and sets the exit code. */
 export async function conclude(result, kept) {
   const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, memory: os.totalmem(), node: process.version };
   const path = process.env.E2E_RESULT;

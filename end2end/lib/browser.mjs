@@ -1,4 +1,4 @@
-// The Chromium that is on this machine, started so that it talks to nobody but the pages under test.
+// Launch options for this machine's Chromium, without its background traffic.
 
 const executablePath = process.env.CHROMIUM;
 if (!executablePath) throw new Error('CHROMIUM names no browser; start the tests by `cargo xtask test`');

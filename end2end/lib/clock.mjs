@@ -1,19 +1,19 @@
-// The clock of what draws danmu, in a test's hand: danmu fly as far as the test says, however long the machine takes for it.
+// A fake clock for the overlay: a test says how far danmu move, regardless of the machine's speed.
 import { expect } from '@playwright/test';
 
 /**
- * Stops the clock of an overlay: of a worker, or of a page that draws by itself. Frames go on, all at one time.
+ * Stops the clock of an overlay, in its worker or in a page that draws itself. Frames go on at the same time.
  * @param {import('@playwright/test').Worker | import('@playwright/test').Page} drawing
  */
 export async function stopClock(drawing) {
   await drawing.evaluate(() => {
-    // Further from the stamps of frames than any clock that they could be of: the overlay goes by this one.
+    // Too far from the frames' timestamps to be the same clock, so the overlay uses this one.
     let now = performance.now() + 3_600_000;
     performance.now = () => now;
     self.pass = (ms) => (now += ms);
   });
   return {
-    /** Lets so many milliseconds pass, and waits until a frame of then is drawn. */
+    /** Advances the clock by `ms`, and waits until a frame of that time is drawn. */
     pass: (ms) =>
       drawing.evaluate(async (ms) => {
         self.pass(ms);
@@ -22,7 +22,7 @@ export async function stopClock(drawing) {
   };
 }
 
-/** Lets time pass by small steps until the page knows of `least` danmu in its picture: it is told so four times a second. */
+/** Advances the clock in small steps until the page counts `least` danmu on stage: the count is updated four times a second. */
 export async function untilOnStage(page, clock, least) {
   const onStage = () => page.evaluate(() => document.querySelector('canvas').dataset.onStage ?? 0);
   await expect

@@ -1,6 +1,6 @@
-// A user pool of Amazon Cognito on this machine, with one user, and its own page to sign in on: what it asks and refuses, the
-// service does. Passwords are verified by SRP, from the documents of the protocol and with none of our client's code; of the
-// password it keeps a verifier only.
+// A fake Amazon Cognito user pool with one user and a hosted sign-in page. Its challenges and errors are those of the service.
+// It verifies passwords by SRP, written from the protocol's documents without our client's code, and stores only a password
+// verifier.
 import { createHash, createHmac, createSign, generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -28,7 +28,7 @@ function power(base, exponent, modulus) {
   return result;
 }
 
-/** A number's bytes in two's complement. */
+/** The bytes of a positive number in two's complement. */
 function bytes(number) {
   let hex = number.toString(16);
   if (hex.length % 2) hex = `0${hex}`;
@@ -42,7 +42,7 @@ const base64url = (value) => Buffer.from(value).toString('base64url');
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-/** The service's own words for what is refused. */
+/** A refusal, with the service's own code and message. */
 class Refused extends Error {
   constructor(code, message) {
     super(message);
@@ -66,15 +66,15 @@ export async function startPool(wants = {}) {
   const pool = {
     id,
     user,
-    /** All that was asked, by operation. */
+    /** The operations called, in order. */
     calls: [],
-    /** All bytes that ever came. */
+    /** All request bodies received. */
     heard: '',
-    /** Refresh tokens that are good now. */
+    /** The valid refresh tokens. */
     refresh: new Set(),
-    /** Answers the next such operation so. */
+    /** Errors for the next call, by operation. */
     instead: {},
-    /** How long its tokens last. */
+    /** The lifetime of its tokens, in seconds. */
     lifetimeS,
     mustChange: temporary,
   };
@@ -103,7 +103,7 @@ export async function startPool(wants = {}) {
     };
   }
 
-  /** What comes after the password, and after each answer. */
+  /** The next challenge, or the tokens, after the password and after each answer. */
   function advance() {
     const session = randomBytes(12).toString('base64url');
     if (pool.mustChange) {
@@ -173,7 +173,7 @@ export async function startPool(wants = {}) {
       return advance();
     },
 
-    // With rotation: each is good once.
+    // With rotation: each refresh token is valid once.
     GetTokensFromRefreshToken({ RefreshToken }) {
       if (!pool.refresh.delete(RefreshToken)) throw new Refused('NotAuthorizedException', 'Refresh Token has been revoked');
       return { AuthenticationResult: tokens() };
@@ -191,7 +191,7 @@ export async function startPool(wants = {}) {
   };
 
   function proves({ a, b, big, block }, { TIMESTAMP, PASSWORD_CLAIM_SIGNATURE }) {
-    // The service takes claims of the last minutes only.
+    // The service accepts only claims of the last minutes.
     const age = Math.abs(Date.now() - Date.parse(TIMESTAMP.replace(/UTC (\d+)$/, '$1 UTC')));
     if (!(age < 5 * 60_000)) return false;
     const u = number(sha256(bytes(a), bytes(big)));
@@ -202,7 +202,7 @@ export async function startPool(wants = {}) {
     return given.length === right.length && timingSafeEqual(given, right);
   }
 
-  /** The pool's own page and its token endpoint. */
+  /** The hosted pages: authorization endpoint, token endpoint and keys. */
   const pages = {
     'GET /oauth2/authorize'(query, response) {
       pool.calls.push('authorize');
@@ -249,7 +249,7 @@ export async function startPool(wants = {}) {
     let body = '';
     for await (const chunk of request) body += chunk;
     pool.heard += body;
-    // As the service answers browsers.
+    // CORS headers as the service sends them.
     response.setHeader('access-control-allow-origin', '*');
     response.setHeader('access-control-allow-headers', '*, content-type, x-amz-target');
     response.setHeader('access-control-expose-headers', 'date');
@@ -282,7 +282,7 @@ export async function startPool(wants = {}) {
     return new Promise((resolve) => server.close(resolve));
   };
 
-  /** What a `danmu.toml` says that trusts it; its own page is offered, too, if `hosted`. */
+  /** A `danmu.toml` that trusts this pool; it also offers the hosted page if `hosted`. */
   pool.settings = ({ hosted = false, password: own = true } = {}) => `
 [[identity.issuers]]
 issuer = "${pool.issuer}"

@@ -1,6 +1,6 @@
-// Speaks the DevTools protocol to what a session has attached to and Playwright does not hold: workers, tabs.
+// DevTools protocol for targets that Playwright does not manage: workers and tabs that a session attached to.
 
-/** For a session: answers, for each that it attached to (not `flatten`), a function that asks it. */
+/** Returns a function that takes the id of an attached target (not `flatten`) and returns a function that sends it commands. */
 export function through(session) {
   const answers = new Map();
   let asked = 0;

@@ -1,14 +1,14 @@
-// Fonts that are the same on every machine, for tests that look at pixels: those slices of Noto that some texts need, from
-// npm. In the pictures they go by one name, whichever the overlay asks for first.
+// Fonts that are the same on every machine, for tests that compare pixels: the slices of Noto that given texts need, from
+// npm. They are all registered under one name, the first that the overlay asks for.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** Where several have a letter, the last one's is taken: digits are not to be those of the emoji. */
+/** If several have a character, the last one wins: digits must not come from the emoji font. */
 const PACKAGES = ['noto-emoji', 'noto-sans-sc', 'noto-sans-arabic'];
 const resolve = createRequire(import.meta.url).resolve;
 
-/** `U+4e00-9fff,U+3000` as pairs of the first and the last code point. */
+/** Parses `U+4e00-9fff,U+3000` into pairs of the first and the last code point. */
 const ranges = (list) =>
   list
     .split(',')
@@ -21,14 +21,14 @@ const ranges = (list) =>
     )
     .map(([first, last = first]) => [first, last]);
 
-/** All slices of a package, as its style sheet has them. */
+/** All slices of a package, from its style sheet. */
 function slices(name) {
   const sheet = resolve(`@fontsource-variable/${name}/index.css`);
   const faces = [...readFileSync(sheet, 'utf8').matchAll(/src: url\((.*?)\).*?unicode-range: (.*?);/gs)];
   return faces.map(([, file, range]) => ({ path: path.join(path.dirname(sheet), file), range }));
 }
 
-/** The faces that `text` needs: `{data, range}`, the font in base64 and its `unicode-range`. */
+/** The font faces that `text` needs: `{data, range}`, the font in base64 and its `unicode-range`. */
 export function facesFor(text) {
   const needed = [...new Set(text)].map((letter) => letter.codePointAt(0));
   const covers = ({ range }) =>
@@ -38,7 +38,7 @@ export function facesFor(text) {
     .map(({ path, range }) => ({ data: readFileSync(path, 'base64'), range }));
 }
 
-/** Runs in a worker: makes `faces` known there as `family`. */
+/** Runs in a worker: registers `faces` there as `family`. */
 export async function loadFaces({ faces, family }) {
   for (const { data, range } of faces) {
     const face = new FontFace(family, `url(data:font/woff2;base64,${data})`, {

@@ -1,7 +1,7 @@
-// Danmu of foreign producers, as many as one likes: plain texts, put onto the stream by the SDK.
+// Danmu of foreign producers: plain texts, put onto the stream by the AWS SDK.
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 
-/** Puts all `texts` onto the stream at once, for a room. At most 500. */
+/** Puts `texts`, at most 500, onto the stream for a room, in one `PutRecords` call. */
 export async function pour(server, texts, room = 'demo') {
   const answer = await fetch(`${server.origin}/getCertification.action`, { method: 'POST' });
   const { accessKeyId, secretAccessKey, sessionToken } = await answer.json();

@@ -1,9 +1,9 @@
-// A way between a browser and a server that can be cut: what is connected is torn down, which no switch of a browser does to
-// an answer that is still coming.
+// A TCP proxy between browser and server that a test can cut: open connections break, which a browser's offline switch does
+// not do to a response that is still streaming.
 import { once } from 'node:events';
 import net from 'node:net';
 
-/** Passes on all that comes to its own `origin` to that of a server. */
+/** Starts a proxy, with an `origin` of its own, that forwards to the server at `origin`. */
 export async function startProxy(origin) {
   const { hostname, port } = new URL(origin);
   const sockets = new Set();
@@ -31,19 +31,19 @@ export async function startProxy(origin) {
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
-  // A test that fails stops nothing.
+  // A failed test does not stop the proxy, which must not keep the process alive.
   proxy.unref();
-  /** Tears down what is connected; what comes next is let through. */
+  /** Breaks the open connections; new ones are let through. */
   const drop = () => sockets.forEach((socket) => socket.destroy());
   return {
     origin: `http://127.0.0.1:${proxy.address().port}`,
     drop,
-    /** Lets nothing through. */
+    /** Breaks the open connections and refuses new ones. */
     cut() {
       whole = false;
       drop();
     },
-    /** Loses what is sent from now on, and tells nobody: as where a cable is out, or a phone leaves its network. */
+    /** Drops all bytes from now on without closing connections, as when a cable is unplugged or a phone leaves its network. */
     lose() {
       lost = true;
     },

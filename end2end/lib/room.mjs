@@ -1,7 +1,7 @@
-// A room as a viewer meets it.
+// Page helpers for a room, as a viewer uses it.
 import { expect } from '@playwright/test';
 
-/** Opens a page with danmu on it, and waits until it reads and, if it has a composer, can send. */
+/** Opens a page with danmu, and waits until its feed is live and, in a room, its composer is ready. */
 export async function enter(page, address = '/room/demo') {
   await page.addInitScript(() => {
     window.shown = [];
@@ -32,8 +32,8 @@ export async function drawn(page, id) {
 }
 
 /**
- * What is to be seen of `page`, as it looks over something else: the number of pixels that are not fully transparent, the
- * first and the last row that have any (the last one being outside), and the rows of all.
+ * The visible part of `page`, on a transparent background: the number of pixels that are not fully transparent, the first
+ * row that has any, the row below the last one, and the height of the picture.
  */
 export async function pictureOf(page) {
   const picture = await page.screenshot({ omitBackground: true, type: 'png' });
@@ -56,9 +56,9 @@ export async function pictureOf(page) {
   }, picture.toString('base64'));
 }
 
-/** How many pixels of `page`, as it looks, are not fully transparent. */
+/** The number of pixels of `page` that are not fully transparent. */
 export const visiblePixels = async (page) => (await pictureOf(page)).visible;
 
 let said = 0;
-/** A text that no other test says. */
+/** A text that no other test sends. */
 export const fresh = (text) => `${text} ${process.pid}-${(said += 1)}`;

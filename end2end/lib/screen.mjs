@@ -1,5 +1,5 @@
-// The screen that a page is on, whose pixels change under it, as when a window is moved from one screen to another: the page
-// keeps its size in CSS pixels.
+// Emulates a move of the window to a screen with another device pixel ratio: the page keeps its size in CSS pixels, and
+// the screen's own pixels change.
 import { fileURLToPath } from 'node:url';
 
 const PIXELS = fileURLToPath(new URL('../bench/overlay/page/pixels.mjs', import.meta.url));
@@ -9,21 +9,21 @@ export async function screenOf(page) {
   const { width, height } = page.viewportSize();
   let dark = false;
   await page.route('**/pixels.js', (route) => route.fulfill({ contentType: 'text/javascript', path: PIXELS }));
-  /** What is to be seen, in the screen's own pixels: a PNG. */
+  /** A screenshot in the screen's own pixels: a PNG. */
   const picture = async () => {
     const { data } = await session.send('Page.captureScreenshot', { format: 'png' });
     return Buffer.from(data, 'base64');
   };
   return {
     picture,
-    /** Gives it so many pixels for each CSS pixel. */
+    /** Sets the device pixel ratio. */
     async becomes(deviceScaleFactor) {
       await session.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor, mobile: false });
-      // An emulated screen tells its pages with the next thing that media queries ask for; a real one does it by itself.
+      // An emulated screen reports its new ratio only with another media change; a real one reports it by itself.
       dark = !dark;
       await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
     },
-    /** The boxes of what has one of `colors`, by colour, in the screen's own pixels. */
+    /** The boxes around the pixels of each of `colors`, by colour, in the screen's own pixels. */
     async boxes(colors) {
       const png = (await picture()).toString('base64');
       const found = await page.evaluate(

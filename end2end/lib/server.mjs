@@ -1,4 +1,4 @@
-// A Danmu server of one's own: the release binary, on ports that the system chooses, with a data directory that goes when it ends.
+// Starts a Danmu server: the release binary, on free ports, with a data directory that is removed when it stops.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -6,14 +6,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-/** Only ends a start that hangs. */
+/** Timeout of a start that hangs. */
 const READY_MS = 120_000;
 
-/** A `danmu.toml` whose room `demo` lets one viewer say as much as a test likes. */
+/** A `danmu.toml` whose room `demo` has a rate limit far above what a test sends. */
 export const CHATTY =
   "[[rooms]]\nid = 'demo'\nvideo = '/sample.mp4'\nunsigned = 'allow'\nper_minute = 6000\nburst = 1000\n";
 
-/** The ports of the pages and of the stream, once a server has said on which it listens. */
+/** The ports of the pages and of the stream, once the server's output names them. */
 function portsOf(announced) {
   const pages = /^  room +http:\/\/\S+?:(\d+)\/room\//m.exec(announced);
   const stream = /^  stream +http:\/\/\S+?:(\d+) .*\n/m.exec(announced);
@@ -23,8 +23,8 @@ function portsOf(announced) {
 /**
  * Starts a server and waits until it listens.
  * @param {Record<string, string>} settings `DANMU_*` variables
- * @param {string} file what its `danmu.toml` says
- * @param {string} host where it listens; asked for on this machine's own address all the same
+ * @param {string} file the text of its `danmu.toml`
+ * @param {string} host the address it listens on; `origin` has `127.0.0.1` in any case
  */
 export async function startServer(settings = {}, file = '', host = '127.0.0.1') {
   const binary = process.env.E2E_SERVER;
@@ -38,7 +38,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
     DANMU_HTTP__ADDR: `${host}:${ports[0]}`,
     DANMU_STREAM__ADDR: `127.0.0.1:${ports[1]}`,
     DANMU_STREAM__DATA: path.join(data, 'stream'),
-    // Every page of every test comes from one address.
+    // All pages of all tests come from one address, so the rate limits are raised.
     DANMU_VENDING__PER_MINUTE: '100000',
     DANMU_VENDING__BURST: '10000',
     DANMU_VENDING__VIEWER_PER_MINUTE: '100000',
@@ -46,7 +46,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
     ...settings,
   });
 
-  /** Starts the program on these ports, or on any (0), and waits until it says on which it listens. */
+  /** Starts the program on these ports (0: any free one), waits until it is listening, and returns the ports. */
   async function start(ports) {
     let announced = '';
     child = spawn(binary, [], { cwd: data, stdio: ['ignore', 'pipe', 'pipe'], env: env(ports) });
@@ -70,7 +70,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
     throw new Error(`the server ${why}, asked to listen on the ports ${ports.join(' and ')} (0: any):\n${output}`);
   }
 
-  /** Ends it as it falls (`kill -9`). */
+  /** Crashes the server (`kill -9`). */
   async function fall() {
     child.kill('SIGKILL');
     await ended;
@@ -86,9 +86,9 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
 
   const ports = await start([0, 0]);
   const [origin, endpoint] = ports.map((port) => `http://127.0.0.1:${port}`);
-  /** Starts it again, on the ports that it had, over what it left. */
+  /** Starts it again, on the same ports and with the same data. */
   const rise = () => start(ports);
-  /** Runs one of its commands beside it, as an operator does; what that says. */
+  /** Runs one of its commands beside it, as an operator does; returns the output. */
   const order = async (...command) =>
     (await promisify(execFile)(binary, command, { cwd: data, env: env(ports) })).stdout;
   const keys = path.join(data, 'stream', 'ticket-keys.json');

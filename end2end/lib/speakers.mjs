@@ -1,10 +1,10 @@
-// Viewers who speak: each with a key, a ticket and a session of its own, as pages have them, and no page.
+// Viewers who speak without a page: each with its own key, ticket and session.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** A ULID of now. */
+/** A ULID of the current time. */
 export function ulid() {
   let number = (BigInt(Date.now()) << 80n) | BigInt(`0x${randomBytes(10).toString('hex')}`);
   let text = '';
@@ -28,7 +28,7 @@ async function comeIn(server, room) {
   return { client, ticket: session.ticket, privateKey };
 }
 
-/** Lets so many viewers into a room. What comes back puts danmu (`{ text, color }`) at once, each said by another of them. */
+/** Creates `count` viewers in a room. `say` puts danmu (`{ text, color }`) in one call, signed by the viewers in turn. */
 export async function speakers(server, count, room = 'demo') {
   const all = await Promise.all(Array.from({ length: count }, () => comeIn(server, room)));
   let turn = 0;
@@ -41,7 +41,7 @@ export async function speakers(server, count, room = 'demo') {
   };
   return {
     async say(danmu) {
-      // Whoever brings them: a session has an allowance of its own.
+      // Calls rotate over the sessions, since each has its own rate limit.
       const { client } = next();
       const answer = await client.send(new PutRecordsCommand({ StreamName: 'danmu', Records: danmu.map(record) }));
       if (answer.FailedRecordCount) throw new Error(`refused: ${JSON.stringify(answer.Records)}`);

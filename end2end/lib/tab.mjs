@@ -1,5 +1,5 @@
-// A tab that a viewer may turn away from: in a browser of its own, where Playwright is not the one that holds it. Playwright
-// keeps every page of its own visible for ever.
+// A tab that can go to the background, in a browser of its own and not managed by Playwright, which keeps its own pages
+// visible for ever.
 import { chromium } from '@playwright/test';
 import { browserOptions } from './browser.mjs';
 import { through } from './devtools.mjs';
@@ -12,7 +12,7 @@ export async function openTab(address) {
   const { targetId } = await session.send('Target.createTarget', { url: address, browserContextId });
   const { sessionId } = await session.send('Target.attachToTarget', { targetId, flatten: false });
   const ask = through(session)(sessionId);
-  /** What a function of no arguments answers in the tab. */
+  /** The result of a function without arguments, called in the tab. */
   const evaluate = async (act) => {
     const { result, exceptionDetails } = await ask('Runtime.evaluate', {
       expression: `(${act})()`,
@@ -24,11 +24,11 @@ export async function openTab(address) {
   };
   return {
     evaluate,
-    /** Turns to another tab. */
+    /** Opens another tab, which puts this one in the background. */
     leave: () => session.send('Target.createTarget', { url: 'about:blank', browserContextId }),
-    /** Turns to it again. */
+    /** Brings the tab to the front again. */
     comeBack: () => session.send('Target.activateTarget', { targetId }),
-    /** CPU seconds that this browser has taken, all its processes together. */
+    /** The CPU seconds that all processes of this browser have used. */
     async cpu() {
       const { processInfo } = await session.send('SystemInfo.getProcessInfo');
       return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);

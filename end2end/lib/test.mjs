@@ -1,4 +1,4 @@
-// What every browser test has: a server, a second browser, and a guard who hears what pages complain about.
+// Fixtures of every browser test: a server, a second browser, and a guard that fails a test on console errors and warnings.
 import { test as base, expect, chromium } from '@playwright/test';
 import { browserOptions } from './browser.mjs';
 import { startServer } from './server.mjs';
@@ -16,7 +16,7 @@ export const test = base.extend({
     { scope: 'worker' },
   ],
 
-  /** A second browser: another process, with nothing in common with the first. */
+  /** A second browser: another process that shares nothing with the first. */
   otherBrowser: [
     async ({}, use) => {
       const browser = await chromium.launch(browserOptions);
@@ -28,7 +28,7 @@ export const test = base.extend({
 
   baseURL: async ({ server }, use) => use(server.origin),
 
-  /** The complaints that a test expects. Everything else on a console fails the test. */
+  /** The complaints that a test expects; any other error or warning fails the test. */
   tolerated: [/(?!)/, { option: true }],
 
   complaints: async ({ tolerated }, use) => {
@@ -42,7 +42,7 @@ export const test = base.extend({
     await use(context);
   },
 
-  /** What the server logged during a test that failed is part of the answer to why. */
+  /** Prints what the server logged during a failed test. */
   serverLog: [
     async ({ server }, use, testInfo) => {
       const before = server.output().length;
@@ -62,7 +62,7 @@ export const test = base.extend({
   },
 });
 
-/** Notes what pages of `context` complain about: console errors and warnings, uncaught exceptions. */
+/** Collects the complaints of pages in `context`: console errors and warnings, uncaught exceptions. */
 export function guard(context, complaints) {
   context.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);

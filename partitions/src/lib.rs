@@ -1,4 +1,4 @@
-//! The partitions of AWS by region: what is in every ARN and every host there. One table, for whoever writes either.
+//! AWS partitions by region: the parts of ARNs and host names that differ between them, in one table.
 //!
 //! Sources: [partitions](https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html),
 //! `partitions.json` and IAM's endpoint rule set of botocore 1.44.8.
@@ -8,16 +8,16 @@
 pub struct Partition {
     /// Its name, the second part of each of its ARNs (`aws-cn`).
     pub name: &'static str,
-    /// What the names of its regions begin with (`cn-`).
+    /// The prefix of its regions' names (`cn-`).
     prefix: &'static str,
     /// The domain of its services (`amazonaws.com.cn`).
     pub dns_suffix: &'static str,
-    /// The host of IAM, which is one for all of its regions.
+    /// The host of IAM, one for all of its regions.
     pub iam_host: &'static str,
-    /// For which region requests to IAM are signed.
+    /// The region that requests to IAM are signed for.
     pub iam_region: &'static str,
-    /// Who vouches for the identities of a Cognito identity pool there: the federated principal of trust policies, and the
-    /// beginning of condition keys.
+    /// The identity provider of Cognito identity pools: the federated principal in trust policies, and the prefix of condition
+    /// keys.
     pub identity_provider: &'static str,
 }
 
@@ -38,7 +38,7 @@ const PARTITIONS: [Partition; 8] = [
         dns_suffix: "amazonaws.com.cn",
         iam_host: "iam.cn-north-1.amazonaws.com.cn",
         iam_region: "cn-north-1",
-        // Identity pools are in Beijing alone (https://docs.amazonaws.cn/en_us/aws/latest/userguide/cognito.html).
+        // Only Beijing has identity pools (https://docs.amazonaws.cn/en_us/aws/latest/userguide/cognito.html).
         identity_provider: "cognito-identity.cn-north-1.amazonaws.com.cn",
     },
     Partition {
@@ -94,13 +94,13 @@ const PARTITIONS: [Partition; 8] = [
 ];
 
 impl Partition {
-    /// The partition that a region is in, by its name; `aws` for a name that fits no other.
+    /// The partition of a region, by its name's prefix; `aws` if no other matches.
     #[must_use]
     pub fn of(region: &str) -> &'static Self {
         PARTITIONS.iter().find(|partition| region.starts_with(partition.prefix)).unwrap_or(&AWS)
     }
 
-    /// The partition of that name, as ARNs have it.
+    /// The partition with this name, as in ARNs.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         PARTITIONS.iter().find(|partition| partition.name == name)

@@ -1,8 +1,8 @@
-//! How many connections and viewers may be there at a time: in all, and of one network.
+//! Admission limits: how many connections and viewers may be open at a time, in all and from one network.
 //!
-//! A connection takes a permit, and so does each viewer on a connection that several share, whatever carries it. One network, by the
-//! address that counts as its client's, has no more than its share. Whoever finds none gets one of a reserve, for
-//! short requests only, so that health is answered and forms are taken however many viewers there are.
+//! Every connection holds a permit, and so does each viewer on a connection that several viewers share. A network, identified
+//! by the client's address (not its proxy's), gets at most its share. A client that finds no ordinary permit gets one from a
+//! reserve, for short requests only, so that health checks and forms are answered even when viewers fill the server.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// For each so many permits there is one more in the reserve; how many those are at the least and the most.
+/// The reserve has one permit for every this many ordinary ones, within the bounds of [`RESERVE`].
 const RESERVED_OF: usize = 16;
 const RESERVE: std::ops::RangeInclusive<usize> = 4..=256;
 
@@ -35,7 +35,7 @@ enum ShareKind {
     Reserve,
 }
 
-/// The right to be there, given back when it is dropped.
+/// Permission to hold a connection open; dropping it gives it back.
 #[derive(Debug)]
 pub struct Permit {
     _permit: OwnedSemaphorePermit,
@@ -43,7 +43,7 @@ pub struct Permit {
     shares: Vec<Share>,
 }
 
-/// That a network has one more.
+/// One place of a network's share; dropping it gives it back.
 #[derive(Debug)]
 pub struct Share {
     capacity: Capacity,
@@ -51,7 +51,7 @@ pub struct Share {
 }
 
 impl Capacity {
-    /// So many, of which one network may have `percent`.
+    /// This many connections, of which one network may have `percent`.
     #[must_use]
     pub fn new(connections: usize, percent: u8) -> Self {
         let share = (connections.saturating_mul(percent.into()) / 100).max(1);
@@ -65,30 +65,30 @@ impl Capacity {
         }))
     }
 
-    /// Waits until somebody can be let in at all.
+    /// Waits until a permit, ordinary or reserve, is free.
     pub async fn free(&self) {
-        // Nobody closes them, and what is got is given back at once.
+        // The semaphores are never closed, and the acquired permit is released at once.
         tokio::select! {
             _ = self.0.ordinary.acquire() => {}
             _ = self.0.reserve.acquire() => {}
         }
     }
 
-    /// How many more may come.
+    /// How many ordinary permits are free.
     #[cfg(test)]
     #[must_use]
     pub fn left(&self) -> usize {
         self.0.ordinary.available_permits()
     }
 
-    /// A permit for a connection of that address, or one of the reserve; `None` for an address of which no share is counted, such
-    /// as a proxy's. Nobody is kept waiting.
+    /// A permit for a connection from that address, from the reserve where no ordinary one is free. No `addr` (a proxy's
+    /// connection) means that no share is counted. Never waits; `None` where there is no permit.
     #[must_use]
     pub fn let_in(&self, addr: Option<IpAddr>) -> Option<Permit> {
         self.take(addr, ShareKind::Ordinary).or_else(|| self.take(addr, ShareKind::Reserve))
     }
 
-    /// A permit of its own for a viewer of that address.
+    /// A separate permit for a viewer from that address.
     #[must_use]
     pub fn viewer(&self, addr: IpAddr) -> Option<Permit> {
         self.take(Some(addr), ShareKind::Ordinary)
@@ -104,7 +104,7 @@ impl Capacity {
         Some(Permit { _permit: permit, is_reserve: kind == ShareKind::Reserve, shares })
     }
 
-    /// One more of that network's share, for a viewer whose connection counts as its proxy's.
+    /// One place of that network's share, for a viewer behind a proxy, whose connection was not counted.
     #[must_use]
     pub fn share(&self, addr: IpAddr) -> Option<Share> {
         self.share_as(addr, ShareKind::Ordinary)
@@ -129,13 +129,13 @@ impl Capacity {
 }
 
 impl Permit {
-    /// Whether it is of the reserve: for short requests, and no viewer.
+    /// Whether it comes from the reserve, which serves short requests and no viewers.
     #[must_use]
     pub const fn is_reserve(&self) -> bool {
         self.is_reserve
     }
 
-    /// Keeps a share for as long as the permit.
+    /// Holds a share until the permit is dropped.
     pub fn keep(&mut self, share: Share) {
         self.shares.push(share);
     }
@@ -153,8 +153,8 @@ impl Drop for Share {
     }
 }
 
-/// What counts as one network: an IPv4 address, or an IPv6 /64, which is the least that a household gets
-/// ([RFC 6177](https://www.rfc-editor.org/rfc/rfc6177)).
+/// The key by which a client's network is counted: an IPv4 address, or an IPv6 /64, the least that a household gets ([RFC
+/// 6177](https://www.rfc-editor.org/rfc/rfc6177)).
 #[must_use]
 pub fn network(addr: IpAddr) -> IpAddr {
     match addr.to_canonical() {

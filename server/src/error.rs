@@ -1,4 +1,4 @@
-//! Why the program could not do what it was asked.
+//! Why a command of the program failed.
 
 use std::{io, net::SocketAddr};
 
@@ -37,7 +37,7 @@ pub enum RunError {
     /// A room that the settings do not list.
     #[error("there is no room {0}")]
     NoRoom(RoomId),
-    /// A viewer that nobody knows, or that may be another than is meant.
+    /// A viewer that is not known, or a name that fits several.
     #[error("{0}")]
     Whom(String),
     /// A ban that is not in force.
@@ -58,13 +58,13 @@ pub enum RunError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// Without them nothing can be had from an identity pool.
+    /// The system's certificates, which calls to an identity pool need, cannot be read.
     #[error("vending.identity_pool: {0}")]
     Certificates(String),
     /// The site's files.
     #[error("the site cannot be served: {0}")]
     Site(String),
-    /// Whatever else the system refuses.
+    /// Any other I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }

@@ -1,32 +1,32 @@
-//! Whether the server wants requests.
+//! Readiness: whether the server wants requests.
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Whether requests are wanted: from the start until the server is told to end, while all of its tasks run.
+/// Readiness: true from the start until draining, while all of its tasks run.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     draining: bool,
-    /// The tasks that have ended before their time.
+    /// The tasks that ended unexpectedly.
     failed: BTreeSet<&'static str>,
 }
 
 impl Health {
-    /// From now on balancers should send requests elsewhere; those that come are still answered.
+    /// Starts draining: balancers should send new requests elsewhere; requests that still arrive are answered.
     pub fn drain(&self) {
         self.known().draining = true;
     }
 
-    /// Whether requests are wanted, of a server whose embedded stream, if any, writes, whose relay, if any, has read all
-    /// there was, and whose site lacks nothing.
+    /// Whether requests are wanted: the embedded stream (if any) writes, the relay (if any) has caught up, and the site's files
+    /// are complete (`lacks` is `None`).
     ///
     /// # Errors
-    /// Why not, for whoever looks.
+    /// The reason, as text for `/readyz`.
     pub fn verdict(&self, writes: bool, caught_up: bool, lacks: Option<String>) -> Result<(), String> {
         let known = self.known();
         if known.draining {
@@ -45,17 +45,17 @@ impl Health {
         lacks.map_or(Ok(()), Err)
     }
 
-    /// A task has ended before its time.
+    /// A task has ended unexpectedly.
     pub fn fail(&self, task: &'static str) {
         self.known().failed.insert(task);
     }
 
-    /// It runs again.
+    /// The task runs again.
     pub fn recover(&self, task: &'static str) {
         self.known().failed.remove(task);
     }
 
-    /// The tasks that have ended before their time, by name.
+    /// The tasks that ended unexpectedly, by name.
     #[cfg(test)]
     #[must_use]
     pub fn failed(&self) -> Vec<&'static str> {

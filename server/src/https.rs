@@ -1,4 +1,4 @@
-//! Requests of the server's own to others, by HTTPS: each within a time, each answer of a bounded size, no redirection followed.
+//! HTTPS client for the server's own requests: each has a timeout and a size limit for its response, and follows no redirects.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// A client by the system's certificates; plain HTTP is for who is on this machine, which the settings see to. Cheap to clone;
-/// clones share their connections.
+/// An HTTPS client that trusts the system's certificates. Plain `http://` also works; the settings allow it for loopback
+/// addresses only. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Https(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
@@ -31,10 +31,10 @@ impl Https {
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
-    /// Sends a request; its answer of at most so many bytes, within such a time.
+    /// Sends a request, and returns the response if it has at most `max_bytes` and arrives within `patience`.
     ///
     /// # Errors
-    /// Why there is none, for the log.
+    /// Why it failed, for the log.
     pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -51,7 +51,7 @@ impl Https {
     }
 }
 
-/// An error with what caused it: the outer one says only that it failed.
+/// An error followed by its causes: the outermost one says only that something failed.
 pub fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,4 +1,4 @@
-//! Ports to listen on.
+//! Binds the ports to listen on.
 
 use std::{io, net::SocketAddr};
 
@@ -6,12 +6,12 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::error::RunError;
 
-/// What the system may hold for a connection that does not read, bytes.
+/// Kernel send buffer of a connection, bytes: bounds what a client that does not read costs.
 const SEND_BUFFER: u32 = 256 * 1024;
-/// Connections that may wait to be taken.
+/// Length of the accept queue.
 const BACKLOG: u32 = 1024;
 
-/// Listens where the setting of that name says; `way_out` is what else says it.
+/// Binds `addr`, the value of the setting `name`; `way_out` names what overrides that setting, for the error message.
 ///
 /// # Errors
 /// [`RunError::Listen`].
@@ -20,7 +20,7 @@ pub fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<Tcp
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
-        // Each connection has as much: what the system holds for viewers who do not read stays small, too.
+        // Inherited by every accepted connection, so that viewers who do not read cost the kernel little memory.
         socket.set_send_buffer_size(SEND_BUFFER)?;
         socket.bind(addr)?;
         socket.listen(BACKLOG)

@@ -1,4 +1,4 @@
-//! What the program says of itself: where to look, its log, and why it ends.
+//! Output about the program itself: the start banner, the log, and the reason why it ends.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -13,7 +13,7 @@ use crate::{
     error::RunError,
 };
 
-/// Says why the program ends, as its log is written from when there is one.
+/// Reports why the program ends: as a JSON log line once the JSON log has started, otherwise as text on stderr.
 pub fn say_failure(error: &RunError) {
     if LOGS_JSON.load(Relaxed) {
         tracing::error!(%error, "danmu-server ends");
@@ -22,10 +22,10 @@ pub fn say_failure(error: &RunError) {
     }
 }
 
-/// Whether all that this process says is JSON.
+/// Whether the log has been started in JSON format.
 static LOGS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// Begins the log.
+/// Starts the log.
 ///
 /// # Errors
 /// [`RunError::Filter`].
@@ -41,7 +41,7 @@ pub fn log_to_stderr(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Says where to look, for whoever started the server by hand; to a machine by a line of the log.
+/// Announces the addresses: as text for a person, or as a log line where the log is JSON.
 pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
     let mut shown = pages;
     if pages.ip().is_unspecified() {
@@ -61,11 +61,11 @@ pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) 
         let (name, data) = (&config.stream.name, config.stream.data.display());
         text += &format!("  stream   http://{stream}   (Kinesis and STS; {name:?} in {data})\n");
     }
-    // Nobody may be listening, and that is no reason to end.
+    // A closed stdout is no reason to end.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// The address by which the local network reaches this machine. Asks the routing table; sends nothing.
+/// The address by which the local network reaches this machine. Asks the routing table; sends no packet.
 fn local_addr() -> Option<std::net::IpAddr> {
     let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
     socket.connect(("192.0.2.1", 9)).ok()?;

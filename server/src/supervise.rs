@@ -1,5 +1,5 @@
-//! Watches the tasks that live as long as the server does: one that ends before its time is said in the log and by `/readyz`, and
-//! begun again where that is safe. Knows nothing of what they do.
+//! Supervises long-lived tasks: one that ends unexpectedly is logged and reported by `/readyz`, and restarted where that is
+//! safe. Knows nothing of what the tasks do.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 
-/// How long before a task is begun again: at first, and at last. With [`PROVEN`] less than five seconds.
+/// Back-off before a restart: the first and the longest pause. The longest plus [`PROVEN`] stays below five seconds.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
-/// A task that has run for so long after it was begun again is taken to be well.
+/// A restarted task that has run this long counts as healthy.
 const PROVEN: Duration = Duration::from_secs(1);
 
-/// Watches tasks.
+/// Supervises tasks.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     health: Health,
 }
 
 impl Supervisor {
-    /// Tells this health of the tasks that ended.
+    /// Reports failed tasks to this health.
     #[must_use]
     pub fn new(health: Health) -> Self {
         Self { health }
     }
 
-    /// Runs a task that ends once `stop` is cancelled. Before that, however it ends, the server is not ready any more: what it
-    /// held is lost, and only a new process has all of it.
+    /// Runs a task that should end only after `stop` is cancelled. If it ends earlier, the server stays not ready: the task's
+    /// state is lost, and only a restart of the process restores it.
     pub fn watch(
         &self,
         name: &'static str,
@@ -46,7 +46,7 @@ impl Supervisor {
         })
     }
 
-    /// The same for a task that ends when its work is done: the server is not ready any more if it panics.
+    /// Like [`Self::watch`], for a task that may finish its work and return: only a panic makes the server not ready.
     pub fn finish(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let health = self.health.clone();
         tokio::spawn(async move {
@@ -57,8 +57,8 @@ impl Supervisor {
         })
     }
 
-    /// The same for a task that holds nothing: it is begun again until `stop` is cancelled. The server is not ready from its end
-    /// until it has run for a second.
+    /// Like [`Self::watch`], for a stateless task: it is restarted, with back-off, until `stop` is cancelled. The server is not
+    /// ready from its end until the restarted task has run for a second.
     pub fn restart<F: Future<Output = ()> + Send + 'static>(
         &self,
         name: &'static str,

@@ -1,10 +1,10 @@
-//! What this host knows of Unicode: the tables of crates. Browsers have their own; both must count alike.
+//! The host's Unicode tables, from crates. Browsers bring their own; both must count alike.
 
 use danmu::record::Unicode;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Normal forms and graphemes, as the domain asks for them.
+/// Normalization and grapheme counting, as the domain needs them.
 pub const UNICODE: Unicode =
     Unicode { nfc: |text| text.nfc().collect(), graphemes: |text| text.graphemes(true).count() };
 

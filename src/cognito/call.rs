@@ -1,4 +1,4 @@
-//! A request to send, as `kinesis::Host::post` takes it, and what came of it.
+//! A request to send, as `kinesis::Host::post` takes it, and its outcome.
 
 use crate::kinesis::{NetError, Reply};
 
@@ -17,7 +17,7 @@ pub struct Call {
 pub type Outcome = Result<Reply, NetError>;
 
 impl Call {
-    /// An operation in AWS' JSON 1.1, unsigned: what Cognito wants to know of a caller is in the body.
+    /// An operation in AWS' JSON 1.1, unsigned: Cognito authenticates a caller by the body.
     pub(super) fn json(endpoint: &str, target: &'static str, body: Vec<u8>) -> Self {
         let headers =
             vec![("content-type", "application/x-amz-json-1.1".to_owned()), ("x-amz-target", target.to_owned())];
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// Names and values as they stand in an address or a form: all but letters, digits and `-._~` is percent-encoded.
+/// Names and values as in a URL's query or a form: all but letters, digits and `-._~` is percent-encoded.
 pub(super) fn query(fields: &[(&str, &str)]) -> String {
     let mut out = String::new();
     for (name, value) in fields {

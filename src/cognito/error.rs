@@ -1,64 +1,64 @@
-//! Why nobody was signed in, sorted by what the person in front of the page can do about it.
+//! Why a sign-in failed, sorted by what the person in front of the page can do about it.
 //!
 //! Sources: the `Errors` sections of the [user pool
 //! API](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html) and the
 //! [identity pool API](https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html). One
-//! code, `NotAuthorizedException`, stands for many things, which only its message tells apart.
+//! code, `NotAuthorizedException`, has many causes, which only its message tells apart.
 
 use thiserror::Error;
 
 use super::srp::SrpError;
 use crate::kinesis;
 
-/// Why nobody was signed in.
+/// Why a sign-in failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SignInError {
-    /// Which of the two is wrong is not said, so that nobody can try out names.
+    /// The pool does not say which of the two is wrong, so that user names cannot be probed.
     #[error("the user name or the password is wrong")]
     WrongPassword,
-    /// Too many wrong passwords for this user; it passes.
+    /// Too many wrong passwords for this user; temporary.
     #[error("too many wrong passwords; try again later")]
     LockedOut,
-    /// An administrator's doing.
+    /// An administrator disabled the account.
     #[error("this account is disabled; ask whoever runs it")]
     Disabled,
     /// The address of a new account has not been confirmed.
     #[error("this account is not confirmed yet; follow the message that was sent when it was made")]
     NotConfirmed,
-    /// An administrator wants another password, or the temporary one has ended.
+    /// An administrator requires another password, or the temporary one has expired.
     #[error("the password must be reset; ask whoever runs the account")]
     ResetRequired,
-    /// The code of the authenticator is not the one of now.
+    /// The authenticator's code is wrong or out of date.
     #[error("the code is wrong")]
     WrongCode,
-    /// The new password is not what the pool wants; it says what it wants.
+    /// The new password does not meet the pool's policy, which the message states.
     #[error("the new password does not do: {0}")]
     WeakPassword(String),
-    /// The pool's answer to a question came too late.
+    /// The answer to a challenge came after the pool's session had expired.
     #[error("that took too long; sign in again")]
     TimedOut,
-    /// The refresh token has ended, was revoked, or was used by somebody else.
+    /// The refresh token has expired, was revoked, or was used twice.
     #[error("you are signed out; sign in again")]
     SignedOut,
-    /// Over a limit; it passes.
+    /// Over a rate limit; temporary.
     #[error("too many attempts; try again in a moment")]
     TooMany,
-    /// The pool asks for something that is not offered here.
+    /// The pool asks for a challenge that is not offered here.
     #[error("the account asks for {0}, which this page does not offer")]
     Unsupported(String),
-    /// A rule of the operator's own refused; its words.
+    /// The operator's own rule (a Lambda trigger or a firewall) refused, with this message.
     #[error("{0}")]
     Refused(String),
-    /// The person went away from the provider's page, or it refused.
+    /// The person left the provider's page, or the provider refused.
     #[error("the sign-in was not completed: {0}")]
     NotCompleted(String),
-    /// The pool, its client and the settings do not fit: for the operator.
+    /// The pool, its client and the settings do not fit together: for the operator.
     #[error("sign-in is not set up right: {0}")]
     Misconfigured(String),
-    /// What came back is not what was asked for: somebody else may have answered.
+    /// The reply does not match the request: somebody else may have answered.
     #[error("the answer cannot be trusted: {0}")]
     Untrusted(String),
-    /// The service failed; it passes.
+    /// The service failed; temporary.
     #[error("the sign-in service failed: {0}")]
     Service(String),
     /// No reply came.
@@ -126,7 +126,7 @@ impl SignInError {
         }
     }
 
-    /// A reply of status 200 that is not what the operation answers with.
+    /// A reply of status 200 that does not have the operation's form.
     pub(super) fn unreadable() -> Self {
         Self::Service("the reply is not what the operation answers with".into())
     }

@@ -2,10 +2,10 @@
 //! ([RFC 6749, 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1), [RFC 7636](https://www.rfc-editor.org/rfc/rfc7636),
 //! [OpenID Connect Core, 3.1](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth)).
 //!
-//! Cognito calls its page the managed login, or the Hosted UI; any OpenID provider has one. The page goes to
-//! [`Attempt::address`], the provider sends it back with a code, and [`Attempt::redeem`] exchanges that for tokens. A code
-//! that somebody else got is worth nothing (`code_verifier`); one that somebody else sent is refused (`state`); and the ID token
-//! must say the `nonce` of the attempt, which whoever verifies it has to look at.
+//! Cognito calls its page managed login, or the Hosted UI; any OpenID provider has one. The page goes to [`Attempt::address`],
+//! the provider redirects it back with a code, and [`Attempt::redeem`] exchanges that for tokens. A stolen code is useless
+//! without the `code_verifier`; a code of another attempt is refused by its `state`; and the ID token must carry the attempt's
+//! `nonce`, which the party that verifies the token has to check.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use super::{Call, Outcome, SignInError, Tokens, call::query, wire};
 use crate::base64;
 
-/// What is asked for: who it is.
+/// The scopes: who the user is.
 const SCOPE: &str = "openid profile email";
 
-/// A provider's pages, and the client that a page of ours is there. It has no secret.
+/// A provider's pages, and our page's client there (a public one, without a secret).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provider {
     /// The client's id.
@@ -25,25 +25,25 @@ pub struct Provider {
     pub authorize: String,
     /// The token endpoint (`https://DOMAIN/oauth2/token`).
     pub token: String,
-    /// Where one is signed out of the provider too (`https://DOMAIN/logout`), if there is such a page.
+    /// The page that also signs out of the provider (`https://DOMAIN/logout`), if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout: Option<String>,
 }
 
-/// One attempt. It can be kept as text while the page is away, in storage that no other site sees; never printed.
+/// One attempt. It can be kept as text while the page is away, in storage of our own origin only; never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// What the provider gives back with the code.
+    /// What the provider returns with the code.
     state: String,
-    /// What the ID token has to say.
+    /// What the ID token has to carry.
     nonce: String,
-    /// Proves that it is the same page that began.
+    /// The PKCE `code_verifier`: proves that the page that redeems the code is the one that began.
     verifier: String,
     /// Where the provider sends the page back to.
     redirect: String,
 }
 
-/// How much chance an attempt takes: 32 bytes each for the state, the nonce and the verifier.
+/// Random bytes of an attempt: 32 each for the state, the nonce and the verifier.
 pub const CHANCE_BYTES: usize = 96;
 
 #[derive(Deserialize)]
@@ -63,20 +63,20 @@ struct TokenError {
 }
 
 impl Attempt {
-    /// Begins, with fresh bytes of a secure chance. `redirect` is an address of ours that the provider knows.
+    /// Begins, with fresh random bytes from a secure source. `redirect` is an address of ours that the provider knows.
     #[must_use]
     pub fn new(redirect: String, chance: &[u8; CHANCE_BYTES]) -> Self {
         let [state, nonce, verifier] = [0, 32, 64].map(|from| base64url(&chance[from..from + 32]));
         Self { state, nonce, verifier, redirect }
     }
 
-    /// What the ID token has to say.
+    /// The nonce that the ID token has to carry.
     #[must_use]
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
-    /// Where the page goes.
+    /// The address of the provider's page, where the page goes.
     #[must_use]
     pub fn address(&self, provider: &Provider) -> String {
         let challenge = base64url(&Sha256::digest(self.verifier.as_bytes()));
@@ -93,7 +93,7 @@ impl Attempt {
         with_query(&provider.authorize, &fields)
     }
 
-    /// Takes the query that the page came back with, without `?`; gives the call that exchanges its code.
+    /// Takes the query that the page came back with, without `?`; returns the call that exchanges its code.
     ///
     /// # Errors
     /// [`SignInError::Untrusted`] for a state that is not this attempt's, [`SignInError::NotCompleted`] where the provider
@@ -130,7 +130,7 @@ impl Provider {
         Call::form(&self.token, &fields)
     }
 
-    /// Where the page goes to be signed out of the provider too, and comes back from to `back`.
+    /// The address that signs out of the provider too and returns to `back`; `None` where there is no such page.
     #[must_use]
     pub fn sign_out(&self, back: &str) -> Option<String> {
         let fields = [("client_id", self.client_id.as_str()), ("logout_uri", back)];
@@ -138,11 +138,11 @@ impl Provider {
     }
 }
 
-/// Reads what came of [`Attempt::redeem`] or [`Provider::renew`], at that Unix millisecond; `refresh_token` is the one that was
-/// used, and stays where there is no new one.
+/// Reads the outcome of [`Attempt::redeem`] or [`Provider::renew`] at that Unix millisecond; `refresh_token` is the one that
+/// was used, and is kept where there is no new one.
 ///
 /// # Errors
-/// [`SignInError::SignedOut`] for a code or a token that is not good any more; others.
+/// [`SignInError::SignedOut`] for a code or a token that is no longer valid; others.
 pub fn tokens(outcome: Outcome, refresh_token: Option<String>, now_ms: i64) -> Result<Tokens, SignInError> {
     let reply = outcome?;
     if reply.status != 200 {
@@ -173,14 +173,14 @@ fn with_query(address: &str, fields: &[(&str, &str)]) -> String {
     [address, before, &query(fields)].concat()
 }
 
-/// [RFC 4648, 5](https://www.rfc-editor.org/rfc/rfc4648#section-5), without padding.
+/// base64url ([RFC 4648, 5](https://www.rfc-editor.org/rfc/rfc4648#section-5)), without padding.
 fn base64url(bytes: &[u8]) -> String {
     let mut text = String::new();
     base64::encode_url(&mut text, bytes);
     text
 }
 
-/// A value of a query, decoded; what is no UTF-8 is replaced.
+/// A query's value, percent-decoded; invalid UTF-8 is replaced.
 fn decode(value: &str) -> String {
     String::from_utf8_lossy(&crate::kinesis::sigv4::unescape(value)).into_owned()
 }

@@ -1,8 +1,8 @@
 //! Temporary AWS credentials from an identity pool, by the enhanced flow: `GetId`, then `GetCredentialsForIdentity`
 //! ([flow](https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flow.html)).
 //!
-//! With the ID token of a provider that the pool knows, the role is that of the signed-in; without one it is the guests', where
-//! the pool has any. What the role may do is the operator's to say (`deploy/`).
+//! With the ID token of a provider that the pool knows, the role is that of signed-in users; without one it is the guests', if
+//! the pool has one. The operator decides what each role may do (`deploy/`).
 
 use danmu_partitions::Partition;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::kinesis::api::Body;
 pub struct IdentityPool {
     /// Its id: a region, `:`, and a UUID.
     pub id: String,
-    /// Where its API is reached, where that is not AWS' own address of the region.
+    /// The endpoint of its API, where that is not AWS' own of the region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -42,15 +42,15 @@ impl std::fmt::Debug for Login {
 /// Temporary credentials. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Whose they are: `region:uuid`. The same person has the same one again.
+    /// The identity's id, `region:uuid`; a signed-in person always gets the same one.
     pub identity_id: String,
     /// Access key id.
     pub access_key_id: String,
     /// The secret that signs requests.
     pub secret_access_key: String,
-    /// Goes with every request.
+    /// Sent with every request.
     pub session_token: String,
-    /// When they end, in Unix milliseconds.
+    /// When they expire, in Unix milliseconds.
     pub expiration: i64,
 }
 
@@ -63,21 +63,21 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// The exchange under way.
+/// An exchange in progress.
 pub struct Exchange {
     pool: IdentityPool,
     login: Option<Login>,
     identity: Option<String>,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PoolStep {
-    /// To be sent; the outcome goes to [`Exchange::reply`].
+    /// Send this; the outcome goes to [`Exchange::reply`].
     Send(Call),
     /// The credentials.
     Done(Credentials),
-    /// None.
+    /// No credentials, and why.
     Failed(SignInError),
 }
 
@@ -112,7 +112,7 @@ struct WireCredentials {
 pub struct PoolError(pub String);
 
 impl IdentityPool {
-    /// Looks whether the id is one.
+    /// Checks the form of the id.
     ///
     /// # Errors
     /// [`PoolError`]; the pattern is that of [IdentityPool](https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_IdentityPool.html).
@@ -141,7 +141,7 @@ impl IdentityPool {
 }
 
 impl Exchange {
-    /// Begins, for a guest or for somebody who signed in; gives the first call.
+    /// Begins, for a guest or for a signed-in user; returns the first call.
     #[must_use]
     pub fn begin(pool: IdentityPool, login: Option<Login>) -> (Self, Call) {
         let mut body = Body::new();
@@ -151,8 +151,8 @@ impl Exchange {
         (Self { pool, login, identity: None }, call)
     }
 
-    /// Begins for a guest whose identity is known from before, so that the pool has one of them and not one a session. An
-    /// identity that the pool has forgotten is an error: then [`Exchange::begin`].
+    /// Begins with a guest's earlier identity, so that the pool has one identity per guest and not one per session. If the pool
+    /// no longer knows it, the outcome is an error; then use [`Exchange::begin`].
     #[must_use]
     pub fn resume(pool: IdentityPool, identity: String) -> (Self, Call) {
         let mut exchange = Self { pool, login: None, identity: None };
@@ -160,7 +160,7 @@ impl Exchange {
         (exchange, call)
     }
 
-    /// Takes what came of the last call.
+    /// Takes the outcome of the last call.
     pub fn reply(&mut self, outcome: Outcome) -> PoolStep {
         let step = outcome.map_err(SignInError::from).and_then(|reply| match self.identity.take() {
             None => wire::read::<IdReply>(&reply).map(|reply| PoolStep::Send(self.credentials_of(reply.identity_id))),

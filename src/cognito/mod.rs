@@ -1,13 +1,13 @@
-//! Amazon Cognito as a browser signs in to it, and OpenID Connect beside it: the rules, without network, clock or chance.
+//! Amazon Cognito sign-in as a browser does it, and OpenID Connect: the rules, without network, clock or randomness.
 //!
-//! - [`srp`] proves to a user pool that one knows a password, and never sends it.
-//! - [`sign_in`] is the dialogue from a name and a password to [`Tokens`]; [`renewal`] gets new ones before they end, and gives
-//!   them up at the end.
-//! - [`identity_pool`] exchanges an ID token, or nothing at all, for temporary AWS credentials.
-//! - [`hosted`] is the way over a provider's own page: the authorisation code with PKCE. It serves any OpenID provider.
+//! - [`srp`] proves to a user pool that the user knows the password, without sending it.
+//! - [`sign_in`] is the dialogue from a name and a password to [`Tokens`]; [`renewal`] renews them before they expire, and
+//!   revokes them at sign-out.
+//! - [`identity_pool`] exchanges an ID token, or none for a guest, for temporary AWS credentials.
+//! - [`hosted`] signs in on the provider's own page: the authorisation code with PKCE. It serves any OpenID provider.
 //!
-//! Each is a state machine that gives a [`Call`] to send and takes what came back. Passwords and tokens are held in memory for
-//! as long as they are needed, and never printed. Nothing here judges an ID token: whoever relies on one verifies it.
+//! Each is a state machine that returns a [`Call`] to send and takes its outcome. Passwords and tokens are kept in memory only
+//! while needed, and never printed. Nothing here verifies an ID token: the party that relies on one has to.
 
 mod call;
 pub mod error;

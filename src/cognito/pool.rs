@@ -1,17 +1,17 @@
-//! A user pool, as a page signs in to it.
+//! A user pool that a page signs in to.
 
 use danmu_partitions::Partition;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A Cognito user pool and the app client by which a page signs in. The client has no secret: a page could not keep one.
+/// A Cognito user pool and the page's app client. The client has no secret: a page could not keep one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserPool {
     /// Its id: a region, `_`, and a name of letters and digits (`us-east-1_AbCdEfGhI`).
     pub id: String,
     /// The id of the app client.
     pub client_id: String,
-    /// Where its API is reached, where that is not AWS' own address of the region.
+    /// The endpoint of its API, where that is not AWS' own of the region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -22,7 +22,7 @@ pub struct UserPool {
 pub struct PoolError(pub String);
 
 impl UserPool {
-    /// Looks whether the id is one.
+    /// Checks the form of the id.
     ///
     /// # Errors
     /// [`PoolError`]; the pattern is that of [UserPoolType](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html).
@@ -43,13 +43,13 @@ impl UserPool {
         self.id.split_once('_').map_or("", |(region, _)| region)
     }
 
-    /// Its id without the region, which is part of every proof.
+    /// Its id without the region, which every SRP proof includes.
     #[must_use]
     pub fn name(&self) -> &str {
         self.id.split_once('_').map_or("", |(_, name)| name)
     }
 
-    /// `iss` of its tokens, which is also where its keys are found.
+    /// The issuer (`iss`) of its tokens, which is also where its keys are published.
     #[must_use]
     pub fn issuer(&self) -> String {
         ["https://", &self.provider()].concat()
@@ -61,7 +61,7 @@ impl UserPool {
         [&self.host(), "/", &self.id].concat()
     }
 
-    /// Where its API is reached.
+    /// The endpoint of its API.
     #[must_use]
     pub fn endpoint(&self) -> String {
         let own = || ["https://", &self.host(), "/"].concat();

@@ -1,36 +1,36 @@
-//! New tokens before the old ones end, and the end of them all.
+//! Renewing tokens by refresh token before they expire, and revoking them.
 //!
-//! `GetTokensFromRefreshToken` knows pools that give a new refresh token each time (rotation) and pools that do not. Endpoints
-//! that do not have that operation are asked by `InitiateAuth` with `REFRESH_TOKEN_AUTH`, which pools with rotation refuse.
-//! Whoever renews from several tabs does it in one at a time: with rotation, a token that is used twice ends all of them.
+//! `GetTokensFromRefreshToken` serves pools that issue a new refresh token each time (rotation) and pools that do not.
+//! Endpoints without that operation are asked by `InitiateAuth` with `REFRESH_TOKEN_AUTH`, which pools with rotation refuse.
+//! Tabs must renew one at a time: with rotation, a refresh token used twice ends all of them.
 
 use super::{
     Call, Outcome, SignInError, Tokens, UserPool,
     wire::{self, AuthReply},
 };
 
-/// One renewal under way.
+/// A renewal in progress.
 pub struct Renewal {
     pool: UserPool,
     refresh_token: String,
     device_key: Option<String>,
-    /// Why the first way failed, once the second is tried.
+    /// Why the first operation failed, once the second is tried.
     failed: Option<SignInError>,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RenewalStep {
-    /// To be sent; the outcome goes to [`Renewal::reply`].
+    /// Send this; the outcome goes to [`Renewal::reply`].
     Send(Call),
     /// New tokens, with the old refresh token where there is no new one.
     Done(Tokens),
-    /// None. [`SignInError::SignedOut`] is for good; others may pass.
+    /// No new tokens. [`SignInError::SignedOut`] is final; others may be temporary.
     Failed(SignInError),
 }
 
 impl Renewal {
-    /// Begins; gives the first call.
+    /// Begins; returns the first call.
     #[must_use]
     pub fn begin(pool: UserPool, refresh_token: String, device_key: Option<String>) -> (Self, Call) {
         let mut members = vec![("ClientId", pool.client_id.as_str()), ("RefreshToken", &refresh_token)];
@@ -39,7 +39,7 @@ impl Renewal {
         (Self { pool, refresh_token, device_key, failed: None }, call)
     }
 
-    /// Takes what came of the last call, at that Unix millisecond.
+    /// Takes the outcome of the last call, at that Unix millisecond.
     pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> RenewalStep {
         let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
         let error = match reply.and_then(|reply| reply.authentication_result.ok_or_else(SignInError::unreadable)) {
@@ -52,11 +52,11 @@ impl Renewal {
             Err(error) => error,
         };
         if let Some(first) = self.failed.take() {
-            // Where the second way knows the token, there is no rotation, and it is right about it. Else it was the wrong one.
+            // Its `SignedOut` is true: there is no rotation then. Its other errors mean that it was the wrong operation.
             return RenewalStep::Failed(if error == SignInError::SignedOut { error } else { first });
         }
         match &error {
-            // An operation that an endpoint does not know is a failure in a hundred spellings.
+            // Endpoints report an operation that they do not know by many different errors.
             SignInError::Service(_) | SignInError::Network(_) => {
                 self.failed = Some(error);
                 let mut parameters = vec![("REFRESH_TOKEN", self.refresh_token.as_str())];
@@ -68,20 +68,20 @@ impl Renewal {
     }
 }
 
-/// `RevokeToken`: ends the refresh token and all that came of it, here and nowhere else.
+/// `RevokeToken`: revokes the refresh token of this sign-in and the tokens issued from it; other sign-ins stay.
 #[must_use]
 pub fn revoke(pool: &UserPool, refresh_token: &str) -> Call {
     let members = [("ClientId", pool.client_id.as_str()), ("Token", refresh_token)];
     wire::flat(pool, "AWSCognitoIdentityProviderService.RevokeToken", &members)
 }
 
-/// `GlobalSignOut`: ends the user's refresh tokens everywhere.
+/// `GlobalSignOut`: revokes the user's refresh tokens everywhere.
 #[must_use]
 pub fn sign_out_everywhere(pool: &UserPool, access_token: &str) -> Call {
     wire::flat(pool, "AWSCognitoIdentityProviderService.GlobalSignOut", &[("AccessToken", access_token)])
 }
 
-/// Whether either was done.
+/// Reads the outcome of [`revoke`] or [`sign_out_everywhere`].
 ///
 /// # Errors
 /// Why not; [`SignInError::SignedOut`] where there was nothing left to end.

@@ -1,11 +1,10 @@
-//! Signing in to a user pool: from a name and a password to tokens, over whatever else the pool asks.
+//! Signing in to a user pool: from a name and a password to tokens, through the challenges that the pool asks.
 //!
-//! A state machine without I/O. It gives [`SignInStep::Send`], takes the outcome by [`SignIn::reply`], puts [`SignInStep::Ask`] to the person
-//! and takes [`SignIn::answer`]. It promises: the password is forgotten as soon as the proof is made; a wrong answer to a question
-//! asks it again, as long as the pool does; every other failure ends it, and the way out is to begin anew. It offers what the
-//! issue of a password needs: a new one instead of a temporary one, and the code of an authenticator app, which it chooses where
-//! the pool gives a choice. What else a pool
-//! may ask (SMS, passkeys, setting up an authenticator) is named in [`SignInError::Unsupported`]; the pool's own page has it.
+//! A state machine without I/O. It returns [`SignInStep::Send`] and takes the outcome by [`SignIn::reply`]; it returns
+//! [`SignInStep::Ask`] for the person and takes [`SignIn::answer`]. The password is dropped as soon as the proof is made. After
+//! a wrong answer the question is asked again; any other failure ends the attempt, and a new one has to begin. It supports a
+//! new password instead of a temporary one, and an authenticator app's code, which it selects where the pool offers a choice.
+//! Other challenges (SMS, passkeys, authenticator setup) give [`SignInError::Unsupported`]; the pool's own page has them.
 
 use super::{
     Call, Outcome, SignInError, Tokens, UserPool,
@@ -17,15 +16,15 @@ const VERIFY: &str = "PASSWORD_VERIFIER";
 const NEW_PASSWORD: &str = "NEW_PASSWORD_REQUIRED";
 const CODE: &str = "SOFTWARE_TOKEN_MFA";
 const SELECT: &str = "SELECT_MFA_TYPE";
-/// How names of attributes are told from other answers.
+/// The prefix of attribute names in a challenge and its answers.
 const ATTRIBUTE: &str = "userAttributes.";
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SignInStep {
-    /// To be sent; the outcome goes to [`SignIn::reply`].
+    /// Send this; the outcome goes to [`SignIn::reply`].
     Send(Call),
-    /// To be put to the person, with what was wrong with the last answer; theirs goes to [`SignIn::answer`].
+    /// Ask the person this, with what was wrong with the last answer; the answer goes to [`SignIn::answer`].
     Ask(Question, Option<SignInError>),
     /// Signed in.
     Done(Tokens),
@@ -33,32 +32,32 @@ pub enum SignInStep {
     Failed(SignInError),
 }
 
-/// What the pool wants to know.
+/// What the pool asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// A password of the person's own, instead of the temporary one.
+    /// A new password, instead of the temporary one.
     NewPassword {
-        /// Attributes that the account lacks and has to have, by their names (`email`, `name`, `custom:…`).
+        /// Required attributes that the account lacks, by name (`email`, `name`, `custom:…`).
         required: Vec<String>,
     },
     /// The code that the authenticator app shows now.
     Code {
-        /// What the person called the device with that app.
+        /// The person's name for the device with that app.
         device: Option<String>,
     },
 }
 
-/// What the person says.
+/// The person's answer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SignInAnswer {
     /// To [`Question::NewPassword`].
     NewPassword {
-        /// The new one.
+        /// The new password.
         password: String,
         /// Values of the attributes that were asked for, by name.
         attributes: Vec<(String, String)>,
     },
-    /// To [`Question::Code`]; spaces in it are passed over, apps show them.
+    /// To [`Question::Code`]; spaces in it are ignored, since apps show them.
     Code(String),
 }
 
@@ -74,7 +73,7 @@ enum Stage<N> {
         srp: Srp<N>,
         password: String,
     },
-    /// The proof is.
+    /// The proof is on its way.
     Proving {
         user: String,
     },
@@ -90,11 +89,11 @@ struct Asked {
 }
 
 impl<N: Number> SignIn<N> {
-    /// Begins, with fresh bytes of a secure chance; gives the first call. Blanks around the name are passed over: they come along
-    /// when it is pasted, and no name has any.
+    /// Begins, with fresh random bytes from a secure source; returns the first call. Blanks around the name are ignored: they
+    /// come along when it is pasted, and no name has any.
     ///
     /// # Errors
-    /// [`SignInError::Untrusted`] for chance that is none.
+    /// [`SignInError::Untrusted`] for random bytes that are all zero.
     pub fn begin(
         pool: UserPool,
         username: &str,
@@ -108,7 +107,7 @@ impl<N: Number> SignIn<N> {
         Ok((Self { pool, stage: Stage::Greeting { srp, password } }, call))
     }
 
-    /// Takes what came of the last call, at that Unix millisecond. The clock should be right to a minute: the proof has a time.
+    /// Takes the outcome of the last call, at that Unix millisecond, exact to a minute: the proof has a timestamp.
     pub fn reply(&mut self, outcome: Outcome, now_ms: i64) -> SignInStep {
         let reply = outcome.map_err(SignInError::from).and_then(|reply| wire::read::<AuthReply>(&reply));
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
@@ -117,7 +116,7 @@ impl<N: Number> SignIn<N> {
             (Stage::Proving { user } | Stage::Asking(Asked { user, .. }), Ok(reply)) => {
                 self.advance(user, reply, now_ms)
             }
-            // It takes no such name: so nobody has it.
+            // The pool takes no such name, so no user has it.
             (Stage::Greeting { .. }, Err(SignInError::Misconfigured(said))) if is_about_the_name(&said) => {
                 SignInStep::Failed(SignInError::WrongPassword)
             }
@@ -127,7 +126,7 @@ impl<N: Number> SignIn<N> {
         }
     }
 
-    /// Takes the person's answer; gives the call that brings it to the pool. `None` where nothing was asked, or something else.
+    /// Takes the person's answer; returns the call that sends it. `None` where nothing was asked, or something else.
     pub fn answer(&mut self, answer: &SignInAnswer) -> Option<Call> {
         let Stage::Asking(Asked { user, session, question }) = &self.stage else { return None };
         let user = ("USERNAME", user.as_str());
@@ -151,7 +150,7 @@ impl<N: Number> SignIn<N> {
 
     fn prove(&mut self, srp: &Srp<N>, password: &str, reply: AuthReply, now_ms: i64) -> SignInStep {
         if reply.challenge_name.as_deref() != Some(VERIFY) {
-            // A pool that lets somebody in without a proof is none.
+            // A pool that lets somebody in without a proof is not genuine.
             let said = reply.challenge_name.unwrap_or_else(|| "no challenge".into());
             return SignInStep::Failed(SignInError::Untrusted(["it answered SRP_A with ", &said].concat()));
         }
@@ -177,7 +176,7 @@ impl<N: Number> SignIn<N> {
         SignInStep::Send(call)
     }
 
-    /// Goes on from a reply to a proof or an answer: tokens, or the next question.
+    /// Continues from a reply to a proof or an answer: tokens, or the next question.
     fn advance(&mut self, user: String, reply: AuthReply, now_ms: i64) -> SignInStep {
         if let Some(result) = reply.authentication_result {
             return SignInStep::Done(result.tokens(now_ms));
@@ -206,19 +205,19 @@ impl<N: Number> SignIn<N> {
     }
 }
 
-/// Whether the question still stands after such a failure: the pool keeps its session for a few wrong answers, and for those that
-/// never arrived.
+/// Whether the question still stands after such a failure: the pool keeps its session for a few wrong answers, and for answers
+/// that never arrived.
 fn may_ask_again(error: &SignInError) -> bool {
     use SignInError as E;
     matches!(error, E::WrongCode | E::WeakPassword(_) | E::TooMany | E::Network(_) | E::Service(_))
 }
 
-/// Whether it is seen beside a name, or not at all.
+/// Whether the character is blank or invisible beside a name.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-/// Whether that is what the pool says of a name that cannot be one
+/// Whether the message is the pool's about an invalid name
 /// ([`Username`](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html): 1 to 128
 /// letters, marks, symbols, numbers and punctuation).
 fn is_about_the_name(said: &str) -> bool {

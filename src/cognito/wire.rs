@@ -8,12 +8,12 @@ use serde::Deserialize;
 use super::{Call, SignInError, Tokens, UserPool};
 use crate::kinesis::{Reply, api::Body};
 
-/// The parameters of a challenge that are answered here; each challenge has some of them.
+/// The challenge parameters that are used here; each challenge has some of them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub(super) struct Parameters {
     pub user_id_for_srp: Option<String>,
-    /// The name to answer under, where it is not the other one.
+    /// The name to answer under, where it differs from `user_id_for_srp`.
     pub username: Option<String>,
     pub salt: String,
     pub srp_b: String,
@@ -21,9 +21,9 @@ pub(super) struct Parameters {
     /// A list of names, as JSON within JSON.
     #[serde(rename = "requiredAttributes")]
     pub required_attributes: String,
-    /// Likewise: the ways to a second factor that there are.
+    /// Likewise: the second factors that can be chosen.
     pub mfas_can_choose: String,
-    /// The name that the user gave the device whose codes are asked for.
+    /// The user's name for the device whose codes are asked for.
     pub friendly_device_name: Option<String>,
 }
 
@@ -57,7 +57,7 @@ struct DeviceMetadata {
 }
 
 impl AuthResult {
-    /// The tokens as they are held from `now_ms` on.
+    /// The tokens, received at `now_ms`.
     pub(super) fn tokens(self, now_ms: i64) -> Tokens {
         Tokens {
             id_token: self.id_token,

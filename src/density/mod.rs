@@ -1,16 +1,14 @@
-//! How dense the danmu of a room may be: no picture can show ten thousand a second, and no viewer can read them.
+//! Density: how many danmu of a room are shown. No picture can show ten thousand a second, and no viewer can read them.
 //!
-//! A room has a budget of danmu a second. Below it all is shown, as it comes, but in the second right after one that was over
-//! it, which is paced by that one. From it on equal ones are merged: the first
-//! is shown at once, and what follows of it is told as one, with how many they were, when the second is over. Of the rest a
-//! sample is shown, up to the budget, and how many are left out is told when the second is over, too. The streamer's are always
-//! shown, besides.
+//! A room has a budget of danmu per second. Below the budget all are shown at once, except in the second right after one over
+//! budget, which is thinned by that one's counts. Over the budget equal danmu are merged: the first is shown at once, the
+//! repeats are announced as one item with their number when the second is over. The rest is sampled up to the budget; the
+//! number dropped is announced when the second is over, too. The streamer's danmu are always shown in addition.
 //!
-//! Promises: it decides at once, record by record. It looks at the records, their arrival times and sequence numbers alone,
-//! and what it does in one second of arrival follows from that second and the one before it: two that began at different
-//! times agree from the second full second on. One viewer cannot crowd out the others ([`Shares`]). Memory is bounded by
-//! what a shard takes in a second.
-//! Never waits, never looks at a clock of its own.
+//! It decides at once, record by record, from the records, their arrival times and sequence numbers alone. What it does in one
+//! second of arrival follows from that second and the one before: two instances that began at different times agree from the
+//! second full second on. One viewer cannot crowd out the others ([`Shares`]). Memory is bounded (`MOST`). It never waits and
+//! has no clock of its own.
 
 mod shares;
 
@@ -26,16 +24,16 @@ use crate::{
 
 const SECOND_MS: i64 = 1_000;
 /// How many texts, and how many viewers, are told apart in a second: several times the thousand records that a shard takes.
-/// Beyond it a text is new each time, and a viewer nameless.
+/// Each text beyond it counts as new, and each viewer beyond it as unsigned.
 const MOST: usize = 4_096;
 
-/// Decides what is shown of the danmu of one room that passed the gate.
+/// Decides which danmu of one room, of those that passed the gate, are shown.
 #[derive(Debug)]
 pub struct Density {
     budget: u32,
-    /// The newest second of arrival, since the Unix epoch.
+    /// The newest second of arrival, in seconds since the Unix epoch.
     second: i64,
-    /// What the second before it means for this one.
+    /// What the previous second implies for this one.
     plan: Plan,
     now: Second,
 }
@@ -45,53 +43,53 @@ pub struct Density {
 pub enum Fate {
     /// It is shown at once.
     Shown,
-    /// It counts to an equal one that was shown, and is told with others when its second is over.
+    /// It is counted with an equal one that was shown, and announced with that when the second is over.
     Merged,
-    /// It is left out.
+    /// It is dropped, and only counted.
     Dropped,
 }
 
-/// A decision.
+/// A decision on one danmu.
 #[derive(Debug)]
 pub struct Judged {
     /// What becomes of the danmu.
     pub fate: Fate,
-    /// What is told of the second that is over with this danmu, before it.
+    /// The summary of the second that this danmu ends, to be announced before it.
     pub settled: Settled,
 }
 
-/// What is told of a second as a whole, when it is over.
+/// The summary of a second, announced when it is over.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// Danmu that stand for equal ones.
+    /// Danmu that each stand for equal ones.
     pub merged: Vec<Item>,
-    /// How many were left out.
+    /// How many were dropped.
     pub dropped: u32,
 }
 
 impl Settled {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to announce.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.merged.is_empty() && self.dropped == 0
     }
 }
 
-/// How one second is dealt with.
+/// How one second is thinned.
 #[derive(Debug, Default)]
 struct Plan {
     /// Whether equal danmu are merged from its beginning.
     merges: bool,
-    /// Where there are more different ones than the budget: how its places are shared.
+    /// How its budget is shared, where more different danmu than the budget are expected.
     shares: Option<Shares>,
 }
 
 /// What makes a danmu equal to another.
 type Look = (String, Mode, Color);
-/// All that nobody is known to have said is one viewer's.
+/// All unsigned danmu count as one author's.
 type Author = Option<ViewerId>;
 
-/// What happened in one second. The streamer's danmu do not count.
+/// What happened in one second, without the streamer's danmu.
 #[derive(Debug, Default)]
 struct Second {
     came: u32,
@@ -104,31 +102,31 @@ struct Second {
 #[derive(Debug, Default)]
 struct Said {
     shown: bool,
-    /// Where in [`Settled::merged`] the equal ones are counted.
+    /// The index in [`Settled::merged`] where the equal ones are counted.
     merged: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Spoken {
-    /// Different danmu that it was the first to say. Follows from what was said alone, not from what was shown of it.
+    /// How many different danmu this author was the first to post. It follows from the records, not from what was shown.
     wanted: u32,
     shown: u32,
 }
 
 impl Density {
-    /// A room in which up to `budget` danmu a second are shown; 0: all.
+    /// A room in which up to `budget` danmu a second are shown; 0 shows all.
     #[must_use]
     pub fn new(budget: u32) -> Self {
         Self { budget, second: i64::MIN, plan: Plan::default(), now: Second::default() }
     }
 
-    /// Decides on a danmu, which has that sequence number. To be called in the order of the stream.
+    /// Decides on a danmu with that sequence number. To be called in the order of the stream.
     #[must_use]
     pub fn judge(&mut self, admitted: &Admitted, sequence_number: &str) -> Judged {
         if self.budget == 0 {
             return Judged { fate: Fate::Shown, settled: Settled::default() };
         }
-        // Arrival times may go back a little; seconds do not.
+        // Arrival times may go back a little; the current second does not.
         let second = admitted.arrival_ms.div_euclid(SECOND_MS);
         let settled = if second > self.second { self.begin(second) } else { Settled::default() };
         let fate = match &admitted.evidence {
@@ -141,7 +139,7 @@ impl Density {
         Judged { fate, settled }
     }
 
-    /// What is not told yet of the newest second, for one after which nobody says anything.
+    /// Takes the summary of the newest second so far, for a second that no danmu follows.
     #[must_use]
     pub fn settle(&mut self) -> Settled {
         self.now.looks.values_mut().for_each(|said| said.merged = None);
@@ -198,7 +196,7 @@ impl Density {
 }
 
 impl Second {
-    /// What it means for the next one.
+    /// What it implies for the next one.
     fn plan(self, budget: u32) -> Plan {
         if self.came <= budget {
             return Plan::default();

@@ -1,42 +1,42 @@
-//! How the places of one second are shared among those who speak.
+//! Shares: how one second's budget is divided among those who post, by max-min fairness.
 //!
-//! By what each wanted in the second before: whoever wanted little gets it, and the others share the rest alike (max-min
-//! fairness). Those who want more than that have their danmu spread over the second by a lottery, whose chances come from
-//! the sequence number: nobody can choose it, and every replica draws the same.
+//! By what each posted in the second before: who posted little gets all of it, and the others share the rest equally. The danmu
+//! of those who exceed their share are spread over the second by a lottery, whose chances come from the sequence number: nobody
+//! can choose it, and every replica draws the same.
 
 use std::collections::HashSet;
 
 use super::Author;
 
-/// A whole place in the lottery's figures.
+/// One place, in the lottery's fixed-point units.
 const PLACE: u64 = 1_000;
-/// With so many free places, one is sure to be had. With fewer the chances wave through the second; with more, places are left
-/// over.
+/// With this many free places, one is sure to be had. With a smaller number, chances would oscillate within the second; with a
+/// larger one, places would be left over.
 const SURE: u32 = 4;
 
 /// The shares of one second.
 #[derive(Debug)]
 pub(super) struct Shares {
     budget: u32,
-    /// The most that anybody gets, at least 1.
+    /// The most that any author gets, at least 1.
     most: u32,
-    /// What everybody can have at once without taking it from another; 0 where there are more viewers than places.
+    /// What every author can have at once without taking it from another; 0 where there are more authors than places.
     least: u32,
-    /// Who wanted more than `most`.
+    /// The authors who wanted more than `most`.
     greedy: HashSet<Author>,
 }
 
-/// When a danmu came, and its luck.
+/// When a danmu arrived, and its draw in the lottery.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    /// Since the second began, milliseconds.
+    /// Milliseconds since the second began.
     pub(super) elapsed_ms: i64,
     /// 0 to 999.
     pub(super) chance: u64,
 }
 
 impl Shares {
-    /// Shares for a second before which that was wanted; `None` where there is enough for all.
+    /// Shares by what each author wanted in the second before; `None` where the budget is enough for all.
     pub(super) fn new(budget: u32, wanted: Vec<(Author, u32)>) -> Option<Self> {
         let mut amounts: Vec<u32> = wanted.iter().map(|(_, wanted)| *wanted).collect();
         amounts.sort_unstable();
@@ -55,16 +55,16 @@ impl Shares {
         Some(Self { budget, most, least: budget / speakers, greedy })
     }
 
-    /// Whether one more is shown, where so many of its author's and so many of all are.
+    /// Whether one more is shown, with `of_author` shown of its author's and `of_all` of all.
     pub(super) fn admit(&self, author: &Author, of_author: u32, of_all: u32, moment: Moment) -> bool {
         let own = if self.greedy.contains(author) { fits(of_author, self.most, moment) } else { of_author < self.most };
         own && (of_author < self.least || fits(of_all, self.budget, moment))
     }
 }
 
-/// Whether one more fits at that moment, where so many of the places are taken. An eighth of them is free when the second
-/// begins, so that a crowd that is over loses nobody; the others become so one after the other. The more places are free, the
-/// better the odds: were each given to whoever comes next, those would win who come as one becomes free.
+/// Whether one more fits at that moment, with `taken` of the `places` taken. An eighth of them is free when the second begins,
+/// so that a crowd that has ended loses nothing; the others become free one after another. The odds rise with the number of
+/// free places: if the next danmu always got one, those would win that arrive just as a place becomes free.
 fn fits(taken: u32, places: u32, moment: Moment) -> bool {
     let at_once = (places / 8).max(1);
     let odds = places.min(SURE);
@@ -73,8 +73,8 @@ fn fits(taken: u32, places: u32, moment: Moment) -> bool {
     u64::from(taken) * PLACE + moment.chance * u64::from(odds) < free
 }
 
-/// The luck of a record, 0 to 999, the same everywhere
-/// ([FNV-1a](http://www.isthe.com/chongo/tech/comp/fnv/), and the finish of
+/// The lottery draw of a record, 0 to 999, the same on every replica
+/// ([FNV-1a](http://www.isthe.com/chongo/tech/comp/fnv/), finalised by
 /// [SplitMix64](https://doi.org/10.1145/2714064.2660195), without which its high bits hardly differ).
 pub(super) fn chance(sequence_number: &str) -> u64 {
     let hash = sequence_number

@@ -1,23 +1,23 @@
-//! The feed: what the relay tells a viewer, and the places in it from which one can go on.
+//! The feed: the events that the relay sends to a viewer, and the tokens from which a viewer resumes.
 //!
 //! It travels as Server-Sent Events ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
-//! The types here are the data of its events, one JSON object each; an event's `id` is a [`FeedToken`]. Both sides share
-//! them, so what the server encodes is what the browser reads. Nothing here does I/O. Who was away for longer than the server
-//! keeps is told what is said now at once, and its absence in between, in its order and marked as `past`; the `id` of either is
-//! a [`Progress`] then.
+//! The types here are the data of its events, one JSON object each; an event's `id` is a [`FeedToken`]. Server and browser
+//! share them, so what one encodes the other reads. Nothing here does I/O. A viewer that was away for longer than the ring
+//! buffer reaches gets live danmu at once and, beside them, its absence (refill), in order and marked `past`; both then have a
+//! [`Progress`] as their `id`.
 //!
 //! | event | when | what its data say |
 //! | --- | --- | --- |
-//! | `hello` | first of all, once a connection | `recovered`, `from`, `missed`, `reading`, `now`, and in `danmu` what was said last |
-//! | (none) | new danmu; with `past`, what was said while this viewer was away | `danmu`, `dropped`, `past` |
-//! | (none) | somebody was banned: what it said before is to be taken down, from the picture and from lists. A hello to one who comes back says so, too | `retracted` |
-//! | `gap` | this viewer read too slowly, its absence cannot be had, or the stream was made anew | `missed` |
-//! | `state` | the server's own reading goes differently, or nothing was told for 6 s, or this viewer's absence was told | `reading`, `behind_ms` |
+//! | `hello` | first, once per connection | `recovered`, `from`, `missed`, `reading`, `now`, and history in `danmu` |
+//! | (none) | new danmu; with `past`, danmu from while this viewer was away | `danmu`, `dropped`, `past` |
+//! | (none) | a viewer was banned: take down its earlier danmu; also in the hello of a returning viewer | `retracted` |
+//! | `gap` | this viewer read too slowly, its absence cannot be refilled, or the stream was created anew | `missed` |
+//! | `state` | the server's reading changed, nothing was sent for 6 s, or the refill is done | `reading`, `behind_ms` |
 //!
-//! The feeds of several rooms can come in one answer: before events of another one than before stands an event `room`, whose data is
-//! its number in the request, counted from 0.
+//! The feeds of several rooms can come in one response: an event `room`, whose data is the room's number in the request (from
+//! 0), precedes events of another room than before.
 //!
-//! All have one shape, [`Told`], in which what is not said is left out: a parser for each would weigh in the browser.
+//! All have one shape, [`Told`], without what does not apply: a parser for each would add code to the browser.
 
 mod follow;
 mod progress;
@@ -38,46 +38,46 @@ use crate::{
 
 /// The name of the event that a connection begins with.
 pub const HELLO: &str = "hello";
-/// The name of the event that tells of danmu which will not come.
+/// The name of the event that declares danmu which will not come.
 pub const GAP: &str = "gap";
-/// The name of the event that tells how the server's own reading goes.
+/// The name of the event that reports how the server's own reading goes.
 pub const STATE: &str = "state";
 
-/// A feed that told nothing for so long says that it is there, milliseconds.
+/// Heartbeat: after so long without an event the server sends one, milliseconds.
 pub const HEARTBEAT_MS: u64 = 6_000;
 
-/// The most danmu that a viewer who joins is told of.
+/// The most danmu of history that a joining viewer gets.
 pub const MAX_HISTORY: usize = 50;
 
-/// What an event says.
+/// The data of an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Told {
-    /// Danmu, in their order: new ones; or, in a hello, what was said last, for the chat list and not for the picture.
+    /// Danmu, in order: new ones; or, in a hello, the latest history, for the chat list and not for the picture.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub danmu: Vec<Item>,
-    /// How many more there were that the picture has no room for.
+    /// How many more were dropped by density.
     #[serde(skip_serializing_if = "is_default")]
     pub dropped: u32,
-    /// Whether these were said before what was told last: while this viewer was away.
+    /// Whether these are older than what was sent last: from while this viewer was away.
     #[serde(skip_serializing_if = "is_default")]
     pub past: bool,
-    /// What was told and is to be shown no more, for good: its authors were banned.
+    /// Retractions, final: what was sent of these banned authors is not to be shown any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retracted: Vec<Retracted>,
-    /// How many danmu lie between what was told and what follows, and will not come. In a hello `None` where nobody can know.
+    /// How many danmu between the last event and the next will not come. In a hello `None` where that is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
-    /// Whether everything since the position that was asked for follows. `false` for a viewer who asked for none.
+    /// Whether everything since the requested token follows. `false` for a viewer who asked for none.
     #[serde(skip_serializing_if = "is_default")]
     pub recovered: bool,
-    /// The position that was asked for, where it could be read.
+    /// The requested token, where it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// How the server's own reading of the stream goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
-    /// Age of the place that it is at, in milliseconds.
+    /// The age of the position that it is at, in milliseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub behind_ms: i64,
     /// The server's clock, in Unix milliseconds.
@@ -93,7 +93,7 @@ pub enum Reading {
     Live,
     /// Catching up.
     Behind,
-    /// Cut off from the stream; tried again by itself.
+    /// Cut off from the stream; it retries by itself.
     #[default]
     Reconnecting,
 }
@@ -101,7 +101,7 @@ pub enum Reading {
 /// One danmu as viewers get it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// Names it among those of its room: [`DanmuKey`]'s text.
+    /// Its name among those of its room: [`DanmuKey`]'s text.
     pub id: String,
     /// Its text. Text, never HTML.
     pub text: String,
@@ -122,13 +122,13 @@ pub struct Item {
     /// What its author may do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub role: Role,
-    /// How many said the same; 1 for itself.
+    /// How many equal danmu it stands for; 1 for itself alone.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub n: u32,
 }
 
 impl Item {
-    /// What a viewer gets of a danmu that passed the gate.
+    /// The item that viewers get for a danmu that passed the gate.
     #[must_use]
     pub fn new(admitted: Admitted) -> Self {
         let Admitted { key, text, mode, color, arrival_ms: at, evidence, .. } = admitted;
@@ -146,8 +146,8 @@ impl Item {
         }
     }
 
-    /// What its own author is told of it, who has shown it already: nothing, but where it stands for many. Then it has an id
-    /// of its own.
+    /// The item for its own author, who has already shown it: `None`, unless it stands for several; then it gets an id of its
+    /// own.
     #[must_use]
     pub fn beside_own(mut self) -> Option<Self> {
         (self.n > 1).then(|| {
@@ -156,14 +156,14 @@ impl Item {
         })
     }
 
-    /// Whether one of these takes it back.
+    /// Whether one of these retracts it.
     #[must_use]
     pub fn is_among(&self, retracted: &[Retracted]) -> bool {
         let viewer = self.viewer.as_deref().unwrap_or_default();
         retracted.iter().any(|retracted| retracted.covers(viewer, self.role, self.at))
     }
 
-    /// The id as it was before it became text.
+    /// The key that the id was made from.
     #[must_use]
     pub fn key(&self) -> DanmuKey {
         match self.id.parse() {
@@ -181,7 +181,7 @@ const fn one() -> u32 {
     1
 }
 
-// By reference, as serde asks for it.
+// By reference, as serde requires.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_one(n: &u32) -> bool {
     *n == 1

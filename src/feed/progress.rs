@@ -1,24 +1,24 @@
-//! How much of a room's feed a viewer has heard.
+//! Progress: how much of a room's feed a viewer has heard.
 //!
-//! Mostly that is a single position, up to which it has heard all. One who comes back after a long absence hears what is said
-//! now at once, and its absence beside it: until that is told, it has also heard spans that lie ahead of that position.
+//! Usually that is a single token, up to which it has heard all. A viewer that returns after a long absence hears live danmu at
+//! once and its absence (refill) beside them: until that is done, it has also heard spans ahead of that token.
 
 use std::{fmt, str::FromStr};
 
 use super::{FeedToken, FeedTokenError};
 
-/// Between the positions of a token. No position has an empty part.
+/// Separates tokens. No token has an empty part.
 const SEPARATOR: &str = "~~";
-/// The most spans that a token tells. Where there were more, the oldest are heard again.
+/// The most spans in the text. Where there were more, the oldest are sent again.
 pub const MAX_SPANS: usize = 3;
 
-/// How much a viewer has heard: all up to a position, and spans ahead of it. `P` is a [`FeedToken`], or what a server makes of
-/// one. As text (`Display`, `FromStr`) it is a token like a position's, which it is where there are no spans.
+/// How much a viewer has heard: all up to a position, and spans ahead of it. `P` is a [`FeedToken`], or a server's position for
+/// one. Its text (`Display`, `FromStr`) serves as a token, and equals the [`FeedToken`]'s where there are no spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress<P> {
-    /// Up to here all was heard, or declared missing.
+    /// The position up to which all was heard or declared missing.
     pub after: P,
-    /// What follows the first of two, up to the second, was heard as well. In order, and apart.
+    /// Spans heard as well: after the first, up to the second. In order and disjoint.
     pub ahead: Vec<(P, P)>,
 }
 
@@ -28,7 +28,7 @@ impl<P> Progress<P> {
         Self { after, ahead: Vec::new() }
     }
 
-    /// The same with other positions; `None` where one of them means nothing.
+    /// The same with mapped positions; `None` where one of them cannot be mapped.
     pub fn try_map<Q>(&self, map: impl Fn(&P) -> Option<Q>) -> Option<Progress<Q>> {
         let span = |(from, to): &(P, P)| Some((map(from)?, map(to)?));
         Some(Progress { after: map(&self.after)?, ahead: self.ahead.iter().map(span).collect::<Option<_>>()? })
@@ -36,7 +36,7 @@ impl<P> Progress<P> {
 }
 
 impl<P: Ord> Progress<P> {
-    /// Whether what stands there was heard.
+    /// Whether the record at that position was heard.
     pub fn has(&self, place: &P) -> bool {
         *place <= self.after || self.ahead.iter().any(|(from, to)| from < place && place <= to)
     }

@@ -1,10 +1,9 @@
-//! A place in a room's feed.
+//! Feed token: a position in a room's feed.
 //!
-//! The danmu of a room stand in one order: its partition key lives on a line of shards, each the child of the one before,
-//! and a shard is read to its end before its child is begun. So one shard and one sequence number say how far a viewer
-//! is, on any replica of the server. The stream's creation time stands beside them, since a stream that was deleted and
-//! made anew begins its shards' names again; and the record's arrival time, by which a replica that began to read later
-//! knows that it has all that followed.
+//! The danmu of a room have one order: its partition key lives on a line of shards, each the child of the one before, and a
+//! shard is read to its end before its child. So one shard and one sequence number say how far a viewer is, on any replica. The
+//! stream's creation time is included because a stream that was deleted and created again reuses shard ids; and the record's
+//! arrival time, by which a replica that began to read later knows that it has all that followed.
 
 use std::{fmt, str::FromStr};
 
@@ -16,11 +15,11 @@ const MAX_DIGITS: usize = 129;
 /// The longest shard id, in characters
 /// ([Shard](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Shard.html)).
 const MAX_SHARD_ID: usize = 128;
-/// Stands in neither a shard id nor a number, and in an address as it is.
+/// Occurs in neither a shard id nor a number, and needs no escape in a URL.
 const SEPARATOR: char = '~';
 
-/// A place in a room's feed: right after a record. As text (`Display`, `FromStr`) it is a token without spaces or
-/// characters that mean something in an address; whoever is given one need not know what it says.
+/// A position in a room's feed: right after a record. Its text (`Display`, `FromStr`) is opaque to clients, without spaces or
+/// characters that have a meaning in a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FeedToken {
     created_ms: i64,
@@ -30,11 +29,11 @@ pub struct FeedToken {
 }
 
 impl FeedToken {
-    /// Right after that record of the stream that was created then. Times are Unix milliseconds. Sequence number `0`
-    /// stands for no record at all: everything of the shard that arrived at `arrival_ms` or later comes after it.
+    /// Right after that record of the stream created at `created_ms`. Times are Unix milliseconds. Sequence number `0` means no
+    /// record: everything of the shard that arrived at `arrival_ms` or later follows.
     ///
     /// # Errors
-    /// [`FeedTokenError`] when the shard id or the sequence number is none.
+    /// [`FeedTokenError`] when the shard id or the sequence number is invalid.
     pub fn new(
         created_ms: i64,
         shard_id: impl Into<String>,
@@ -54,13 +53,13 @@ impl FeedToken {
         Ok(Self { created_ms, shard_id, sequence_number, arrival_ms })
     }
 
-    /// The same place, of the stream that was created then.
+    /// The same position, in the stream that was created at `created_ms`.
     #[must_use]
     pub fn of_stream(self, created_ms: i64) -> Self {
         Self { created_ms, ..self }
     }
 
-    /// When the stream was created, in Unix milliseconds; 0 where whoever was there did not know.
+    /// When the stream was created, in Unix milliseconds; 0 where that is unknown (direct reading).
     #[must_use]
     pub fn created_ms(&self) -> i64 {
         self.created_ms
@@ -72,7 +71,7 @@ impl FeedToken {
         &self.shard_id
     }
 
-    /// The last record before this place, in decimal.
+    /// The sequence number of the last record before this position, in decimal.
     #[must_use]
     pub fn sequence_number(&self) -> &str {
         &self.sequence_number
@@ -92,16 +91,16 @@ impl fmt::Display for FeedToken {
     }
 }
 
-/// Why a text is no position.
+/// Why a text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FeedTokenError {
-    /// Not four parts, or the first or the last is no time.
+    /// Not four parts, or the first or the last is not a time.
     #[error("a position is what an event's id says; take it from there, or give none")]
     Form,
-    /// The second part is no shard id.
+    /// The second part is not a shard id.
     #[error("the shard of a position is 1 to {MAX_SHARD_ID} of a-z, A-Z, 0-9, _, . and -")]
     ShardId,
-    /// The third part is no sequence number.
+    /// The third part is not a sequence number.
     #[error("the sequence number of a position is 1 to {MAX_DIGITS} digits, without leading zeros")]
     SequenceNumber,
 }
@@ -118,7 +117,7 @@ impl FromStr for FeedToken {
     }
 }
 
-/// One place has one spelling.
+/// Rejects other spellings of a number, so that equal positions have equal text.
 fn time(text: &str) -> Result<i64, FeedTokenError> {
     text.parse().ok().filter(|ms: &i64| ms.to_string() == text).ok_or(FeedTokenError::Form)
 }

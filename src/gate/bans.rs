@@ -1,12 +1,11 @@
-//! Who may not speak, and when: by arrival times, so that whoever knows the same decisions judges a record alike, whenever it
-//! does, and in whichever order it came to know them.
+//! Bans: who may not post, and when. Judged by arrival times: readers that know the same decisions judge a record alike,
+//! whenever they do and in whichever order they learned them.
 //!
-//! The decisions on one subject stand in the order in which they arrived; at each time the last one before it counts, but that
-//! what somebody decided holds against all who stand below. A
-//! decision has an id, so that taking it in once more changes nothing. What is decided for a room stands on the room's shard,
-//! and counts from its arrival on. What is decided for every room stands on a shard of its own, and counts for what arrives
-//! [`EVERYWHERE_AFTER_MS`] after it: readers whose shards are not further apart than that judge alike.
-//! What is over is remembered for [`KEPT_MS`], for those who read old records again.
+//! The decisions on one subject form a timeline by arrival. At each time the last decision before it counts, except that one in
+//! force stays against later ones of a lower rank. A decision has an id, so applying it twice changes nothing. A decision for a
+//! room is on the room's shard and counts from its arrival. A decision for every room is on another shard and counts for what
+//! arrives [`EVERYWHERE_AFTER_MS`] after it: readers whose shards are not further apart judge alike. Ended decisions are kept
+//! for [`KEPT_MS`], for readers of old records.
 
 use std::{
     collections::HashMap,
@@ -19,14 +18,14 @@ use crate::{
     viewer::{Rank, Role, ViewerId},
 };
 
-/// How long after its arrival, in milliseconds, a decision for every room counts. Longer than a reader that polls needs to
-/// have read all shards once.
+/// How long after its arrival, in milliseconds, a decision for every room takes effect. Longer than a polling reader needs to
+/// read all shards once.
 pub const EVERYWHERE_AFTER_MS: i64 = 500;
 
-/// How long what is over is remembered, in milliseconds: longer than any record is read again, or a decision put again.
+/// How long ended decisions are kept, in milliseconds: longer than any record is read again, or a decision put again.
 pub const KEPT_MS: i64 = 3 * 3_600 * 1_000;
 
-/// What is decided for one scope: a room, or every room. A handle; its clones are the same decisions.
+/// The decisions for one scope: a room, or every room. A handle; its clones share the decisions.
 #[derive(Clone, Debug, Default)]
 pub struct Decisions(Arc<RwLock<Known>>);
 
@@ -35,13 +34,13 @@ pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
     /// Guests who had sessions from banned networks.
     guests: HashMap<ViewerId, Vec<Stay>>,
-    /// When the newest of all that was told, Unix milliseconds.
+    /// The arrival of the newest of all, Unix milliseconds.
     newest_ms: i64,
-    /// With so many subjects and guests, what is over is looked for.
+    /// At this many subjects and guests, ended decisions are removed.
     look_at: usize,
 }
 
-/// A decision on a subject; of one arrival time the later ones stand behind.
+/// A decision on a subject; with equal arrival times, the one applied later comes later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BanEntry {
     pub(super) at_ms: i64,
@@ -62,7 +61,7 @@ impl BanEntry {
     }
 }
 
-/// A guest had a session from a network, which ends then.
+/// A guest had a session from a network, which ends at `until_ms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stay {
     network: Network,
@@ -71,7 +70,7 @@ struct Stay {
 }
 
 impl Decisions {
-    /// Takes in a decision that arrived then (Unix milliseconds); whether it was new.
+    /// Applies a decision that arrived at `arrival_ms` (Unix milliseconds); returns whether it was new.
     pub fn apply(&self, id: RecordId, decision: &Decision, arrival_ms: i64) -> bool {
         let mut known = self.write();
         known.forget(arrival_ms);
@@ -79,7 +78,7 @@ impl Decisions {
         let entry = BanEntry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
-            // No later word makes sessions good again.
+            // No later decision makes revoked sessions valid again.
             let new = timeline.first().is_none_or(|first| first.until_ms < entry.until_ms);
             if new {
                 *timeline = vec![entry];
@@ -94,8 +93,8 @@ impl Decisions {
         true
     }
 
-    /// Takes in whom a ban of a network concerns, told by a record that arrived then (Unix milliseconds); whether any of it was
-    /// new.
+    /// Takes in the guests whom a ban of a network concerns, from a record that arrived at `arrival_ms` (Unix milliseconds);
+    /// returns whether any of it was new.
     pub fn learn_guests(&self, guests: &Guests, arrival_ms: i64) -> bool {
         let mut new = false;
         let mut known = self.write();
@@ -116,8 +115,8 @@ impl Decisions {
         new
     }
 
-    /// Until when the decision on a subject that counts holds (Unix milliseconds, the greatest number for good), and how high who
-    /// decided it stands; `None` where there is none.
+    /// The end (Unix milliseconds; the maximum for a permanent one) of the decision that counts on a subject, and the rank of
+    /// who made it; `None` where there is none.
     #[must_use]
     pub fn until(&self, subject: &Subject) -> Option<(i64, Rank)> {
         let known = self.read();
@@ -126,7 +125,7 @@ impl Decisions {
         Some((counts.until_ms, counts.by))
     }
 
-    /// All that is known, to be handed along: whoever [applies](Self::apply) it judges as this one does.
+    /// All decisions, for handing over: a gate that [applies](Self::apply) them judges as this one does.
     #[must_use]
     pub fn told(&self, room: Option<&RoomId>) -> Vec<Decided> {
         let known = self.read();
@@ -136,7 +135,7 @@ impl Decisions {
         known.timelines.iter().flat_map(of).collect()
     }
 
-    /// The decision on each subject that counts, whether it is in force or not.
+    /// The decision that counts on each subject, whether it is in force or not.
     #[must_use]
     pub fn last(&self, room: Option<&RoomId>) -> Vec<Decided> {
         let known = self.read();
@@ -144,13 +143,13 @@ impl Decisions {
         known.timelines.iter().filter_map(counts).collect()
     }
 
-    /// Whether a decision on a subject is among them.
+    /// Whether it has that decision on the subject.
     #[must_use]
     pub fn knows(&self, id: RecordId, on: &Subject) -> bool {
         self.read().timelines.get(on).is_some_and(|timeline| timeline.iter().any(|entry| entry.id == id))
     }
 
-    /// The networks that a guest had sessions from which last longer than that, Unix milliseconds.
+    /// The networks from which a guest had sessions that last beyond `now_ms` (Unix milliseconds).
     #[must_use]
     pub fn networks_of(&self, guest: &ViewerId, now_ms: i64) -> Vec<Network> {
         let known = self.read();
@@ -158,7 +157,7 @@ impl Decisions {
         stays.map(|stay| stay.network.clone()).collect()
     }
 
-    /// Whom a decision on a subject concerns, as far as they are known.
+    /// The viewers whom a decision on a subject concerns, as far as they are known.
     #[must_use]
     pub fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
         match subject {
@@ -172,12 +171,12 @@ impl Decisions {
         }
     }
 
-    /// When the newest of all that was told, Unix milliseconds.
+    /// The arrival of the newest of all, Unix milliseconds.
     pub(super) fn newest_ms(&self) -> i64 {
         self.read().newest_ms
     }
 
-    /// The guests of networks, those together that were told together.
+    /// The guests of networks, grouped by network and times.
     #[must_use]
     pub fn guests(&self) -> Vec<Guests> {
         let mut groups: HashMap<(Network, i64, i64), Vec<ViewerId>> = HashMap::new();
@@ -190,9 +189,9 @@ impl Decisions {
         groups.into_iter().map(group).collect()
     }
 
-    /// Looks at the networks that guests, or one of them, had sessions from, and when that was told.
+    /// Visits the networks from which guests, or one of them, had sessions, and when that arrived.
     pub(super) fn each_stay(&self, of: Option<&ViewerId>, look: &mut impl FnMut(&ViewerId, &Network, i64)) {
-        // A copy, since the look may want to know of the decisions.
+        // A copy, since the callback may lock the decisions.
         let stays: Vec<_> = {
             let known = self.read();
             let mut stays = Vec::new();
@@ -217,8 +216,8 @@ impl Decisions {
     }
 }
 
-/// Where the decision stands that counts of those that arrived by then: the last one, but that nobody who stands below takes back
-/// or changes what holds.
+/// The index of the decision that counts among those that arrived by then: the last one, except that a lower rank neither ends
+/// nor changes one in force.
 fn counting(timeline: &[BanEntry], by_ms: i64) -> Option<usize> {
     let arrived = 0..timeline.partition_point(|entry| entry.at_ms <= by_ms);
     arrived.reduce(|counts, next| {
@@ -228,24 +227,24 @@ fn counting(timeline: &[BanEntry], by_ms: i64) -> Option<usize> {
 }
 
 impl Known {
-    /// Whether the decision that counts of those that arrived by `by_ms` holds for one of that role, and what arrives at `at_ms`.
+    /// Whether the decision that counts of those that arrived by `by_ms` holds for that role and an arrival at `at_ms`.
     fn covers(&self, subject: &Subject, role: Role, by_ms: i64, at_ms: i64) -> bool {
-        // Most have never been banned.
+        // Most viewers have never been banned.
         self.timelines.get(subject).is_some_and(|timeline| {
             let counts = counting(timeline, by_ms).map(|at| &timeline[at]);
             counts.is_some_and(|counts| at_ms < counts.until_ms && counts.by.is_above(role))
         })
     }
 
-    /// Forgets what is over for long. It looks each time that there is twice as much as the last time was left, so that a
-    /// decision costs the same however many there are.
+    /// Removes what ended long ago. It scans only when there is twice as much as the last scan left, so the cost per decision
+    /// is constant (amortised).
     fn forget(&mut self, now_ms: i64) {
         if self.timelines.len() + self.guests.len() < self.look_at {
             return;
         }
         let over_ms = now_ms - KEPT_MS;
         self.timelines.retain(|on, timeline| {
-            // A session may live for longer, and there is one such entry.
+            // A session may live for longer, and there is one such entry only.
             if *on == Subject::Sessions {
                 return true;
             }
@@ -261,13 +260,13 @@ impl Known {
     }
 }
 
-/// Forgets what later decisions took the place of before then.
+/// Removes decisions that others had superseded by `over_ms`.
 fn superseded(timeline: &mut Vec<BanEntry>, over_ms: i64) {
     let count = counting(timeline, over_ms - 1).unwrap_or(0);
     timeline.drain(..count);
 }
 
-/// The bans of a room: those of that room, and those of every room. A handle, as [`Decisions`] are.
+/// The bans of a room: its own and those for every room. A handle, like [`Decisions`].
 #[derive(Clone, Debug, Default)]
 pub struct Bans {
     room: Decisions,
@@ -275,30 +274,30 @@ pub struct Bans {
 }
 
 impl Bans {
-    /// By what is decided for the room, and for every room.
+    /// From the decisions for the room, and for every room.
     #[must_use]
     pub const fn new(room: Decisions, everywhere: Decisions) -> Self {
         Self { room, everywhere }
     }
 
-    /// What is decided for every room.
+    /// The decisions for every room.
     #[must_use]
     pub const fn everywhere(&self) -> &Decisions {
         &self.everywhere
     }
 
-    /// What is decided for the room alone.
+    /// The decisions for the room alone.
     #[must_use]
     pub const fn of_room(&self) -> &Decisions {
         &self.room
     }
 
-    /// Takes in what a record of the room decides that arrived then (Unix milliseconds); whether that was new.
+    /// Applies the decision of a room's record that arrived at `arrival_ms` (Unix milliseconds); returns whether it was new.
     pub fn apply(&self, id: RecordId, moderation: &Moderation, arrival_ms: i64) -> bool {
         moderation.of_room().is_some_and(|decision| self.room.apply(id, &decision, arrival_ms))
     }
 
-    /// Whether what the viewer, of that role in the room, says is not shown if it arrives then.
+    /// Whether a danmu of the viewer, with that role in the room, is banned if it arrives at `arrival_ms`.
     #[must_use]
     pub fn cover(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {
         let (room, everywhere, by_ms) = (self.room.read(), self.everywhere.read(), arrival_ms - EVERYWHERE_AFTER_MS);

@@ -1,7 +1,7 @@
-//! Who may not speak, handed along with a session to read: what was decided before the part of the stream that its reader reads.
+//! Handed-over bans: decisions from before the part of the stream that a direct reader reads, given to it with its session.
 //!
-//! Each is a text of two lines as a record is, the first of them a [`Handed`], signed by the server for one room. It is no record:
-//! put onto the stream it counts for nothing.
+//! Each is a text of two lines, like a record: a [`Handed`], and the server's signature for one room. It is not a record, and
+//! has no effect on the stream.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,16 +11,16 @@ use crate::{
     room::RoomId,
 };
 
-/// Line 1 of what is handed along.
+/// Line 1 of a handed-over text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handed {
     /// Version of the wire form, [`VERSION`].
     pub v: u8,
-    /// For the gate of which room.
+    /// The room whose gate it is for.
     pub gate: RoomId,
-    /// When, in Unix milliseconds.
+    /// When it was made, in Unix milliseconds.
     pub at: i64,
-    /// Decisions that were told before, or guests of networks.
+    /// A snapshot of decisions, or guests of networks.
     pub told: Moderation,
 }
 
@@ -34,16 +34,16 @@ impl Handed {
     /// The wire form, without an end of line.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Cannot fail, as a danmu's cannot.
+        // Cannot fail, as with a danmu.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 impl Gate {
-    /// Takes in what was handed along, by what was verified of it.
+    /// Takes in a handed-over text, with its verified evidence.
     ///
     /// # Errors
-    /// Why it counts for nothing: it is not the server's, for another room, or cannot be read.
+    /// Why it has no effect: it is not the server's, for another room, or cannot be read.
     pub fn take_handed(&self, data: &[u8], evidence: Option<&Evidence>) -> Result<(), Reason> {
         let evidence = evidence.ok_or(Reason::Forged)?;
         if !evidence.is_server() {
@@ -58,10 +58,10 @@ impl Gate {
         Ok(())
     }
 
-    /// Judges a record under [`SERVICE_KEY`](record::SERVICE_KEY), and takes in what it says of this room.
+    /// Judges a record under [`SERVICE_KEY`](record::SERVICE_KEY), and applies its decisions to this room.
     ///
     /// # Errors
-    /// Why it counts for nothing.
+    /// Why it has no effect.
     pub fn take_order(&self, incoming: Incoming<'_>) -> Result<(), Reason> {
         let order = admit_order(incoming)?;
         self.learn(order.id, &order.moderation, incoming.arrival_ms);

@@ -1,8 +1,8 @@
 //! The gate: the one place that decides whether a record is shown.
 //!
-//! The same code judges in the server and, compiled to WebAssembly, in the browser. It is pure and synchronous, and it
-//! looks at the record, where it was put and when it arrived, never at a clock of its own: whoever reads the same
-//! records in the same order judges alike. What it refuses is counted by reason, never shown.
+//! The same code judges in the server and, compiled to WebAssembly, in the browser. It is pure and synchronous, and uses the
+//! record, its partition key and its arrival time, never a clock of its own: readers of the same records in the same order
+//! judge alike. What it refuses is counted by reason, never shown.
 
 mod bans;
 mod handed;
@@ -30,19 +30,19 @@ use crate::{
     viewer::{Name, Rank, Role, ViewerId},
 };
 
-/// How far back what decides on a record reaches, in milliseconds: a bucket is as full as the records of two spans left it, and
-/// of these only those count that were new. By arrival times alone: a gate that began so much earlier than the present knows
-/// what one knows that has run for ever, and replicas agree.
+/// How far back, in milliseconds, records influence a judgement: a token bucket depends on the records of two spans, and of
+/// these on those that were new. Arrival times alone count: a gate that began that long ago judges like one that has always
+/// run, and replicas agree.
 pub const REMEMBERED_MS: i64 = seen::SEEN_MS + 2 * pace::SPAN_MS;
 
-/// By how much, in milliseconds, a signed record may have been sent before it arrives: a put is tried again for seconds, and a
-/// phone loses its network for longer.
+/// How long, in milliseconds, a signed record may have been sent before it arrives: a put is retried for seconds, and a phone
+/// loses its network for longer.
 pub const SENT_BEFORE_MS: i64 = 60_000;
-/// And by how much after: the clock of its author may be wrong.
+/// And how long after: its author's clock may be wrong.
 pub const SENT_AFTER_MS: i64 = 30_000;
 
-// Whoever reads a signed record off the stream can put it again. That it is shown once follows from this: from the first arrival
-// at which it may be shown to the last one is no longer than ids are known.
+// Replay protection: a signed record can be read off the stream and put again. The time in which it may be shown is no longer
+// than ids are known, so it is shown once.
 const _: () = assert!(SENT_BEFORE_MS + SENT_AFTER_MS <= seen::SEEN_MS);
 
 /// A record as it came off the stream.
@@ -54,18 +54,18 @@ pub struct Incoming<'a> {
     pub partition_key: &'a str,
     /// Its sequence number on its shard, in decimal.
     pub sequence_number: &'a str,
-    /// When the stream took it, in Unix milliseconds.
+    /// When it arrived at the stream, in Unix milliseconds.
     pub arrival_ms: i64,
-    /// What the host has verified of its proof ([`crate::ticket`]); nothing where it has none, or none that is true.
+    /// The host's verified evidence of its proof ([`crate::ticket`]); `None` without a proof, or with a false one.
     pub evidence: Option<&'a Arc<Evidence>>,
 }
 
-/// What a host knows of a record whose ticket and signature it has verified: what the ticket says.
+/// What the ticket of a record says, whose ticket and signature the host has verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Whose it is.
+    /// Its author.
     pub viewer: ViewerId,
-    /// The name that the viewer goes by, where it has one.
+    /// The viewer's display name, if any.
     pub name: Option<Name>,
     /// What the viewer may do.
     pub role: Role,
@@ -73,12 +73,12 @@ pub struct Evidence {
     pub room: RoomId,
     /// When the ticket was issued, in Unix milliseconds.
     pub issued_ms: i64,
-    /// Until when it holds, in Unix milliseconds.
+    /// When the ticket expires, in Unix milliseconds.
     pub expires_ms: i64,
 }
 
 impl Evidence {
-    /// Whether it is the streamer's: nothing holds it up.
+    /// Whether it is the streamer's, which density never drops.
     #[must_use]
     pub fn is_important(&self) -> bool {
         self.role == Role::Streamer
@@ -90,7 +90,7 @@ impl Evidence {
         self.role == Role::Streamer && self.viewer == ViewerId::server()
     }
 
-    /// Whether its ticket holds for what was sent and arrives then, in Unix milliseconds.
+    /// Whether its ticket is valid for a record with that time and arrival, in Unix milliseconds.
     fn check_times(&self, sent_ms: i64, arrival_ms: i64) -> Result<(), Reason> {
         let begins_ms = self.issued_ms.saturating_sub(LEEWAY_MS);
         if !(begins_ms..=self.expires_ms).contains(&arrival_ms) {
@@ -107,7 +107,7 @@ impl Evidence {
 /// A danmu that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
-    /// Names it: the author's id, or for a foreign record one made of its sequence number.
+    /// Its key: the author's id, or for a foreign record its sequence number.
     pub key: DanmuKey,
     /// Its text. Text, never HTML.
     pub text: String,
@@ -115,18 +115,18 @@ pub struct Admitted {
     pub mode: Mode,
     /// Its colour.
     pub color: Color,
-    /// When the stream took it, in Unix milliseconds.
+    /// When it arrived at the stream, in Unix milliseconds.
     pub arrival_ms: i64,
     /// When its author sent it, by the author's clock, in Unix milliseconds; unknown for a foreign record.
     pub sent_ms: Option<i64>,
-    /// Whose it is, where that was verified.
+    /// Its author, where that was verified.
     pub evidence: Option<Arc<Evidence>>,
 }
 
-/// What names a danmu among those of its room.
+/// The key of a danmu among those of its room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DanmuKey {
-    /// The id that its author's client gave it.
+    /// The id that its author's client chose.
     Record(RecordId),
     /// Its sequence number, for a record that has no id.
     Sequence(String),
@@ -153,39 +153,39 @@ pub enum Reason {
     /// Its text may not be shown.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// It carries no ticket, and the room wants one.
+    /// It carries no ticket, and the room requires one.
     #[error("it carries no ticket, and the room shows signed danmu only")]
     Unsigned,
-    /// It carries a proof that the host did not find true. Never shown as one without a name either.
+    /// It carries a proof that the host did not find true. It is not shown as nameless either.
     #[error("its ticket or its signature is not true")]
     Forged,
-    /// It arrived after its ticket's end, or long before its ticket was issued.
+    /// It arrived after its ticket's expiry, or long before its ticket was issued.
     #[error("its ticket does not hold at the time of its arrival")]
     Expired,
-    /// It is signed, and its author's time is too far from its arrival: it was kept back, put again, or the clock is wrong.
+    /// It is signed, and its author's time is too far from its arrival: delayed, replayed, or a wrong clock.
     #[error("it was signed {0} ms before it arrived; {SENT_BEFORE_MS} before to {SENT_AFTER_MS} after are allowed")]
     Stale(i64),
     /// Its author was banned when it arrived.
     #[error("its author is banned")]
     Banned,
-    /// It says who may speak, and its author may not say that.
+    /// It is a decision that its author may not make.
     #[error("its author may not moderate")]
     NotModerator,
-    /// It says who may speak, and from its arrival on that is so: nothing is wrong with it, and nothing is there to show.
+    /// It is a decision, and takes effect: nothing is wrong with it, and there is nothing to show.
     #[error("it moderates")]
     Moderation(Decided),
-    /// A record of that id was seen before.
+    /// A record of that id was seen lately.
     #[error("it was seen before")]
     Duplicate,
-    /// Its viewer's bucket is empty ([`Pace`](crate::room::Pace)).
+    /// Its viewer's token bucket is empty ([`Pace`](crate::room::Pace)).
     #[error("its author says too much in too short a time")]
     TooFast,
 }
 
-/// How many records were let through, and how many were not, by reason.
+/// How many records were admitted and refused, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Let through.
+    /// Admitted.
     pub admitted: u64,
     /// [`Reason::OtherRoom`]
     pub other_room: u64,
@@ -254,24 +254,24 @@ impl Gate {
         Self { unicode, room, unsigned, bans, seen, paces, buckets, counts: Counts::default() }
     }
 
-    /// Goes by the rules of its room as they are from now on.
+    /// Uses the changed rules of its room from now on.
     pub fn go_by(&mut self, room: &Room) {
         (self.unsigned, self.paces) = (room.unsigned, room.paces);
     }
 
-    /// The same gate with what is known of who may not speak; what it reads is added to that.
+    /// The same gate with these bans; decisions that it reads are added.
     #[must_use]
     pub fn with_bans(self, bans: Bans) -> Self {
         Self { bans, ..self }
     }
 
-    /// Who may not speak, as far as it knows.
+    /// The bans that it knows.
     #[must_use]
     pub fn bans(&self) -> &Bans {
         &self.bans
     }
 
-    /// What went through and what did not, so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
@@ -299,7 +299,7 @@ impl Gate {
         let evidence = match (parsed.proof, incoming.evidence) {
             (Some(_), None) => return Err(Reason::Forged),
             (Some(_), evidence) => evidence,
-            // Two lines of a foreign producer may look like a proof, but prove nothing.
+            // A foreign producer's two lines may look like a proof, but prove nothing.
             (None, _) if self.unsigned == Unsigned::Deny => return Err(Reason::Unsigned),
             (None, _) => None,
         };
@@ -310,7 +310,7 @@ impl Gate {
                 moderation = danmu.moderation;
                 (DanmuKey::Record(danmu.id), danmu.text, danmu.mode, danmu.color, Some(danmu.at))
             }
-            // Foreign producers end their texts as their systems do.
+            // Foreign producers may end a text with a line break.
             Content::Foreign(text) => (
                 DanmuKey::Sequence(incoming.sequence_number.to_owned()),
                 text.trim().to_owned(),
@@ -321,7 +321,7 @@ impl Gate {
         };
         if let (Some(evidence), Some(sent_ms)) = (evidence, sent_ms) {
             self.check_ticket(evidence, sent_ms, arrival_ms)?;
-            // Nobody bans the server, which would be heard no more.
+            // The server cannot be banned: it would not be heard any more.
             if !evidence.is_server() && self.bans.cover(&evidence.viewer, evidence.role, arrival_ms) {
                 return Err(Reason::Banned);
             }
@@ -329,7 +329,7 @@ impl Gate {
         let viewer = evidence.map(|evidence| &evidence.viewer);
         if let Some(moderation) = moderation {
             let rank = evidence.and_then(|evidence| Rank::of(evidence.role)).ok_or(Reason::NotModerator)?;
-            // A network says nothing to a viewer, who does not see where others come from; nor who else has decided.
+            // Only the server may decide on networks, which others do not see, and state another's rank.
             let by_server = evidence.is_some_and(|evidence| evidence.is_server());
             let decision = moderation.of_room().filter(|it| by_server || matches!(it.on, Subject::Viewer(_)));
             let decision = decision.map(|it| if by_server { it } else { Decision { by: rank, ..it } });
@@ -341,13 +341,13 @@ impl Gate {
             let room = Some(self.room.clone());
             return Err(Reason::Moderation(Decided { id: *id, room, decision, at: arrival_ms }));
         }
-        // What looks the same is the same to whoever compares texts. Composed, a text never has more characters or marks.
+        // NFC, so that texts that look alike compare as equal.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
         record::check_text(&text, self.unicode)?;
         if !self.seen.insert(viewer, &key, arrival_ms) {
             return Err(Reason::Duplicate);
         }
-        // After the duplicates: whoever puts another's records again takes nothing from that one's bucket.
+        // After deduplication: a replay of another's record takes nothing from that viewer's bucket.
         if let Some(evidence) = evidence
             && let Some(pace) = self.paces.of(evidence.role)
             && !self.buckets.take(&evidence.viewer, pace, arrival_ms)
@@ -357,7 +357,7 @@ impl Gate {
         Ok(Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() })
     }
 
-    /// Whether a ticket holds here and for a record of that time.
+    /// Whether a ticket is valid here and for a record of that time.
     fn check_ticket(&self, evidence: &Evidence, sent_ms: i64, arrival_ms: i64) -> Result<(), Reason> {
         if evidence.room != self.room {
             return Err(Reason::OtherRoom);
@@ -366,11 +366,11 @@ impl Gate {
     }
 }
 
-/// Judges a record under [`SERVICE_KEY`], where the server alone decides, for every room. What it says is for the caller to take
-/// in: by [`Decisions`], which know it by its id.
+/// Judges an order: a record under [`SERVICE_KEY`], by which the server alone decides for every room. The caller applies it to
+/// its [`Decisions`], which deduplicate by id.
 ///
 /// # Errors
-/// Why it counts for nothing.
+/// Why it has no effect.
 pub fn admit_order(incoming: Incoming<'_>) -> Result<Order, Reason> {
     if incoming.partition_key != SERVICE_KEY {
         return Err(Reason::OtherRoom);

@@ -1,10 +1,10 @@
-//! How fast a viewer may speak: a bucket of danmu for each, filled by arrival times.
+//! Pace, the rate limit of a viewer: a token bucket of danmu for each, refilled by arrival times.
 //!
-//! The stream's time is cut into spans of [`SPAN_MS`], the same everywhere. When a span begins, a bucket is as full as if it had
-//! been full when the span before began and everything that its viewer said since, shown or not, had been taken out of it. So
-//! what is in it follows from the records of at most two spans, and whoever has read so much knows it as well as one that has
-//! read for ever. Who keeps to the pace never has less by it; and where a span fills a bucket whole, which it does in slow mode,
-//! nobody has more: between two danmu lies the time that should.
+//! The stream's time is cut into spans of [`SPAN_MS`], the same on every replica. At the begin of a span a bucket is as full as
+//! if it had been full when the previous span began and each danmu since, shown or not, had been taken out. So it depends on
+//! the records of two spans at most, and a reader of these knows it as well as one that has always read. A viewer within the
+//! pace never has less than without spans; and where a span refills a bucket whole, as in slow mode, nobody has more: the full
+//! time lies between two danmu.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,9 @@ use crate::{room::Pace, viewer::ViewerId};
 
 /// How long a span is, in milliseconds.
 pub(super) const SPAN_MS: i64 = 30_000;
-/// How many viewers are known at the most, as many as a shard takes records in two spans (a thousand a second): bounds the
-/// memory.
+/// The most viewers that are known, as many as a shard takes records in two spans (a thousand a second): bounds the memory.
 const MOST: usize = 60_000;
-/// What a danmu costs. A bucket gains [`Pace::per_minute`] a millisecond.
+/// The cost of a danmu. A bucket gains [`Pace::per_minute`] per millisecond.
 const COST: u64 = 60_000;
 
 #[derive(Debug)]
@@ -24,14 +23,14 @@ pub(super) struct Buckets {
     taken: HashMap<ViewerId, Taken>,
 }
 
-/// How much of a bucket was taken, as of then.
+/// How much of a bucket was taken, as of `at_ms`.
 #[derive(Debug)]
 struct Taken {
     amount: u64,
     at_ms: i64,
-    /// In which span.
+    /// The span of `at_ms`.
     span: i64,
-    /// How much it would be had the bucket been full when that span began, and had all been taken that was said since.
+    /// How much it would be if the bucket had been full when that span began and all danmu since had been taken.
     said: u64,
 }
 
@@ -40,9 +39,9 @@ impl Buckets {
         Self { span: i64::MIN, taken: HashMap::new() }
     }
 
-    /// Takes a danmu out of the viewer's bucket, if there is one in it.
+    /// Takes a danmu out of the viewer's bucket, if it has one.
     pub(super) fn take(&mut self, viewer: &ViewerId, pace: Pace, arrival_ms: i64) -> bool {
-        // Arrival times may go back a little; spans do not.
+        // Arrival times may go back a little; the current span does not.
         let span = self.span.max(arrival_ms.div_euclid(SPAN_MS));
         if span > self.span {
             self.span = span;

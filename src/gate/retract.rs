@@ -1,7 +1,7 @@
-//! What a ban takes back: what its viewer said before it.
+//! Retractions: a ban also takes down what its viewer said before it.
 //!
-//! A ban that took effect retracts all that arrived before it counted, for good: its end lets the viewer speak again, and brings
-//! nothing back. It follows from the decisions alone, so that whoever knows the same ones retracts alike.
+//! A ban that took effect retracts all that arrived before, for good: its end lets the viewer post again, but restores nothing.
+//! It follows from the decisions alone, so readers that know the same ones retract alike.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,19 +11,19 @@ use crate::{
     viewer::{Rank, Role, ViewerId},
 };
 
-/// What is retracted of a viewer's danmu in a room.
+/// A retraction of a viewer's danmu in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retracted {
-    /// Whose.
+    /// The viewer.
     pub viewer: ViewerId,
-    /// Those that arrived before then, in Unix milliseconds.
+    /// It concerns danmu that arrived before this, in Unix milliseconds.
     pub before: i64,
-    /// How high who banned the viewer stands: those are meant that were said in a role below.
+    /// The rank of who banned the viewer: it concerns danmu said in a lower role.
     pub by: Rank,
 }
 
 impl Retracted {
-    /// Whether it concerns what that viewer said in that role, and arrived then (Unix milliseconds).
+    /// Whether it concerns a danmu of that viewer in that role with that arrival (Unix milliseconds).
     #[must_use]
     pub fn covers(&self, viewer: &str, role: Role, arrival_ms: i64) -> bool {
         arrival_ms < self.before && self.viewer.as_str() == viewer && self.by.is_above(role)
@@ -31,7 +31,7 @@ impl Retracted {
 }
 
 impl Bans {
-    /// Whether what the viewer said in that role, and arrived then (Unix milliseconds), is retracted.
+    /// Whether a danmu of the viewer in that role with that arrival (Unix milliseconds) is retracted.
     #[must_use]
     pub fn retract(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {
         let mut found = false;
@@ -41,17 +41,17 @@ impl Bans {
         found
     }
 
-    /// What is retracted by decisions that were told at `since_ms` (Unix milliseconds) or later.
+    /// What is retracted by decisions that arrived at `since_ms` (Unix milliseconds) or later.
     #[must_use]
     pub fn retracted(&self, since_ms: i64) -> Vec<Retracted> {
         if self.of_room().newest_ms().max(self.everywhere().newest_ms()) < since_ms {
-            // As for most who ask: there may be thousands to look at.
+            // The usual case; there may be thousands to look at.
             return Vec::new();
         }
         self.retracted_by(None, since_ms)
     }
 
-    /// The same, of one viewer.
+    /// The same, for one viewer.
     #[must_use]
     pub fn retracted_of(&self, viewer: &ViewerId, since_ms: i64) -> Vec<Retracted> {
         self.retracted_by(Some(viewer), since_ms)
@@ -67,7 +67,7 @@ impl Bans {
         all
     }
 
-    /// Looks at what is retracted, of one viewer or of all, and when that was told.
+    /// Visits what is retracted, of one viewer or of all, and when the decision arrived.
     fn each_retracted(&self, of: Option<&ViewerId>, look: &mut impl FnMut(i64, Retracted)) {
         let scopes = [(self.of_room(), 1), (self.everywhere(), EVERYWHERE_AFTER_MS)];
         for (decisions, after_ms) in scopes {
@@ -81,7 +81,7 @@ impl Bans {
         self.everywhere().each_stay(of, &mut |viewer, network, told_ms| {
             for (decisions, after_ms) in scopes {
                 decisions.each_ban(Some(&Subject::Network(network.clone())), &mut |_, entry| {
-                    // One that was over before the guest was told of does not concern it.
+                    // A ban that had ended when the guest was named does not concern the guest.
                     if entry.until_ms > told_ms {
                         let before = (entry.at_ms.saturating_add(after_ms)).max(told_ms + EVERYWHERE_AFTER_MS);
                         let retracted = Retracted { viewer: viewer.clone(), before, by: entry.by };
@@ -94,7 +94,7 @@ impl Bans {
 }
 
 impl Decisions {
-    /// Looks at the bans that took effect when they arrived: of one subject, or of all.
+    /// Visits the bans that were in force when they arrived: of one subject, or of all.
     fn each_ban(&self, on: Option<&Subject>, look: &mut impl FnMut(&Subject, &BanEntry)) {
         let known = self.read();
         let mut each = |(on, timeline): (&Subject, &Vec<BanEntry>)| {

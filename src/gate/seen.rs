@@ -1,29 +1,29 @@
-//! The ids that were seen lately, to tell a record that was put twice.
+//! Seen ids: deduplicates records that were put twice.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::DanmuKey;
 use crate::viewer::ViewerId;
 
-/// For how long after its arrival an id is known, in milliseconds. A put is tried again for seconds, by itself or by the
+/// How long after its arrival an id is remembered, in milliseconds. A put is retried for seconds, automatically or by the
 /// viewer.
 pub(super) const SEEN_MS: i64 = 90_000;
-/// How many at the most, more than a shard takes in as long (a thousand a second): bounds the memory.
+/// The most that are remembered, more than a shard takes in that time (a thousand a second): bounds the memory.
 const MOST: usize = 100_000;
 
-/// What names a record: its key, among those of its viewer where one is known. So nobody uses up the ids of another.
+/// The deduplication key: per viewer, where one is verified, so that nobody can use up another's ids.
 type Name = (Option<ViewerId>, DanmuKey);
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// When each arrived last.
+    /// The last arrival of each.
     known: HashMap<Name, i64>,
     /// Every sighting, the oldest first.
     order: VecDeque<(i64, Name)>,
 }
 
 impl Seen {
-    /// Whether the record was not seen within [`SEEN_MS`]. Each sighting counts, whatever became of it: so the answer
+    /// Whether the record was not seen within [`SEEN_MS`]. Each arrival counts, whether it was shown or not, so the answer
     /// follows from the records of that time alone.
     pub(super) fn insert(&mut self, viewer: Option<&ViewerId>, key: &DanmuKey, arrival_ms: i64) -> bool {
         while let Some((since, _)) = self.order.front()

@@ -1,4 +1,4 @@
-//! Stage time: the caller's clock without its pauses, at its rate, and never backwards.
+//! Stage time: the caller's clock without its pauses, at its rate, and monotonic.
 
 /// The slowest and the fastest that stage time may run, as for a video
 /// ([`playbackRate`](https://html.spec.whatwg.org/multipage/media.html#dom-media-playbackrate) in browsers).
@@ -6,15 +6,15 @@ const RATES: (f64, f64) = (0.0625, 16.0);
 
 /// Turns the caller's milliseconds into stage milliseconds.
 ///
-/// Frame timestamps may lie before an event's `performance.now()`, so the caller's clock can step back a little; the
-/// stage's stands still then.
+/// A frame's timestamp may be before an event's `performance.now()`, so the caller's clock can step back a little; stage time
+/// then stands still.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    /// A moment by the caller's clock, and the stage time of it.
+    /// A moment by the caller's clock, and its stage time.
     anchor: (f64, f64),
-    /// Stage milliseconds per millisecond of the caller's, while it runs.
+    /// Stage milliseconds per millisecond of the caller's clock, while it runs.
     rate: f64,
-    /// The latest stage time that anything was decided at.
+    /// The latest stage time that was used.
     latest: f64,
     paused: bool,
 }
@@ -26,7 +26,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Stage time at the caller's `now`; the latest one while paused or when `now` is older or no number.
+    /// Stage time at the caller's `now`; the latest one while paused or if `now` is older or not finite.
     pub(super) fn read(&self, now: f64) -> f64 {
         if self.paused || !now.is_finite() {
             return self.latest;
@@ -35,7 +35,7 @@ impl Clock {
         (time + (now - then) * self.rate).max(self.latest)
     }
 
-    /// Reads, and lets nothing happen before that any more.
+    /// Reads, and makes that the earliest time from now on.
     pub(super) fn advance(&mut self, now: f64) -> f64 {
         self.latest = self.read(now);
         self.latest
@@ -47,7 +47,7 @@ impl Clock {
         self.paused = true;
     }
 
-    /// Runs again from `now` on, where it stood.
+    /// Runs again from `now` on, from where it stopped.
     pub(super) fn resume(&mut self, now: f64) {
         if self.paused && now.is_finite() {
             self.paused = false;
@@ -55,7 +55,7 @@ impl Clock {
         }
     }
 
-    /// Runs at another rate from `now` on. Answers by how many times it is faster than before.
+    /// Runs at another rate from `now` on. Returns by which factor it is faster than before.
     pub(super) fn set_rate(&mut self, rate: f64, now: f64) -> f64 {
         if !rate.is_finite() || !now.is_finite() {
             return 1.0;
@@ -68,7 +68,7 @@ impl Clock {
         self.rate / before
     }
 
-    /// `now` may be any moment, an earlier one as well: what is decided begins anew there.
+    /// `now` may be any moment, also an earlier one: stage time continues from there.
     pub(super) fn seek(&mut self, now: f64) {
         if now.is_finite() {
             self.anchor = (now, now);

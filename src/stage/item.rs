@@ -1,25 +1,25 @@
-//! What goes in and what comes out of the stage: items, placed danmu, counts.
+//! The stage's input and output: items, placed danmu, counts.
 
 use super::options::{MAX_LENGTH, within};
 
 pub use crate::record::Mode;
 
-/// Who is placed first when there is not room for all. The greater one goes first.
+/// The placing order when there is not room for all; the greater goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Anybody's danmu.
+    /// Any viewer's danmu.
     #[default]
     Normal,
-    /// The streamer's, a pinned one.
+    /// The streamer's, or a pinned one.
     Important,
-    /// The viewer's own: whoever speaks wants to see it.
+    /// The viewer's own: its author wants to see it.
     Own,
 }
 
-/// A danmu that asks for a place.
+/// A danmu to be placed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Item {
-    /// The caller's name for it, unique among those on the stage.
+    /// The caller's id for it, unique among those on the stage.
     pub id: u64,
     /// Pixels, outline included.
     pub width: f32,
@@ -27,24 +27,24 @@ pub struct Item {
     pub height: f32,
     /// How it moves.
     pub mode: Mode,
-    /// Whom it may pass while waiting.
+    /// Its priority in the waiting list.
     pub priority: Priority,
 }
 
 impl Item {
-    /// The same with a size that a picture can have.
+    /// The same with a plausible size.
     pub(super) fn sane(self) -> Self {
         let (width, height) = (within(self.width, 1.0, MAX_LENGTH), within(self.height, 1.0, MAX_LENGTH));
         Self { width, height, ..self }
     }
 }
 
-/// What became of a danmu at once.
+/// The immediate outcome of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has its lane.
+    /// It has a lane.
     Placed,
-    /// No lane is free; it will get one within the bound or be given up.
+    /// No lane is free; it will get one within the longest wait or be given up.
     Waiting,
     /// No lane is free and the waiting list is full of others that are no less important.
     GivenUp,
@@ -71,20 +71,20 @@ pub struct Placed<'a, T> {
     pub content: &'a T,
 }
 
-/// What happened so far. `pushed` is always `shown + waiting + given_up + withdrawn`.
+/// The counts so far. `pushed` is always `shown + waiting + given_up + withdrawn`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StageStats {
-    /// All that asked for a place.
+    /// All that were pushed.
     pub pushed: u64,
-    /// Those that got one.
+    /// Those that got a lane.
     pub shown: u64,
-    /// Those that got one in the way of others; of `shown`.
+    /// Those of `shown` that got one although others were in the way.
     pub overlapping: u64,
     /// Those that wait for one now.
     pub waiting: usize,
-    /// Those that found none within the bound.
+    /// Those that got none: the wait or the waiting list was over its limit.
     pub given_up: u64,
-    /// Those that were retracted or cleared away while they waited.
+    /// Those that were retracted or cleared while they waited.
     pub withdrawn: u64,
     /// Those that are on the stage now.
     pub on_stage: usize,

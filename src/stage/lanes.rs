@@ -1,17 +1,17 @@
-//! The rules of who may share a lane with whom.
+//! Lane rules: which danmu may share a lane.
 //!
 //! A moving danmu is a straight line in time. Seen from the edge that it leaves by, its last pixel is
 //! `(exit - t) * speed` away, where `exit` is the moment when that pixel leaves. B may enter behind A at `t` on a stage of
 //! width `W` with gap `g` if
 //!
-//! - A's tail is in: `(exit - t) * speed_a + g <= W`, and
+//! - A's tail is in the picture: `(exit - t) * speed_a + g <= W`, and
 //! - B does not catch up before A has left: `W - (exit - t) * speed_b >= g`.
 //!
 //! Both are `(exit - t) * max(speed_a, speed_b) <= W - g`: from `exit - (W - g) / max(speed_a, speed_b)` on. With a
 //! constant crossing time `T` and `speed = (W + a) / T` that is the rule known from other engines:
-//! `(tb - ta) * (W + a) / T >= a + g` and `W - (ta + T - tb) * (W + b) / T >= g`. Written by exit and speed it stays exact
-//! for different times, and for a danmu whose path was bent by a resize. As lines of one lane never cross, the last one
-//! in is the only one that a newcomer must ask. Two that go in opposite directions always meet: the lane must be empty.
+//! `(tb - ta) * (W + a) / T >= a + g` and `W - (ta + T - tb) * (W + b) / T >= g`. In terms of exit and speed it stays exact for
+//! different times, and for a trajectory changed by a resize. As trajectories of one lane never cross, only the last one in a
+//! lane limits a newcomer. Two in opposite directions always meet: then the lane must be empty.
 
 use super::item::Mode;
 
@@ -31,16 +31,16 @@ impl Tail {
         Self { exit: line.exit, speed: line.speed, mode }
     }
 
-    /// From when on a danmu of `mode` and `speed` may enter behind this one; `reach` is the stage's width less the gap.
+    /// The earliest time at which a danmu of `mode` and `speed` may enter behind this one; `reach` is the width minus the gap.
     pub(super) fn admits_from(&self, mode: Mode, speed: f64, reach: f64) -> f64 {
         if self.mode != mode {
             return self.exit;
         }
-        // On a stage narrower than the gap nothing else than the exit would ever let go of the lane.
+        // On a stage narrower than the gap, the lane is free only after the exit.
         self.exit - reach.max(0.0) / self.speed.max(speed)
     }
 
-    /// What a newcomer must ask after `other` entered although this one was in the way: both at once, or more.
+    /// The limits for a newcomer after `other` entered although this one was in the way: those of both, or stricter.
     pub(super) fn and(&self, other: &Self) -> Self {
         if self.exit == f64::NEG_INFINITY {
             return *other;
@@ -49,8 +49,8 @@ impl Tail {
         Self { exit: self.exit.max(other.exit), speed, mode: other.mode }
     }
 
-    /// The least distance from the edge of leaving behind this one at `time`, and the greatest speed from there that does
-    /// not catch up.
+    /// The least distance from the exit edge behind this one at `time`, and the greatest speed from there that does not catch
+    /// up.
     pub(super) fn behind(&self, time: f64, distance: f64, gap: f64) -> (f64, f64) {
         let remaining = self.exit - time;
         if remaining <= 0.0 {
@@ -61,7 +61,7 @@ impl Tail {
     }
 }
 
-/// The path of a moving danmu.
+/// The trajectory of a moving danmu.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trajectory {
     /// When the last pixel leaves, stage milliseconds.
@@ -71,19 +71,19 @@ pub(super) struct Trajectory {
 }
 
 impl Trajectory {
-    /// How far its last pixel is from the edge that it leaves by.
+    /// How far its last pixel is from the exit edge.
     pub(super) fn remaining(&self, time: f64) -> f64 {
         (self.exit - time) * self.speed
     }
 
-    /// Whether one that is on this line is in front of one of `width` on the `other` line from `time` until it leaves, both in
-    /// the same direction. Straight lines that keep the gap at both ends keep it in between.
+    /// Whether one on this trajectory stays in front of one of `width` on `other` from `time` until it leaves, in the same
+    /// direction. Straight lines that keep the gap at both ends keep it in between.
     pub(super) fn stays_before(&self, other: &Self, width: f64, time: f64, gap: f64) -> bool {
         self.remaining(time) + gap <= other.remaining(time) - width && gap <= other.remaining(self.exit) - width
     }
 
-    /// Whether any of it is within the gap of the fixed `span` at any moment from `from` to `until`. The span is in the
-    /// middle, so the direction makes no difference.
+    /// Whether any of it is within the gap of the fixed `span` between `from` and `until`. The span is centred, so the
+    /// direction makes no difference.
     pub(super) fn crosses(&self, width: f64, span: Span, from: f64, until: f64, gap: f64) -> bool {
         let arrives = self.exit - (span.right + gap + width) / self.speed;
         let leaves = self.exit - (span.left - gap) / self.speed;
@@ -113,7 +113,7 @@ pub(super) struct Band {
 }
 
 impl Band {
-    /// Whether they share a pixel. Lanes that only touch do not, whatever rounding does to their edges.
+    /// Whether they share a pixel. Lanes that only touch do not, in spite of rounding.
     pub(super) fn meets(&self, other: &Self) -> bool {
         const ROUNDING: f32 = 0.01;
         self.top + ROUNDING < other.bottom && other.top + ROUNDING < self.bottom

@@ -1,17 +1,17 @@
 //! The stage: where and when each danmu appears, so that none touches another.
 //!
-//! The picture is cut into lanes. A scrolling danmu crosses it from right to left, a reverse one from left to right, both
-//! in a constant time, so that a longer one is faster, or at a constant speed; a fixed one stands centred at the top or
-//! at the bottom for a shorter time. Whoever finds no room at once waits for it, the important ones in front, and is
-//! given up, and counted, when the bound is reached.
+//! The picture is divided into lanes. A scrolling danmu crosses it from right to left, a reverse one from left to right, in a
+//! constant time, so that a longer one is faster, or at a constant speed; a fixed one is centred at the top or at the bottom
+//! for a shorter time. A danmu that finds no lane waits for one, by importance, and is given up, and counted, at the longest
+//! wait.
 //!
-//! It promises: two moving danmu never come nearer than the gap, and neither do two fixed ones; nobody waits longer than
-//! the bound; memory is bounded, and a tick of a steady picture allocates none; the same input with the same clock gives
-//! the same picture. Moving and fixed danmu avoid each other while there is another lane; in a full picture the fixed
-//! one is in front, and a renderer lets the others pass behind it. [`Overlap`] makes that stricter, or gives it up.
+//! Two moving danmu of a lane always keep the gap, and two fixed ones never overlap; none waits longer than the bound; memory
+//! is bounded, and a tick of a steady picture allocates none; the same input with the same clock gives the same picture. Moving
+//! and fixed danmu avoid each other while there is another lane; in a full picture the fixed one is in front, and the renderer
+//! draws the others behind it. [`Overlap`] makes that stricter, or allows overlap.
 //!
-//! It never draws, measures text or reads a clock. Lengths are pixels of whatever size the caller draws in; times are
-//! milliseconds of whatever clock the caller keeps, the same one for placing and for drawing.
+//! It never draws, measures text or reads a clock. Lengths are the caller's pixels; times are milliseconds of the caller's
+//! clock, the same one for placing and for drawing.
 //!
 //! ```
 //! use danmu::stage::{Item, Mode, Priority, Stage, StageOptions};

@@ -1,12 +1,12 @@
-//! The measures of a stage and what it allows.
+//! The options of a stage: its measures, times and limits.
 
-/// Beyond any picture; sums of it are still exact enough.
+/// Larger than any picture; sums of it are still exact enough.
 pub(super) const MAX_LENGTH: f32 = 1e6;
 
 /// An hour.
 const MAX_TIME: f64 = 3.6e6;
 
-/// The nearest value in the range; the least for NaN, which `clamp` would pass on.
+/// The nearest value in the range; the minimum for NaN, which `clamp` would pass on.
 pub(super) fn within<N: PartialOrd>(value: N, least: N, most: N) -> N {
     if value > most {
         most
@@ -17,29 +17,29 @@ pub(super) fn within<N: PartialOrd>(value: N, least: N, most: N) -> N {
     }
 }
 
-/// What `scroll_ms` means for danmu of different lengths.
+/// The meaning of `scroll_ms` for danmu of different lengths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pace {
-    /// Each takes that time from its first to its last pixel: a longer one is faster.
+    /// Each takes that time from entering to leaving: a longer one is faster.
     #[default]
     SameTime,
-    /// Each edge takes that time across the picture: all are equally fast, a longer one is there for longer.
+    /// Each edge takes that time across the picture: all have the same speed, and a longer one is visible for longer.
     SameSpeed,
 }
 
-/// Who may cover whom.
+/// Which danmu may cover others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overlap {
-    /// Nobody, ever.
+    /// None, ever.
     Never,
-    /// A fixed danmu may stand in front of moving ones where no lane is without them.
+    /// A fixed danmu may be in front of moving ones if no lane is without them.
     #[default]
     FixedInFront,
-    /// Whoever finds no lane goes at once to where it is least in the way. Nobody waits but for [`StageOptions::max_on_stage`].
+    /// A danmu without a free lane enters where it is least in the way. It waits only for [`StageOptions::max_on_stage`].
     Allowed,
 }
 
-/// The measures of a stage. Values out of range, NaN included, are taken as the nearest that make sense.
+/// The options of a stage. Values out of range, NaN included, are replaced by the nearest valid ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StageOptions {
     /// Pixels.
@@ -48,25 +48,25 @@ pub struct StageOptions {
     pub height: f32,
     /// Height of a lane, pixels, at least 1.
     pub lane_height: f32,
-    /// The part of the height that has lanes, 0 to 1, from the edge that the mode counts from. Never less than one lane.
+    /// The fraction of the height that has lanes, 0 to 1, from the edge that the mode counts from. At least one lane.
     pub area: f32,
-    /// The most lanes, whatever the area has room for; at least one.
+    /// The most lanes, even if the area has room for more; at least one.
     pub max_lanes: u16,
-    /// Time in which a moving danmu crosses the picture, milliseconds; [`Pace`] says what that means.
+    /// The time in which a moving danmu crosses the picture, milliseconds; see [`Pace`].
     pub scroll_ms: f64,
     /// How danmu of different lengths move.
     pub pace: Pace,
-    /// Time that a fixed danmu stands, milliseconds.
+    /// How long a fixed danmu is shown, milliseconds.
     pub fixed_ms: f64,
     /// The least distance between two danmu in a lane, pixels.
     pub gap: f32,
-    /// Who may cover whom.
+    /// Which danmu may cover others.
     pub overlap: Overlap,
-    /// How many may be on the stage together.
+    /// The most danmu on the stage.
     pub max_on_stage: usize,
-    /// The longest wait for a lane, milliseconds. 0: at once or never.
+    /// The longest wait for a lane, milliseconds. 0: no waiting.
     pub max_wait_ms: f64,
-    /// How many may wait together.
+    /// The most danmu in the waiting list.
     pub max_waiting: usize,
 }
 
@@ -91,7 +91,7 @@ impl Default for StageOptions {
 }
 
 impl StageOptions {
-    /// More lanes than any picture has; keeps lane numbers and memory small whatever the measures are.
+    /// More lanes than any picture has; bounds lane numbers and memory.
     const MAX_LANES: u16 = 1_024;
 
     /// The same with every value in its range.
@@ -110,7 +110,7 @@ impl StageOptions {
         }
     }
 
-    /// Number of lanes. None on an empty stage, otherwise at least one.
+    /// The number of lanes: none on an empty stage, otherwise at least one.
     pub(super) fn lanes(&self) -> u16 {
         if self.width <= 0.0 || self.height <= 0.0 {
             return 0;
@@ -119,7 +119,7 @@ impl StageOptions {
         fitting.clamp(1, self.max_lanes)
     }
 
-    /// Number of rows of the height of a lane in the whole picture: the lanes, and where those were that a viewer has taken away.
+    /// The number of lane-high rows in the whole picture: the lanes, and the rows of lanes that a viewer has disabled.
     pub(super) fn rows(&self) -> u16 {
         let fitting = (self.height / self.lane_height).floor() as u16;
         fitting.min(Self::MAX_LANES).max(self.lanes())

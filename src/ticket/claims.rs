@@ -1,6 +1,6 @@
-//! What a ticket says, and its form.
+//! A ticket's claims, and its form.
 //!
-//! The header is one text with a place for the key's id, compared and not parsed: nothing in it can choose what is done.
+//! The header is a fixed text except for the key id, and compared, not parsed: it cannot choose an algorithm.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,20 +16,20 @@ const ALGORITHM: &str = "EdDSA";
 const KEY_TYPE: &str = "OKP";
 const CURVE: &str = "Ed25519";
 
-/// What a ticket says.
+/// The claims of a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// Who the viewer is (`sub`).
     pub viewer: ViewerId,
-    /// The name that it goes by, where it has one (`name`).
+    /// The viewer's display name, if any (`name`).
     pub name: Option<Name>,
-    /// What it may do (`role`).
+    /// The viewer's role (`role`).
     pub role: Role,
-    /// In which room (`aud`).
+    /// The room (`aud`).
     pub room: RoomId,
-    /// From when on, in Unix seconds (`iat`).
+    /// When it was issued, in Unix seconds (`iat`).
     pub issued_s: i64,
-    /// Until when, in Unix seconds (`exp`).
+    /// When it expires, in Unix seconds (`exp`).
     pub expires_s: i64,
     /// The viewer's own public key (`cnf`).
     pub key: PublicKey,
@@ -54,7 +54,7 @@ struct Confirmation {
     jwk: Jwk,
 }
 
-/// [RFC 8037, 2](https://www.rfc-editor.org/rfc/rfc8037#section-2). `x` stays text until it is clear what it is.
+/// [RFC 8037, 2](https://www.rfc-editor.org/rfc/rfc8037#section-2). `x` stays text until `kty` and `crv` are checked.
 #[derive(Serialize, Deserialize)]
 struct Jwk {
     kty: String,
@@ -62,8 +62,7 @@ struct Jwk {
     x: String,
 }
 
-/// What is to be signed by the key of that id, header and claims. With a full stop and the signature behind it, it is a
-/// ticket.
+/// Header and claims, to be signed by the key of that id. Followed by a full stop and the signature, they are a ticket.
 #[must_use]
 pub fn unsigned(claims: Claims, kid: &str) -> String {
     let Claims { viewer: sub, name, role, room: aud, issued_s: iat, expires_s: exp, key } = claims;
@@ -72,12 +71,12 @@ pub fn unsigned(claims: Claims, kid: &str) -> String {
     let mut text = String::new();
     base64::encode_url(&mut text, [r#"{"alg":"EdDSA","typ":"danmu+jwt","kid":""#, kid, r#""}"#].concat().as_bytes());
     text.push('.');
-    // Cannot fail: no map with foreign keys.
+    // Cannot fail: no map with non-string keys.
     base64::encode_url(&mut text, &serde_json::to_vec(&wire).unwrap_or_default());
     text
 }
 
-/// The id of the key that signed, by the decoded header.
+/// The id of the signing key, from the decoded header.
 pub(super) fn key_id(header: Vec<u8>) -> Result<String, TicketError> {
     let header = String::from_utf8(header).map_err(|_| TicketError::Base64("header"))?;
     let Some((algorithm, rest)) = header.strip_prefix(r#"{"alg":""#).and_then(|rest| rest.split_once('"')) else {
@@ -87,7 +86,7 @@ pub(super) fn key_id(header: Vec<u8>) -> Result<String, TicketError> {
         return Err(TicketError::Algorithm(algorithm.to_owned()));
     }
     let kid = rest.strip_prefix(r#","typ":"danmu+jwt","kid":""#).and_then(|rest| rest.strip_suffix(r#""}"#));
-    // No quote, so no further member either; no escape, so one spelling.
+    // No quote, so no further member; no escape, so one spelling only.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     match kid {
         Some(kid) if !kid.is_empty() && kid.chars().all(plain) => Ok(kid.to_owned()),
@@ -95,7 +94,7 @@ pub(super) fn key_id(header: Vec<u8>) -> Result<String, TicketError> {
     }
 }
 
-/// The viewer's key, and what there is to know for the gate, by the decoded claims.
+/// The viewer's key and the evidence for the gate, from the decoded claims.
 pub(super) fn read(claims: &[u8]) -> Result<(PublicKey, Evidence), TicketError> {
     let wire: Wire = serde_json::from_slice(claims).map_err(|error| TicketError::Claims(error.to_string()))?;
     let Wire { sub: viewer, name, role, aud: room, iat, exp, cnf: Confirmation { jwk: Jwk { kty, crv, x } } } = wire;

@@ -1,5 +1,5 @@
-//! Public keys and signatures of Ed25519 ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)), as bytes. Whether the bytes are a
-//! point of the curve is for the host to say, which computes with them.
+//! Public keys and signatures of Ed25519 ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)), as bytes. The host decides
+//! whether the bytes are a point of the curve, since it computes with them.
 
 use std::{fmt, str::FromStr};
 
@@ -44,16 +44,19 @@ impl Signature {
         &self.0
     }
 
-    /// From its text; `what` names it should it be none.
+    /// From its text; `what` names it in the error.
     pub(super) fn parse(text: &str, what: &'static str) -> Result<Self, TicketError> {
         bytes(text).map(Self).ok_or(TicketError::Base64(what))
     }
 }
 
-/// So many bytes, if the text is them. Its length is looked at first.
+/// The bytes, if the text has exactly that many.
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let fits = text.len() == (N * 4).div_ceil(3);
-    base64::decode_url(text).filter(|_| fits)?.try_into().ok()
+    // Before decoding: a text may be as long as a record.
+    if text.len() != (N * 4).div_ceil(3) {
+        return None;
+    }
+    base64::decode_url(text)?.try_into().ok()
 }
 
 fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {

@@ -1,44 +1,44 @@
-//! The tickets that were found true, so that a viewer's ticket costs one signature and not one for every danmu.
+//! A cache of verified tickets, so that a viewer's ticket costs one verification and not one per danmu.
 //!
-//! Tickets are known by their exact text. A forged one is not remembered: its sender makes as many as it likes.
+//! The cache's key is a ticket's exact text. Forged tickets are not cached: their sender can make any number.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Check, MAX_TICKET_BYTES, PublicKey, Signature, TicketError, claims};
 use crate::{base64, gate::Evidence, session::TicketKey};
 
-/// The keys of the server, and the tickets that they were found to have signed; with each its viewer's key as the host
-/// computes with it, a `K`.
+/// The server's keys, and a cache of verified tickets; with each its viewer's key in the form that the host computes with, a
+/// `K`.
 #[derive(Debug)]
 pub struct Tickets<K = PublicKey> {
     keys: Vec<TicketKey>,
-    /// How many tickets are in either of the two at the most.
+    /// The most tickets in either generation.
     most: usize,
-    /// Those of late.
+    /// The young generation.
     young: HashMap<Box<str>, Bearer<K>>,
-    /// Those of before; whoever is looked at becomes young again, and the others go when the young ones are too many.
+    /// The old generation: a ticket used again becomes young, and the rest is dropped when the young one is full.
     old: HashMap<Box<str>, Bearer<K>>,
 }
 
-/// Whose a ticket is that was found true. Cheap to clone.
+/// The bearer of a verified ticket. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bearer<K = PublicKey> {
-    /// The viewer's key, by which the record must be signed.
+    /// The viewer's key, which must have signed the record.
     pub key: K,
-    /// What the ticket says, for the gate.
+    /// The ticket's claims, for the gate.
     pub evidence: Arc<Evidence>,
 }
 
-/// What is known of a ticket.
+/// The result of looking up a ticket.
 #[derive(Debug)]
 pub enum Look<'a, K = PublicKey> {
-    /// It was found true.
+    /// It is verified.
     Known(Bearer<K>),
-    /// It is to be checked first.
+    /// It has to be verified first.
     New(Unverified<'a>),
 }
 
-/// A ticket that is still to be checked.
+/// A ticket that has to be verified.
 #[derive(Debug)]
 pub struct Unverified<'a> {
     text: &'a str,
@@ -50,7 +50,7 @@ pub struct Unverified<'a> {
 }
 
 impl Unverified<'_> {
-    /// What is to be checked of it.
+    /// The signature check to be made.
     #[must_use]
     pub fn check(&self) -> Check<'_> {
         Check { key: self.key, message: self.message.as_bytes(), signature: self.signature }
@@ -58,21 +58,21 @@ impl Unverified<'_> {
 }
 
 impl<K: Clone + TryFrom<PublicKey>> Tickets<K> {
-    /// Tickets that these keys sign, of which up to twice `most` are remembered; about 1 kB each.
+    /// For tickets signed by these keys; caches up to twice `most`, about 1 kB each.
     #[must_use]
     pub fn new(keys: Vec<TicketKey>, most: usize) -> Self {
         Self { keys, most, young: HashMap::new(), old: HashMap::new() }
     }
 
-    /// Goes by these keys from now on. All that was found true is checked again: its key may be none of them.
+    /// Replaces the keys, and clears the cache: a cached ticket's key may be none of these.
     pub fn rekey(&mut self, keys: Vec<TicketKey>) {
         *self = Self::new(keys, self.most);
     }
 
-    /// Looks at a ticket.
+    /// Looks up a ticket.
     ///
     /// # Errors
-    /// What is wrong with it as far as one can see without computing.
+    /// What is wrong with it, as far as that shows without verifying the signature.
     pub fn look<'a>(&mut self, ticket: &'a str) -> Result<Look<'a, K>, TicketError> {
         // Before anything is decoded, hashed or compared.
         if ticket.len() > MAX_TICKET_BYTES {
@@ -94,11 +94,11 @@ impl<K: Clone + TryFrom<PublicKey>> Tickets<K> {
         Ok(Look::New(Unverified { text: ticket, message, claims, key: key.x, signature }))
     }
 
-    /// Takes in a ticket whose check the host found true, and says whose it is.
+    /// Caches a ticket whose signature the host found true, and returns its bearer.
     ///
     /// # Errors
-    /// [`TicketError::UnknownKey`]: its key was taken back meanwhile. [`TicketError::Base64`], [`TicketError::Claims`],
-    /// [`TicketError::Key`], [`TicketError::NoPoint`]: it is none of ours, though our key signed it.
+    /// [`TicketError::UnknownKey`]: its key was removed meanwhile. [`TicketError::Base64`], [`TicketError::Claims`],
+    /// [`TicketError::Key`], [`TicketError::NoPoint`]: not a valid ticket, though our key signed it.
     pub fn learn(&mut self, ticket: &Unverified<'_>) -> Result<Bearer<K>, TicketError> {
         if self.keys.iter().all(|key| key.x != ticket.key) {
             return Err(TicketError::UnknownKey(ticket.key.to_string()));
@@ -111,7 +111,7 @@ impl<K: Clone + TryFrom<PublicKey>> Tickets<K> {
         Ok(bearer)
     }
 
-    /// How many tickets are remembered.
+    /// How many tickets are cached.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.young.len() + self.old.len()

@@ -2,20 +2,20 @@
 
 use super::{MAX_TICKET_BYTES, PublicKey, Signature, TicketError};
 
-/// What a host is to check by Ed25519. True where the signature is the key's, over that message.
+/// A check for the host: whether the Ed25519 signature is the key's, over that message.
 ///
-/// Strictly ([Taming the many EdDSAs](https://eprint.iacr.org/2020/1244)): a key of small order signs everything.
+/// Verify strictly ([Taming the many EdDSAs](https://eprint.iacr.org/2020/1244)): with a key of small order all are true.
 #[derive(Clone, Copy, Debug)]
 pub struct Check<'a> {
-    /// By this key,
+    /// The key.
     pub key: PublicKey,
-    /// over these bytes,
+    /// The signed bytes.
     pub message: &'a [u8],
-    /// this signature.
+    /// The signature.
     pub signature: Signature,
 }
 
-/// A record's second line, parted: a ticket, a full stop, and the signature over the exact bytes of the first line.
+/// A record's second line, split: a ticket, a full stop, and the signature over the exact bytes of the first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof<'a> {
     /// The ticket, unverified.
@@ -25,7 +25,7 @@ pub struct Proof<'a> {
 }
 
 impl<'a> Proof<'a> {
-    /// Parts the line.
+    /// Splits the line.
     ///
     /// # Errors
     /// [`TicketError::TooLong`], [`TicketError::Parts`], [`TicketError::Base64`].
@@ -37,13 +37,13 @@ impl<'a> Proof<'a> {
         Ok(Self { ticket, signature: Signature::parse(signature, "record's signature")? })
     }
 
-    /// What is to be checked of a record whose first line this is, once it is known whose key the ticket names.
+    /// The check of a record with this first line, once its ticket's key is known.
     #[must_use]
     pub fn check<'b>(&self, key: PublicKey, line: &'b [u8]) -> Check<'b> {
         Check { key, message: line, signature: self.signature }
     }
 
-    /// The signed record: `line`, as [`crate::record::Danmu::encode`] made it and the viewer's key signed it, and its proof.
+    /// The signed record: `line`, as made by [`crate::record::Danmu::encode`] and signed by the viewer's key, and its proof.
     #[must_use]
     pub fn attach(&self, mut line: Vec<u8>) -> Vec<u8> {
         line.push(b'\n');

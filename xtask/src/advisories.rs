@@ -1,5 +1,5 @@
-//! The advisories that `cargo deny` checks against: a dated list in the tree, so that a check needs no network and says the same on
-//! every machine. `cargo xtask advisories CLONE` writes it anew.
+//! The advisories that `cargo deny` checks against: a dated list in the tree, so that a check needs no network and gives
+//! the same result on every machine. `cargo xtask advisories CLONE` regenerates it.
 
 use crate::{
     error::{At, Error, Result},
@@ -11,9 +11,9 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
 
 const LIST: &str = "deny/advisories.toml";
-/// Where `cargo deny` has the database from, unless git is told otherwise.
+/// The URL from which `cargo deny` fetches the database; git's `insteadOf` redirects it to the list.
 const ORIGIN: &str = "https://github.com/RustSec/advisory-db";
-/// Every lock file there is.
+/// The directories of all lock files.
 pub const LOCKED: [&str; 3] = [".", "fuzz", "server/stream/fuzz"];
 const HEAD: &str = "\
 # What RustSec's advisory database (https://rustsec.org, CC0-1.0) says on the day below.
@@ -27,12 +27,12 @@ struct List {
     advisories: BTreeMap<String, Advisory>,
 }
 
-/// One, by its id.
+/// An advisory; its id is the key in [`List`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct Advisory {
     package: String,
     date: String,
-    /// What is told of no vulnerability: `unmaintained`, `unsound`, `notice`.
+    /// The kind of an advisory that is no vulnerability: `unmaintained`, `unsound`, `notice`.
     informational: Option<String>,
     #[serde(default)]
     patched: Vec<String>,
@@ -40,7 +40,7 @@ struct Advisory {
     unaffected: Vec<String>,
 }
 
-/// The file of an advisory in the database.
+/// An advisory's file in the database.
 #[derive(Debug, Deserialize)]
 struct Entry {
     advisory: EntryHead,
@@ -65,7 +65,7 @@ struct EntryVersions {
     unaffected: Vec<String>,
 }
 
-/// Makes the list a database as `cargo deny` wants it, a repository; gives the variables by which it takes this one.
+/// Turns the list into a git repository as `cargo deny` expects its database; returns the environment variables that select it.
 ///
 /// # Errors
 /// Where the list cannot be read, or git cannot be run.
@@ -88,7 +88,7 @@ pub fn database(workspace: &Workspace) -> Result<[(&'static str, String); 4]> {
     git(&["init", "--quiet", "--initial-branch", "main"])?;
     git(&["add", "."])?;
     git(&["commit", "--quiet", "--message", &list.date])?;
-    // `deny.toml` names the first one; the others are git's (git-config(1), GIT_CONFIG_COUNT and url.<base>.insteadOf).
+    // `deny.toml` reads the first one; the others configure git (git-config(1), GIT_CONFIG_COUNT and url.<base>.insteadOf).
     Ok([
         ("DANMU_ADVISORY_DBS", home.join("databases").display().to_string()),
         ("GIT_CONFIG_COUNT", "1".to_owned()),
@@ -97,10 +97,10 @@ pub fn database(workspace: &Workspace) -> Result<[(&'static str, String); 4]> {
     ])
 }
 
-/// Writes the list anew, from a clone of the database.
+/// Regenerates the list from a clone of the database.
 ///
 /// # Errors
-/// Where it is none, or a file cannot be read or written.
+/// Where `clone` is no such clone, or a file cannot be read or written.
 pub fn update(workspace: &Workspace, clone: &Path) -> Result<()> {
     let step = Step::start("advisories");
     let mut git = Command::new("git");
@@ -132,7 +132,7 @@ fn unexpected(path: &Path, error: &str) -> Error {
     Error::Unexpected(format!("{}: {error}", path.display()))
 }
 
-/// What a file of the database says; nothing where it was withdrawn.
+/// Parses a file of the database; `None` for a withdrawn advisory.
 fn parse(text: &str) -> Result<Option<(String, Advisory)>, String> {
     let front = text.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("\n```"));
     let (front, _) = front.ok_or("it does not begin with a block of TOML")?;
@@ -142,7 +142,7 @@ fn parse(text: &str) -> Result<Option<(String, Advisory)>, String> {
     Ok(withdrawn.is_none().then_some((id, Advisory { package, date, informational, patched, unaffected })))
 }
 
-/// A file of the database.
+/// Formats an advisory as a file of the database.
 fn entry(id: &str, advisory: &Advisory) -> String {
     let Advisory { package, date, informational, patched, unaffected } = advisory;
     let informational = informational.as_ref().map(|kind| format!("informational = {kind:?}\n")).unwrap_or_default();

@@ -1,7 +1,6 @@
-//! Measurements: each prints a table with the limits beside the figures, writes `target/bench/<name>.json`, and fails
-//! where a limit is broken. Those of the page are scripts in `end2end/bench/`, run in a real browser against the release;
-//! those of the stage, of the stream and of the relay are bench targets of their crates; the relay's has nginx with nchan
-//! beside it.
+//! Benchmarks: each prints a table with the limits beside the figures, writes `target/bench/<name>.json`, and fails
+//! if a limit is broken. Those in a browser are scripts in `end2end/bench/`, run against the release build; the others are
+//! bench targets of their crates. `fanout` compares the relay with nginx and nchan.
 
 use crate::{
     build,
@@ -12,7 +11,7 @@ use crate::{
 };
 use std::{fs, path::Path, process::Command};
 
-/// All there are, the quickest to set up first.
+/// All benchmarks, the quickest to set up first.
 const BENCHES: [Bench; 11] = [
     Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
@@ -44,10 +43,10 @@ impl Bench {
     }
 }
 
-/// Builds what is needed, then measures `name`, or everything; `quick` asks for a short run of those that have one.
+/// Builds what is needed, then runs the benchmark `name`, or all; `quick` asks for a short run of those that have one.
 ///
 /// # Errors
-/// [`Error::Usage`] for a name that does not exist, [`Error::Unsuccessful`] where a limit is broken.
+/// [`Error::Usage`] for an unknown name, [`Error::Unsuccessful`] if a limit is broken.
 pub fn measure(workspace: &Workspace, name: Option<&str>, quick: bool) -> Result<()> {
     let chosen: Vec<Bench> = BENCHES.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
@@ -68,8 +67,8 @@ pub fn measure(workspace: &Workspace, name: Option<&str>, quick: bool) -> Result
     if broken == 0 { Ok(()) } else { Err(Error::Unsuccessful(broken)) }
 }
 
-/// Measures by cargo's bench targets; says how many broke a limit. They are built first, by a step of their own, so that
-/// nothing is compiled while something is measured.
+/// Runs cargo's bench targets; returns how many broke a limit. They are built first, in steps of their own, so that
+/// nothing compiles during a measurement.
 fn of_cargo(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
     if benches.iter().any(|bench| bench.name == "fanout") {
         ui::heading("Setting up");
@@ -93,7 +92,7 @@ fn of_cargo(workspace: &Workspace, benches: &[Bench]) -> Result<usize> {
     Ok(broken)
 }
 
-/// Measures in a browser; says how many broke a limit.
+/// Runs the benchmarks in a browser; returns how many broke a limit.
 fn of_page(workspace: &Workspace, benches: &[Bench], quick: bool) -> Result<usize> {
     ui::heading("Setting up");
     let node = tools::node()?;
@@ -115,7 +114,7 @@ fn of_page(workspace: &Workspace, benches: &[Bench], quick: bool) -> Result<usiz
     Ok(broken)
 }
 
-/// Runs a measurement, which prints its table itself; 1 where it broke a limit.
+/// Runs a benchmark, which prints its own table; returns 1 if it failed.
 fn one(name: &str, command: &mut Command) -> Result<usize> {
     ui::heading(&format!("Measuring {name}"));
     let program = command.get_program().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and how.
+//! The command line: tasks and their options.
 
 use crate::error::{Error, Result};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
@@ -19,10 +19,10 @@ cargo xtask <task>
       --undefended    … instead, each attack without the defence against it, which it must get through
   bench [NAME]      measure: stage (what a lane costs, how full a picture gets), stream (the embedded stream under
                     load, beside ferrokinesis), engines (fjall and redb at the stream's work), verify (tickets and
-                    gate, beside ed25519-dalek), vending (sessions a second, and ten times as many visitors), fanout
-                    (what a viewer of the relay costs, beside nchan), weight (bytes until one can send), latency
-                    (Enter to the other screen), page (its main thread in a busy room), overlay (thousands of danmu,
-                    beside the engines of npm); all without a name
+                    gate, beside ed25519-dalek), bans (until a ban counts everywhere), vending (sessions a second,
+                    and ten times as many visitors), fanout (what a viewer of the relay costs, beside nchan),
+                    weight (bytes until one can send), latency (Enter to the other screen), page (its main thread in
+                    a busy room), overlay (thousands of danmu, beside the engines of npm); all without a name
       --quick         … for a short time only (overlay)
   setup             install what the other tasks would install when they need it
   advisories CLONE  write deny/advisories.toml anew, from a clone of RustSec's advisory-db
@@ -30,12 +30,12 @@ cargo xtask <task>
   help              this
 ";
 
-/// What to do.
+/// The task to run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Task {
     /// Print [`HELP`].
     Help,
-    /// Install all that is missing.
+    /// Install what is missing.
     Setup,
     /// Build both halves for release.
     Build,
@@ -45,42 +45,42 @@ pub enum Task {
     Test,
     /// Run the tests that take long.
     Soak,
-    /// Switch each defence off, and see the tests of attacks fail.
+    /// Switch off each defence in turn and check that its attack test then fails.
     Undefended,
     /// Build, then measure.
     Bench(Bench),
-    /// Write the list of advisories anew, from this clone of the database.
+    /// Regenerate the list of advisories from this clone of the database.
     Advisories(PathBuf),
-    /// Serve while developing, rebuilt at every change.
+    /// Serve for development, with a rebuild at every change.
     Watch,
 }
 
-/// How to run the server.
+/// Options of `run`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// The number of simulated viewers.
     pub crowd: Option<u32>,
     /// Whether to listen on all of this machine's addresses.
     pub lan: bool,
-    /// Where to listen, `host:port`, instead of where the settings say.
+    /// The address to listen on, `host:port`, instead of the one in the settings.
     pub address: Option<String>,
-    /// What is handed to the server as it is.
+    /// Arguments passed on to the server unchanged.
     pub server_arguments: Vec<OsString>,
 }
 
-/// What to measure.
+/// Options of `bench`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Bench {
-    /// The name of the measurement; `None` is everything.
+    /// The name of the benchmark; `None` is all of them.
     pub name: Option<String>,
-    /// Whether a short run will do, where there is one.
+    /// Whether to do a short run of the benchmarks that have one.
     pub quick: bool,
 }
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program's name.
 ///
 /// # Errors
-/// [`Error::Usage`] for anything that does not exist.
+/// [`Error::Usage`] for an unknown task or option, or a malformed value.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let task = match parser.next().map_err(usage)? {

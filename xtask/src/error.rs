@@ -1,4 +1,4 @@
-//! What can go wrong in a task, each with the way out.
+//! Errors of the tasks, with the remedy in the message where there is one.
 
 use std::{io, path::PathBuf, process::ExitStatus};
 
@@ -8,7 +8,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a task stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line asks for something that does not exist.
+    /// The command line is wrong.
     #[error("{0}\n`cargo xtask help` lists what there is.")]
     Usage(String),
     /// A program could not be started at all.
@@ -16,7 +16,7 @@ pub enum Error {
     Start {
         /// The program's name.
         program: String,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A program ran and reported failure; `output` is what it printed.
@@ -24,7 +24,7 @@ pub enum Error {
     Failed {
         /// The whole command line.
         command: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// Everything it printed, both streams in the order of arrival.
         output: String,
@@ -32,9 +32,9 @@ pub enum Error {
     /// A file or directory could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which one.
+        /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A tool is missing and cannot be installed from here.
@@ -42,21 +42,21 @@ pub enum Error {
     Missing {
         /// The tool.
         what: &'static str,
-        /// What a person can do about it.
+        /// What the user can do about it.
         remedy: String,
     },
-    /// A tool's answer is not what its version should give.
+    /// A tool, a file or a server gave something unexpected.
     #[error("{0}")]
     Unexpected(String),
-    /// Tests or checks ran, and some failed. Already reported, line by line.
+    /// Some tests, checks or benchmarks failed. They are already reported, line by line.
     #[error("{0} failed")]
     Unsuccessful(usize),
-    /// A program that took over ended with this exit code. It spoke for itself.
+    /// A program in the foreground ended with this exit code, after printing its own messages.
     #[error("ended with code {0}")]
     Exit(u8),
 }
 
-/// Names the path in a file system error.
+/// Adds the path to a file system error.
 pub trait At<T> {
     /// Turns an [`io::Error`] into [`Error::Io`] at `path`.
     fn at(self, path: impl Into<PathBuf>) -> Result<T>;

@@ -1,8 +1,8 @@
 //! Danmu's tasks: set up, build, run, test, measure. `cargo xtask help` lists them.
 //!
-//! This is the only place that knows about tools and set-up. A task installs what it needs and no more, says in one
-//! line a step what it did and how long it took, and does nothing twice. It never touches anything outside the
-//! repository, cargo's target directory, and the system's package manager (Chromium, for the tests, where it may).
+//! This is the only place that knows about tools and set-up. A task installs only what it needs, prints one line per
+//! step with its duration, and skips what is already done. It writes only to the repository, cargo's target directory and the
+//! caches of the tools it calls; but it may add a target to rustup and, as root on Debian, packages (venv, Chromium, nginx).
 
 mod advisories;
 mod bench;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Exit(code)) => ExitCode::from(code),
-        // The report was printed where it belongs, after the steps.
+        // The report was already printed, after the steps.
         Err(Error::Unsuccessful(_)) => ExitCode::FAILURE,
         Err(error) => {
             ui::print(&format!("\n{error}"));

@@ -1,4 +1,4 @@
-//! Runs other programs: quietly, with everything they print kept for the moment that they fail.
+//! Runs child programs quietly: their output is captured, and shown if they fail.
 
 use crate::{
     error::{Error, Result},
@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-/// What a program that succeeded or failed has printed.
+/// The output of a program and whether it succeeded.
 pub struct Output {
     /// Both streams, line by line in the order of arrival, without colour codes.
     pub text: String,
@@ -21,7 +21,7 @@ pub struct Output {
     pub success: bool,
 }
 
-/// Runs `command` to its end, whatever its exit code. Each line is also handed to `on_line` (without colour codes).
+/// Runs `command` to its end, with any exit code. Each line also goes to `on_line`, without colour codes.
 ///
 /// # Errors
 /// [`Error::Start`] where the program cannot be started.
@@ -33,7 +33,7 @@ pub fn run_to_end(command: &mut Command, on_line: impl FnMut(&str)) -> Result<Ou
 /// Runs `command`, which must succeed.
 ///
 /// # Errors
-/// [`Error::Start`], or [`Error::Failed`] with all that it printed.
+/// [`Error::Start`], or [`Error::Failed`] with the whole output.
 pub fn run(command: &mut Command, on_line: impl FnMut(&str)) -> Result<String> {
     let (shown, status) = collect(command, on_line)?;
     if status.success() {
@@ -77,8 +77,8 @@ fn forward(pipe: impl Read + Send + 'static, lines: mpsc::Sender<String>) -> thr
     })
 }
 
-/// Runs a build by cargo, which must succeed, and tells what it printed. Where it does not, only the errors are kept of that:
-/// the warnings are the lints' business.
+/// Runs a cargo build, which must succeed, and returns its output. If it fails, the error has the output from cargo's first
+/// error on: the warnings before it are for the lint checks.
 ///
 /// # Errors
 /// As [`run`].
@@ -86,7 +86,7 @@ pub fn build(step: &Step, command: &mut Command) -> Result<String> {
     run(command, cargo_progress(step)).map_err(|error| match error {
         Error::Failed { command, status, output } => {
             let errors = output.lines().skip_while(|line| !without_colours(line).starts_with("error"));
-            // Nor are its messages for programs.
+            // Leave out cargo's JSON messages, which are for programs.
             let errors = errors.filter(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
             Error::Failed { command, status, output: if errors.is_empty() { output } else { errors } }
         }
@@ -94,7 +94,7 @@ pub fn build(step: &Step, command: &mut Command) -> Result<String> {
     })
 }
 
-/// Counts what cargo compiles, as the note of a step.
+/// Returns a line handler that counts the crates cargo compiles, in the step's note.
 pub fn cargo_progress(step: &Step) -> impl FnMut(&str) + '_ {
     let mut crates = 0_usize;
     move |line| {

@@ -1,4 +1,4 @@
-//! Runs the server that was built, in the foreground, alone or with a crowd.
+//! Runs the built server in the foreground, alone or with a simulated crowd.
 
 use crate::{
     cli::Run,
@@ -19,23 +19,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a server may take until it answers; opening a large data directory takes a while.
+/// Timeout for the server's first answer; opening a large data directory takes a while.
 const READY: Duration = Duration::from_secs(60);
-/// How long a program may take to end after it was asked to.
+/// Grace period between SIGTERM and SIGKILL.
 const DRAIN: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Starts the server and stays until it ends. Its output, and its exit code, are this program's.
+/// Starts the server and waits until it ends. Passes on its output and its exit code.
 ///
 /// # Errors
-/// [`Error::Exit`] with the server's code where that is not zero.
+/// [`Error::Exit`] with the server's exit code if that is not zero.
 pub fn serve(workspace: &Workspace, options: &Run) -> Result<()> {
     let mut server = server_command(workspace, options);
     let Some(viewers) = options.crowd else { return take_over(server) };
-    // Every simulated viewer asks for a session of its own, all from one address and nearly at once.
+    // Every simulated viewer asks for its own session, from one address and nearly at once: raise vending's rate limit.
     let sessions = viewers.saturating_mul(2).max(60).to_string();
     server.env("DANMU_VENDING__PER_MINUTE", &sessions).env("DANMU_VENDING__BURST", &sessions);
-    // The crowd must know the way, so the address is settled here and not by the settings.
+    // The crowd needs the server's address, so it is set here and not by the settings.
     let address = options.address.clone().unwrap_or_else(|| workspace.address.clone());
     server.env("DANMU_HTTP__ADDR", &address);
 
@@ -62,7 +62,7 @@ pub fn serve(workspace: &Workspace, options: &Run) -> Result<()> {
     exit(code)
 }
 
-/// The command that starts the server on the site that was built.
+/// The command that starts the server with the built site.
 pub fn server_command(workspace: &Workspace, options: &Run) -> Command {
     let mut server = Command::new(workspace.server_binary());
     server.current_dir(&workspace.root).envs(workspace.leptos_environment());
@@ -76,7 +76,7 @@ pub fn server_command(workspace: &Workspace, options: &Run) -> Command {
     server
 }
 
-/// Becomes the server, so that signals and the exit code need no passing on.
+/// Replaces this process by the server (`exec`), so that signals and the exit code need no forwarding.
 #[cfg(unix)]
 fn take_over(mut server: Command) -> Result<()> {
     use std::os::unix::process::CommandExt;
@@ -93,7 +93,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().map_err(|source| Error::Start { program: "danmu-server".to_owned(), source })
 }
 
-/// Waits until the server answers; `Some` where it ended instead.
+/// Waits until the server is healthy; `Some` if it ended or was stopped first.
 fn until_ready(server: &mut Child, address: &str, stop: &AtomicBool) -> Result<Option<ExitStatus>> {
     let since = Instant::now();
     loop {
@@ -133,11 +133,11 @@ fn ended(child: &mut Child) -> Result<Option<ExitStatus>> {
     child.try_wait().map_err(|source| Error::Start { program: "danmu-server".to_owned(), source })
 }
 
-/// Asks a program to end, waits, and insists where it does not.
+/// Ends a program: SIGTERM, a grace period of [`DRAIN`], then SIGKILL.
 fn end(child: &mut Child) -> Result<ExitStatus> {
     if ended(child)?.is_none() {
         #[cfg(unix)]
-        // `kill` is everywhere, and the standard library cannot send SIGTERM.
+        // By the program `kill`: the standard library cannot send SIGTERM.
         let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         let since = Instant::now();
         while cfg!(unix) && since.elapsed() < DRAIN && ended(child)?.is_none() {
@@ -162,7 +162,7 @@ fn healthy(address: &str) -> bool {
     ask().unwrap_or(false)
 }
 
-/// Where a server that listens on `address` is reached from this machine.
+/// The address at which this machine reaches a server listening on `address`: loopback for an unspecified IP.
 fn local_address(address: &str) -> String {
     match address.parse::<SocketAddr>() {
         Ok(parsed) if parsed.ip().is_unspecified() => format!("127.0.0.1:{}", parsed.port()),

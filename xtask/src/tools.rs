@@ -1,4 +1,4 @@
-//! What the tasks need from outside, found or installed: never more than the task at hand asks for.
+//! Finds or installs the external tools that the task at hand needs, and no others.
 
 use crate::{
     error::{At, Error, Result},
@@ -14,9 +14,9 @@ use std::{
     process::Command,
 };
 
-/// The target of the browser half.
+/// The compilation target of the browser half.
 pub const WASM: &str = "wasm32-unknown-unknown";
-/// Of `cargo-deny`, where it is not installed.
+/// The version of `cargo-deny` to install where there is none.
 const DENY_VERSION: &str = "0.20.2";
 
 /// Makes sure that the toolchain can compile for browsers.
@@ -43,9 +43,9 @@ pub fn wasm_target() -> Result<()> {
     Ok(())
 }
 
-/// Installs the npm packages of `end2end/` unless those of its lock file are there already. Tells whether they are.
+/// Installs the npm packages of `end2end/`, as its lock file has them, unless present. Returns whether they are present.
 ///
-/// Without npm that is no error: a build goes without the optimisers, and says so.
+/// Without npm this is no error: the build goes without the optimisers, and says so.
 ///
 /// # Errors
 /// Where npm fails, or a file cannot be read.
@@ -65,7 +65,7 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
         return Ok(false);
     }
     let mut npm = Command::new("npm");
-    // What a package brings is used, and nothing of it is run here: none that we use needs its installation scripts.
+    // `--ignore-scripts` keeps packages from running code when they are installed; none of ours needs its scripts.
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&directory);
     process::run(&mut npm, |line| step.note(line.trim()))?;
     fs::write(&stamp, wanted).at(&stamp)?;
@@ -73,7 +73,7 @@ pub fn npm_packages(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
-/// A Python of our own that has what the stream's SDK tests and the tests of signing in name, made unless it is there already.
+/// The Python of a virtual environment with the packages of the stream's SDK tests and the sign-in tests, created if missing.
 ///
 /// # Errors
 /// [`Error::Missing`] without Python 3; others where pip fails or a file cannot be read.
@@ -112,7 +112,7 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
         make(&step)?;
     }
     let mut pip = Command::new(&python);
-    // By the hashes that the lists say, and nothing besides what they name.
+    // `--require-hashes`: only what the lists pin, by hash.
     pip.args(["-m", "pip", "install", "--require-hashes", "--quiet", "--disable-pip-version-check"]);
     pip.args(lists.iter().flat_map(|list| [Path::new("--requirement"), list.as_path()]));
     process::run(&mut pip, |line| step.note(line.trim()))?;
@@ -121,17 +121,17 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Runs `apt-get`, which asks nothing.
+/// Runs `apt-get` without questions to the user.
 fn apt(step: &Step, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new("apt-get");
     command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     process::run(&mut command, |line| step.note(line.trim().chars().take(70).collect::<String>()))
 }
 
-/// Finds a Chromium, or installs Debian's where that is possible.
+/// Finds a Chromium, or installs Debian's if possible.
 ///
 /// # Errors
-/// [`Error::Missing`] with what to do.
+/// [`Error::Missing`] with the remedy.
 pub fn chromium() -> Result<PathBuf> {
     let step = Step::start("chromium");
     if let Some(path) = find_chromium() {
@@ -163,10 +163,10 @@ pub fn chromium() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Makes sure that there is nginx, behind which the program is tested; where there is none and none can be installed, that is said.
+/// Installs nginx for the reverse-proxy test unless present. Without it, the step says so and the test is skipped.
 ///
 /// # Errors
-/// Where it cannot be installed although that is possible.
+/// Where the installation fails.
 pub fn nginx() -> Result<()> {
     let step = Step::start("nginx");
     if process::find("nginx").is_some() {
@@ -181,7 +181,7 @@ pub fn nginx() -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that there is nginx with nchan, the peer of the relay's measurement.
+/// Installs nginx with nchan, which the relay's benchmark compares with, unless present.
 ///
 /// # Errors
 /// Where it is missing and cannot be installed.
@@ -223,7 +223,7 @@ pub fn has_cargo_command(name: &str) -> bool {
     process::run_to_end(cargo().args([name, "--version"]), |_| {}).is_ok_and(|output| output.success)
 }
 
-/// `cargo-deny`, from `PATH` or one of our own, compiled unless it is there already.
+/// Returns `cargo-deny` from `PATH`, or from the cache, where it is compiled if missing.
 ///
 /// # Errors
 /// Where cargo cannot install it.
@@ -245,7 +245,7 @@ pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Node.js, without which there are no browser tests.
+/// Finds Node.js, which the browser tests need.
 ///
 /// # Errors
 /// [`Error::Missing`] where it is not in `PATH`.
@@ -256,7 +256,7 @@ pub fn node() -> Result<PathBuf> {
     })
 }
 
-/// The optimisers that npm brings, each used where it is found.
+/// The optional optimisers of a build, from npm or `PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Optimisers {
     /// Binaryen's `wasm-opt`.
@@ -266,7 +266,7 @@ pub struct Optimisers {
 }
 
 impl Optimisers {
-    /// Takes npm's where it is installed (`npm`), else what `PATH` has.
+    /// Prefers npm's tools where its packages are installed (`npm`), else takes those in `PATH`.
     pub fn find(workspace: &Workspace, npm: bool) -> Self {
         let tool = |name: &str| {
             let local = Some(workspace.npm_program(name)).filter(|path| npm && path.exists());

@@ -1,7 +1,7 @@
-//! One line a step: what was done and how long it took.
+//! Progress output: one line per step with its result and duration.
 //!
-//! On a terminal the steps under way are shown below the finished ones and kept up to date; elsewhere (a log, CI) a
-//! step prints when it ends, and once a minute while it lasts, so that silence never looks like a hang.
+//! On a terminal, running steps are shown below the finished ones and kept up to date; elsewhere (a log, CI) a step
+//! prints when it ends, and once a minute while it runs, so that silence never looks like a hang.
 
 use std::{
     io::{IsTerminal, Write, stderr},
@@ -36,7 +36,7 @@ fn board() -> MutexGuard<'static, Board> {
     BOARD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether standard error is a terminal, so that colours and live lines make sense.
+/// Whether to print colours and live lines: standard error is a terminal, and this is not CI.
 pub fn terminal() -> bool {
     stderr().is_terminal() && std::env::var_os("CI").is_none()
 }
@@ -45,7 +45,7 @@ fn paint(code: &str, text: &str) -> String {
     if terminal() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// A duration the way a person says it: `0.4 s`, `12 s`, `3 min 05 s`.
+/// Formats a duration for people: `0.4 s`, `12 s`, `3 min 05 s`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 9.95 {
@@ -58,7 +58,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A size in bytes the way a person says it, in units of 1000.
+/// Formats a size in bytes for people, in units of 1000.
 pub fn size(bytes: usize) -> String {
     if bytes < 10_000 {
         format!("{bytes} B")
@@ -98,7 +98,7 @@ impl Board {
         }
     }
 
-    /// Prints a line that stays, above the live ones.
+    /// Prints a permanent line above the live ones.
     fn print(&mut self, text: &str) {
         self.erase();
         eprintln!("{text}");
@@ -124,7 +124,7 @@ fn start_ticker() {
     });
 }
 
-/// A step under way. Ends by [`Step::done`] or [`Step::failed`]; dropped without either it counts as failed.
+/// A running step. [`Step::done`] or [`Step::failed`] ends it; dropped without either, it counts as failed.
 pub struct Step {
     id: u64,
     name: String,
@@ -146,7 +146,7 @@ impl Step {
         Self { id, name: name.to_owned(), since }
     }
 
-    /// Says what the step is doing at the moment.
+    /// Sets the text that says what the step is doing.
     pub fn note(&self, text: impl Into<String>) {
         if let Some(step) = board().running.iter_mut().find(|step| step.id == self.id) {
             step.note = text.into();
@@ -158,12 +158,12 @@ impl Step {
         self.since.elapsed()
     }
 
-    /// Ends the step well.
+    /// Ends the step as succeeded.
     pub fn done(self, note: impl AsRef<str>) {
         self.end(&paint("32", "✓"), note.as_ref());
     }
 
-    /// Ends the step badly.
+    /// Ends the step as failed.
     pub fn failed(self, note: impl AsRef<str>) {
         self.end(&paint("31", "✗"), note.as_ref());
     }
@@ -177,7 +177,7 @@ impl Step {
 }
 
 impl Drop for Step {
-    /// A step that nobody ended was left by an error, which is told in full at the end of the task.
+    /// A step dropped before it ended was left by an error, which is printed in full when the task ends.
     fn drop(&mut self) {
         if board().running.iter().any(|step| step.id == self.id) {
             self.end(&paint("31", "✗"), "");
@@ -185,17 +185,17 @@ impl Drop for Step {
     }
 }
 
-/// Something worth knowing that is no step.
+/// Prints a remark that belongs to no step.
 pub fn note(text: &str) {
     board().print(&format!("  {} {text}", paint("33", "!")));
 }
 
-/// A heading above the steps.
+/// Prints a heading above the steps.
 pub fn heading(text: &str) {
     board().print(&paint("1", text));
 }
 
-/// Prints as it is, above the live lines.
+/// Prints `text` unchanged above the live lines.
 pub fn print(text: &str) {
     board().print(text);
 }

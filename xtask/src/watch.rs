@@ -1,7 +1,7 @@
-//! `cargo leptos watch` with the tools that it would otherwise download.
+//! Runs `cargo leptos watch` without its download of `wasm-bindgen`.
 //!
-//! cargo-leptos takes a `wasm-bindgen` that it finds in `PATH`. This program contains that tool as a library, of the
-//! lock file's version, so it puts itself there under that name and answers as `wasm-bindgen` does.
+//! cargo-leptos uses a `wasm-bindgen` that it finds in `PATH`. This program contains that tool as a library, in the
+//! lock file's version, so it links itself into `PATH` under that name and then behaves as `wasm-bindgen`.
 
 use crate::{
     error::{At, Error, Result},
@@ -16,13 +16,13 @@ use std::{
 };
 use wasm_bindgen_cli_support::Bindgen;
 
-/// The name under which this program is `wasm-bindgen`.
+/// The name under which this program behaves as `wasm-bindgen`.
 const TOOL: &str = "wasm-bindgen";
 
-/// Starts `cargo leptos watch` and stays until it ends.
+/// Runs `cargo leptos watch` until it ends.
 ///
 /// # Errors
-/// [`Error::Missing`] where cargo-leptos is not installed; [`Error::Exit`] with its code where that is not zero.
+/// [`Error::Missing`] where cargo-leptos is not installed; [`Error::Exit`] with its exit code if that is not zero.
 pub fn watch(workspace: &Workspace) -> Result<()> {
     if !tools::has_cargo_command("leptos") {
         return Err(Error::Missing {
@@ -50,7 +50,7 @@ fn link_self(directory: &Path) -> Result<()> {
     let link = directory.join(TOOL).with_extension(std::env::consts::EXE_EXTENSION);
     let program = std::env::current_exe().at("the path of this program")?;
     fs::create_dir_all(directory).at(directory)?;
-    // What an earlier build left there may lead elsewhere.
+    // A link of an earlier build may point elsewhere.
     let _ = fs::remove_file(&link);
     #[cfg(unix)]
     return std::os::unix::fs::symlink(program, &link).at(link);

@@ -1,4 +1,4 @@
-//! Where things are: cargo's own answer, and the `[[workspace.metadata.leptos]]` that `cargo leptos` reads too.
+//! Paths and names of the workspace: `cargo metadata`, with the `[[workspace.metadata.leptos]]` that `cargo leptos` reads too.
 
 use crate::{
     error::{Error, Result},
@@ -23,9 +23,9 @@ pub struct Workspace {
     pub browser: String,
     /// The profile that the browser half is built with for release.
     pub browser_profile: String,
-    /// The stem of the generated files: `danmu.js`, `danmu.wasm`, `danmu.css`.
+    /// The stem of the generated files: `danmu` in `danmu.<hash>.js`.
     pub output_name: String,
-    /// What the server serves files from.
+    /// The directory from which the server serves files.
     pub site: PathBuf,
     /// The directory of generated files inside the site.
     pub package_dir: String,
@@ -38,7 +38,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Loads it from `cargo metadata`.
     ///
     /// # Errors
     /// Where cargo fails, or the metadata lacks a key that is needed.
@@ -71,7 +71,7 @@ impl Workspace {
             browser: text("lib-package")?,
             browser_profile: text("lib-profile-release")?,
             output_name: text("output-name")?,
-            // A neighbour of the one that `cargo leptos watch` writes: each clears away what it did not put there.
+            // Not the directory of `cargo leptos watch`: each of the two deletes files that it did not write.
             site: root.join(text("site-root")? + "-release"),
             package_dir: text("site-pkg-dir")?,
             style: root.join(text("style-file")?),
@@ -87,7 +87,7 @@ impl Workspace {
         self.target.join("release").join(&self.server).with_extension(std::env::consts::EXE_EXTENSION)
     }
 
-    /// Where the tasks keep what saves time the next time: stamps, processed and compressed files.
+    /// The cache of the tasks: stamps, processed and compressed files, tools.
     pub fn cache(&self) -> PathBuf {
         self.target.join("xtask")
     }
@@ -97,17 +97,17 @@ impl Workspace {
         self.root.join("end2end")
     }
 
-    /// A program that an npm package of [`Workspace::end2end`] brings along, installed or not.
+    /// The path of a program from an npm package of [`Workspace::end2end`]; it may not exist.
     pub fn npm_program(&self, name: &str) -> PathBuf {
         self.end2end().join("node_modules/.bin").join(name)
     }
 
-    /// A path as it is shown: relative to the root where it lies inside.
+    /// Formats a path for display: relative to the root if it lies inside.
     pub fn show(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// The variables by which Leptos learns, at run time, what was built where.
+    /// Environment variables that tell Leptos at run time what was built and where.
     pub fn leptos_environment(&self) -> [(&'static str, String); 6] {
         [
             ("LEPTOS_OUTPUT_NAME", self.output_name.clone()),
@@ -120,7 +120,7 @@ impl Workspace {
     }
 }
 
-/// The cargo that runs this task.
+/// A command of the cargo that runs this task.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.env("CARGO_TERM_COLOR", if crate::ui::terminal() { "always" } else { "never" });

@@ -4,13 +4,13 @@ use danmu::cognito::srp::Number;
 use js_sys::BigInt;
 use wasm_bindgen::JsValue;
 
-/// A whole number of the browser's.
+/// A `BigInt` of the browser.
 #[derive(Clone, PartialEq)]
 pub struct Big(BigInt);
 
 impl Number for Big {
     fn from_hex(digits: &str) -> Self {
-        // Digits are all that comes here; whatever else would be no number, and none is 0.
+        // Only digits come here; anything else would become 0.
         let zero = || BigInt::from(0_u32);
         Self(BigInt::new(&JsValue::from_str(&["0x", digits].concat())).unwrap_or_else(|_| zero()))
     }

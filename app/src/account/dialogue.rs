@@ -1,4 +1,4 @@
-//! What happens when somebody opens the dialogue.
+//! The sign-in dialogue, from opening it to its outcome.
 
 use danmu::cognito::{SignInError, Tokens};
 use futures::future::abortable;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{client::origin, i18n::Language};
 
-/// Opens the dialogue for the place in the header.
+/// Opens the dialogue for the account slot in the header.
 pub fn open(slot: HtmlElement) {
     let place = AccountSlot::of(slot);
     spawn_local(async move {
@@ -48,7 +48,7 @@ async fn converse(forms: Forms, place: AccountSlot) {
     }
 }
 
-/// Until somebody is signed in, or closes the dialogue.
+/// Asks until the viewer is signed in, or closes the dialogue.
 async fn enter(forms: &Forms, place: &AccountSlot, mut problem: Option<String>) {
     let mut name = String::new();
     loop {
@@ -77,7 +77,7 @@ async fn enter(forms: &Forms, place: &AccountSlot, mut problem: Option<String>) 
     }
 }
 
-/// Until somebody has left, or closes the dialogue.
+/// Asks until the viewer is signed out, or closes the dialogue.
 async fn leave(forms: &Forms, place: &AccountSlot) {
     let kept = kept::load();
     let offer = kept.as_ref().and_then(|kept| place.offer(&kept.issuer));
@@ -90,11 +90,11 @@ async fn leave(forms: &Forms, place: &AccountSlot) {
             _ => Ok(()),
         };
         if let (Leave::Everywhere, Err(error)) = (&wish, &ended) {
-            // They believed that it ended on the other machine, too.
+            // Otherwise the viewer would believe that sessions on other machines have ended, too.
             problem = Some(say(error, forms.i18n));
             continue;
         }
-        // Here it is over, whatever the issuer says: its token goes from this browser.
+        // Here the sign-in ends, whatever the issuer answers: its token is removed from this browser.
         match place.leave().await {
             Ok(()) => break,
             Err(error) => problem = Some(say_server(&error, forms.i18n)),
@@ -114,7 +114,7 @@ async fn end(offer: &Offer, kept: &Kept, wish: &Leave) -> Result<(), SignInError
 }
 
 impl AccountSlot {
-    /// Is this person from now on, by their tokens; with a nonce, they came over the issuer's own page.
+    /// Signs the viewer in by these tokens; with a nonce, they came by the issuer's own page.
     async fn enter(&self, issuer: &str, tokens: Tokens, nonce: Option<&str>) -> Result<(), AccountError> {
         let signed_in = server::sign_in(&tokens.id_token, nonce).await?;
         let kept = tokens.refresh_token.map(|refresh_token| Kept {
@@ -130,7 +130,7 @@ impl AccountSlot {
         Ok(())
     }
 
-    /// Is a guest from now on.
+    /// Signs the viewer out.
     async fn leave(&self) -> Result<(), AccountError> {
         server::sign_out().await?;
         kept::store(None);

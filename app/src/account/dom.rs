@@ -4,7 +4,7 @@ use leptos::prelude::document;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, HtmlElement, HtmlInputElement};
 
-/// An element with these attributes. Fails for names that no browser takes, which are none of ours.
+/// An element with these attributes. Panics for invalid tag names, and ours are valid.
 pub fn element(tag: &str, attributes: &[(&str, &str)]) -> HtmlElement {
     let element: HtmlElement = document().create_element(tag).map_or_else(|_| unreachable!(), JsCast::unchecked_into);
     for (name, value) in attributes {

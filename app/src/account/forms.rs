@@ -1,7 +1,7 @@
-//! The dialogue's forms, one after another in one `<dialog>`. Each waits for the person, and gives what they said.
+//! The dialogue's forms, one after another in one `<dialog>`. Each waits for the viewer's answer and returns it.
 //!
-//! They are forms that browsers know: a manager of passwords fills them in and keeps them, an app's code is offered, Enter sends,
-//! Escape closes. What went wrong is said where a screen reader hears it.
+//! They are ordinary forms: a password manager fills them in and stores them, one-time codes are offered, Enter sends, Escape
+//! closes. Problems are announced to screen readers.
 
 use danmu::cognito::sign_in::{Question, SignInAnswer};
 use futures::channel::oneshot;
@@ -20,12 +20,12 @@ use crate::i18n::{Language, fill as put, t_string};
 #[derive(Clone)]
 pub struct Forms {
     dialog: HtmlDialogElement,
-    /// Where the form of the moment is.
+    /// The container of the current form.
     place: HtmlElement,
     pub i18n: Language,
 }
 
-/// How somebody wants to sign in, by the number of the offer.
+/// How the viewer wants to sign in, with the index of the offer.
 pub enum Way {
     /// By name and password.
     Password(usize, String, String),
@@ -33,11 +33,11 @@ pub enum Way {
     Hosted(usize),
 }
 
-/// What somebody who is signed in wants.
+/// Where a signed-in viewer wants to be signed out.
 pub enum Leave {
-    /// To be signed out here.
+    /// Here.
     Here,
-    /// To be signed out wherever they are signed in.
+    /// Wherever they are signed in.
     Everywhere,
 }
 
@@ -54,7 +54,7 @@ struct Form<'a> {
     send: Option<String>,
     /// The buttons beside that.
     others: &'a [String],
-    /// Where one begins to type.
+    /// The input that gets the focus.
     focus: Option<&'a HtmlInputElement>,
 }
 
@@ -62,7 +62,7 @@ struct Form<'a> {
 type Pressed = usize;
 
 impl Forms {
-    /// Opens an empty dialogue, once its sheet of that build is there. `None` while one is open.
+    /// Opens an empty dialogue, once the style sheet of that build is loaded. `None` while one is open.
     pub async fn open(i18n: Language, build: &str) -> Option<Self> {
         if document().query_selector("dialog.account-dialog").ok().flatten().is_some() {
             return None;
@@ -83,7 +83,7 @@ impl Forms {
         Some(Self { dialog, place, i18n })
     }
 
-    /// Calls `closed` once the person closes it, or [`Forms::close`] does; it is gone from the page then.
+    /// Calls `closed` when the dialogue closes, by the viewer or by [`Forms::close`]; it is removed from the page then.
     pub fn on_close(&self, closed: impl Fn() + 'static) {
         let dialog = self.dialog.clone();
         listen(&self.dialog, "close", move |_| {
@@ -152,7 +152,7 @@ impl Forms {
         }
     }
 
-    /// Puts the pool's question.
+    /// Asks the user pool's question.
     pub async fn answer(&self, question: Question, problem: Option<String>) -> SignInAnswer {
         let i18n = self.i18n;
         let send = Some(t_string!(i18n, account.go_on).to_owned());
@@ -192,7 +192,7 @@ impl Forms {
         }
     }
 
-    /// Says that it goes on in another window.
+    /// Says that signing in goes on in another window.
     pub fn waiting(&self) {
         let i18n = self.i18n;
         self.show(t_string!(i18n, account.elsewhere), &[&text("p", &[], t_string!(i18n, account.elsewhere_why))]);
@@ -214,7 +214,7 @@ impl Forms {
         }
     }
 
-    /// Shows a form, and waits for one of its buttons. From then on it is at rest, until the next one takes its place.
+    /// Shows a form, and waits for one of its buttons. Then the form is disabled, until the next one replaces it.
     async fn ask(&self, form: Form<'_>) -> Pressed {
         let Form { title, why, problem, fields, send, others, focus } = form;
         let (form, set) = (element("form", &[]), element("fieldset", &[]));
@@ -254,7 +254,7 @@ impl Forms {
         if let Some(focus) = focus {
             let _ = focus.focus();
         }
-        // The sender lives in the form's listeners: the form is there as long as it is waited for.
+        // The sender lives in the form's listeners, and the form stays while it is awaited.
         waiting.await.unwrap_or(0)
     }
 

@@ -1,8 +1,8 @@
-//! The way over the issuer's own page: in a window of its own, so that the room goes on, or, where none may be opened, in this
-//! one, which comes back to where it was.
+//! Signing in on the issuer's own page: in a window of its own, so that the room goes on, or, where none may be opened, in
+//! this one, which returns to its address afterwards.
 //!
-//! Either way the issuer sends the browser to `/signed-in.html`, whose script passes on what it came with: by a channel to the
-//! page that waits, or in the address of the page that went away.
+//! Either way the issuer sends the browser to `/signed-in.html`, whose script passes the answer on: by a channel to the page
+//! that waits, or in the address to which this window returns.
 
 use danmu::cognito::{
     SignInError, Tokens,
@@ -17,17 +17,17 @@ use web_sys::{BroadcastChannel, MessageEvent};
 use super::{Offer, tokens};
 use crate::client::origin;
 
-/// The channel, and the places in the session's storage where an attempt waits, and the address to come back to.
+/// The name of the channel and of the attempt in session storage; and of the address to return to there.
 const NAME: &str = "danmu-account";
 const BACK: &str = "danmu-account-back";
-/// What the address of a page begins its fragment with that came back.
+/// The beginning of the fragment in the address of a page that came back.
 const FRAGMENT: &str = "#signed-in?";
 
-/// What a page needs to know again that went away.
+/// What a page stores before it leaves: the issuer and the attempt.
 type Left = (String, Attempt);
 
-/// Signs in there; gives the tokens, and the nonce that the ID token has to have. Where the page itself has to go, it never
-/// comes to an end.
+/// Signs in on the issuer's page; returns the tokens, and the nonce that the ID token must have. If this page has to leave, it
+/// never completes.
 pub async fn sign_in(offer: &Offer, waiting: impl FnOnce()) -> Result<(Tokens, String), SignInError> {
     let Some(provider) = &offer.provider else { return Err(SignInError::Unsupported("its own page".into())) };
     let redirect = [&origin(), "/signed-in.html"].concat();
@@ -42,7 +42,7 @@ pub async fn sign_in(offer: &Offer, waiting: impl FnOnce()) -> Result<(Tokens, S
     };
     waiting();
     loop {
-        // An answer of another tab's attempt is not ours; ours may still come.
+        // An answer to another tab's attempt is skipped; ours may still come.
         let came_with = answer.next().await;
         match attempt.redeem(provider, &came_with) {
             Ok(call) => return Ok((tokens::by_call(&call, None).await?, attempt.nonce().to_owned())),
@@ -52,12 +52,12 @@ pub async fn sign_in(offer: &Offer, waiting: impl FnOnce()) -> Result<(Tokens, S
     }
 }
 
-/// Whether the page came back from an issuer's, and with what: the issuer, the tokens and the nonce. `None` if it did not.
+/// If the page came back from an issuer's page, the outcome: the issuer, the tokens and the nonce. `None` otherwise.
 pub async fn returned(offers: &[Offer]) -> Option<Result<(String, Tokens, String), SignInError>> {
     let location = window().location();
     let hash = location.hash().ok()?;
     let came_with = hash.strip_prefix(FRAGMENT)?;
-    // Neither the code nor the attempt is good a second time.
+    // Neither the code nor the attempt can be used twice, so both are removed.
     let plain = origin() + &location.pathname().ok()? + &location.search().ok()?;
     let _ = window().history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&plain));
     let storage = window().session_storage().ok().flatten()?;
@@ -72,7 +72,7 @@ pub async fn returned(offers: &[Offer]) -> Option<Result<(String, Tokens, String
     Some(tokens.map(|tokens| (issuer, tokens, attempt.nonce().to_owned())))
 }
 
-/// Goes there with this page, and remembers what for.
+/// Stores the attempt, and leaves for the issuer's page.
 fn leave(issuer: &str, attempt: &Attempt, address: &str) -> Result<(), SignInError> {
     let kept = || {
         let storage = window().session_storage().ok().flatten()?;
@@ -84,7 +84,7 @@ fn leave(issuer: &str, attempt: &Attempt, address: &str) -> Result<(), SignInErr
     kept().ok_or_else(|| SignInError::NotCompleted("this browser opens no window and keeps nothing".into()))
 }
 
-/// What the page at `/signed-in.html` tells.
+/// The channel from the page at `/signed-in.html`.
 struct Channel {
     channel: BroadcastChannel,
     heard: Rc<RefCell<Vec<String>>>,

@@ -1,27 +1,27 @@
-//! What this browser keeps of a sign-in, so that it outlives the page: the refresh token, and whose it is.
+//! What this browser stores of a sign-in, so that it outlives the page: the refresh token and its issuer.
 //!
-//! In `localStorage`, as Amazon's own libraries have it. Scripts of the page could read it, and the page's policy lets no others
-//! in; the identity itself is a cookie that no script reads. Where nothing can be kept, a sign-in ends with its ID token.
+//! In `localStorage`, as in Amazon's own libraries. Scripts of the page could read it, but the Content Security Policy admits
+//! no others; the identity itself is an `HttpOnly` cookie. Without storage, a sign-in ends with its ID token.
 
 use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
 use web_sys::Storage;
 
-/// Where. The script beside the place in the header looks here, too.
+/// The storage key. The script beside the account slot reads it, too.
 const KEY: &str = "danmu-account";
 
-/// What is needed to go on.
+/// What is needed to renew a sign-in.
 #[derive(Serialize, Deserialize)]
 pub struct Kept {
-    /// Whose token it is.
+    /// The issuer of the token.
     pub issuer: String,
-    /// It.
+    /// The token.
     pub refresh_token: String,
-    /// The device that the pool knows this browser as.
+    /// The device key by which the user pool knows this browser.
     pub device_key: Option<String>,
-    /// Whether it came over the issuer's own page, and is renewed there.
+    /// Whether it came by the issuer's own page, and is renewed at its token endpoint.
     pub hosted: bool,
-    /// The nonce that its first ID token had: later ones have it, or none
+    /// The nonce of the first ID token: later ones have the same, or none
     /// ([OpenID Connect Core, 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
     pub nonce: Option<String>,
 }
@@ -35,7 +35,7 @@ pub fn load() -> Option<Kept> {
     serde_json::from_str(&storage()?.get_item(KEY).ok()??).ok()
 }
 
-/// Keeps this from now on, or nothing.
+/// Stores this, or removes what is stored.
 pub fn store(kept: Option<&Kept>) {
     let Some(storage) = storage() else { return };
     let _ = match kept.and_then(|kept| serde_json::to_string(kept).ok()) {

@@ -1,10 +1,10 @@
-//! Signing in: a place in the page's header, and the dialogue behind it.
+//! Signing in: an account slot in the page's header, and the dialogue behind it.
 //!
-//! The place is rendered by the server alone, and only where the operator trusts an issuer of ID tokens: the page's module knows
-//! nothing of it. A line of script beside it loads the dialogue, which is a module of its own (`danmu-account`), when somebody
-//! opens it, or when somebody who signed in before has to be renewed. So nobody who only watches or speaks as a guest pays for it.
+//! The slot is rendered by the server only, and only where the operator trusts an issuer of ID tokens: the page's module knows
+//! nothing of it. A script beside it loads the dialogue, a module of its own (`danmu-account`), when it is opened or a stored
+//! sign-in must be renewed. So viewers who only watch, or speak as guests, do not load it.
 //!
-//! What is kept in this browser is the refresh token; the identity itself is a cookie of the server's that no script reads.
+//! This browser stores the refresh token; the identity itself is a cookie of the server's that no script can read.
 
 #[cfg(feature = "ssr")]
 mod slot;
@@ -41,44 +41,44 @@ pub use self::slot::AccountSlot;
 #[cfg(feature = "hydrate")]
 pub use self::{dialogue::open, renewing::renew};
 
-/// How a name looks in the header, however long it is.
+/// The style of a name in the header: a long one is cut.
 const NAME: &str = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap";
 
-/// An issuer, as a page offers to sign in there.
+/// An issuer that a page offers for signing in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// Its address.
     pub issuer: String,
     /// What people know it as.
     pub title: String,
-    /// The user pool, where people may give name and password on our page.
+    /// The user pool, for signing in by name and password on our page.
     pub pool: Option<UserPool>,
-    /// Its own page.
+    /// The issuer's own page.
     pub provider: Option<Provider>,
 }
 
-/// Somebody who is signed in, as the page shows it.
+/// A signed-in viewer, as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedIn {
-    /// The name that the issuer says.
+    /// The name that the issuer gives.
     pub name: Option<String>,
     /// Until when, in Unix milliseconds.
     pub until_ms: i64,
 }
 
-/// Why our server makes nobody of an ID token. Every variant has an HTTP status.
+/// Why our server does not accept an ID token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum AccountError {
-    /// The token is not believed. Status 401.
+    /// The token is not accepted. Status 401.
     #[error("the sign-in is not accepted: {0}")]
     Refused(String),
-    /// The issuer's keys cannot be had. Status 503.
+    /// The issuer's keys are unavailable. Status 503.
     #[error("the issuer's keys cannot be had at the moment; try again in {retry_after_s} s")]
     IssuerDown {
         /// Seconds until it is asked again.
         retry_after_s: u64,
     },
-    /// No answer came, or none of ours.
+    /// There was no answer, or not one of our server's.
     #[error("the server cannot be reached: {0}")]
     Network(String),
 }

@@ -1,4 +1,4 @@
-//! New tokens for those that end, as long as the page is open: so whoever signed in stays it.
+//! Renews tokens before they expire, while the page is open, so that viewers stay signed in.
 
 use danmu::{cognito::SignInError, kinesis::Host};
 use futures::future::LocalBoxFuture;
@@ -15,24 +15,24 @@ use super::{
 };
 use crate::client::Browser;
 
-/// The lock that tabs renew under: with rotation, a refresh token is good once.
+/// The lock under which tabs renew: with rotation, a refresh token can be used once.
 const LOCK: &str = "danmu-account";
 /// How long before an identity ends it is renewed.
 const AHEAD_MS: i64 = 5 * 60 * 1_000;
-/// How soon it is tried again after a failure that passes, and the longest wait that a timer is trusted with: a machine that slept
-/// wakes up in the middle of it.
+/// The pause between checks, and so before a retry. It is short, since a machine may sleep: a timer that is longer could fire
+/// after the identity has ended.
 const PAUSE: Duration = Duration::from_secs(60);
 
 thread_local! {
     static GOING_ON: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Renews now, and goes on. Called where this browser keeps a refresh token, and the identity has ended or is about to.
+/// Renews if it is time, and goes on. Called if this browser stores a refresh token and the identity has ended or will soon.
 pub fn renew(slot: HtmlElement) {
     go_on(&AccountSlot::of(slot));
 }
 
-/// Renews in time, from now on.
+/// Renews in time from now on, in a single task.
 pub fn go_on(place: &AccountSlot) {
     if GOING_ON.replace(true) {
         return;
@@ -50,19 +50,19 @@ pub fn go_on(place: &AccountSlot) {
     });
 }
 
-/// One renewal, by what is kept by then: another tab may have been here.
+/// One renewal, by what is stored by then: another tab may have renewed.
 async fn renew_once(place: &AccountSlot) {
     let Some(kept) = kept::load() else { return };
     let renewed = match place.offer(&kept.issuer) {
         Some(offer) => tokens::renewed(offer, &kept).await,
-        // The operator trusts it no more.
+        // The operator no longer trusts this issuer.
         None => Err(SignInError::SignedOut),
     };
     match renewed {
         Ok(tokens) => {
             let refresh_token = tokens.refresh_token.unwrap_or(kept.refresh_token);
             let kept = Kept { refresh_token, ..kept };
-            // Before anything else can fail: the old one may be worth nothing by now.
+            // Stored before anything else can fail: with rotation, the old one may be invalid by now.
             kept::store(Some(&kept));
             let mut signed_in = server::sign_in(&tokens.id_token, None).await;
             if signed_in.is_err() && kept.nonce.is_some() {
@@ -78,7 +78,7 @@ async fn renew_once(place: &AccountSlot) {
                 place.show(None);
             }
         }
-        // It may pass.
+        // A temporary failure: tried again later.
         Err(_) => {}
     }
 }

@@ -1,11 +1,11 @@
-//! Why nobody was signed in, in the language of the page, with the way out where there is one.
+//! Why signing in failed, in the language of the page, with a remedy where there is one.
 
 use danmu::cognito::SignInError;
 
 use super::AccountError;
 use crate::i18n::{Language, fill, t_string};
 
-/// What an issuer said, or did not say.
+/// The text of an issuer's error.
 pub fn say(error: &SignInError, i18n: Language) -> String {
     use SignInError as E;
     let plain = match error {
@@ -31,7 +31,7 @@ pub fn say(error: &SignInError, i18n: Language) -> String {
     plain.to_owned()
 }
 
-/// What our own server said.
+/// The text of our own server's error.
 pub fn say_server(error: &AccountError, i18n: Language) -> String {
     match error {
         AccountError::Refused(reason) => fill(t_string!(i18n, account.not_believed), &[("reason", reason)]),

@@ -1,4 +1,4 @@
-//! What our own server is told: here is an ID token, or nobody is signed in here any more.
+//! Calls of our own server: signing in by an ID token, and signing out.
 
 use danmu::kinesis::Host;
 

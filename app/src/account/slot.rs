@@ -1,6 +1,6 @@
-//! The place in the header: who is signed in, or the way to do it. On the server only.
+//! The account slot in the header: who is signed in, or a button to sign in. On the server only.
 //!
-//! The browser's half knows nothing of these elements: they come behind all of its own. They are in both languages, of which the sheet shows the one of the page.
+//! The browser's half knows nothing of it: it comes after the app. Its texts are in both languages; its script switches them.
 
 use leptos::{nonce::use_nonce, prelude::*};
 
@@ -10,9 +10,9 @@ use crate::{
     services::Services,
 };
 
-/// Puts the place into the header, keeps its words in the language of the page, and loads the module when it is wanted: by a click,
-/// after a visit to an issuer's page, or in time before an identity ends that this browser can renew. Waits are cut into pieces,
-/// since a machine may sleep.
+/// Moves the slot into the header, keeps its texts in the page's language, and loads the module when needed: on a click, on
+/// return from an issuer's page, or before an identity ends that this browser can renew. Waits are split, since a machine may
+/// sleep.
 const SCRIPT: &str = "{const slot=document.querySelector('[data-account]'),top=document.querySelector('.top'),\
     page=document.documentElement,failed=slot.querySelector('[role]');\
     if(top){top.append(slot);top.querySelector('[data-language]').style.marginLeft='auto'}else slot.remove();\
@@ -26,7 +26,7 @@ const SCRIPT: &str = "{const slot=document.querySelector('[data-account]'),top=d
     slot.addEventListener('click',()=>run('open_account'));\
     location.hash.startsWith('#signed-in?')?run('open_account'):watch()}";
 
-/// The place. Nothing where nobody can sign in.
+/// The account slot. Empty where there is no issuer, or no module.
 #[component]
 pub fn AccountSlot() -> impl IntoView {
     let i18n = use_i18n();
@@ -40,7 +40,7 @@ pub fn AccountSlot() -> impl IntoView {
         Some(Some(name)) => view! { <bdi style=NAME translate="no">{name}</bdi> }.into_any(),
     };
     let [en, zh] = both!(account.not_loaded);
-    // Its looks are here and not in the sheet, which those pages load, too, that nobody signs in on.
+    // Styled here and not in the sheet, which pages without signing in load, too.
     Some(view! {
         <div
             style="display:inline-flex;align-items:center;min-width:0;margin-left:4px"
@@ -59,7 +59,7 @@ pub fn AccountSlot() -> impl IntoView {
     })
 }
 
-/// A text that follows the language of the page.
+/// A text in both languages, for the slot's script to switch.
 fn words(i18n: I18n, [en, zh]: [&'static str; 2]) -> impl IntoView {
     view! {
         <span data-en=en data-zh=zh>

@@ -15,21 +15,21 @@ use leptos::prelude::window;
 use super::{Offer, arithmetic::Big, kept::Kept};
 use crate::client::Browser;
 
-/// Bytes of the browser's secure chance.
+/// Random bytes of the browser's secure generator.
 pub fn chance<const N: usize>() -> Result<[u8; N], SignInError> {
     let mut bytes = [0; N];
     let crypto = window().crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
     crypto.map(|_| bytes).map_err(|_| SignInError::Untrusted("this browser has no secure chance".into()))
 }
 
-/// Sends a call; its outcome, and the time by the service's clock, where it says so: this machine's may be wrong.
+/// Sends a call; returns its outcome, and the time by the service's clock where given, since the local clock may be wrong.
 pub async fn send(call: &Call) -> (Outcome, i64) {
     let outcome = Browser.post(&call.url, &call.headers, call.body.clone()).await;
     let said = outcome.as_ref().ok().and_then(|reply| time::http_date(reply.date.as_deref()?));
     (outcome, said.unwrap_or_else(|| Browser.now_ms()))
 }
 
-/// Signs in by name and password. `ask` puts the pool's questions to the person.
+/// Signs in by name and password. `ask` asks the viewer the user pool's questions.
 pub async fn by_password(
     pool: &UserPool,
     username: &str,
@@ -58,14 +58,14 @@ pub async fn by_call(call: &Call, refresh_token: Option<String>) -> Result<Token
     hosted::tokens(outcome, refresh_token, now_ms)
 }
 
-/// New tokens for what is kept.
+/// New tokens for a stored sign-in.
 pub async fn renewed(offer: &Offer, kept: &Kept) -> Result<Tokens, SignInError> {
     match (&offer.pool, &offer.provider) {
         (_, Some(provider)) if kept.hosted => {
             by_call(&provider.renew(&kept.refresh_token), Some(kept.refresh_token.clone())).await
         }
         (Some(pool), _) => by_pool(pool, kept).await,
-        // The operator has taken it away.
+        // The operator has removed the pool or provider.
         _ => Err(SignInError::SignedOut),
     }
 }
@@ -82,7 +82,7 @@ async fn by_pool(pool: &UserPool, kept: &Kept) -> Result<Tokens, SignInError> {
     }
 }
 
-/// Ends what is kept, at the pool: the refresh token is worth nothing from then on. An issuer's own page has no such call.
+/// Revokes the stored refresh token at the user pool. An issuer's own page has no such call.
 pub async fn revoke(offer: &Offer, kept: &Kept) -> Result<(), SignInError> {
     match &offer.pool {
         Some(pool) if !kept.hosted => renewal::signed_out(send(&renewal::revoke(pool, &kept.refresh_token)).await.0),
@@ -90,15 +90,15 @@ pub async fn revoke(offer: &Offer, kept: &Kept) -> Result<(), SignInError> {
     }
 }
 
-/// Ends what other machines hold, too.
+/// Signs out on other machines, too.
 pub async fn revoke_everywhere(offer: &Offer, kept: &Kept) -> Result<(), SignInError> {
     let Some(pool) = &offer.pool else { return Ok(()) };
-    // Access tokens are not kept; a new one is a request away.
+    // Access tokens are not stored, so it gets a new one first.
     let tokens = by_pool(pool, kept).await?;
     renewal::signed_out(send(&renewal::sign_out_everywhere(pool, &tokens.access_token)).await.0)
 }
 
-/// Where the page goes to sign out of the issuer's own page too, if it came from there.
+/// The address that also signs out at the issuer's own page, if the sign-in came from there.
 pub fn sign_out_page(provider: Option<&Provider>, kept: &Kept, back: &str) -> Option<String> {
     provider.filter(|_| kept.hosted)?.sign_out(back)
 }

@@ -11,7 +11,7 @@ use web_sys::AbortController;
 #[derive(Clone, Copy, Debug)]
 pub struct Browser;
 
-/// Ends a request that nobody waits for any more.
+/// Aborts a request whose future is dropped.
 struct AbortOnDrop(Option<AbortController>);
 
 impl Drop for AbortOnDrop {
@@ -51,7 +51,7 @@ impl Host for Browser {
     }
 }
 
-/// 128 bits of the browser's secure chance. Zero where there is none, which no browser of this decade is.
+/// 128 random bits of the browser's secure generator. Zero without one, which no current browser lacks.
 pub fn random_u128() -> u128 {
     let mut bytes = [0; 16];
     if let Some(crypto) = web_sys::window().and_then(|window| window.crypto().ok()) {

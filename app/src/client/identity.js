@@ -1,12 +1,12 @@
-// The viewer's key pair, Ed25519, made once in a browser and shared by its tabs: by WebCrypto, which never gives the private
-// half away, kept in IndexedDB; or where there is none, by a module of ours, loaded only then, from 32 bytes of chance that
-// are kept there, too: by the one at `signer`, or, in development, by the page's own. Where nothing can be kept (a private window), the pair lasts as long as the page.
+// The viewer's key pair, Ed25519, made once in a browser and shared by its tabs: by WebCrypto, which never reveals the private
+// half, stored in IndexedDB; or without it by a module of ours (the one at `signer` or, in development, the page's own), from a
+// random seed of 32 bytes that is stored there, too. Without storage (a private window), the pair ends with the page.
 const ALGORITHM = 'Ed25519';
-// A store that does not answer must not hold up who wants to speak.
+// A store that does not answer must not delay the viewer's danmu.
 const PATIENCE_MS = 2_000;
 let [pair, own, module] = [];
 
-// There is nothing to ask whether a browser has it, so it makes a pair: `undefined` where it cannot.
+// There is no query for support, so it makes a pair: `undefined` without support.
 const make = async () => {
   try {
     const { privateKey, publicKey } = await crypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']);
@@ -17,7 +17,7 @@ const native = () => (pair ??= make());
 
 const start = async (signer, page) => {
   const started = await import(signer ?? page);
-  // A module that does all has started by now.
+  // The page's own module has started by now.
   if (signer) await started.default();
   return started;
 };
@@ -33,7 +33,7 @@ const done = (request) =>
     request.onerror = () => reject(request.error);
   });
 
-// What is kept under that name; `value`, from now on, where nothing is. One transaction: tabs that come together agree.
+// The value stored under that name; stores `value` if there is none. One transaction, so that concurrent tabs agree.
 const keep = async (name, value) => {
   const opening = indexedDB.open('danmu', 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore('keys');
@@ -70,9 +70,9 @@ export const public_key = async (...from) => {
   }
 };
 
-/** The signature, 64 bytes, of a message by the private half. After `public_key`. */
+/** The signature, 64 bytes, of a message by the private half. Must follow `public_key`. */
 export const sign = async (message) => {
-  // The module's memory is lent for the time of the call only.
+  // A copy: the module's memory is lent only for the time of the call.
   message = message.slice();
   return (await own).sign(message);
 };
@@ -85,12 +85,12 @@ export const verify = async (signer, page, ...parts) => {
     const imported = await crypto.subtle.importKey('raw', key, ALGORITHM, true, ['verify']);
     return await crypto.subtle.verify(ALGORITHM, imported, signature, message);
   } catch {
-    // No point of the curve.
+    // Not a point of the curve.
     return false;
   }
 };
 
-/** What a ticket says of its viewer, to its viewer: the id, the name, the role; and when it ends, in Unix milliseconds. */
+/** The claims of a ticket, not verified: the viewer's id, name and role; and when it expires, in Unix milliseconds. */
 export const read_ticket = (ticket) => {
   const base64 = ticket.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
   const bytes = Uint8Array.from(atob(base64), (byte) => byte.charCodeAt());

@@ -1,7 +1,7 @@
-//! The viewer's own key pair, and Ed25519 as this browser computes it: the hands are in `identity.js`.
+//! The viewer's own key pair, and Ed25519 as this browser computes it; implemented in `identity.js`.
 //!
-//! Promises: no key is made or asked for before somebody means to speak; the module that signs where the browser cannot is
-//! loaded there only, and then only to sign or to verify. The private half never comes here.
+//! Guarantees: no key is stored or read before the viewer means to speak; the signer module is loaded only where the browser
+//! cannot sign, and only to sign or to verify. The private half never comes here.
 
 use danmu::{
     ticket::{Check, PublicKey, Signature},
@@ -26,18 +26,18 @@ extern "C" {
     fn verified(signer: &JsValue, page: &JsValue, key: &[u8], message: &[u8], signature: &[u8]) -> Promise;
 }
 
-/// The public half. `None` where this browser cannot sign at all, or the module for it did not come.
+/// The public half. `None` where this browser cannot sign at all, or the module for it did not load.
 pub async fn public_key() -> Option<PublicKey> {
     let key = SIGNER.with(|signer| PAGE.with(|page| own_key(signer, page)));
     bytes(key).await.map(PublicKey::new)
 }
 
-/// The signature of `message` by the private half. After [`public_key`].
+/// The signature of `message` by the private half. Must follow [`public_key`].
 pub async fn sign(message: &[u8]) -> Option<Signature> {
     bytes(own_signature(message)).await.map(Signature::new)
 }
 
-/// Whom a ticket names, and when it ends, in Unix milliseconds: for its own viewer, who had it from the server.
+/// The viewer that a ticket names, and when it expires, in Unix milliseconds. Not verified: it came from our server.
 pub fn read_ticket(ticket: &str) -> Option<(Author, i64)> {
     let claims = claims(ticket).ok()?;
     let role = match claims.get(2).as_string()?.as_str() {
@@ -50,7 +50,7 @@ pub fn read_ticket(ticket: &str) -> Option<(Author, i64)> {
     Some((author, claims.get(3).as_f64()? as i64))
 }
 
-/// Whether a check holds. It is begun at once: many can be under way.
+/// Whether a signature check holds. It starts before the future is awaited, so many can run at once.
 pub fn verify(check: &Check<'_>) -> impl Future<Output = bool> + use<> {
     let Check { key, message, signature } = check;
     let verified =
@@ -59,7 +59,7 @@ pub fn verify(check: &Check<'_>) -> impl Future<Output = bool> + use<> {
     async { verified.await.is_ok_and(|verified| verified == JsValue::TRUE) }
 }
 
-/// So many bytes, if that is what is promised.
+/// The promised bytes, if there are exactly `N`.
 async fn bytes<const N: usize>(promise: Promise) -> Option<[u8; N]> {
     let bytes = JsFuture::from(promise).await.ok()?.dyn_into::<Uint8Array>().ok()?;
     bytes.to_vec().try_into().ok()

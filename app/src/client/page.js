@@ -1,9 +1,9 @@
 // What the page does with the browser beyond its own elements, where Rust would only pass the calls on.
 
-/** Plays a video, if the browser lets it. One that does not says so by not playing. */
+/** Plays a video, if the browser lets it. Otherwise it stays paused. */
 export const play = (media) => void media.play()?.catch(() => {});
 
-/** Plays a video with its sound: at once if the browser lets it, otherwise as soon as somebody does something on the page. */
+/** Plays a video with its sound: at once if the browser lets it, otherwise at the viewer's first click or key on the page. */
 export function play_aloud(media) {
   const refused = () => {
     media.muted = true;
@@ -27,7 +27,7 @@ export function follow_window() {
   const { style } = document.documentElement;
   if (!seen) return;
   const look = () => {
-    // Whoever zooms in means to see a part of the page.
+    // A viewer who zooms in wants to see a part of the page.
     const whole = seen.scale < 1.01;
     style.setProperty('--seen', whole ? `${seen.height}px` : '');
     style.setProperty('--above', whole ? `${seen.offsetTop}px` : '');
@@ -37,7 +37,7 @@ export function follow_window() {
   look();
 }
 
-/** Calls `act` whenever a list or what is in it has another size. */
+/** Calls `act` whenever a list or its content changes size. */
 export function on_resize(list, act) {
   const observer = new ResizeObserver(() => act());
   [list, ...list.children].forEach((element) => observer.observe(element));

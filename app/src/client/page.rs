@@ -1,4 +1,4 @@
-//! What the page does with the browser beyond its own elements: the hands are in `page.js`.
+//! What the page does with the browser beyond its own elements; implemented in `page.js`.
 
 use wasm_bindgen::{closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Element, HtmlMediaElement};
@@ -7,7 +7,7 @@ use web_sys::{Element, HtmlMediaElement};
 extern "C" {
     /// Plays a video, if the browser lets it.
     pub fn play(media: &HtmlMediaElement);
-    /// Plays a video with its sound: at once if the browser lets it, otherwise as soon as somebody does something on the page.
+    /// Plays a video with its sound: at once if the browser lets it, otherwise at the viewer's first click or key on the page.
     pub fn play_aloud(media: &HtmlMediaElement);
     /// Tells the style sheet which part of the window can be seen, by `--seen` (its height) and `--above` (where it begins).
     pub fn follow_window();
@@ -15,7 +15,7 @@ extern "C" {
     fn listen(list: &Element, act: &Closure<dyn FnMut()>);
 }
 
-/// Calls `act` whenever a list or what is in it has another size, for as long as the page lives.
+/// Calls `act` whenever a list or its content changes size, until the page goes.
 pub fn on_resize(list: &Element, act: impl FnMut() + 'static) {
     let act = Closure::new(act);
     listen(list, &act);

@@ -5,12 +5,12 @@ use web_sys::{Element, EventTarget, HtmlCanvasElement, MouseEvent};
 
 use crate::overlay::Overlay;
 
-/// Tells the overlay where the pointer is in what is around its canvas. A click on a danmu is none on the picture: it shows
+/// Tells the overlay where the pointer is over the canvas's parent. A click on a danmu does not reach the picture: it shows
 /// the danmu in the chat.
 pub fn follow_pointer(canvas: &HtmlCanvasElement, overlay: &Overlay) {
     let Some(around) = canvas.parent_element() else { return };
     let listen = |name: &str, act: Closure<dyn FnMut(MouseEvent)>| {
-        // Before what is inside hears of it. They go with the element.
+        // In the capture phase, before elements inside. The listeners go with the element.
         let _ = around.add_event_listener_with_callback_and_bool(name, act.into_js_value().unchecked_ref(), true);
     };
     let (edge, pointed) = (canvas.clone(), overlay.clone());
@@ -32,13 +32,13 @@ pub fn follow_pointer(canvas: &HtmlCanvasElement, overlay: &Overlay) {
     listen("click", on_click);
 }
 
-/// Whether nothing lies over the danmu there.
+/// Whether the target is the picture, not the controls over it.
 fn is_on_picture(target: Option<EventTarget>) -> bool {
     let element = target.and_then(|target| target.dyn_into::<Element>().ok());
     element.is_some_and(|element| element.closest(".controls").is_ok_and(|controls| controls.is_none()))
 }
 
-/// Brings the line of a danmu into sight, and marks it alone.
+/// Scrolls to the line of a danmu, and marks that line only.
 fn show_line(id: &str) {
     let document = leptos::prelude::document();
     let of = |selector: &str| document.query_selector(selector).ok().flatten();

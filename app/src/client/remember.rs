@@ -1,4 +1,4 @@
-//! What a viewer chose, and who it is, kept in this browser; and what it has begun to write, in this tab.
+//! The viewer's choices and id, stored in this browser; and its draft, stored in this tab.
 
 use leptos::prelude::*;
 use web_sys::Storage;
@@ -6,9 +6,9 @@ use web_sys::Storage;
 /// Where the viewer's id is kept.
 const VIEWER: &str = "danmu-viewer";
 
-/// Tells `take` what is remembered under that name, once hydration is over, and remembers what `say` says from then on.
+/// Passes the value stored under `name` to `take` after hydration, and stores what `say` returns from then on.
 pub fn remember(name: &'static str, say: impl Fn() -> String + 'static, take: impl Fn(&str) + 'static) {
-    // One for all of them: another for each would weigh.
+    // One function for all: a generic one would be compiled for each.
     remember_line(["danmu-", name].concat(), Box::new(say), Box::new(take));
 }
 
@@ -30,15 +30,15 @@ fn remember_line(key: String, say: Box<dyn Fn() -> String>, take: Box<dyn Fn(&st
     });
 }
 
-/// Remembers what a viewer has begun to write on the page of that path, for as long as the tab is open.
+/// Stores the viewer's draft under the page's path, until the tab is closed.
 pub fn keep_draft(text: &str) {
     if let Some((tab, key)) = draft() {
-        // Fails for what no tab has room for, which nobody can send either.
+        // Fails only for texts that storage has no room for, which cannot be sent either.
         let _ = if text.is_empty() { tab.remove_item(&key) } else { tab.set_item(&key, text) };
     }
 }
 
-/// What was begun to be written on this page.
+/// The stored draft of this page.
 pub fn kept_draft() -> Option<String> {
     let (tab, key) = draft()?;
     tab.get_item(&key).ok().flatten()
@@ -49,19 +49,19 @@ fn draft() -> Option<(Storage, String)> {
     Some((window().session_storage().ok().flatten()?, ["danmu-draft ", &path].concat()))
 }
 
-/// Remembers who this browser's viewer is, for all of its tabs.
+/// Stores the id of this browser's viewer, for all of its tabs.
 pub fn remember_viewer(viewer: &str) {
     if let Some(kept) = kept() {
         let _ = kept.set_item(VIEWER, viewer);
     }
 }
 
-/// Who this browser's viewer is, if it ever had a ticket.
+/// The id of this browser's viewer, if it ever had a ticket.
 pub fn own_viewer() -> Option<String> {
     kept()?.get_item(VIEWER).ok().flatten()
 }
 
-/// Nothing is remembered where storage is blocked; then a choice lasts as long as the page.
+/// `None` where storage is blocked; then a choice ends with the page.
 fn kept() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! Taking down what a ban takes back, wherever this page shows it.
+//! Retraction: removes a banned viewer's danmu from wherever this page shows them.
 
 use danmu::gate::Retracted;
 use leptos::prelude::*;
@@ -7,14 +7,14 @@ use super::{remember::own_viewer, room::inner::Inner};
 use crate::live::{ChatLine, LineState};
 
 impl Inner {
-    /// Takes down what was said by who is banned now, from the picture and from the chat; by this viewer, too.
+    /// Removes the danmu of banned viewers from the picture and the chat; this viewer's own, too.
     pub(super) fn retract(&self, retracted: &[Retracted]) {
         let mut keys = self.traces.borrow_mut().retract(retracted);
         let me = own_viewer().unwrap_or_default();
         let role = self.role();
         self.live.lines.try_with_untracked(|lines| {
             let is_gone = |line: &&ChatLine| {
-                // By the local clock, and on the stream by now: what is to be sent again was never heard.
+                // Its time is by the local clock. Confirmed lines only: a failed one may be sent again.
                 let said = line.own.is_some() && line.state.get_untracked() == LineState::Confirmed;
                 said && retracted.iter().any(|retracted| retracted.covers(&me, role, line.at))
             };

@@ -1,4 +1,4 @@
-//! A room, live: what is heard of it goes to the chat and the picture; what the viewer says goes onto the stream.
+//! A live room: what its feed tells goes to the chat and the picture; what the viewer says goes onto the stream.
 
 pub mod inner;
 mod outcome;
@@ -33,12 +33,12 @@ use crate::{
     problem::Problem,
 };
 
-/// A live room in the browser. A handle; when the last one goes, the reading ends.
+/// A live room in the browser. A handle; when the last one is dropped, reading ends.
 #[derive(Clone)]
 pub struct RoomClient(Rc<Inner>);
 
 impl RoomClient {
-    /// Joins the room and follows it, by one of the ways that the server has, until the last handle goes.
+    /// Joins the room and follows it, by one of the ways that the server has, until the last handle is dropped.
     pub fn start(room: &Room, entry: FeedStart, live: Live, wants: &Wants) -> Self {
         let clock = Clock::new(Browser);
         let vend = ServerVend::new(room);
@@ -61,7 +61,7 @@ impl RoomClient {
             counting: Cell::new(false),
             reading: RefCell::default(),
         }));
-        // The task holds no handle of its own, or it would keep itself alive.
+        // The task gets a weak reference: a handle of its own would keep it alive.
         let entry = FeedStart { ways: Ways { wants_direct: wants_direct(), ..entry.ways }, ..entry };
         let (reading, handle) = abortable(follow(Rc::downgrade(&client.0), entry));
         client.0.reading.replace(Some(handle));
@@ -71,7 +71,7 @@ impl RoomClient {
         client
     }
 
-    /// Gets all that is needed to speak, so that the first danmu does not wait for it.
+    /// Fetches all that is needed to speak, so that the first danmu does not wait for it.
     pub fn prepare(&self) {
         self.0.speaker.prepare();
     }
@@ -89,7 +89,7 @@ impl RoomClient {
         let inner = &self.0;
         let now = inner.clock.now_ms();
         let paced = self.take_pace()?;
-        // The same words once more after they failed are the same danmu: had it arrived after all, it is shown once.
+        // The same text sent again after it failed keeps its id: had it arrived after all, it is shown once.
         let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft)?.own.clone());
         if let Some(danmu) = failed {
             inner.set_state(&danmu.id.to_string(), LineState::Pending);
@@ -108,24 +108,24 @@ impl RoomClient {
         Ok(())
     }
 
-    /// Takes a danmu out of the viewer's bucket, if there is one; by what pace.
+    /// Takes a danmu out of the viewer's token bucket, if its role has one; returns the role's pace.
     fn take_pace(&self) -> Result<Option<Pace>, Problem> {
         let pace = self.0.room.paces.of(self.0.role());
         if let Some(pace) = pace {
-            // By the browser's clock: ours leaps when it is corrected, and no time has passed.
+            // By the browser's clock: `inner.clock` jumps when it is corrected.
             self.0.pace.borrow_mut().take(pace, Browser.now_ms()).map_err(Problem::TooFast)?;
         }
         Ok(pace)
     }
 
-    /// The composer has the text of a line that failed.
+    /// The composer has taken the text of a failed line: removes the line.
     pub fn take_back(&self, key: &str) {
         let line = self.0.live.lines.try_update(|lines| lines.remove(key)).flatten();
         self.0.given_back.replace(line.and_then(|line| line.own));
     }
 
-    /// Sends the danmu of a failed line again: under the same id, which the gate lets through once. Too fast, it stays failed,
-    /// and says for how long.
+    /// Retries the danmu of a failed line, under the same id, which the gate lets through once. Over the rate limit it stays
+    /// failed, and shows the wait.
     pub fn send_again(&self, key: &str) {
         let danmu = self.0.live.lines.with_untracked(|lines| {
             let line = lines.find(key)?;
@@ -142,7 +142,7 @@ impl RoomClient {
         }
     }
 
-    /// Puts it on the stream; `paced` is by what pace it was taken out of the viewer's bucket.
+    /// Puts it on the stream; `paced` is the pace by which it was taken out of the viewer's token bucket.
     fn put(&self, danmu: Danmu, paced: Option<Pace>) {
         self.0.show(Shown {
             id: danmu.id.to_string(),

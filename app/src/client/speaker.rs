@@ -1,8 +1,8 @@
-//! The viewer's voice: makes of each danmu the record that goes onto the stream, and puts it there.
+//! Sends the viewer's danmu: makes a record of each, and puts it onto the stream.
 //!
-//! Promises: credentials, ticket and key are asked for when somebody first means to speak; danmu are put in the order they were
-//! said in, though signing takes a moment; what has a ticket is signed, whoever refuses unsigned ones or not; a record that is
-//! put again by the producer has the same bytes.
+//! Guarantees: credentials, ticket and key are fetched when the viewer first means to speak; danmu are put in the order in
+//! which they were sent, though signing takes a moment; with a ticket, records are signed even where unsigned ones are
+//! accepted; a record that the producer retries has the same bytes.
 
 use std::{
     cell::{Cell, RefCell},
@@ -30,24 +30,24 @@ use super::{
 };
 use crate::live::Live;
 
-/// By how much a clock must be wrong for what was said by it to be said again, milliseconds: less than makes it stale.
+/// The clock error, milliseconds, from which a danmu is dated and put again: half of what makes its record stale.
 const WRONG_MS: u64 = SENT_AFTER_MS.unsigned_abs() / 2;
 
-/// So long a session is asked for again before what was said is given back, milliseconds.
+/// How long a session is retried before the danmu is given back, milliseconds.
 const PATIENCE_MS: i64 = 10_000;
 
-/// The voice of one viewer in one room.
+/// Sends the danmu of one viewer in one room.
 pub struct Speaker {
     live: Live,
     keeper: Keeper<Browser, ServerVend>,
     producer: Producer<Browser, ServerVend>,
     preparing: Rc<Cell<bool>>,
-    /// Ends when what was said last is in the producer's queue.
+    /// Resolves when the last danmu is in the producer's outbox.
     last: RefCell<Option<oneshot::Receiver<()>>>,
 }
 
 impl Speaker {
-    /// Says nothing yet, and asks for nothing.
+    /// Sends nothing yet, and requests nothing.
     pub fn new(live: Live, clock: Clock<Browser>, vend: ServerVend) -> Self {
         let keeper = Keeper::new(clock, vend, Purpose::Produce);
         let producer = Producer::new(Client::new(keeper.clone(), &origin()), Options::default());
@@ -55,14 +55,14 @@ impl Speaker {
         Self { live, keeper, producer, preparing: Rc::default(), last: RefCell::default() }
     }
 
-    /// Gets all that is needed to speak, so that the first danmu does not wait for it.
+    /// Fetches all that is needed to speak, so that the first danmu does not wait for it.
     pub fn prepare(&self) {
         if self.keeper.current().is_some() || self.preparing.replace(true) {
             return;
         }
         let (keeper, preparing, live) = (self.keeper.clone(), Rc::clone(&self.preparing), self.live);
         spawn_local(async move {
-            // A failure shows when something is sent, with the text given back; until then it troubles nobody.
+            // A failure is shown when a danmu is sent and given back; until then it does not matter.
             if let Ok(session) = keeper.session().await {
                 introduce(live, &session);
             }
@@ -70,7 +70,7 @@ impl Speaker {
         });
     }
 
-    /// Puts a danmu behind all that were said before.
+    /// Puts a danmu on the stream, after all earlier ones.
     pub fn say(&self, danmu: Danmu) -> impl Future<Output = Result<Receipt, PutError>> + use<> {
         let (queued, last) = oneshot::channel::<()>();
         let before = self.last.replace(Some(last));
@@ -80,14 +80,14 @@ impl Speaker {
             let record = seal(&keeper, live, danmu.clone()).await;
             let skew_ms = keeper.clock().skew_ms();
             if let Some(before) = before {
-                // An error says the same: it is no longer on its way there.
+                // An error means the same: the earlier one no longer waits to be queued.
                 let _ = before.await;
             }
-            // Whoever waits for this runs later than the next line, which puts the record into the queue.
+            // The waiting task runs only after the next line has put the record into the outbox.
             drop(queued);
             let receipt = producer.put(record?, room.as_str()).await?;
-            // The answer tells the time. What was said by a clock that was so wrong is refused as stale; were it not, what is
-            // said again under its id is shown once.
+            // The answer corrects the clock. A record dated by a clock that was so wrong is refused as stale; if it was not,
+            // the same id is shown once.
             if skew_ms.abs_diff(keeper.clock().skew_ms()) < WRONG_MS {
                 return Ok(receipt);
             }
@@ -96,7 +96,7 @@ impl Speaker {
     }
 }
 
-/// Whoever signs in, or out, speaks by a session of their own. Told by `account`, which the page does not know.
+/// Signing in or out needs a new session. The event comes from `account`, of which the page's module knows nothing.
 fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
     let begin = Closure::<dyn FnMut()>::new(move || {
         if let Some(session) = keeper.current() {
@@ -104,7 +104,7 @@ fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
         }
     });
     let _ = window().add_event_listener_with_callback("danmu:identity", begin.as_ref().unchecked_ref());
-    // As long as the page.
+    // It lives until the page goes.
     begin.forget();
 }
 
@@ -112,7 +112,7 @@ fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
 async fn seal(keeper: &Keeper<Browser, ServerVend>, live: Live, danmu: Danmu) -> Result<Vec<u8>, PutError> {
     let session = session(keeper).await.map_err(no_session)?;
     introduce(live, &session);
-    // By now, since its arrival is compared with it: it may be said again, and the first session corrects the clock.
+    // Dated now, since the gate compares it with the arrival: it may be a retry, and the first session corrects the clock.
     let line = Danmu { at: keeper.clock().now_ms(), ..danmu }.encode();
     let Some(ticket) = &session.ticket else { return Ok(line) };
     match identity::sign(&line).await {
@@ -121,7 +121,7 @@ async fn seal(keeper: &Keeper<Browser, ServerVend>, live: Live, danmu: Danmu) ->
     }
 }
 
-/// A session; asked for again after a failure that passes.
+/// A session; retried after temporary failures.
 async fn session(keeper: &Keeper<Browser, ServerVend>) -> Result<Rc<Session>, VendError> {
     let host = keeper.clock().host();
     let until = host.now_ms() + PATIENCE_MS;

@@ -1,4 +1,4 @@
-//! The start of a page: its elements come alive, whatever other programs made of them.
+//! Hydration: starts the page, whatever other programs did to its elements.
 
 use leptos::mount::hydrate_from;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -17,8 +17,8 @@ extern "C" {
     fn started(failure: &str, build: &str);
 }
 
-/// Makes the page that the server rendered live. What follows in the same task finds the tree as the server wrote it, so that
-/// hydration holds. Where it panics all the same, the page's own script says so.
+/// Hydrates the page that the server rendered. It all runs in the same task as `restore`, so the tree is as the server wrote
+/// it. If hydration panics all the same, a script of the page says so (`failure`).
 pub fn start() {
     let app = restore(APP_ID, COPY_ID);
     hydrate_from(app.clone(), App).forget();

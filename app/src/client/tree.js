@@ -1,15 +1,15 @@
-// The page's elements under the hands of other programs: extensions, translators, virus scanners and proxies put nodes into a
-// document, wrap its texts and strip its comments. Hydration goes by the tree that the server wrote, and by nothing else.
+// Repairs what other programs do to the page's elements: extensions, translators, virus scanners and proxies insert nodes into
+// a document, wrap its texts and strip its comments. Hydration needs exactly the tree that the server wrote.
 
 /** Whether two trees have the same nodes in the same places, whatever their texts and attributes. */
 const same = (one, other) =>
   one.nodeName === other.nodeName &&
-  // A parser that runs scripts takes its content for text.
+  // With scripting on, a parser takes its content for text.
   (one.nodeName === 'NOSCRIPT' ||
     (one.childNodes.length === other.childNodes.length &&
       [...one.childNodes].every((node, n) => same(node, other.childNodes[n]))));
 
-/** What a viewer has typed and chosen so far, as a function that does it again in the elements that take the place of these. */
+/** Saves what a viewer has typed and chosen so far; returns a function that restores it in the elements that replace these. */
 const kept = (app) => {
   const focused = document.activeElement?.id;
   const nameOf = ({ name, defaultValue }) => `${name} ${defaultValue}`;
@@ -24,8 +24,8 @@ const kept = (app) => {
 };
 
 /**
- * The element that the app is in, with the tree that the server wrote: `copy` holds it once more, `~` in the place of `<`. Where
- * it is another one by now it is made anew, with what was typed.
+ * The app's root element, with the tree that the server wrote: `copy` holds its HTML, `~` in the place of `<`. If the tree
+ * has changed by now, it is rebuilt from that, with what was typed.
  */
 export const restore = (id, copy) => {
   let app = document.getElementById(id);
@@ -33,7 +33,7 @@ export const restore = (id, copy) => {
     app = Object.assign(document.createElement('div'), { id });
     document.body.prepend(app);
   }
-  // Ours, but none of the app's: its own script put it there (`account::slot`).
+  // Not part of the app: its own script put it there (`account::slot`).
   const slot = document.querySelector('[data-account]');
   slot?.remove();
   const html = document.getElementById(copy)?.textContent.replaceAll('~', '<');
@@ -50,9 +50,9 @@ export const restore = (id, copy) => {
 };
 
 /**
- * Puts a text back into its element, in the place of all that is there, when it changes after another program took it out: a
- * translator replaces text nodes, and the app goes on writing into those that it made. So a text of ours that changes is all
- * that its element has.
+ * Puts a text node back into its element, as the only child, when it changes after another program removed it: a translator
+ * replaces text nodes, while the app goes on writing into those that it made. So a text of ours that changes must be the only
+ * child of its element.
  */
 export const keep = (app) => {
   const parents = new WeakMap();
@@ -72,7 +72,7 @@ export const keep = (app) => {
   observer.observe(app, { childList: true, characterData: true, subtree: true });
 };
 
-/** The page is alive, by a module of that build: nothing is to be said of its start any more. */
+/** The page has started, by a module of that build: removes the message for a failed start. */
 export const started = (id, build) => {
   document.documentElement.dataset.build = build;
   document.getElementById(id)?.remove();

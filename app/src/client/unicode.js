@@ -1,5 +1,5 @@
-// Graphemes by the browser's own tables; where it has none to offer (Firefox before 125), by its regular expressions, which
-// know emoji, flags, marks and joiners, but take the parts of a Hangul syllable and of an Indic conjunct for one each.
+// Graphemes by the browser's `Intl.Segmenter`; where it is missing (Firefox before 125), by a regular expression, which knows
+// emoji, flags, marks and joiners, but counts the parts of a Hangul syllable and of an Indic conjunct one by one.
 const rough =
   /(\p{RI}{2}|\p{ExtPict}[\p{M}\p{EMod}]*(\u200d\p{ExtPict}[\p{M}\p{EMod}]*)*|.)[\p{M}\p{EMod}\u0e33\u0eb3\u200c\u200d\uff9e\uff9f\u{e0020}-\u{e007f}]*/gsu;
 let segmenter;

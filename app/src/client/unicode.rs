@@ -1,4 +1,4 @@
-//! What the browser knows of Unicode, as the domain asks for it.
+//! The browser's Unicode functions, as the domain needs them.
 
 use danmu::record::Unicode;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -8,7 +8,7 @@ extern "C" {
     fn graphemes(text: &str) -> usize;
 }
 
-/// The browser's own normal forms and graphemes.
+/// The browser's own normalization (NFC) and graphemes.
 pub const UNICODE: Unicode = Unicode { nfc, graphemes };
 
 fn nfc(text: &str) -> String {

@@ -14,18 +14,18 @@ use leptos::prelude::document;
 use super::{host::Browser, identity};
 use crate::{error::ApiError, problem::Problem};
 
-/// How soon the server is asked again after a failure that passes.
+/// The pause before the server is asked again after a temporary failure.
 const RETRY: Duration = Duration::from_secs(3);
-/// A session is used no longer than until so long before its ticket ends, in milliseconds: what is signed arrives later.
+/// A session is used until this long before its ticket expires, in milliseconds: what is signed arrives later.
 const AHEAD_MS: i64 = 30_000;
-/// An answer that takes longer is not waited for: other pages may have all connections that the browser has for this server.
+/// The timeout of an answer: other pages may have all connections that the browser has for this server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks the server function [`crate::api::get_session`] for sessions. One for each purpose: what one was refused says nothing of the other.
+/// Fetches sessions from [`crate::api::get_session`]. One for each purpose, since it keeps the reason of the last refusal.
 #[derive(Clone)]
 pub struct ServerVend {
     room: RoomId,
-    /// Whether what is not signed is shown to nobody.
+    /// Whether the room shows no unsigned danmu.
     signed_only: bool,
     refusal: Rc<RefCell<Option<Problem>>>,
 }
@@ -41,7 +41,7 @@ impl ServerVend {
         self.refusal.borrow().clone().unwrap_or_else(|| Problem::Stream(message.to_owned()))
     }
 
-    /// What the stream answered to a call with one of these sessions, as the page says it.
+    /// An error of the stream to a call with one of these sessions, as the page says it.
     pub fn problem_of(&self, error: &kinesis::Error) -> Problem {
         match error.kind {
             ErrorKind::Network => Problem::Network,
@@ -65,7 +65,7 @@ impl Vend for ServerVend {
                 self.refusal.replace(None);
                 if let Some((me, ends_ms)) = session.ticket.as_deref().and_then(identity::read_ticket) {
                     if me.role == Role::Viewer && shows_somebody() {
-                        // Whoever believes to speak under a name must not speak without it.
+                        // A viewer who seems to be signed in must not speak as a guest.
                         self.refusal.replace(Some(Problem::Guest));
                         return Err(VendError { message: "this is a guest's session".into(), retry_after: None });
                     }
@@ -95,16 +95,16 @@ impl Vend for ServerVend {
     }
 }
 
-/// Whether the page shows somebody as signed in: so the server wrote beside it, or the module of the account since then.
+/// Whether the page shows the viewer as signed in, as written by the server or later by the account module.
 fn shows_somebody() -> bool {
     let slot = document().query_selector("[data-account]").ok().flatten();
     slot.and_then(|slot| slot.get_attribute("data-until")).is_some_and(|until| until != "0")
 }
 
-/// Calls the server function, by the one way to post that there is in the browser: the library's own client has streams, forms
-/// and codecs for whatever a function may take.
+/// Calls the server function by [`Browser`]'s `post`, since the library's own client would bring streams, forms and codecs
+/// for all that a function may take.
 async fn ask(room: &RoomId, purpose: Purpose, signed_only: bool) -> Result<Session, ApiError> {
-    // Whoever only reads has no use for a key.
+    // Reading needs no key.
     let key = if purpose == Purpose::Produce { identity::public_key().await } else { None };
     if purpose == Purpose::Produce && signed_only && key.is_none() {
         return Err(ApiError::Network("what signs here did not come".to_owned()));
@@ -119,7 +119,7 @@ async fn ask(room: &RoomId, purpose: Purpose, signed_only: bool) -> Result<Sessi
     if reply.status < 400 {
         return serde_json::from_slice(&reply.body).map_err(|error| ApiError::Other(error.to_string()));
     }
-    // A proxy in between answers for a server that is not there.
+    // A proxy may answer for a server that is down.
     let foreign = |_| match reply.status {
         500.. => ApiError::Network(reply.status.to_string()),
         status => ApiError::Other(status.to_string()),

@@ -1,23 +1,23 @@
-//! Who said it, in front of what was said.
+//! An author's name, in front of the danmu's text.
 
 use leptos::prelude::*;
 
 use crate::{i18n::use_i18n, live::Author};
 
-/// The name of an author, with a badge for the streamer and for who keeps order; nothing where nobody knows.
+/// The name of an author, with a badge for streamers and moderators; empty if the author is unknown.
 #[component]
 pub fn By(
-    /// Who.
+    /// The author.
     #[prop(into)]
     author: Signal<Option<Author>>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    // The blank parts them for whoever listens. A text at all times: see `client/tree.js`.
+    // The blank separates name and text for screen readers. Always a text, never an `Option`: see `client/tree.js`.
     let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ").unwrap_or_default();
     let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
-    // Who is to be banned is named by it: two may be called alike.
+    // The viewer id, which a ban needs: two viewers may have the same name.
     let id = move || author.read().as_ref().map(|author| author.viewer.clone());
-    // The badge is the style sheet's, from the attribute: a text of its own would weigh more.
+    // The style sheet draws the badge from the attribute; a text node of its own would be more code.
     view! {
         <bdi class="danmu-name" translate="no" title=id data-badge=badge>
             {name}

@@ -1,5 +1,5 @@
-//! The chat list: every danmu as a line of text, for those who read, search, or listen to a screen reader; and where some are
-//! missing, a line that says so.
+//! The chat list: every danmu as a line of text, for reading, searching and screen readers; and where some are missing, a gap
+//! line that says so.
 
 use leptos::{html, prelude::*};
 
@@ -9,7 +9,7 @@ use crate::{
     live::{ChatLine, LineState, Live},
 };
 
-/// How near to the end, in CSS pixels, still counts as reading along.
+/// How near to the end, in CSS pixels, still counts as following.
 const NEAR_END: i32 = 40;
 
 /// The chat list. Follows the newest line unless the viewer has scrolled back.
@@ -21,7 +21,7 @@ pub fn Chat(
     let i18n = use_i18n();
     let list = NodeRef::<html::Div>::new();
     let follows = RwSignal::new(true);
-    // Where the list was put last by itself.
+    // The scroll position that this code set last.
     let put = StoredValue::new(0);
     let to_end = move || {
         if let Some(list) = list.get_untracked() {
@@ -30,13 +30,13 @@ pub fn Chat(
         }
     };
     Effect::new(move || {
-        // Who speaks wants to see it. The lines of this change are in the document only after this effect's turn.
+        // Scrolls to the viewer's own new line. It is in the document only after this effect has run.
         if live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some()) {
             request_animation_frame(to_end);
         }
     });
-    // More lines, longer ones, a window that is turned or that a keyboard takes a part of: the end stays in sight. What is as
-    // high as before is there already, and the layout is not asked for.
+    // When the size changes (more or longer lines, a turned window, an on-screen keyboard), the end stays in sight. Otherwise
+    // it is in sight already, and no layout is forced.
     #[cfg(feature = "hydrate")]
     Effect::new(move || {
         if let Some(list) = list.get() {
@@ -54,7 +54,7 @@ pub fn Chat(
             if top + list.client_height() + NEAR_END >= list.scroll_height() {
                 follows.set(true);
             } else if top < put.get_value() {
-                // Otherwise it was put to the end, and in a busy room that is further away by now.
+                // Otherwise the event is from our own scroll to the end, which in a busy room has moved on by now.
                 follows.set(false);
             }
         }

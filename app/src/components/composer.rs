@@ -24,21 +24,21 @@ const MODES: [Mode; 3] = [Mode::Scroll, Mode::Top, Mode::Bottom];
 /// *Server-side rendering*: the form is there and can be typed into; it sends after hydration.
 #[component]
 pub fn Composer(
-    /// The room that is spoken to.
+    /// The room to send to.
     live: Live,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let input = NodeRef::<html::Input>::new();
     let count = RwSignal::new(0_usize);
     let problem = RwSignal::new(None::<Problem>);
-    // Somebody may have chosen before the page came alive; the buttons are about to be set to what is here.
+    // Starts from what was chosen before hydration, since the buttons are about to be set to these signals.
     let mode = RwSignal::new(checked("mode").and_then(|value| mode_of(&value)).unwrap_or_default());
     let color = RwSignal::new(checked("color").and_then(|value| Color::parse(&value)).unwrap_or_default());
     let style = NodeRef::<html::Details>::new();
     #[cfg(feature = "hydrate")]
     {
         use crate::client::remember;
-        // What was chosen before the page came alive stands.
+        // A choice made before hydration wins over the stored one.
         remember(
             "mode",
             move || mode_value(mode.get()).to_owned(),
@@ -67,7 +67,7 @@ pub fn Composer(
             crate::client::keep_draft(&text);
         }
     };
-    // Somebody may have typed before the page came alive, or before it was loaded again.
+    // The viewer may have typed before hydration, or before a reload.
     #[cfg(feature = "hydrate")]
     Effect::new(move || {
         if let Some(input) = input.get() {
@@ -77,8 +77,8 @@ pub fn Composer(
             recount();
         }
     });
-    // A draft that failed comes back, unless the viewer is already writing the next one: then it waits in the chat.
-    // If it is sent again from there, it goes from here.
+    // A failed draft returns to the composer, unless the viewer is already writing the next one: then it stays in the chat.
+    // Once `returned` is cleared (the draft arrived after all, or a line is retried), an unchanged draft goes from here.
     Effect::new(move |given_back: Option<Option<String>>| {
         let input = input.get_untracked()?;
         match live.returned.get() {
@@ -105,7 +105,7 @@ pub fn Composer(
         }
     });
 
-    // A wait that is said counts down; what is said of a connection is over when it is there again.
+    // A wait that is shown counts down; a problem of the connection is cleared once the connection is back.
     Effect::new(move || {
         if problem.read().as_ref().is_some_and(Problem::waits) {
             let tick = move || {
@@ -227,7 +227,7 @@ fn close(details: NodeRef<html::Details>) {
     }
 }
 
-/// Colour and place, folded away: most danmu are white and scroll.
+/// Colour and mode, folded away, since most danmu are white and scroll.
 #[component]
 fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<html::Details>) -> impl IntoView {
     let i18n = use_i18n();

@@ -1,4 +1,4 @@
-//! How the connection to the stream is doing.
+//! The badge that shows the state of the feed.
 
 use danmu::feed::Way;
 use leptos::prelude::*;
@@ -8,7 +8,7 @@ use crate::{
     live::{FeedState, Live},
 };
 
-/// The state, and the way where it is worth a word.
+/// The text of the state, and of the way where it is to be shown.
 fn say(state: &FeedState, way: Option<Way>, i18n: I18n) -> String {
     let state = match state {
         FeedState::Connecting => t_string!(i18n, feed.connecting).to_owned(),
@@ -26,7 +26,7 @@ fn say(state: &FeedState, way: Option<Way>, i18n: I18n) -> String {
     [&state, way].join(" · ")
 }
 
-/// Says how the connection is doing.
+/// Shows the state of the feed.
 #[component]
 pub fn FeedBadge(
     /// The room.
@@ -48,7 +48,7 @@ pub fn FeedBadge(
                 matches!(*live.feed.read(), FeedState::Crowded).then(|| t_string!(i18n, feed.crowded_why))
             }>{move || say(&live.feed.read(), live.way.get(), i18n)}</span>
         </p>
-        // Not in the status, which a screen reader says whenever it changes.
+        // Outside the status, which a screen reader announces on every change.
         <small
             class="unshown"
             data-unshown
@@ -60,7 +60,7 @@ pub fn FeedBadge(
     }
 }
 
-/// The same for the overlay page, where nothing but danmu may be seen: in the document, not on the picture.
+/// The feed's state for the overlay page, where only danmu may be visible: in the document, not on the picture.
 #[component]
 pub fn FeedData(
     /// The room.

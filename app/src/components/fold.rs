@@ -4,8 +4,8 @@ use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon};
 
-/// A button of that name with a panel of class `panel` beside it, in an element of class `class`. It closes by Escape, and when
-/// the focus goes elsewhere. A function, since a component erases the type of what is in it, which weighs.
+/// A button `label` with a panel of class `panel`, in an element of class `class`. It closes on Escape and when the focus moves
+/// elsewhere. A function, since a component would erase the type of `content`, which is more code.
 pub fn fold(
     (class, panel): (&'static str, &'static str),
     details: NodeRef<html::Details>,
@@ -17,7 +17,7 @@ pub fn fold(
         if let (Some(details), "Escape") = (details.get_untracked(), &*event.key())
             && details.open()
         {
-            // Nobody around it closes for that as well.
+            // So that nothing around it closes on the same Escape.
             event.stop_propagation();
             details.set_open(false);
             if let Some(summary) = summary.get_untracked() {
@@ -25,7 +25,7 @@ pub fn fold(
             }
         }
     };
-    // Where the focus goes next is known only when it is there.
+    // The new focus is known only in the next frame.
     let on_leave = move |_| {
         request_animation_frame(move || {
             if let Some(details) = details.get_untracked()
@@ -40,7 +40,7 @@ pub fn fold(
             <summary node_ref=summary aria-label=label title=label>
                 <Icon glyph />
             </summary>
-            // It takes the focus where it is pressed beside what is in it, so that it stays open.
+            // Focusable, so that a click between its controls keeps the focus inside and the panel open.
             <div class=panel tabindex="-1">
                 {content}
             </div>

@@ -1,4 +1,4 @@
-//! The parts that pages are made of, one a file. What they decide is in plain Rust beside them; they only show it.
+//! The components of the pages, one per file. What they decide is in plain Rust beside them; they only show it.
 
 mod by;
 mod chat;

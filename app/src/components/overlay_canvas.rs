@@ -4,23 +4,23 @@ use leptos::prelude::*;
 
 use crate::{live::Live, overlay::Settings};
 
-/// A canvas over its parent. It lets every pointer through, and hides from screen readers: the chat list says it all.
+/// A canvas over its parent. It lets pointer events through, and is hidden from screen readers: the chat list has all danmu.
 ///
 /// *Server-side rendering*: an empty canvas.
 #[component]
 pub fn OverlayCanvas(
     /// The room whose danmu are drawn.
     live: Live,
-    /// Whether they are not shown.
+    /// Whether the danmu are hidden.
     #[prop(optional, into)]
     hidden: Option<Signal<bool>>,
-    /// Whether they stand still.
+    /// Whether the danmu are paused.
     #[prop(optional, into)]
     paused: Option<Signal<bool>>,
     /// How they are drawn.
     #[prop(into)]
     settings: Signal<Settings>,
-    /// Whether the one under the pointer is held, and can be clicked.
+    /// Whether the danmu under the pointer stops and can be clicked.
     #[prop(optional)]
     pointer: bool,
 ) -> impl IntoView {

@@ -8,16 +8,16 @@ use crate::{
     overlay::{Choice, Choices},
 };
 
-/// What one slides to.
+/// The choices that have a slider.
 const SLIDERS: [Choice; 6] =
     [Choice::Opacity, Choice::Scale, Choice::Speed, Choice::Area, Choice::Lanes, Choice::Density];
 
 /// A button with a panel of choices, which are remembered in this browser.
 ///
-/// *Server-side rendering*: the usual choices; what is remembered comes after hydration.
+/// *Server-side rendering*: the defaults; stored choices are applied after hydration.
 #[component]
 pub fn OverlaySettings(
-    /// What is chosen.
+    /// The viewer's choices.
     choices: RwSignal<Choices>,
 ) -> impl IntoView {
     let i18n = use_i18n();
@@ -33,14 +33,14 @@ pub fn OverlaySettings(
         let (least, most, step, _) = choice.range();
         let id = ["choice-", &(choice as usize).to_string()].concat();
         let value = move || choices.get().get(choice);
-        // As many as there are is more than any number, and stands where more is.
+        // 0 means no limit, so on the slider it stands after the largest number.
         let unlimited = least == 0;
         let place = move || if unlimited && value() == 0 { most + 1 } else { value() };
         let said = Signal::derive(move || say_value(i18n, choice, value()));
         view! {
             <div class="slider">
                 <label for=id.clone()>{Signal::derive(move || name(i18n, choice))}</label>
-                // The slider says it.
+                // Screen readers get it from the slider.
                 <span aria-hidden="true">{said}</span>
                 <input
                     id=id

@@ -10,8 +10,8 @@ use crate::{
     problem::Problem,
 };
 
-/// [`networkState`](https://html.spec.whatwg.org/multipage/media.html#dom-media-network_no_source) of a video that was
-/// looked for and not found, or not understood.
+/// [`networkState`](https://html.spec.whatwg.org/multipage/media.html#dom-media-network_no_source) of a video that was not
+/// found or has no supported format.
 const NO_SOURCE: u16 = 3;
 
 /// The video of a room.
@@ -23,22 +23,22 @@ pub fn Player(
     live: Live,
     /// The video's address.
     video: String,
-    /// The address of the picture before it plays.
+    /// The address of the poster, shown before it plays.
     poster: Option<String>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let media = NodeRef::<html::Video>::new();
     let paused = RwSignal::new(false);
     let muted = RwSignal::new(true);
-    // What the viewer wants, and has wanted before: sound, and no danmu.
+    // The viewer's stored choices: sound, and no danmu.
     let (aloud, hidden) = (RwSignal::new(false), RwSignal::new(false));
-    // Danmu stand still because somebody paused, not because a video will not play: they are live without it.
+    // Danmu stop because the viewer paused, not because a video will not play: they are live without it.
     let still = RwSignal::new(false);
     let unplayable = RwSignal::new(None::<Problem>);
-    // Full screen, as the browser has it for elements; and the window filled, where it has none.
+    // Full screen of an element; and the fallback of browsers that have none for elements: filling the window.
     let (fullscreen, filled) = (RwSignal::new(false), RwSignal::new(false));
     let choices = RwSignal::new(Choices::default());
-    // What the element is doing, which is not always what it was told: a browser may refuse to play, a key may pause.
+    // Reads the element's actual state: a browser may refuse to play, and a media key may pause.
     let follow = move || {
         if let Some(media) = media.get_untracked() {
             paused.set(media.paused());
@@ -55,10 +55,10 @@ pub fn Player(
     };
     Effect::new(move || {
         if let Some(media) = media.get() {
-            // The attribute is a default that only the parser heeds; a page reached by a link needs the property.
+            // The attribute is a default that counts in parsed HTML only; everywhere else the property must be set.
             media.set_muted(true);
             follow();
-            // Its error may have come before anybody listened.
+            // The error may have occurred before the listener was attached.
             if media.network_state() == NO_SOURCE {
                 explain();
             }
@@ -66,7 +66,7 @@ pub fn Player(
     });
     #[cfg(feature = "hydrate")]
     {
-        // After the element has been muted.
+        // After the effect above, which mutes the element.
         let flag = |flag: RwSignal<bool>| move || u8::from(flag.get()).to_string();
         crate::client::remember("hidden", flag(hidden), move |text| hidden.set(text == "1"));
         crate::client::remember("aloud", flag(aloud), move |text| {
@@ -79,7 +79,7 @@ pub fn Player(
     let toggle_play = move |_| {
         if let Some(media) = media.get_untracked() {
             if media.paused() {
-                // A browser that refuses says so by not playing, which the button shows.
+                // If the browser refuses, the video stays paused, which the button shows.
                 #[cfg(feature = "hydrate")]
                 crate::client::page::play(&media);
             } else {
@@ -106,7 +106,7 @@ pub fn Player(
         } else if filled.get_untracked() {
             fill_window(false);
         } else if let Ok(Some(page)) = document.query_selector("main") {
-            // The whole page, so that one can go on writing. Phones may have no full screen but for the video alone.
+            // The whole page, so that the composer stays usable. Phones may have full screen for videos only.
             if !document.fullscreen_enabled() || page.request_fullscreen().is_err() {
                 fill_window(true);
             }
@@ -198,13 +198,13 @@ pub fn Player(
                 </button>
             </div>
         </section>
-        // Under the picture: over it they would dim the danmu.
+        // Below the picture: over it they would dim the danmu.
         <Note problem=unplayable />
         <Note problem=live.undrawn />
     }
 }
 
-/// A problem, where there is one.
+/// Shows a problem, if there is one.
 #[component]
 fn Note(problem: RwSignal<Option<Problem>>) -> impl IntoView {
     let i18n = use_i18n();

@@ -1,16 +1,16 @@
-//! Colours that can be read on the chat's ground, which is dark.
+//! Text colours that are readable on the chat's dark background.
 
 use danmu::record::Color;
 
-/// What a colour's squares, weighted as its parts add to its luminance, must come to, in parts of 10,000 × 255². The squares stand in
-/// for the exact curve of sRGB, which would weigh; so much of them is always a contrast of 4.5, and sometimes a little more.
+/// The least luminance of a readable colour: the weighted sum of its squared parts, at most 10,000 × 255². Squares approximate
+/// sRGB's exact curve, which would be more code; this much always gives a contrast of 4.5, and sometimes a little more.
 const LIGHT_ENOUGH: u32 = 2_600 * 255 * 255;
 
-/// The colour, or the nearest lighter one of its hue with a contrast of 4.5 on the chat's ground
+/// The colour, or the nearest lighter one of its hue with a contrast of 4.5 on the chat's background
 /// ([WCAG 2.2](https://www.w3.org/TR/WCAG22/#contrast-minimum)).
 pub fn readable(color: Color) -> Color {
     let [_, red, green, blue] = color.rgb().to_be_bytes().map(u32::from);
-    // Every sixteenth of the way to white.
+    // In steps of a sixteenth of the way to white.
     let lighter = |step: u32| [red, green, blue].map(|part| part + (255 - part) * step / 16);
     let light = |[red, green, blue]: [u32; 3]| 2_126 * red * red + 7_152 * green * green + 722 * blue * blue;
     let step = (0..16).find(|step| light(lighter(*step)) >= LIGHT_ENOUGH).unwrap_or(16);

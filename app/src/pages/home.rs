@@ -1,4 +1,4 @@
-//! The first page: the rooms that are open.
+//! The home page: the list of rooms.
 
 use danmu::room::Room;
 use leptos::prelude::*;

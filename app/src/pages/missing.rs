@@ -1,4 +1,4 @@
-//! The page at an address that has none.
+//! The page for an unknown address or room.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -10,7 +10,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Says what is missing, and leads back.
+/// Says what is missing, and links to the home page.
 #[component]
 pub fn MissingPage(
     /// What went wrong, if it is more than an unknown address.

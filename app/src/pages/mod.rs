@@ -1,4 +1,4 @@
-//! The pages, one a file, and which of them an address means.
+//! The pages, one per file, and the mapping from addresses to pages.
 
 mod home;
 mod missing;
@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{error::ApiError, live::FeedStart};
 
-/// A page, with all that the server knows of what it shows: of a room its [`FeedStart`] in parts, whose parser would weigh.
+/// A page and its data from the server. A room's [`FeedStart`] is stored as its parts: a parser for it would be more code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Page {
     /// `/`: the rooms.
@@ -32,11 +32,11 @@ enum Page {
 
 /// Shows the page that the address means.
 ///
-/// The server finds out which that is and sends it along, and every link loads its page: a viewer comes for one page
-/// and stays. So the browser needs no router, no resource and no suspense, which together weighed 95 kB (brotli).
+/// The server resolves the address and sends the page as data, and every link is a full page load, since most viewers stay on
+/// one page. So the browser needs no router, resource or suspense, which together were 95 kB (brotli).
 #[component]
 pub fn CurrentPage() -> impl IntoView {
-    // As text that is parsed here, not by a codec: that one would bring a second JSON parser (see `danmu::record`).
+    // A string that is parsed here, since a Leptos codec would bring a second JSON parser (see `danmu::record`).
     let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
     match serde_json::from_slice(page.as_bytes()).unwrap_or(Page::Missing(None)) {
         Page::Home(rooms) => EitherOf4::A(view! { <HomePage rooms /> }),
@@ -58,7 +58,7 @@ fn find() -> Page {
 
     let uri = use_context::<Parts>().map(|parts| parts.uri).unwrap_or_default();
     let path = uri.path();
-    // A name that cannot be a room's is shown as it was typed.
+    // Decoded, so that an invalid room id is shown as it was typed.
     let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
@@ -78,7 +78,7 @@ fn find() -> Page {
     api::answer(page).unwrap_or_else(|error| Page::Missing(Some(error)))
 }
 
-/// What the server found comes with the document; this is what a document without it means.
+/// In the browser the page comes with the document; this is the fallback for a document without one.
 #[cfg(not(feature = "ssr"))]
 fn find() -> Page {
     Page::Missing(None)

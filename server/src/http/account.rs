@@ -1,5 +1,5 @@
-//! `POST /api/sign_in` and `POST /api/sign_out`: an ID token of an issuer that the operator trusts makes a member of a guest, by a
-//! cookie that no script reads; and back.
+//! `POST /api/sign_in` and `POST /api/sign_out`: with an ID token of a trusted issuer a guest becomes a member, by an
+//! `HttpOnly` cookie; and back.
 
 use axum::{
     Extension, Form, Json,
@@ -20,17 +20,17 @@ use crate::{
     oidc::{Person, TokenError},
 };
 
-/// What a page of ours sends.
+/// The form that a page sends.
 #[derive(Deserialize)]
 pub struct SignIn {
-    /// The token.
+    /// The ID token.
     id_token: String,
-    /// What the attempt was told to come back with, where it was told any.
+    /// The nonce that was sent with the sign-in attempt, if any.
     nonce: Option<String>,
 }
 
-/// Answers [`SignedIn`] with the cookie, or an [`AccountError`] with its status. Whoever is signed in as the same person goes on with
-/// the same sign-in.
+/// Answers with [`SignedIn`] and the cookie, or with an [`AccountError`] and its status. If the same person is signed in
+/// already, the id of the sign-in is kept.
 pub async fn sign_in(
     State(state): State<AppState>,
     before: Option<Extension<Member>>,
@@ -70,8 +70,8 @@ pub async fn sign_in(
     response
 }
 
-/// Makes a guest of a member, here and wherever else a cookie of the same sign-in is kept. Where that cannot be written down, the
-/// cookie is taken all the same, and the answer says so.
+/// Signs a member out, here and wherever a cookie of the same sign-in is kept. If the store fails, the cookie is removed all
+/// the same, and the answer reports the failure.
 pub async fn sign_out(
     State(state): State<AppState>,
     member: Option<Extension<Member>>,
@@ -98,7 +98,7 @@ pub async fn sign_out(
     response
 }
 
-/// When a cookie ends, in Unix milliseconds.
+/// When a cookie expires, in Unix milliseconds.
 pub const fn until_ms(expires_s: i64) -> i64 {
     expires_s.saturating_mul(1_000)
 }

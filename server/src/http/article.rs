@@ -1,4 +1,4 @@
-//! `POST /getCertification.action`: the token vending machine as AWS' article on Kinesis from JavaScript calls it.
+//! `POST /getCertification.action`: vends a session in the form that AWS' article on Kinesis from JavaScript uses.
 
 use axum::{
     Extension, Json,
@@ -14,8 +14,7 @@ use super::{AppState, shed::refusal};
 
 /// Answers `{"accessKeyId", "secretAccessKey", "sessionToken", "expiration"}`, the last in Unix milliseconds.
 ///
-/// The article's page knows one room and sends `{}`; it gets credentials for the first room that is listed. Whatever it
-/// sends is passed over.
+/// The article's page knows a single room and sends `{}`: it gets credentials for the first room listed. The body is ignored.
 pub async fn get_certification(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
     let room = state.services.rooms.rooms().first().map_or_else(RoomId::demo, |room| room.id.clone());
     match state.vending.article_session(room, caller).await {

@@ -1,4 +1,4 @@
-//! Who a request comes from: the client's address, the name that it asked for, and the site whose page made it.
+//! The origin of a request: the client's address, the host that it asked for, and the site whose page sent it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,22 +21,22 @@ use super::{
     forwarded::{SAID_BY_PROXIES, asking_page, client_addr, is_local_name, page_host, public_host},
 };
 
-/// What a request under a foreign name is told; its sender may well be the operator's own proxy.
+/// The answer to a request under a foreign host name, which may come from the operator's own unlisted proxy.
 const BENT: &str = "This server is served to its own machine only, under no other name than its address, localhost or a name under that. \
                     If a proxy in front of it passes this name on, list the proxy in http.trusted_proxies.";
-/// What a page of another site is told; it may well be our own, behind a proxy that nobody listed.
+/// The answer to a page of another site, which may be our own behind an unlisted proxy.
 const FOREIGN: &str = "This address answers pages of its own site only. If it is behind a proxy, the server's settings have to \
                        list the proxy in http.trusted_proxies; the server's log says how.";
 
-/// The address that a request comes from.
+/// The client's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddr(pub IpAddr);
 
-/// The name, and the port, that a request asked for.
+/// The host, with its port, that a request asked for.
 #[derive(Clone, Debug)]
 struct PublicHost(Option<String>);
 
-/// What the log was told of proxies that may want to be listed, once a minute and address.
+/// Warns about proxies that may have to be listed, at most once a minute for each address and kind.
 #[derive(Debug, Default)]
 pub struct Unlisted(Seldom<(IpAddr, &'static str)>);
 
@@ -57,8 +57,8 @@ fn peer(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
-/// Tells every handler the client's address, as [`ClientAddr`] among the request's extensions, and the name that it asked for: to
-/// the stream as `X-Forwarded-Host`. What only proxies may say is not passed on of anybody else.
+/// Adds the client's address ([`ClientAddr`]) and the host that it asked for to the request's extensions, and tells the stream
+/// the host as `X-Forwarded-Host`. Forwarding headers from other peers than trusted proxies are removed.
 pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let peer = peer(&request);
     let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
@@ -79,7 +79,7 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
     next.run(request).await
 }
 
-/// Refuses what asks for this machine by a name that is not its own, where the server is served to this machine only.
+/// Defence against DNS rebinding: a server that listens on loopback only refuses host names that are not local.
 pub async fn refuse_bent_names(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let peer = peer(&request);
     let trusted = peer.is_some_and(|peer| state.config.trusts(peer));
@@ -92,8 +92,8 @@ pub async fn refuse_bent_names(State(state): State<AppState>, request: Request, 
     next.run(request).await
 }
 
-/// Refuses what a page of another site sends. What says nothing of where it comes from is no page at all, and brings no
-/// visitor's cookie with it.
+/// Defence against cross-site requests: refuses requests from pages of other sites. A request without an origin does not come
+/// from a page, so it brings no visitor's cookie.
 pub async fn refuse_foreign_pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if is_foreign(request.headers(), asked_for(&request)) {
         let peer = peer(&request).filter(|peer| !state.config.trusts(*peer));
@@ -107,7 +107,7 @@ fn asked_for(request: &Request) -> Option<&str> {
     request.extensions().get::<PublicHost>().and_then(|host| host.0.as_deref())
 }
 
-/// In the form that the asker can read, so that a page can say it.
+/// The refusal in the form that the caller parses, so that a page can show it.
 fn refusal(request: &Request, why: &str) -> Response {
     let body = match request.uri().path() {
         "/api/sign_in" | "/api/sign_out" => Json(AccountError::Refused(why.to_owned())).into_response(),
@@ -118,7 +118,7 @@ fn refusal(request: &Request, why: &str) -> Response {
 }
 
 fn is_foreign(headers: &HeaderMap, host: Option<&str>) -> bool {
-    // Browsers send it to secure origins only, and there it cannot be had by a page's script.
+    // Browsers send this header to secure origins only, and scripts cannot set it.
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     if !matches!(site, None | Some(b"same-origin")) {
         return true;

@@ -1,11 +1,11 @@
-//! One connection: HTTP/1.1, or HTTP/2 as clients begin it that know the server (RFC 9113, section 3.3). There is no
-//! encryption here, and so no other way to agree on a version.
+//! One connection: HTTP/1.1, or HTTP/2 with prior knowledge (RFC 9113, section 3.3). There is no TLS here, and so no
+//! negotiation of the version.
 //!
-//! Promises, for both: a client that sends no whole head within [`PATIENCE`] is let go, and one that is idle for longer than the
-//! settings say; headers are bounded, and have one host ([RFC 9112, section
-//! 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); on a signal an idle connection ends at once, another one with its
-//! last answer. For HTTP/2 besides: bounded streams, and peers that are gone, that take nothing of an answer, or that open and reset
-//! streams for nothing, are found out. Handlers find the host in `Host`, whatever the version.
+//! Promises, for both: a connection is closed if a request's head is not complete within [`PATIENCE`], or after the idle
+//! timeout; headers are bounded, and name one host ([RFC 9112, section
+//! 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); on shutdown an idle connection ends at once, any other after its
+//! last response. For HTTP/2 also: bounded streams, and detection of peers that are gone, that take nothing of a response, or
+//! that open and reset streams in a flood. Handlers find the host in `Host` in either version.
 
 use std::{
     convert::Infallible,
@@ -57,30 +57,30 @@ use super::{
 };
 use crate::capacity::Capacity;
 
-/// How long a client may take for the head of a request.
+/// Timeout for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The same of one that has a permit of the reserve, which others may need.
+/// The same on a connection with a permit of the reserve, which others may need.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept once the server ends.
+/// How long an idle connection is kept during shutdown.
 const PARTING: Duration = Duration::from_millis(250);
-/// A connection as hyper sees it.
+/// The I/O of a connection as hyper sees it.
 type Io = TokioIo<Join<Heads<Chain<Cursor<Vec<u8>>, OwnedReadHalf>>, Taking<OwnedWriteHalf>>>;
 
-/// What every HTTP/2 connection begins with.
+/// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Requests at a time on an HTTP/2 connection: a program with every consumer of a stream of some shards has room.
+/// Concurrent streams of an HTTP/2 connection: enough for a program that subscribes to many shards.
 const STREAMS: u32 = 256;
-/// The headers of an HTTP/2 request, bytes; a session token of ours is a tenth of it.
+/// Limit for the headers of an HTTP/2 request, bytes; a session token takes a tenth of it.
 const MAX_HEADERS: u32 = 32 * 1024;
-/// Streams that a peer may reset before we came to serve them; with more of them it is let go.
+/// Limit for streams that a peer reset before they were handled; beyond it the connection is closed.
 const MAX_RESETS: usize = 20;
-/// How often a silent HTTP/2 peer is asked whether it is there, and for how long its answer is waited for.
+/// Interval and timeout of pings to a silent HTTP/2 peer.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(10);
-/// What an answer may have waiting for its HTTP/2 client, bytes, besides the piece at hand.
+/// Limit for buffered response data of an HTTP/2 stream, bytes, besides the current frame.
 const SEND_BUFFER: usize = 256 * 1024;
 
-/// What answers requests: routes, or what stands in front of them.
+/// The service that answers requests: the routes, or a layer around them.
 pub trait Answering:
     tower::Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Unpin + Send + 'static
 {
@@ -95,23 +95,23 @@ impl<S> Answering for S where
 {
 }
 
-/// As what a connection was let in; among the extensions of its requests.
+/// How a connection was admitted; among the extensions of its requests.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// Where viewers get permits of their own.
+    /// Issues permits for single viewers.
     pub capacity: Capacity,
-    /// Whether it has a permit of the reserve only.
+    /// Whether the connection has only a permit of the reserve.
     pub is_reserve: bool,
-    /// Whether it counts as one of its peer's network; a proxy's does not.
+    /// Whether it counts towards its peer's network; a proxy's connection does not.
     pub is_counted: bool,
-    /// How long it may be idle.
+    /// The idle timeout.
     pub idle: Duration,
-    /// How long an answer over HTTP/2 may wait for its client to take a piece of it.
+    /// How long an HTTP/2 response may wait for its client to take a piece of it.
     pub taking: Duration,
 }
 
-/// Answers the requests of one connection, until it ends, is idle for too long, or `stop` comes and every request that had begun is
-/// answered, or it is handed over: then this gives it, and the viewer whose it is.
+/// Serves one connection until it ends, the idle timeout passes, or `stop` comes and every request that had begun is answered.
+/// If a handler takes the connection over, returns it with its viewer.
 pub(super) async fn attend(
     mut stream: TcpStream,
     peer: SocketAddr,
@@ -121,22 +121,22 @@ pub(super) async fn attend(
 ) -> Option<(TcpStream, Given)> {
     let Admitted { idle, taking, .. } = admitted;
     let (patience, idle) = if admitted.is_reserve { (RESERVE_PATIENCE, RESERVE_PATIENCE) } else { (PATIENCE, idle) };
-    // A danmu is one small packet that must not wait for a second one.
+    // A danmu is one small packet; it must not wait for a second one (Nagle's algorithm).
     let _ = stream.set_nodelay(true);
     let (is_http2, begun) = tokio::select! {
         begun = timeout(patience, beginning(&mut stream)) => match begun {
             Ok(Ok(begun)) => begun,
             _ => return None,
         },
-        // No request had begun.
+        // No request has begun.
         () = stop.cancelled() => return None,
     };
     let (input, output) = stream.into_split();
     let (input, output) = (Cursor::new(begun).chain(input), Taking::new(output));
     let under_way = Arc::new(watch::Sender::new(0));
-    // Either fails when the client goes in the middle of something, which is its right.
+    // Either returns an error if the client disconnects midway, which is normal.
     if is_http2 {
-        // Too much for the reserve: one connection may ask for any number of things at once.
+        // Not on the reserve: one connection may open any number of streams.
         if !admitted.is_reserve {
             let service = service(router, peer, admitted, Arc::clone(&under_way), None);
             let io = TokioIo::new(tokio::io::join(input, output));
@@ -154,7 +154,7 @@ pub(super) async fn attend(
     }
 }
 
-/// The first bytes of a connection, as many as are needed to tell whether they begin HTTP/2.
+/// Reads until the bytes are, or are not, the preface of HTTP/2; returns which, and the bytes.
 async fn beginning(stream: &mut TcpStream) -> io::Result<(bool, Vec<u8>)> {
     let mut begun = Vec::with_capacity(PREFACE.len());
     while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
@@ -181,7 +181,7 @@ where
     let mut connection = http1::Builder::new()
         .max_buf_size(8192)
         .timer(TokioTimer::new())
-        // From the last answer on. Heads have a deadline of their own, from their first byte on.
+        // The idle timeout between requests. A head has its own deadline, from its first byte on (`Heads`).
         .header_read_timeout(idle)
         .serve_connection(io, service);
     tokio::select! {
@@ -192,13 +192,13 @@ where
     GracefulConnection::graceful_shutdown(Pin::new(&mut connection));
     tokio::select! {
         _ = connection => {}
-        // A request whose head is not whole has not begun, and may never.
+        // A request whose head is incomplete has not begun, and may never complete.
         () = none(under_way.subscribe()) => {}
     }
     None
 }
 
-/// The connection again, if nothing that was written to it is still on its way.
+/// The socket again, if all that was written to it has been flushed.
 fn whole(io: Io) -> Option<TcpStream> {
     let (input, output) = io.into_inner().into_inner();
     let (_, input) = input.into_inner().into_inner();
@@ -231,16 +231,16 @@ async fn serve_http2<I, S>(
         () = stop.cancelled() => {}
         () = idle(under_way.subscribe(), patience) => {}
     }
-    // Whoever is at it has its answers, and begins nothing new.
+    // Streams in flight are answered, and new ones refused.
     GracefulConnection::graceful_shutdown(connection.as_mut());
     tokio::select! {
         _ = connection => {}
-        // It does not say goodbye, or does not take what is left for it.
+        // The peer keeps the connection open, or does not take the rest.
         () = idle(under_way.subscribe(), PATIENCE) => {}
     }
 }
 
-/// Ends once no request has been under way for a moment: the last bytes of an answer are with the system by then.
+/// Ends when no request has been in flight for a moment, in which the kernel takes the last bytes of a response.
 async fn none(mut under_way: watch::Receiver<usize>) {
     loop {
         if under_way.wait_for(|requests| *requests == 0).await.is_err() {
@@ -252,7 +252,7 @@ async fn none(mut under_way: watch::Receiver<usize>) {
     }
 }
 
-/// Ends once no request was under way for so long.
+/// Ends when no request has been in flight for `patience`.
 async fn idle(mut under_way: watch::Receiver<usize>, patience: Duration) {
     loop {
         if *under_way.borrow_and_update() == 0 {
@@ -302,7 +302,7 @@ fn service(
     })
 }
 
-/// A request under way, until it is dropped.
+/// Counts a request as in flight until it is dropped.
 struct Busy(Arc<watch::Sender<usize>>);
 
 impl Busy {
@@ -318,10 +318,10 @@ impl Drop for Busy {
     }
 }
 
-/// The body of an answer, under way until it was given out or nobody wants it any more.
+/// A response body that counts as in flight until it was sent or dropped.
 struct Counted {
     body: Body,
-    /// Over HTTP/2, where each answer has a pace of its own.
+    /// For HTTP/2, where each response has its own flow control.
     pulse: Option<Pulse>,
     is_feed: bool,
     _busy: Busy,

@@ -1,4 +1,4 @@
-//! `GET /rooms/{room}/events`: what is said in a room, as Server-Sent Events that can be resumed.
+//! `GET /rooms/{room}/events`: the feed of a room, as Server-Sent Events that can be resumed.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -19,23 +19,22 @@ use tokio::time::timeout;
 use super::{AppState, client::ClientAddr, connection::Admitted, handover::Handover};
 use crate::relay::{Asked, Relay, Viewer};
 
-/// How long a viewer waits for a server that has just started to have read what was said before.
+/// How long a viewer waits for a server that has just started to catch up.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest token that is looked at, bytes; ours have seven places at the most.
+/// The longest resume token that is parsed, bytes; ours hold seven positions at most.
 const MAX_TOKEN: usize = 1_024;
-/// A viewer who was cut off comes back after a moment between these, milliseconds, so that all do not come at once.
+/// Range of the reconnect delay, milliseconds; a range, so that viewers do not all return at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-/// What a viewer asks for.
+/// The parameters of a feed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wishes {
-    /// The place to go on from, an event's id. Overruled by `Last-Event-ID`, which a browser sends by itself.
+    /// The resume token: the id of the last event. `Last-Event-ID`, which browsers send by themselves, overrides it.
     pub from: Option<String>,
-    /// The place that its page was made at, which it has heard nothing of: all that followed is new to it. For its first
-    /// connection.
+    /// The token at which the page was rendered, for its first connection: everything after it is new to the page.
     pub since: Option<String>,
-    /// How many of the last danmu it wants first, if it does not go on from where it was: 0 to 50.
+    /// How many of the latest danmu to send first, if the feed does not resume: 0 to 50.
     pub history: usize,
 }
 
@@ -54,7 +53,7 @@ pub async fn events(
     if let Err(not_yet) = caught_up(&relay).await {
         return not_yet;
     }
-    // Whoever only asks whether there is such a feed takes no place in it.
+    // HEAD: asks only whether the feed exists, so it takes no place.
     if method != Method::GET {
         return ([(header::CONTENT_TYPE, "text/event-stream")], ()).into_response();
     }
@@ -69,7 +68,7 @@ pub async fn events(
     if admitted.as_ref().is_some_and(|admitted| admitted.is_reserve) {
         return full();
     }
-    // Its connection has a permit, and counts, but for a proxy's.
+    // The connection has a permit and is counted, unless a proxy opened it: then the viewer takes a share.
     let share = match admitted.filter(|admitted| !admitted.is_counted).zip(client) {
         Some((admitted, client)) => match admitted.capacity.share(client) {
             Some(share) => Some(share),
@@ -80,20 +79,20 @@ pub async fn events(
     handover.give((viewer, share)).await
 }
 
-/// The answer of a server without a relay.
+/// The response of a server without a relay.
 pub fn no_relay() -> Response {
     (StatusCode::NOT_FOUND, "This server does not relay (--role).\n").into_response()
 }
 
-/// The answer where there is no such room.
+/// The response for an unknown room.
 pub fn no_room() -> Response {
     (StatusCode::NOT_FOUND, "There is no such room.\n").into_response()
 }
 
-/// Waits a while for a server that has just started.
+/// Waits a while until the relay has caught up.
 ///
 /// # Errors
-/// The answer where it takes longer.
+/// The response if that takes longer.
 pub async fn caught_up(relay: &Relay) -> Result<(), Response> {
     let mut caught_up = relay.caught_up();
     if timeout(PATIENCE, caught_up.wait_for(|caught_up| *caught_up)).await.is_ok() {
@@ -103,7 +102,7 @@ pub async fn caught_up(relay: &Relay) -> Result<(), Response> {
     Err(([(header::RETRY_AFTER, "2")], answer).into_response())
 }
 
-/// Lets a viewer in; `None` where there is no such room.
+/// Admits a viewer to a room; `None` if there is no such room.
 pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     let known = |token: &String| !token.is_empty() && token.len() <= MAX_TOKEN;
     let token = wishes.from.filter(known);
@@ -117,28 +116,28 @@ pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     relay.join(room, &asked, retry_ms)
 }
 
-/// Lets a viewer in whose connection is not its own. `None` where there is no place, in all or for its network: [`full`].
+/// Takes a permit for a viewer on a shared connection. `None` if there is none, in all or for its network: [`full`].
 pub fn seat(viewer: Viewer, client: Option<IpAddr>, admitted: Option<&Admitted>) -> Option<Viewer> {
-    // Only where a test calls the router without a connection there is neither.
+    // Missing only where a test calls the router without a connection.
     let Some((client, admitted)) = client.zip(admitted) else { return Some(viewer) };
     let permit = if admitted.is_reserve { None } else { admitted.capacity.viewer(client) };
     Some(viewer.holding(permit?))
 }
 
-/// What a viewer is told for whom there is no permit, in all or of its network.
+/// The response when the server, or the network's share of it, is full.
 pub fn full() -> Response {
     let answer =
         (StatusCode::SERVICE_UNAVAILABLE, "There are too many viewers here, or from your network; try again.\n");
     ([(header::RETRY_AFTER, "10")], answer).into_response()
 }
 
-/// The answer that tells a feed, or several.
+/// The response that streams a feed, or several.
 pub fn answer(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would else gather the events before it passes them on.
+    // Stops nginx from buffering the events.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }

@@ -1,4 +1,4 @@
-//! The bodies of forms: whole before anybody looks at them, within a time, however they are sent.
+//! Reads the bodies of forms completely before a handler sees them, with a timeout, whatever their encoding.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use http::StatusCode;
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
-/// No form takes longer to arrive, from its head on.
+/// Timeout for a form's body, counted from the end of its head.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Hands a form on once all of it is there. How long it may be is its body's to say.
+/// Passes a form on when all of it has arrived. An outer layer limits its length.
 pub async fn take_whole(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let refusal = match timeout(PATIENCE, to_bytes(body, usize::MAX)).await {

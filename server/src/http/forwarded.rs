@@ -1,5 +1,5 @@
-//! What stands between a client and this server: the client's address, and the name that it asked for, as far as the proxies in
-//! front say, or hide, them. Only those are believed that the operator lists.
+//! Forwarding headers: the client's address and the host that it asked for, behind proxies. Only the proxies that the operator
+//! lists are believed.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,11 +7,11 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Config;
 
-/// What only a listed proxy may say.
+/// Headers that only a listed proxy may set.
 pub const SAID_BY_PROXIES: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port"];
 
-/// The address of the client: of the peer, or, behind trusted proxies, the last one in `X-Forwarded-For` that is not
-/// theirs. What stands before that was written by the client, and could be anything.
+/// The client's address: the peer's, or, behind trusted proxies, the last address in `X-Forwarded-For` that is not a trusted
+/// proxy's. Anything before it was written by the client and cannot be believed.
 pub fn client_addr(config: &Config, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let mut client = peer.to_canonical();
     let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
@@ -25,7 +25,7 @@ pub fn client_addr(config: &Config, peer: IpAddr, headers: &HeaderMap) -> IpAddr
     client
 }
 
-/// An address as proxies write it: with a port or without.
+/// An address as proxies write it, with or without a port.
 fn forwarded_addr(text: &str) -> Option<IpAddr> {
     text.parse()
         .ok()
@@ -33,8 +33,8 @@ fn forwarded_addr(text: &str) -> Option<IpAddr> {
         .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
 }
 
-/// The name that the client asked for, with its port: what the outermost proxy says, where it is trusted. Some hide the port
-/// (nginx' `$host`) or the whole name (its bare `proxy_pass`); then the browser says it, with whatever it posts.
+/// The host, with its port, that the client asked for, as the outermost trusted proxy says. Some proxies hide the port (nginx'
+/// `$host`) or the whole name (its bare `proxy_pass`); then the page's origin, which browsers send with a POST, fills it in.
 pub fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("host");
@@ -47,7 +47,7 @@ pub fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<St
     let said = forwarded.or(host)?;
     let page = page_host(headers);
     let (name, port) = parts(said)?;
-    // Never a script: a browser of today says so by itself.
+    // Browsers set this header, and scripts cannot forge it.
     let is_own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
     let hides_name = forwarded.is_none() && (is_own || !name.contains('.') || is_local_name(said));
     match (page, first("x-forwarded-port")) {
@@ -63,26 +63,25 @@ pub fn public_host(headers: &HeaderMap, behind_trusted_proxy: bool) -> Option<St
     }
 }
 
-/// The page that asks. Every browser says where a POST comes from; a few of the oldest by the page's address.
+/// The page that sends the request: browsers name it in `Origin` of every POST, very old ones in `Referer`.
 pub fn asking_page(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER))
 }
 
-/// The host of the page that asks, with its port.
+/// The host of that page, with its port.
 pub fn page_host(headers: &HeaderMap) -> Option<&str> {
     asking_page(headers)?.to_str().ok()?.split_once("://")?.1.split('/').next()
 }
 
-/// Whether a name can be this machine's own: an address, or `localhost` and what is below it. Any other name that leads here was
-/// bent to it by somebody's DNS, and the page behind it is a foreign one
-/// ([DNS rebinding](https://en.wikipedia.org/wiki/DNS_rebinding)).
+/// Whether a host name can be this machine's own: an IP address, `localhost`, or a name below it. Any other name that resolves
+/// to this machine belongs to a foreign site ([DNS rebinding](https://en.wikipedia.org/wiki/DNS_rebinding)).
 pub fn is_local_name(host: &str) -> bool {
     let Some((name, _)) = parts(host) else { return false };
     let last = name.rsplit('.').next().unwrap_or_default();
     name.parse::<IpAddr>().is_ok() || last.eq_ignore_ascii_case("localhost")
 }
 
-/// A host's name without brackets, and its port.
+/// Splits a host into its name, without brackets, and its port.
 fn parts(host: &str) -> Option<(&str, Option<&str>)> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(inner) => inner.split_once(']')?,

@@ -1,8 +1,8 @@
-//! Which viewer a request is from, by its cookie: who signed in, or a guest; whoever has none is a new guest, and gets one.
+//! Cookies: finds out which viewer sends a request, a member or a guest; a request without a cookie gets a new guest's.
 //!
-//! The cookie is never read by scripts (`HttpOnly`), never sent with what pages of other sites ask for (`SameSite=Strict`), and
-//! where the page came over TLS never sent over plain HTTP (`Secure`), nor set by another host of the domain (`__Host-`)
-//! ([RFC 6265bis, 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)).
+//! Cookies are `HttpOnly`, so no script reads them. A guest's is `SameSite=Strict`, so requests from other sites do not carry
+//! it. If the page came over TLS, cookies are `Secure` and have a name prefix (`__Host-`: no other host of the domain can set
+//! it) ([RFC 6265bis, 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)).
 
 use std::{sync::LazyLock, time::Instant};
 
@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::{AppState, client::ClientAddr};
 use crate::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 
-/// A cookie: its name, what is in front of that where the page came over TLS, and where it goes.
+/// A cookie: its name, the prefix of its name where the page came over TLS, and its scope.
 #[derive(Clone, Copy, Debug)]
 pub struct Cookie {
     name: &'static str,
@@ -27,20 +27,20 @@ pub struct Cookie {
     scope: &'static str,
 }
 
-/// That of a guest.
+/// The cookie of a guest.
 const GUEST: Cookie = Cookie { name: COOKIE, secure_prefix: "__Host-", scope: "Path=/; SameSite=Strict" };
-/// That of a member. `Lax`, since the page itself shows who is signed in, also to who comes by a link from another site. What is
-/// posted from there is refused.
+/// The cookie of a member. `Lax`, since the page itself shows who is signed in, also after a link from another site. Posts from
+/// other sites are refused.
 pub const MEMBER: Cookie = Cookie { name: MEMBER_COOKIE, secure_prefix: "__Host-", scope: "Path=/; SameSite=Lax" };
-/// The one that has a member's ID token, where an identity pool wants to see it. It goes to the server functions only, since it is
-/// long: so it cannot be of this host alone.
+/// The cookie with a member's ID token, where an identity pool needs it. It is long, so it is sent to the server functions
+/// only; with that path it cannot have the prefix `__Host-`.
 pub const TOKEN: Cookie =
     Cookie { name: "danmu_id_token", secure_prefix: "__Secure-", scope: "Path=/api; SameSite=Strict" };
 /// A year, in seconds.
 const KEPT_S: i64 = 31_536_000;
 
-/// Tells those behind it who signed in, as [`Member`] among the request's extensions: by a cookie that holds, of a sign-in that was
-/// not ended. Where the store does not say, nobody is believed.
+/// Adds the signed-in [`Member`] to the request's extensions, if its cookie is valid and it has not signed out. If the store
+/// cannot say, the request counts as a guest's.
 pub async fn recognise_member(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let member = cookies(request.headers(), MEMBER).find_map(|value| state.identity.member(value));
     if let Some(member) = member {
@@ -58,10 +58,10 @@ pub async fn recognise_member(State(state): State<AppState>, mut request: Reques
     next.run(request).await
 }
 
-/// Tells the handler who is asking, as [`Caller`] among the request's extensions, and a new guest who it is from now on.
+/// Adds the [`Caller`] to the request's extensions, and sets the cookie of a new guest on a successful response.
 pub async fn recognise(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let Some(ClientAddr(addr)) = request.extensions().get().copied() else {
-        // Only where a test calls the router without a connection.
+        // Missing only where a test calls the router without a connection.
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
     if let Some(Member { viewer, name, rights, .. }) = request.extensions().get().cloned() {
@@ -87,33 +87,33 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
     response
 }
 
-/// The viewer whom one of the cookies names.
+/// The guest whom one of the cookies names.
 fn known(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
     cookies(headers, GUEST).find_map(|value| identity.guest(value))
 }
 
-/// The values of all cookies of that name; where the page is known to have come over TLS, of those only that came over TLS, too.
+/// The values of all cookies with that name. Where the page is known to have come over TLS, only prefixed ones count.
 fn cookies(headers: &HeaderMap, wanted: Cookie) -> impl Iterator<Item = &str> {
     let plain = (!is_secure(headers)).then(|| named(headers, wanted, ""));
     named(headers, wanted, wanted.secure_prefix).chain(plain.into_iter().flatten())
 }
 
 fn named<'a>(headers: &'a HeaderMap, wanted: Cookie, prefix: &'static str) -> impl Iterator<Item = &'a str> {
-    // HTTP/2 may send a line for each. Another program on this host may have set one that is no ASCII: it is passed over alone.
+    // HTTP/2 may split cookies into several lines. A cookie that is not UTF-8, from another program on this host, is skipped.
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let cookies = cookies.filter_map(|cookie| std::str::from_utf8(cookie).ok()?.trim().split_once('='));
     cookies.filter_map(move |(name, value)| (name.strip_prefix(prefix)? == wanted.name).then_some(value))
 }
 
-/// Whether the page that asks came over TLS. The browser says so itself, whatever proxies there are: with everything that is
-/// posted comes the page's origin, and it is known to be ours by now.
+/// Whether the page came over TLS, by its origin, which browsers send with every POST, whatever proxies there are. An origin of
+/// another site can pass here, but `client::refuse_foreign_pages` refuses its POST.
 pub fn is_secure(headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
 }
 
 impl Cookie {
-    /// As a browser is told to keep it, for so many seconds.
+    /// The `Set-Cookie` header that keeps the cookie for `seconds`.
     pub fn set(self, value: &str, seconds: i64, headers: &HeaderMap) -> Option<HeaderValue> {
         let Self { name, secure_prefix, scope } = self;
         let (prefix, secure) = if is_secure(headers) { (secure_prefix, "; Secure") } else { ("", "") };

@@ -1,5 +1,5 @@
-//! How a connection leaves HTTP's hands: a handler gives a viewer to it, and from then on it is that viewer's alone. So hyper's
-//! buffers are not kept for those who only listen, and what they are told is written as it is.
+//! Handover: a connection leaves hyper and from then on serves a single viewer. So hyper's buffers are not kept for viewers who
+//! only listen, and events are written to the socket as they are.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 
 use crate::{capacity::Share, relay::Viewer};
 
-/// A viewer, and what it counts as where its connection does not count.
+/// A viewer, and its network's share if its connection (a proxy's) is not counted.
 pub type Given = (Viewer, Option<Share>);
 
-/// Among a request's extensions where its connection can be handed over: over HTTP/1, where nobody else shares it.
+/// The handler's end; among a request's extensions if its connection can be handed over (HTTP/1, which serves one client).
 #[derive(Clone)]
 pub struct Handover(Arc<Mutex<Option<oneshot::Sender<Given>>>>);
 
-/// Where a connection learns whose it is.
+/// The connection's end.
 pub struct Taken(oneshot::Receiver<Given>);
 
 impl Handover {
@@ -24,10 +24,10 @@ impl Handover {
         (Self(Arc::new(Mutex::new(Some(give)))), Taken(taken))
     }
 
-    /// The connection is this viewer's; its request is answered by whoever takes the connection, so this never ends.
+    /// Hands the connection to this viewer. The new owner of the connection answers the request, so this never returns.
     pub async fn give<T>(&self, given: Given) -> T {
         let give = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Whoever waited for it is gone only if the connection is.
+        // The receiver is gone only if the connection is.
         if let Some(give) = give {
             let _ = give.send(given);
         }
@@ -36,7 +36,7 @@ impl Handover {
 }
 
 impl Taken {
-    /// Waits for the viewer. `None` once no request can come any more.
+    /// Waits for the viewer; `None` once the connection can receive no more requests.
     pub async fn wait(self) -> Option<Given> {
         self.0.await.ok()
     }

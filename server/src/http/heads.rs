@@ -1,9 +1,9 @@
-//! The heads of HTTP/1.1 requests, on their way from the socket to hyper.
+//! Filters the heads of HTTP/1.1 requests between the socket and hyper.
 //!
-//! Promises: a line of a head ends with CR and LF, and one that ends with LF alone is answered 400
-//! ([RFC 9112, section 2.2](https://www.rfc-editor.org/rfc/rfc9112#section-2.2) allows either; proxies in front may see two requests
-//! where we see one); a head that was begun is whole within a time. Never looks into a body: whoever parsed the head says how
-//! long it is ([`Framing`]).
+//! Promises: lines of a head end with CR LF, and a bare LF is answered with 400 ([RFC 9112, section
+//! 2.2](https://www.rfc-editor.org/rfc/rfc9112#section-2.2) allows either, but a proxy in front may then see two requests where
+//! we see one: request smuggling); a head that has begun is complete before a deadline. Does not parse bodies: their
+//! length comes from the parsed head ([`Framing`]).
 
 use std::{
     io,
@@ -22,16 +22,16 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// No head follows any more.
+/// All that follows is body.
 const REST: u64 = u64::MAX;
 
-/// How many bytes of a body come before the next head.
+/// How many bytes of the body are left before the next head.
 #[derive(Clone, Debug, Default)]
 pub struct Framing(Arc<AtomicU64>);
 
 impl Framing {
-    /// The body of the request with that head comes next. Whether another request may follow: not behind one in chunks, the end
-    /// of which is not looked for here, so its connection is to be closed.
+    /// Starts the body of the request with that head. Returns whether another request may follow: not after a chunked body,
+    /// whose end is not tracked here, so that the connection must be closed.
     pub fn begin_body(&self, head: &HeaderMap) -> bool {
         let in_chunks = head.contains_key(header::TRANSFER_ENCODING);
         let length = head.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -39,44 +39,44 @@ impl Framing {
         !in_chunks
     }
 
-    /// How many of so many bytes are of a body.
+    /// Takes up to `bytes` bytes as body; returns how many.
     fn pass(&self, bytes: usize) -> usize {
         let left = self.0.load(Relaxed);
         let passed = left.min(bytes as u64);
         if left != REST {
             self.0.store(left - passed, Relaxed);
         }
-        // No more than there are.
+        // At most `bytes`.
         usize::try_from(passed).unwrap_or(bytes)
     }
 }
 
-/// What is read, a head at a time.
+/// A reader that hands on one head at a time.
 pub struct Heads<R> {
     input: R,
     framing: Framing,
-    /// Read, and not handed on yet: what followed the head.
+    /// Bytes after the end of a head, read but not handed on yet.
     held: Vec<u8>,
     last: u8,
-    /// Of the line at hand.
+    /// Bytes of the current line.
     bytes: usize,
     patience: Duration,
-    /// Runs while a head is on its way.
+    /// Runs while a head is incomplete.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<R> Heads<R> {
-    /// The heads in `input`, each of which may take so long.
+    /// Filters `input`; each head must be complete within `patience`.
     pub fn new(input: R, framing: Framing, patience: Duration) -> Self {
         Self { input, framing, held: Vec::new(), last: 0, bytes: 0, patience, deadline: None }
     }
 
-    /// What was read from. What was read and belongs to nobody is dropped.
+    /// The underlying reader. Bytes that are held back are dropped.
     pub fn into_inner(self) -> R {
         self.input
     }
 
-    /// How many of these bytes are handed on now: those of a body, or of a head up to its end.
+    /// How many of these bytes to hand on now: those of a body, or of a head up to its end.
     fn pass(&mut self, bytes: &mut [u8]) -> usize {
         let of_body = self.framing.pass(bytes.len());
         if of_body > 0 {
@@ -86,12 +86,12 @@ impl<R> Heads<R> {
             let last = std::mem::replace(&mut self.last, *byte);
             match *byte {
                 b'\n' if last != b'\r' => {
-                    // No head may have it, so hyper answers 400 (RFC 9110, section 5.5).
+                    // NUL is not allowed in a head, so hyper answers 400 (RFC 9110, section 5.5).
                     *byte = 0;
                 }
                 b'\n' => {
                     let is_empty = std::mem::take(&mut self.bytes) == 0;
-                    // Blank lines in front of a head are passed over.
+                    // Blank lines before a head are skipped.
                     if is_empty && self.deadline.take().is_some() {
                         return at + 1;
                     }

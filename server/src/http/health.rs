@@ -1,4 +1,4 @@
-//! Whether the server lives, and whether it wants requests, for whoever asks.
+//! Liveness and readiness probes.
 
 use axum::extract::State;
 use danmu_stream::Endpoint;
@@ -6,13 +6,13 @@ use http::StatusCode;
 
 use super::AppState;
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: the process is alive.
 pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: it wants requests, all of it runs, it has read what was said before it started, and has the files that its
-/// documents name.
+/// `GET /readyz`: the server is not draining, its tasks run, the stream writes, the relay has caught up, and the site's files
+/// are there.
 pub async fn ready(State(state): State<AppState>) -> (StatusCode, String) {
     let writes = state.stream.as_ref().is_none_or(Endpoint::writes);
     let caught_up = state.relay.as_ref().is_none_or(|relay| *relay.caught_up().borrow());

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the server counts and times
+//! `GET /metrics`: counters and timings
 //! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
 
 use axum::{
@@ -20,7 +20,7 @@ use prometheus_client::{
 use super::AppState;
 use crate::vending::Counts;
 
-/// The end of a text of OpenMetrics.
+/// The end marker of OpenMetrics text.
 const END: &str = "# EOF\n";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,7 +28,7 @@ struct OfError {
     error: &'static str,
 }
 
-/// Answers with what vending, the relay and the embedded stream of this process have counted.
+/// Answers with the metrics of vending, the relay, and the embedded stream of this process.
 pub async fn metrics(State(state): State<AppState>) -> Response {
     let relay = state.relay.map(|relay| relay.metrics()).unwrap_or_default();
     let stream = state.stream.map(|stream| of_stream(stream.metrics())).unwrap_or_default();
@@ -37,7 +37,7 @@ pub async fn metrics(State(state): State<AppState>) -> Response {
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
-/// What viewers were given to speak and read by, and who was told to come back.
+/// Counters of vended and refused sessions.
 fn of_vending(counted: Counts) -> String {
     let mut registry = Registry::with_prefix("danmu_vending");
     for (name, help, count) in [
@@ -50,7 +50,7 @@ fn of_vending(counted: Counts) -> String {
     text_of(&registry)
 }
 
-/// The embedded stream's counters that tell of abuse, and of its limits.
+/// The embedded stream's counters of load, abuse and limits.
 fn of_stream(counted: Metrics) -> String {
     let mut registry = Registry::with_prefix("danmu_stream");
     for (name, help, count) in [

@@ -47,39 +47,39 @@ use crate::{
     vending::TokenVending,
 };
 
-/// Where pages ask for a session, by the app's server function.
+/// The server function by which pages ask for a session.
 const SESSION: &str = "/api/session";
-/// Where the page of AWS' article does.
+/// The path by which the page of AWS' article does.
 const CERTIFICATION: &str = "/getCertification.action";
-/// No form of ours is longer, in bytes.
+/// The longest form, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
-/// What the handlers share.
+/// The state that handlers share.
 #[derive(Clone)]
 pub struct AppState {
     /// The settings.
     pub config: Arc<Config>,
-    /// What the app asks of the server.
+    /// The services that the app uses.
     pub services: Services,
     /// The token vending machine.
     pub vending: TokenVending,
-    /// Who is asking.
+    /// Ticket keys and cookies.
     pub identity: Identity,
-    /// Who signed out.
+    /// The store, for sign-outs and pool identities.
     pub store: Store,
-    /// Whose ID tokens are believed.
+    /// The trusted issuers of ID tokens.
     pub issuers: Issuers,
-    /// Where the site's files are.
+    /// Leptos' options, with the path of the site's files.
     pub leptos: LeptosOptions,
-    /// Whether they are there.
+    /// The site's files, and whether they are complete.
     pub site: Site,
-    /// Proxies that may want to be listed.
+    /// Warns about proxies that may have to be listed.
     pub unlisted: Arc<Unlisted>,
-    /// Whether requests are wanted.
+    /// Readiness.
     pub health: Health,
-    /// The relay, where this server is one.
+    /// The relay, if this server runs one.
     pub relay: Option<Relay>,
-    /// The embedded stream, where it is of this process.
+    /// The embedded stream, if it is in this process.
     pub stream: Option<Endpoint>,
 }
 
@@ -89,13 +89,13 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
     }
 }
 
-/// Pages and answers; files come with their compressed forms beside them.
+/// Responses to compress: pages and JSON. Files have compressed versions beside them.
 fn is_made_on_the_spot(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
     kind.starts_with(b"text/html") || kind.starts_with(b"application/json")
 }
 
-/// All that is served on the public port. `stream` is the embedded stream's data plane, if there is one.
+/// All routes of the public port. `stream` is the embedded stream's data plane, if there is one.
 pub fn router(state: AppState, stream: Option<Router>) -> Router {
     let guarded = Router::new()
         .route(CERTIFICATION, post(article::get_certification))
@@ -114,12 +114,12 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .route("/rooms/{room}/events", get(events::events))
         .route("/rooms/events", get(several::events))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_bent_names))
-        // Balancers ask by whatever name they know, or none, and learn next to nothing.
+        // Balancers ask under any host name, or none; these answers reveal almost nothing.
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(state.clone());
     if let Some(stream) = stream {
-        // The stream's requests are signed, whoever sends them: what arrives must reach it as it was sent.
+        // Requests to the stream are signed, so they must reach it unchanged.
         router = router.nest_service("/aws/", stream);
     }
     router

@@ -1,4 +1,4 @@
-//! The pages, their server functions and their files.
+//! Pages, server functions, and the site's files.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ use tower_http::services::ServeDir;
 use super::{AppState, account};
 use crate::identity::Member;
 
-/// What a document among the site's files may do: run the script beside it, and be nobody's frame.
+/// CSP of an HTML document among the site's files: it may run the script beside it, and must not be framed.
 const DOCUMENT_POLICY: &str = "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
                                frame-ancestors 'none'";
 
-/// The site's files; whatever is none is a page, and the app knows which, be it the one that says that there is none.
+/// Serves the site's files; every other path is a page of the app, its "not found" page included.
 pub fn router(state: &AppState) -> Router<AppState> {
-    // What leptos_axum does when it is given routes. Fails where it was done before, which is as good.
+    // `leptos_axum` does this when it is given routes. It fails if that was done before, which is harmless.
     let _ = any_spawner::Executor::init_tokio();
     let options = state.leptos.clone();
     let files = ServeDir::new(Path::new(&*options.site_root))
@@ -47,14 +47,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
 /// `POST /api/…`: the server functions.
 pub async fn server_function(State(state): State<AppState>, request: Request<Body>) -> Response {
     let mut response = handle_server_fns_with_context(provide(&state), request).await.into_response();
-    // The app gives each of its errors a status. This one is the framework's, for arguments that no page of ours sends.
+    // The app gives each of its errors a status. This one is the framework's, for malformed arguments.
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
     response
 }
 
-/// What the app finds in its context, on every request.
+/// Provides the app's context for every request.
 fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let services = state.services.clone();
     move || {
@@ -71,7 +71,7 @@ fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// The headers that every answer carries: what browsers must not do with it, and that nobody keeps what nobody said may be kept.
+/// Default headers of every response: no sniffing, no referrer to other sites, and no caching unless the response allows it.
 pub async fn standing_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -81,7 +81,7 @@ pub async fn standing_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// How long the site's files may be kept, and what the one page among them may do: pages say it themselves.
+/// Sets caching, and the document's CSP, for the site's files; pages set their own.
 async fn keep_files(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let (keeping, is_document) = (Keeping::of(path), path.ends_with(".html"));
@@ -92,23 +92,23 @@ async fn keep_files(request: Request, next: Next) -> Response {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(DOCUMENT_POLICY));
     }
     if fits && keeping != Keeping::Not && !headers.contains_key(header::CACHE_CONTROL) {
-        // A cache on the way must not hand the compressed file to somebody who cannot read it.
+        // A shared cache must not give the compressed version to a client that cannot read it.
         headers.entry(header::VARY).or_insert(HeaderValue::from_static("accept-encoding"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeping.directive()));
     }
     response
 }
 
-/// How long an answer may be kept.
+/// How long a response may be cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keeping {
-    /// For ever: its name has a hash in it, and means these bytes.
+    /// For ever: the name contains a hash of the content.
     Always,
-    /// As long as the server says that it is the same.
+    /// After revalidation (`no-cache`).
     WhileSame,
     /// For an hour.
     AnHour,
-    /// Not at all: a page names the files of its day, and has its nonce.
+    /// Never: a page names the files of the current build, and contains a nonce.
     Not,
 }
 
@@ -117,7 +117,7 @@ impl Keeping {
         let name = path.rsplit('/').next().unwrap_or_default();
         match (path.starts_with("/pkg/"), name.split('.').count()) {
             (true, 3..) => Self::Always,
-            // Development: the next edit has the same name.
+            // Development: a changed file keeps its name.
             (true, _) => Self::WhileSame,
             (false, 2..) => Self::AnHour,
             (false, _) => Self::Not,

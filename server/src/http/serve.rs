@@ -1,5 +1,5 @@
-//! The loop that takes connections: as many as are allowed, and on a signal no more of them, until those that are open have
-//! had their answers. What a connection may do is in [`connection`](super::connection).
+//! The accept loop: accepts connections within the limits, and on shutdown none, until open ones have had their responses. A
+//! single connection is served by [`connection`](super::connection).
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,19 +10,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::connection::{self, Admitted, Answering};
 use crate::capacity::Capacity;
 
-/// After a connection could not be taken, most likely for want of file descriptors.
+/// Back-off after a failed accept, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Who is let in, and for how long.
+/// Limits and timeouts of connections.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    /// How many.
+    /// How many may be open.
     pub capacity: Capacity,
-    /// The proxies, whose connections are those of many.
+    /// The trusted proxies, whose connections are not counted as one network's.
     pub proxies: Vec<IpNet>,
-    /// How long a connection may be idle.
+    /// The idle timeout of a connection.
     pub keep_alive: Duration,
-    /// How long an answer over HTTP/2 may wait for its client to take a piece of it.
+    /// How long an HTTP/2 response may wait for its client to take a piece of it.
     pub taking: Duration,
 }
 
@@ -32,8 +32,8 @@ impl Admission {
     }
 }
 
-/// Serves until `stop`, then until every request that had begun is answered. Whoever comes when all is taken waits in the
-/// system's queue; whose network has its share already is let go.
+/// Serves until `stop`, then until every request that had begun is answered. When all permits are taken, new connections wait
+/// in the kernel's accept queue; a connection from a network that has used its share is closed.
 pub async fn serve(listener: TcpListener, router: impl Answering, admission: Admission, stop: CancellationToken) {
     let open = TaskTracker::new();
     loop {

@@ -1,5 +1,5 @@
-//! `GET /rooms/events`: the feeds of several rooms in one answer. Over HTTP/1.1 a browser has six connections to an origin, however
-//! many rooms it has open; one of its pages listens for the others.
+//! `GET /rooms/events`: the feeds of several rooms in one response. Over HTTP/1.1 a browser has six connections to an origin,
+//! so one of its tabs listens for the others.
 
 use std::{
     convert::Infallible,
@@ -24,17 +24,17 @@ use super::{
 };
 use crate::relay::Viewer;
 
-/// The most rooms in one answer.
+/// The most rooms in one response.
 const MAX_ROOMS: usize = 50;
 
-/// The feeds of several rooms, one after the other's events, as each has some.
+/// Merges the feeds of several rooms, round robin.
 struct Several {
     viewers: Vec<Viewer>,
-    /// Which told last: the next one has its turn first.
+    /// The feed that sent last; the next one is polled first.
     told: Option<usize>,
 }
 
-/// Answers with the feeds of all rooms that the query names: `room=`, and after each what [`Wishes`] has.
+/// Answers with the feeds of all rooms in the query: `room=`, each followed by its parameters ([`Wishes`]).
 pub async fn events(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
@@ -91,14 +91,14 @@ impl HttpBody for Several {
         let count = viewers.len();
         for at in (0..count).map(|n| (first + n) % count) {
             let Poll::Ready(frame) = Pin::new(&mut viewers[at]).poll_frame(context) else { continue };
-            // One that ends is one that the server ends: all come back, where they may.
+            // The server ends a feed, so all end, and clients reconnect where they may.
             let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
             let Ok(bytes) = frame.into_data() else { continue };
             if *told == Some(at) {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             *told = Some(at);
-            // By its number in the request. The empty id takes the place of the other feed out of what a browser remembers.
+            // The feed's index in the request. The empty id clears the browser's last event id, which is the other feed's.
             let whose = format!("event: room\nid:\ndata: {at}\n\n");
             return Poll::Ready(Some(Ok(Frame::data([whose.as_bytes(), &bytes].concat().into()))));
         }

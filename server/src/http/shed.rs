@@ -1,5 +1,5 @@
-//! The door: sends away, before any work is done for them, those whom the vending machine could not serve soon. So what many more
-//! ask for than can be had costs little more than the head of a request, and those who have a turn are served as ever.
+//! Load shedding: refuses requests for sessions, before any work is done for them, while the queue of vending is full. So each
+//! excess request costs little more than its head, and callers with a turn are served as usual.
 
 use std::{
     convert::Infallible,
@@ -22,7 +22,7 @@ use tower::Service;
 use super::{CERTIFICATION, SESSION};
 use crate::vending::TokenVending;
 
-/// All that is behind the door. Lets everything in but what asks for a session while there is no room.
+/// All routes, behind the load check. Only requests for sessions are refused, while there is no room.
 #[derive(Clone)]
 pub struct Door {
     vending: TokenVending,
@@ -36,7 +36,7 @@ impl Door {
         Self { vending, router }
     }
 
-    /// What is told at the door.
+    /// The refusal, if the request must be shed.
     fn answer(&self, request: &Request<Body>) -> Option<Response> {
         let path = request.uri().path();
         let is_page = path == SESSION;
@@ -54,7 +54,7 @@ impl Service<Request<Body>> for Door {
     type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // As routes are.
+        // Like routes, always ready.
         Poll::Ready(Ok(()))
     }
 
@@ -66,12 +66,12 @@ impl Service<Request<Body>> for Door {
     }
 }
 
-/// What a program is told that asked for credentials as AWS' article does.
+/// The response to a program that asked for credentials as AWS' article does.
 pub fn refusal(error: &ApiError) -> Response {
     (status(error), retry_after(error), Json(json!({ "error": error.to_string() }))).into_response()
 }
 
-/// When to come back, where that is said.
+/// The `Retry-After` header, if the error has a delay.
 fn retry_after(error: &ApiError) -> Option<[(HeaderName, HeaderValue); 1]> {
     match error {
         ApiError::TooMany { retry_after_s } => Some([(header::RETRY_AFTER, HeaderValue::from(*retry_after_s))]),

@@ -1,29 +1,29 @@
-//! The site's files that documents name: whether they are there. A program that was copied without its site, or beside another
-//! build's, would else answer pages that cannot do anything.
+//! Checks that the site's files exist and belong to this build. Without that check, a program without its site, or with another
+//! build's, would serve pages that do not work.
 
 use std::path::{Path, PathBuf};
 
 use danmu_app::BUILD;
 use leptos::config::LeptosOptions;
 
-/// The files, or why they are not known.
+/// The files that documents name, or why they are not known.
 #[derive(Clone, Debug)]
 pub struct Site {
     files: Result<Vec<PathBuf>, String>,
     account_module: Option<String>,
-    /// The page's module, where that is another build's.
+    /// The page's WASM module, if it is of another build.
     foreign: Option<PathBuf>,
 }
 
 impl Site {
-    /// What documents of these options name. A build for release names its files in a file of hashes beside the program; one for
-    /// development has no hashes, and the module that people sign in by is the page's own.
+    /// The files that documents name with these options. A release build lists their hashes in a file beside the program; a
+    /// development build has no hashes, and its sign-in module is the page's own.
     #[must_use]
     pub fn of(options: &LeptosOptions) -> Self {
         let (name, package) = (&options.output_name, &options.site_pkg_dir);
         let directory = Path::new(&*options.site_root).join(&**package);
         if !options.hash_files {
-            // The module beside them has the name that the build for development gave it.
+            // The module's file name is chosen by the development build, so it is not checked.
             let files = ["js", "css"].map(|extension| directory.join(format!("{name}.{extension}")));
             return Self {
                 files: Ok(files.into()),
@@ -53,13 +53,13 @@ impl Site {
         Self { foreign: foreign.cloned(), files: Ok(files), account_module }
     }
 
-    /// Where pages find the module that people sign in by.
+    /// The URL of the sign-in module, if there is one.
     #[must_use]
     pub fn account_module(&self) -> Option<&str> {
         self.account_module.as_deref()
     }
 
-    /// What is missing, for whoever looks.
+    /// What is missing or wrong, as text for the operator.
     #[must_use]
     pub fn lacks(&self) -> Option<String> {
         let missing = match &self.files {
@@ -72,13 +72,13 @@ impl Site {
     }
 }
 
-/// Whether a module can be read, and is not of the sources that this program is of: it bears another name of them, or none.
+/// Whether a module can be read, and does not contain this build's id.
 fn is_foreign(module: &Path) -> bool {
     let of_this_build = |module: Vec<u8>| module.windows(BUILD.len()).any(|bytes| bytes == BUILD.as_bytes());
     std::fs::read(module).is_ok_and(|module| !of_this_build(module))
 }
 
-/// The error with what it is about.
+/// Adds the path and its purpose to an error.
 fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), format!("{}, which names the site's files ({error})", path.display()))
 }

@@ -1,5 +1,5 @@
-//! HTTP/2 answers that their client does not take. The connection itself goes on, so nobody else would find them out: a client
-//! that opens no window is sent nothing, and all that is kept for it stays.
+//! Stalled HTTP/2 streams: responses that their client does not take. A client that opens no flow-control window is sent
+//! nothing, but the connection goes on, so the buffers would stay.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,22 +16,22 @@ task_local! {
     static PULSE: Pulse;
 }
 
-/// Runs the streams of a connection, each for as long as its client takes a piece of its answer within this time.
+/// An executor that runs a connection's streams, and resets one whose client takes nothing of its response for this long.
 #[derive(Clone, Copy, Debug)]
 pub struct Streams(pub Duration);
 
-/// Whose turn it is with an answer, and since when.
+/// Tracks whose turn it is on a response, and since when.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse(Arc<Mutex<Turn>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Turn {
-    /// The answer has not begun.
+    /// The response has not begun.
     #[default]
     Handler,
-    /// There is a piece for the client.
+    /// A piece is ready for the client.
     Client(Instant),
-    /// There was nothing for it, and it had room. A feed says something every few seconds, so that it does not stay so.
+    /// The client had room, but there was no data. A feed sends something every few seconds, so this does not last.
     Ours { since: Instant, is_feed: bool },
 }
 
@@ -42,7 +42,7 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
         tokio::spawn(PULSE.scope(pulse, async move {
             tokio::select! {
                 _ = stream => {}
-                // Dropped, it is reset.
+                // Dropping the stream resets it.
                 () = watched.stalled(patience) => {}
             }
         }));
@@ -50,17 +50,17 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
 }
 
 impl Pulse {
-    /// That of the stream that is running.
+    /// The pulse of the stream whose task is running.
     pub fn of_this_stream() -> Option<Self> {
         PULSE.try_with(Clone::clone).ok()
     }
 
-    /// There is a piece for the client, and it is its turn.
+    /// A piece is ready; it is the client's turn.
     pub fn offer(&self) {
         *self.turn() = Turn::Client(Instant::now());
     }
 
-    /// The client has room; there is nothing for it yet.
+    /// The client has room, but there is no data yet.
     pub fn wait(&self, is_feed: bool) {
         *self.turn() = Turn::Ours { since: Instant::now(), is_feed };
     }
@@ -74,7 +74,7 @@ impl Pulse {
             let turn = *self.turn();
             let end = match turn {
                 Turn::Client(since) => Some(since + patience),
-                // It shut its window since.
+                // The client has closed its window since.
                 Turn::Ours { since, is_feed: true } => Some(since + 2 * patience),
                 Turn::Handler | Turn::Ours { .. } => None,
             };

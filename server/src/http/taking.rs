@@ -1,4 +1,4 @@
-//! Writing to a client that may take nothing of it.
+//! A socket wrapper with a write timeout.
 
 use std::{
     io,
@@ -12,25 +12,25 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long a client may take none of what is written to it. One that reads at all is never cut.
+/// How long a client may take none of what is written to it. A client that reads at all is never cut.
 const TAKING: Duration = Duration::from_secs(10);
 
-/// A socket that fails when its peer takes nothing for [`TAKING`]: what waits for it would else wait for ever.
+/// A socket whose writes fail when its peer takes nothing for [`TAKING`]; without that a writer could wait for ever.
 pub struct Taking<W> {
     output: W,
-    /// Whether all that was written was flushed, too.
+    /// Whether everything written has been flushed.
     is_clean: bool,
-    /// Runs while something waits; quiet connections have none.
+    /// The deadline of a write that waits; a quiet connection has none.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<W> Taking<W> {
-    /// Nothing was written to it yet.
+    /// Wraps a socket to which nothing was written yet.
     pub fn new(output: W) -> Self {
         Self { output, is_clean: true, patience: None }
     }
 
-    /// The socket again, if nothing that was written to it is still on its way.
+    /// The socket, if everything written has been flushed.
     pub fn into_clean(self) -> Option<W> {
         self.is_clean.then_some(self.output)
     }

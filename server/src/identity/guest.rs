@@ -1,7 +1,7 @@
-//! Guests: viewers who never said who they are, and are the same for as long as they keep their cookie.
+//! Guests: viewers who have not signed in. A guest keeps its identity while its browser keeps the cookie.
 //!
-//! The cookie holds the id and a code over it (HMAC-SHA256), so that nobody takes an id that was not given: ids are public,
-//! they stand in tickets. It holds nothing else, and the server keeps nothing.
+//! The cookie holds the id and an HMAC-SHA256 over it: ids are public (tickets contain them), so the MAC keeps others from
+//! using them. It holds nothing else, and the server stores nothing.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::viewer::ViewerId;
@@ -11,12 +11,12 @@ use sha2::Sha256;
 /// The cookie's name.
 pub const COOKIE: &str = "danmu_guest";
 
-/// What a code is over, besides the id: the secret has other uses.
+/// Domain separation: the secret also authenticates other cookies.
 const USE: &[u8] = b"danmu guest\0";
 
-/// The code of a text, for one use.
+/// HMAC-SHA256 of a text, for one purpose.
 pub(super) fn code(secret: &[u8; 32], usage: &[u8], text: &str) -> Hmac<Sha256> {
-    // A key that is as long as a block is taken as it is; zeros behind a shorter one change nothing (RFC 2104, 2).
+    // A key of one block is used as it is; padding a shorter key with zeros changes nothing (RFC 2104, 2).
     let mut block = [0; 64];
     block[..32].copy_from_slice(secret);
     let mut code = Hmac::<Sha256>::new(&block.into());
@@ -35,11 +35,11 @@ pub(super) fn make(secret: &[u8; 32]) -> Result<(ViewerId, String), getrandom::E
     Ok((id, cookie))
 }
 
-/// The id in a cookie's value, if the code is ours.
+/// The id in a cookie's value, if the MAC is ours.
 pub(super) fn read(secret: &[u8; 32], cookie: &str) -> Option<ViewerId> {
     let (id, theirs) = cookie.split_once('.')?;
     let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
-    // In constant time.
+    // Constant-time comparison.
     code(secret, USE, id).verify_slice(&theirs).ok()?;
     id.parse().ok()
 }

@@ -1,9 +1,9 @@
-//! The file that holds what is secret: the keys that sign tickets, and the secret of the guests' cookies.
+//! The file of secrets: the keys that sign tickets, and the secret of guests' and members' cookies.
 //!
-//! Made at the first start from the operating system's generator, with mode 0600; one that others may read is refused. Keys
-//! follow each other: the newest that has begun signs, and the one before it is believed until its last ticket has ended. A new
-//! one is in the file for a while before it begins, so that every server has read it by then. Never printed: `Debug` shows
-//! the keys' ids alone.
+//! Created on the first start from the operating system's random generator, with mode 0600; a file that others may read is
+//! refused. Keys rotate: the newest key that has become active signs, and older ones are trusted until their last ticket has
+//! expired. A new key is in the file for a while before it becomes active, so that every server has loaded it by then. Secrets
+//! are never printed: `Debug` shows key ids only.
 
 use std::{
     fmt, fs,
@@ -19,15 +19,15 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-/// For how long after its successor began to sign a key is believed, in seconds: the longest session, twelve hours, then what
-/// viewers may still ask to be read again, and clocks that differ.
+/// How long a key stays trusted after its successor became active, in seconds: the longest session (twelve hours), plus the
+/// records that viewers may still ask to have read again, plus clock skew.
 const BELIEVED_S: i64 = 14 * 3_600;
 
-/// The keys, and the guests' secret.
+/// The ticket keys, and the secret that authenticates cookies.
 #[derive(Clone)]
 pub struct KeyFile {
     guest_secret: [u8; 32],
-    /// By when they begin, the newest last; at least one.
+    /// Sorted by activation time, newest last; at least one.
     keys: Vec<Key>,
 }
 
@@ -38,7 +38,7 @@ struct Key {
     from_s: i64,
 }
 
-/// Why there are no keys.
+/// Why the keys could not be loaded or created.
 #[derive(Debug, Error)]
 pub enum KeyFileError {
     /// The file cannot be read or written.
@@ -49,7 +49,7 @@ pub enum KeyFileError {
         /// What went wrong.
         source: io::Error,
     },
-    /// The file does not hold keys. Never replaced by itself: nobody's ticket would be believed any more.
+    /// The file does not hold keys. It is never replaced automatically: that would invalidate every ticket.
     #[error("{path} does not hold ticket keys ({reason}); restore it, or remove it to have new ones made")]
     Malformed {
         /// The file.
@@ -57,7 +57,7 @@ pub enum KeyFileError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Whoever can read it can be everybody.
+    /// Others may read the file, so they could impersonate anyone.
     #[error("{path} can be read by others (mode {mode:o}); make it yours alone: chmod 600 {path}")]
     Public {
         /// The file.
@@ -70,18 +70,18 @@ pub enum KeyFileError {
     Random(#[from] getrandom::Error),
 }
 
-/// What a rotation did.
+/// The result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     /// The new key's id.
     pub kid: String,
-    /// When it begins to sign, in Unix seconds.
+    /// When it starts signing, in Unix seconds.
     pub from_s: i64,
-    /// Until when the one before it is believed, in Unix seconds.
+    /// Until when the previous key is trusted, in Unix seconds.
     pub until_s: i64,
 }
 
-/// As it is written.
+/// The JSON form of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -95,12 +95,12 @@ struct Wire {
 struct WireKey {
     /// The private key: 32 bytes ([RFC 8032, 5.1.5](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.5)), base64url.
     seed: String,
-    /// From when on it signs, in Unix seconds.
+    /// Activation time: from when on it signs, in Unix seconds.
     from: i64,
 }
 
 impl KeyFile {
-    /// Reads the file, or makes it where there is none. Of several who make it at once all have the same in the end.
+    /// Loads the file, or creates it. Where several processes create it at once, all end up with the same keys.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -109,7 +109,7 @@ impl KeyFile {
             Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 let made = Self { guest_secret: random()?, keys: vec![Key::new(random()?, 0)] };
                 match made.write(path, |file| file.persist_noclobber(path).map(drop).map_err(|error| error.error)) {
-                    // Somebody else made it first.
+                    // Another process created it first.
                     Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
                         Self::load(path)
                     }
@@ -149,7 +149,7 @@ impl KeyFile {
         Ok(Self { guest_secret: secret(&wire.guest_secret, "guest_secret")?, keys })
     }
 
-    /// Puts a new key into the file, which signs `lead_s` seconds from now on, and takes out those that are no longer believed.
+    /// Adds a key that becomes active `lead_s` seconds from now, and removes keys that are no longer trusted.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -157,7 +157,7 @@ impl KeyFile {
         let mut file = Self::load(path)?;
         file.keys = file.believed(now_s).cloned().collect();
         let from_s = now_s.saturating_add(lead_s);
-        // One that has not begun yet must not outlive the new one.
+        // A pending key that would become active at the same time or later is dropped: it would replace the new one.
         file.keys.retain(|key| key.from_s < from_s);
         let key = Key::new(random()?, from_s);
         let kid = key.kid.clone();
@@ -166,12 +166,12 @@ impl KeyFile {
         Ok(Rotation { kid, from_s, until_s: from_s.saturating_add(BELIEVED_S) })
     }
 
-    /// Whole or not at all: written beside, synced, then put in its place.
+    /// Atomic write: a temporary file is written, synced, and moved into place.
     fn write(&self, path: &Path, put: impl FnOnce(NamedTempFile) -> io::Result<()>) -> Result<(), KeyFileError> {
         let written = || {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             fs::create_dir_all(dir)?;
-            // With mode 0600.
+            // `NamedTempFile` creates it with mode 0600.
             let mut file = NamedTempFile::new_in(dir)?;
             let text = |bytes: &[u8; 32]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
             let key = |key: &Key| WireKey { seed: text(key.key.as_bytes()), from: key.from_s };
@@ -191,7 +191,7 @@ impl KeyFile {
         (&key.kid, &key.key)
     }
 
-    /// The keys that are believed now: those that sign or will, and those whose tickets may still hold.
+    /// The trusted public keys: of the active key, of pending ones, and of older ones whose tickets may still be valid.
     pub(super) fn public(&self, now_s: i64) -> Vec<TicketKey> {
         let public = |key: &Key| TicketKey { kid: key.kid.clone(), x: key.public() };
         self.believed(now_s).map(public).collect()
@@ -211,7 +211,7 @@ impl KeyFile {
 impl Key {
     fn new(seed: [u8; 32], from_s: i64) -> Self {
         let key = SigningKey::from_bytes(&seed);
-        // Short, since every danmu carries it; it need not be a secret, and only ours are looked at.
+        // Short, since every record carries it. It need not be secret, and is only looked up among our own keys.
         let digest = Sha256::digest(key.verifying_key().as_bytes());
         Self { kid: BASE64_URL_SAFE_NO_PAD.encode(&digest[..8]), key, from_s }
     }

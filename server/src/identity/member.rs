@@ -1,8 +1,8 @@
-//! Members: viewers who signed in elsewhere, for as long as what they signed in with holds.
+//! Members: viewers who signed in with an issuer, until the cookie from that sign-in expires.
 //!
-//! The cookie says who it is, and has a code over that (HMAC-SHA256), as the guests' has. The server keeps nothing but who signed out:
-//! a member is the same on every server that shares the key file, and who is signed out at the issuer is a guest again when the
-//! cookie ends, in half a day at the latest.
+//! The cookie holds the member's data and an HMAC-SHA256 over it, like a guest's. The server stores sign-outs only, so every
+//! server that shares the key file accepts the cookie. A sign-out at the issuer takes effect when the cookie expires, after
+//! half a day at most.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
@@ -16,44 +16,44 @@ use super::guest::code;
 
 /// The cookie's name.
 pub const MEMBER_COOKIE: &str = "danmu_member";
-/// How long a cookie holds at the most, in seconds, whatever the issuer says: half a day.
+/// Longest lifetime of a cookie, in seconds, whatever the issuer allows: half a day.
 pub const MAX_AGE_S: i64 = 12 * 3_600;
-/// What the code is over, besides the rest.
+/// Domain separation of the MAC.
 const USE: &[u8] = b"danmu member\0";
 
 /// Somebody who signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Who that is here.
+    /// The viewer id here.
     pub viewer: ViewerId,
-    /// The name that the issuer says.
+    /// The display name from the ID token.
     pub name: Option<Name>,
     /// What they may do.
     #[serde(flatten)]
     pub rights: Rights,
-    /// The id of the sign-in, the same in all of its cookies, however often it is renewed. By it, it is ended.
+    /// The id of the sign-in, kept when its cookie is renewed. A sign-out revokes it.
     pub sign_in: String,
-    /// When it ends, in Unix seconds.
+    /// When it expires, in Unix seconds.
     pub expires_s: i64,
 }
 
-/// Browsers keep no cookie of more than 4,096 bytes, its name and attributes included
-/// ([RFC 6265bis, 5.6](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.6)).
+/// Browsers drop a cookie of more than 4,096 bytes, its name and attributes included ([RFC 6265bis,
+/// 5.6](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.6)).
 pub const MAX_COOKIE_BYTES: usize = 3_900;
 
 /// The cookie's value.
 pub(super) fn write(secret: &[u8; 32], member: &Member) -> String {
-    // Fails for maps with keys that are no text only.
+    // Serialization fails only for maps whose keys are not strings.
     let said = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(member).unwrap_or_default());
     let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, USE, &said).finalize().into_bytes());
     [said, code].join(".")
 }
 
-/// Whom a cookie's value names, if the code is ours and it has not ended.
+/// The member in a cookie's value, if the MAC is ours and it has not expired.
 pub(super) fn read(secret: &[u8; 32], cookie: &str, now_s: i64) -> Option<Member> {
     let (said, theirs) = cookie.split_once('.')?;
     let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
-    // In constant time, and before anything is read.
+    // Constant-time comparison, before anything is parsed.
     code(secret, USE, said).verify_slice(&theirs).ok()?;
     let member: Member = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
     let (is_over, is_endless) = (member.expires_s <= now_s, member.expires_s > now_s.saturating_add(MAX_AGE_S));

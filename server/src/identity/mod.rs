@@ -1,9 +1,8 @@
-//! Who is asking, and who is speaking: the keys that tickets are signed by, the identity of guests, and the check of what is
-//! said under a ticket ([`danmu::ticket`]).
+//! Identity: the keys that sign tickets, the cookies of guests and members, and verification of the proofs that records carry
+//! ([`danmu::ticket`]).
 //!
-//! One file holds all that is secret here ([`KeyFile`]). It is read again now and then, so that every server that shares it
-//! signs by a new key, and forgets an old one, without being started again.
-//! Never keeps who a guest is: the guest's cookie does, signed.
+//! All secrets are in one file ([`KeyFile`]). It is reloaded regularly, so that every server that shares it uses a new key, and
+//! drops an old one, without a restart. No list of guests is kept: the guest's signed cookie holds its identity.
 
 mod guest;
 mod key_file;
@@ -32,12 +31,12 @@ pub use self::{
 };
 use crate::clock::now_ms;
 
-/// How often the keys are read again.
+/// How often the key file is reloaded.
 pub const KEYS_EVERY: Duration = Duration::from_secs(20);
-/// How many tickets are remembered that were found true: more than speak in an hour where a shard carries them.
+/// Size of the cache of verified tickets. The cache holds up to twice as many; a ticket that was dropped is verified again.
 const REMEMBERED: usize = 16_384;
 
-/// The keys of a server, and what was verified by them. A handle.
+/// The keys of a server, and the record verifier that uses them. A handle.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<Inner>);
 
@@ -49,7 +48,7 @@ struct Inner {
 }
 
 impl Identity {
-    /// By the keys of this file, which is made if there is none.
+    /// Loads the key file, or creates it.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -57,7 +56,7 @@ impl Identity {
         Ok(Self::new(path, KeyFile::load_or_create(path)?))
     }
 
-    /// By the keys of this file, which another server made.
+    /// Loads the key file that another server created.
     ///
     /// # Errors
     /// See [`KeyFileError`].
@@ -70,7 +69,7 @@ impl Identity {
         Self(Arc::new(Inner { path: path.to_owned(), keys: RwLock::new(keys), verifier }))
     }
 
-    /// Reads the file again, and forgets the keys whose tickets have ended. What cannot be read changes nothing.
+    /// Reloads the key file and drops expired keys. If it cannot be read, the keys in memory stay.
     pub fn refresh(&self) {
         match KeyFile::load(&self.0.path) {
             Ok(keys) => {
@@ -81,7 +80,7 @@ impl Identity {
         }
     }
 
-    /// A ticket that says so.
+    /// Signs a ticket with these claims.
     #[must_use]
     pub fn issue(&self, claims: Claims) -> String {
         self.keys(|keys| {
@@ -98,13 +97,13 @@ impl Identity {
         self.keys(|keys| keys.public(now_s()))
     }
 
-    /// The guest whose cookie this is, if we made it.
+    /// The guest to whom this cookie belongs, if its signature is ours.
     #[must_use]
     pub fn guest(&self, cookie: &str) -> Option<ViewerId> {
         self.keys(|keys| guest::read(keys.guest_secret(), cookie))
     }
 
-    /// A guest whom nobody knows yet, and its cookie.
+    /// A new guest's id, and its cookie.
     ///
     /// # Errors
     /// The operating system gives no random bytes.
@@ -112,7 +111,7 @@ impl Identity {
         self.keys(|keys| guest::make(keys.guest_secret()))
     }
 
-    /// The id of a new sign-in.
+    /// A random id for a new sign-in.
     ///
     /// # Errors
     /// The operating system gives no random bytes.
@@ -122,19 +121,19 @@ impl Identity {
         Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
     }
 
-    /// The member whose cookie this is, if we made it and it has not ended.
+    /// The member to whom this cookie belongs, if its signature is ours and it has not expired.
     #[must_use]
     pub fn member(&self, cookie: &str) -> Option<Member> {
         self.keys(|keys| member::read(keys.guest_secret(), cookie, now_s()))
     }
 
-    /// The cookie of a member.
+    /// The cookie's value for a member.
     #[must_use]
     pub fn member_cookie(&self, member: &Member) -> String {
         self.keys(|keys| member::write(keys.guest_secret(), member))
     }
 
-    /// What verifies records by these keys.
+    /// The record verifier that uses these keys.
     #[must_use]
     pub fn verifier(&self) -> Arc<RecordVerifier> {
         Arc::clone(&self.0.verifier)

@@ -1,8 +1,7 @@
-//! Verifies what records say of their authors, by `ed25519-dalek`; what is verified, and in which order, is
-//! [`danmu::ticket`]'s.
+//! Verifies the proofs of records with `ed25519-dalek`. What is verified, and in which order, is defined by [`danmu::ticket`].
 //!
-//! Shared by all who read: a ticket that one has found true costs the others nothing. Nobody waits for a signature that
-//! another computes: only the memory of tickets is locked, and never while one computes.
+//! All readers share it, so each ticket is verified once. Signatures are verified without a lock; the lock covers the ticket
+//! cache, and decoding the key of a ticket that is added to it.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -18,7 +17,7 @@ use danmu::{
 use danmu_stream::quoted;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
-/// Verifies records.
+/// Verifies records, and caches verified tickets.
 #[derive(Debug)]
 pub struct RecordVerifier {
     tickets: Mutex<Tickets<Sound>>,
@@ -28,8 +27,8 @@ pub struct RecordVerifier {
     untrue: AtomicU64,
 }
 
-/// A viewer's key that can sign something: a point of the curve, and none of small order, for which every signature is true.
-/// As the library computes with it, which is a tenth of a signature's work to make.
+/// A usable public key of a viewer: a point on the curve, not of small order (such a key accepts any signature). It is kept
+/// decoded, because decoding costs a tenth of a verification.
 #[derive(Clone, Debug)]
 pub struct Sound(Box<VerifyingKey>);
 
@@ -42,21 +41,21 @@ impl TryFrom<PublicKey> for Sound {
     }
 }
 
-/// What was verified so far.
+/// Verification counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Records whose proof was true, and whose ticket was known already.
+    /// Records with a valid proof whose ticket was cached.
     pub known: u64,
-    /// Records whose proof was true, and whose ticket was new.
+    /// Records with a valid proof whose ticket was new.
     pub new: u64,
-    /// Records whose proof was not true.
+    /// Records with an invalid proof.
     pub untrue: u64,
-    /// Tickets that are remembered.
+    /// Tickets in the cache.
     pub remembered: u64,
 }
 
 impl RecordVerifier {
-    /// By these keys of the server; up to twice `most` tickets are remembered.
+    /// Trusts these keys of the server; caches up to twice `most` tickets.
     #[must_use]
     pub fn new(keys: Vec<TicketKey>, most: usize) -> Self {
         let tickets = Mutex::new(Tickets::new(keys.clone(), most));
@@ -64,7 +63,7 @@ impl RecordVerifier {
         Self { tickets, keys: Mutex::new(keys), known, new, untrue }
     }
 
-    /// What is known of a record's author: nothing where it has no proof, or none that is true.
+    /// The verified evidence of a record's author; `None` without a valid proof.
     #[must_use]
     pub fn verify(&self, data: &[u8]) -> Option<Arc<Evidence>> {
         let (line, proof) = record::signed(data)?;
@@ -90,15 +89,15 @@ impl RecordVerifier {
             Look::New(_) => return Err(TicketError::TicketForged),
         };
         let signature = Signature::from_bytes(proof.signature.as_bytes());
-        // The key was found sound once, and so need not be every time; what strictness looks at besides no browser does, and
-        // both are to find the same.
+        // The key was checked when its ticket was cached. `verify_strict` would add checks that browsers do not make, and
+        // server and browser must agree.
         match bearer.key.0.verify(line, &signature) {
             Ok(()) => Ok((bearer, count)),
             Err(_) => Err(TicketError::RecordForged),
         }
     }
 
-    /// Goes by these keys from now on. Where they are the same, nothing is forgotten.
+    /// Replaces the trusted keys. Where they are unchanged, the cache is kept.
     pub fn rekey(&self, keys: Vec<TicketKey>) {
         let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != keys {
@@ -107,7 +106,7 @@ impl RecordVerifier {
         }
     }
 
-    /// What was verified so far.
+    /// The counters so far.
     #[must_use]
     pub fn verified(&self) -> Verified {
         let [known, new, untrue] = [&self.known, &self.new, &self.untrue].map(|count| count.load(Relaxed));

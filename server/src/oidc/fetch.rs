@@ -1,4 +1,4 @@
-//! A document of an issuer's, by HTTPS: at most so large, within such a time, from the address that was named and no other.
+//! Fetches an issuer's documents by HTTPS: bounded in size and time, without redirects.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use hyper::body::Bytes;
 
 use crate::https::Https;
 
-/// No set of keys, and no description of an issuer, is longer, in bytes.
+/// The longest document, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
-/// No issuer that can be used takes longer.
+/// Timeout of a fetch.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gets the document at `address`. No redirection is followed: an issuer's keys are where it says.
+/// Gets the document at `address`. Redirects are not followed: an issuer's keys are where it says.
 ///
 /// # Errors
 /// What went wrong, for the log.
@@ -23,7 +23,7 @@ pub(super) async fn get(address: &str) -> Result<Bytes, String> {
 
 async fn receive(address: &str) -> Result<Bytes, String> {
     let request = Request::get(address).header(header::ACCEPT, "application/json").body(Full::default());
-    // A document now and then: its connection is not worth keeping.
+    // A rare request: keeping the connection is not worth it.
     let answer = Https::new()?.send(request.map_err(|error| error.to_string())?, MAX_BYTES, TIMEOUT).await?;
     match answer.status() {
         StatusCode::OK => Ok(answer.into_body()),

@@ -1,8 +1,8 @@
-//! The keys of one issuer: fetched when a token first needs one, and again when it is time, or a token names a new one.
+//! Key cache (JWKS) of one issuer: fetched on first use, when it is too old, or when a token names an unknown key.
 //!
-//! Promises: however many tokens come, one request is under way, and there are [`REST`] between two; so tokens under made-up
-//! keys cost the issuer nothing. While the issuer cannot be reached, the keys in hand hold for [`MOST_AGE`]; a key that the
-//! issuer took back is believed for [`AGE`] at the longest as long as it can be reached.
+//! Promises: one fetch at a time, and at least [`REST`] between two, however many tokens name made-up keys. While the issuer
+//! cannot be reached, cached keys stay valid for [`MOST_AGE`]; while it can, a key that it revoked is trusted for [`AGE`] at
+//! most.
 
 use std::{
     collections::HashMap,
@@ -19,16 +19,16 @@ use tokio::time::Instant;
 
 use super::{fetch, settings::is_safe};
 
-/// After this long, keys are fetched again.
+/// Keys older than this are fetched again.
 const AGE: Duration = Duration::from_secs(60 * 60);
-/// After this long, they are believed no more, even where there are no others to be had.
+/// Keys older than this are no longer trusted, even if no newer ones can be fetched.
 const MOST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long an issuer is left alone after it was asked, whatever came of it.
+/// Shortest time between two fetches, whatever their outcome.
 pub const REST: Duration = Duration::from_secs(30);
-/// No issuer has more keys at once.
+/// Most keys that are kept of a set.
 const MAX_KEYS: usize = 64;
 
-/// A key, and the one algorithm that it is for.
+/// A key, and the one algorithm it is used with.
 #[derive(Clone)]
 pub(super) struct Key {
     pub algorithm: Algorithm,
@@ -42,7 +42,7 @@ pub(super) struct Jwks {
     issuer: String,
     address: Option<String>,
     held: Mutex<Held>,
-    /// Held by whoever asks the issuer.
+    /// Held during a fetch, so that there is one at a time.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -51,33 +51,33 @@ struct Held {
     keys: Arc<Keys>,
     fetched: Option<Instant>,
     asked: Option<Instant>,
-    /// Why there is nothing newer.
+    /// Why the last fetch failed.
     failed: Option<String>,
 }
 
-/// What an issuer says of itself; see [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html).
+/// An issuer's metadata; see [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html).
 #[derive(Deserialize)]
 struct Description {
     issuer: String,
     jwks_uri: String,
 }
 
-/// Keys that are of no use here, or that cannot be read, are passed over: an issuer may have others beside ours.
+/// A key set (JWKS). Keys that cannot be parsed or used here are skipped: an issuer may have others.
 #[derive(Deserialize)]
 struct Set {
     keys: Vec<serde_json::Value>,
 }
 
 impl Jwks {
-    /// The keys of `issuer`, at `address` or where it says. Fetches nothing yet.
+    /// The keys of `issuer`, at `address`, or where its metadata says. Fetches nothing yet.
     pub(super) fn new(issuer: String, address: Option<String>) -> Self {
         Self { issuer, address, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// The key of that id. `Ok(None)`: the issuer has none.
+    /// The key with that id; `Ok(None)` if it is not among the keys of the last fetch.
     ///
     /// # Errors
-    /// Why its keys cannot be had; asking again may help after [`REST`].
+    /// Why the keys cannot be fetched; a retry after [`REST`] may succeed.
     pub(super) async fn key(&self, kid: &str) -> Result<Option<Key>, String> {
         let held = self.held();
         if let (Some(key), true) = (held.keys.get(kid), held.is_younger_than(AGE)) {
@@ -91,16 +91,16 @@ impl Jwks {
         }
     }
 
-    /// What is held, after the issuer was asked if it is time.
+    /// The cache, after a fetch if one is due.
     async fn refreshed(&self, kid: &str) -> Held {
         let _asking = self.asking.lock().await;
         let held = self.held();
         let found = held.keys.contains_key(kid) && held.is_younger_than(AGE);
-        // Somebody else has asked meanwhile, or it was a moment ago.
+        // Another task has just fetched, or the last fetch was less than `REST` ago.
         if found || held.asked.is_some_and(|asked| asked.elapsed() < REST) {
             return held;
         }
-        // Before the answer: who asks may be gone when it comes.
+        // Before the response: this task may be cancelled while it waits for it.
         self.change(|held| held.asked = Some(Instant::now()));
         match self.fetch().await {
             Ok(keys) => self.change(|held| {
@@ -153,7 +153,7 @@ impl Held {
     }
 }
 
-/// The key, under its id, if it verifies signatures by one of the two algorithms.
+/// The key and its id, if it verifies signatures with RS256 or ES256.
 fn usable(value: serde_json::Value) -> Option<(String, Key)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let (algorithm, name) = match &jwk.algorithm {

@@ -1,14 +1,13 @@
-//! Who signed in elsewhere: ID tokens of OpenID Connect issuers, an Amazon Cognito user pool among them, verified against the
-//! keys that the issuer publishes ([OpenID Connect Core, 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
+//! OpenID Connect: verifies ID tokens of trusted issuers, Amazon Cognito user pools among them, against the keys that the
+//! issuer publishes ([OpenID Connect Core, 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 //!
-//! - [`IssuerSettings`] says whom the operator trusts, and what groups there mean here.
-//! - [`jwks`](self) keeps an issuer's keys: fetched when they are needed, again when a token names a new one, and never more
-//!   often than its limit, whatever tokens come.
-//! - [`Issuers::verify`] makes a [`Person`] of a token, or says why not.
+//! - [`IssuerSettings`] says which issuers the operator trusts, and which role a group of theirs gives.
+//! - [`jwks`](self) caches an issuer's keys: fetched on demand, and again when a token names an unknown key, with a rate limit.
+//! - [`Issuers::verify`] turns a token into a [`Person`], or says why not.
 //!
-//! It promises: RS256 and ES256 only, by a key of the issuer's set and of that kind, so that no header chooses how it is
-//! believed; a token is for our client, of its time, and an ID token where the issuer tells them apart; what is fetched is
-//! bounded in size, time and number. It never accepts a key or an address from a token.
+//! Promises: only RS256 and ES256, by a key of the issuer's set and of that type, so that the token's header cannot choose how
+//! it is verified; a token is for our client, not expired, and an ID token where the issuer marks them; fetches are bounded in
+//! size, time and number. Never takes a key or an address from a token.
 
 mod fetch;
 mod jwks;

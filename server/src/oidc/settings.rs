@@ -1,4 +1,4 @@
-//! An issuer, as the operator writes it down.
+//! Settings of an issuer.
 
 use std::collections::BTreeMap;
 
@@ -11,48 +11,48 @@ use danmu::{
 use danmu_app::account::Offer;
 use serde::Deserialize;
 
-/// Somebody whose ID tokens are believed, and how people sign in there.
+/// A trusted issuer of ID tokens, and how people sign in there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// `iss` of its tokens, an `https` address. A Cognito user pool's is `https://cognito-idp.REGION.amazonaws.com/POOL`.
     pub issuer: String,
-    /// The id of our client there: `aud` of its tokens. The client has no secret.
+    /// Our client id there: `aud` of its tokens. The client has no secret.
     pub audience: String,
-    /// What people know it as. Default its host.
+    /// Its display name. Default its host.
     pub title: Option<String>,
-    /// Where its keys are. Default what it says under `/.well-known/openid-configuration`.
+    /// Where its keys are. Default what its metadata under `/.well-known/openid-configuration` says.
     pub jwks_uri: Option<String>,
     /// The claim that lists somebody's groups. Default `cognito:groups`.
     #[serde(default = "groups_claim")]
     pub groups_claim: String,
-    /// Who is in one of these is a streamer in every room. Default `["streamer"]`; nobody, where `rooms` names any.
+    /// Members of these groups are streamers in every room. Default `["streamer"]`, or none where `rooms` names any room.
     pub streamers: Option<Vec<String>>,
-    /// Who is in one of these is a moderator in every room. Default `["moderator"]`; nobody, where `rooms` names any.
+    /// Members of these groups are moderators in every room. Default `["moderator"]`, or none where `rooms` names any room.
     pub moderators: Option<Vec<String>>,
-    /// Groups that mean something in one room alone, by its id.
+    /// Groups that give a role in a single room, by room id.
     #[serde(default)]
     pub rooms: BTreeMap<RoomId, Groups>,
-    /// Whether people sign in to the user pool by name and password on our own page. Default yes, where it is one.
+    /// Whether people sign in to the user pool by name and password on our own page. Default yes, where it is a user pool.
     #[serde(default = "yes")]
     pub password: bool,
-    /// Where the user pool's API is, if not at AWS' own address.
+    /// The user pool's API endpoint, if not AWS' own.
     pub endpoint: Option<String>,
-    /// The page on which people sign in there: its authorisation endpoint (Cognito: `https://DOMAIN/oauth2/authorize`).
+    /// The sign-in page there: its authorisation endpoint (Cognito: `https://DOMAIN/oauth2/authorize`).
     pub authorize: Option<String>,
-    /// Its token endpoint (Cognito: `https://DOMAIN/oauth2/token`). With `authorize`, or neither.
+    /// Its token endpoint (Cognito: `https://DOMAIN/oauth2/token`). Set both this and `authorize`, or neither.
     pub token: Option<String>,
-    /// Where people are signed out there too (Cognito: `https://DOMAIN/logout`).
+    /// The page that signs people out there too (Cognito: `https://DOMAIN/logout`).
     pub logout: Option<String>,
 }
 
-/// Which groups are what.
+/// Which groups give which role.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Groups {
-    /// Who is in one of these is a streamer.
+    /// Members of these groups are streamers.
     pub streamers: Vec<String>,
-    /// Who is in one of these is a moderator.
+    /// Members of these groups are moderators.
     pub moderators: Vec<String>,
 }
 
@@ -65,11 +65,11 @@ fn yes() -> bool {
 }
 
 impl IssuerSettings {
-    /// Looks whether the settings make sense.
+    /// Validates the settings.
     ///
     /// # Errors
-    /// A setting, its value, and what it should be: a text that is nothing, an address that anybody on the way could answer, half
-    /// a page to sign in on.
+    /// A setting, its value, and what it should be: an empty text, an address without TLS, or only one of `authorize` and
+    /// `token`.
     pub fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
         let wrong = |name, value: &str, reason| Err((name, value.to_owned(), reason));
         if self.audience.is_empty() {
@@ -98,7 +98,7 @@ impl IssuerSettings {
         }
     }
 
-    /// The user pool, where the issuer is one and people may sign in to it by name and password.
+    /// The user pool, if the issuer is one and people may sign in to it by name and password.
     #[must_use]
     pub fn user_pool(&self) -> Option<UserPool> {
         let id = self.issuer.rsplit('/').next().unwrap_or_default().to_owned();
@@ -106,27 +106,27 @@ impl IssuerSettings {
         (self.password && pool.check().is_ok() && pool.issuer() == self.issuer).then_some(pool)
     }
 
-    /// What an identity pool knows it as ([`Login::provider`](danmu::cognito::identity_pool::Login)).
+    /// Its provider name for an identity pool ([`Login::provider`](danmu::cognito::identity_pool::Login)).
     #[must_use]
     pub fn pool_provider(&self) -> &str {
         self.issuer.trim_start_matches("https://")
     }
 
-    /// The page on which people sign in there.
+    /// The hosted sign-in page, if there is one.
     #[must_use]
     pub fn provider(&self) -> Option<Provider> {
         let (authorize, token) = (self.authorize.clone()?, self.token.clone()?);
         Some(Provider { client_id: self.audience.clone(), authorize, token, logout: self.logout.clone() })
     }
 
-    /// As a page offers it.
+    /// What a sign-in page needs to offer it.
     #[must_use]
     pub fn offer(&self) -> Offer {
         let (issuer, title) = (self.issuer.clone(), self.title().to_owned());
         Offer { issuer, title, pool: self.user_pool(), provider: self.provider() }
     }
 
-    /// The origins that a page talks to when somebody signs in there.
+    /// The origins that a page connects to when somebody signs in there.
     #[must_use]
     pub fn origins(&self) -> Vec<String> {
         let pool = self.user_pool().map(|pool| pool.endpoint());
@@ -134,21 +134,21 @@ impl IssuerSettings {
         addresses.filter_map(|address| origin(&address)).collect()
     }
 
-    /// What people know it as.
+    /// Its display name: the title, or else the host.
     #[must_use]
     pub fn title(&self) -> &str {
         let host = || host(&self.issuer).unwrap_or(&self.issuer);
         self.title.as_deref().unwrap_or_else(host)
     }
 
-    /// What somebody in these groups may do here.
+    /// The rights that membership of these groups gives here.
     #[must_use]
     pub fn rights(&self, groups: &[String]) -> Rights {
         let everywhere = Rights::everywhere(self.everywhere().role(groups));
         self.rooms.iter().fold(everywhere, |rights, (room, list)| rights.and_in(room.clone(), list.role(groups)))
     }
 
-    /// Which groups mean something in every room. Once rights are given room by room, none does by default.
+    /// The groups that give a role in every room. The defaults do not apply once any room has groups of its own.
     fn everywhere(&self) -> Groups {
         let or = |list: &Option<Vec<String>>, default: &str| {
             let default = || if self.rooms.is_empty() { vec![default.to_owned()] } else { Vec::new() };
@@ -157,7 +157,7 @@ impl IssuerSettings {
         Groups { streamers: or(&self.streamers, "streamer"), moderators: or(&self.moderators, "moderator") }
     }
 
-    /// Who has which rights in which rooms, for a person to read.
+    /// Which groups give which rights in which rooms, as text for a person.
     #[must_use]
     pub fn explain_rights(&self) -> String {
         let rooms = self.rooms.iter().map(|(room, groups)| (format!("in room {room}"), groups.explain()));
@@ -201,7 +201,7 @@ fn host(address: &str) -> Option<&str> {
     Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }
 
-/// Whether nobody on the way can answer instead: by TLS, or because there is no way.
+/// Whether nobody on the network can forge the answer: an `https` address, or `http` to this machine.
 pub(crate) fn is_safe(address: &str) -> bool {
     let Ok(uri) = address.parse::<http::Uri>() else { return false };
     let here = |host: &str| {

@@ -1,4 +1,4 @@
-//! The signatures of `jsonwebtoken`, by ring: the two algorithms that issuers use, and no other exists here.
+//! Crypto provider of `jsonwebtoken`, backed by ring: RS256 and ES256, and nothing else.
 
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind,
@@ -9,7 +9,7 @@ use jsonwebtoken::{
 use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
-    // Nothing is signed as a JWT of this kind here.
+    // No JWT is signed through this library.
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
     verifier_factory: |algorithm, key| match (algorithm, key.family()) {
         (Algorithm::RS256, AlgorithmFamily::Rsa) => Ok(Box::new(Rs256(key.clone()))),
@@ -19,7 +19,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes the library verify by ring. To be called before it verifies; more than once does no harm.
+/// Installs the provider. Call it before verifying; repeated calls are harmless.
 pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }
@@ -41,7 +41,7 @@ impl JwtVerifier for Rs256 {
     }
 }
 
-/// ECDSA on P-256 with SHA-256, its two numbers side by side.
+/// ECDSA on P-256 with SHA-256; the signature is r and s concatenated.
 struct Es256(DecodingKey);
 
 impl Verifier<Vec<u8>> for Es256 {

@@ -1,4 +1,4 @@
-//! What an ID token says of somebody, and whom it makes of them here.
+//! The claims of an ID token, and the person that they make here.
 
 use danmu::{
     rights::Rights,
@@ -13,17 +13,17 @@ use super::settings::IssuerSettings;
 /// Somebody who signed in elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Who that is here: always the same for the same person, and for nobody else. It says nothing of them.
+    /// The viewer id: a hash, so always the same for the same person and issuer, and it reveals nothing.
     pub viewer: ViewerId,
-    /// The name that they go by, where the issuer says one that can be shown.
+    /// The display name, if the issuer gives one that can be shown.
     pub name: Option<Name>,
-    /// What they may do: at least a member's.
+    /// What they may do: at least what a member may.
     pub rights: Rights,
     /// When the token ends, in Unix seconds.
     pub expires_s: i64,
 }
 
-/// The claims that are looked at ([standard claims](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+/// The claims that are read ([standard claims](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
 #[derive(Deserialize)]
 pub(super) struct Claims {
     pub iss: String,
@@ -35,33 +35,33 @@ pub(super) struct Claims {
     pub nonce: Option<String>,
     /// Cognito's: `id` or `access`.
     pub token_use: Option<String>,
-    /// All others: names and groups.
+    /// All other claims: names and groups.
     #[serde(flatten)]
     others: Map<String, Value>,
 }
 
-/// Seconds, of which some issuers tell fractions, too ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+/// Seconds; some issuers send fractions ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
 fn numeric_date<'de, D: Deserializer<'de>>(claim: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(claim)?;
-    // Beyond what is counted it is the greatest that is.
+    // The cast saturates.
     let whole = number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64));
     whole.ok_or_else(|| Error::custom("no number of seconds"))
 }
 
-/// Where a name may be, the better first. Never the address of a mailbox: everybody in the room would read it.
+/// Claims that may hold a name, the preferred one first. Never an e-mail address: everybody in the room would read it.
 const NAMES: [&str; 5] = ["nickname", "name", "preferred_username", "cognito:username", "username"];
 
 impl Claims {
-    /// Whom that is, by what the operator says of groups.
+    /// The person, with the rights that the operator's settings give to the groups.
     pub(super) fn person(&self, settings: &IssuerSettings) -> Person {
         let groups = match self.others.get(&settings.groups_claim) {
             Some(Value::Array(groups)) => groups.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            // Some issuers write one group, or several with spaces between.
+            // Some issuers send a string with one group, or with several separated by spaces.
             Some(Value::String(groups)) => groups.split_whitespace().map(str::to_owned).collect(),
             _ => Vec::new(),
         };
         let name = NAMES.iter().filter_map(|name| self.others.get(*name)?.as_str()).find_map(|name| {
-            // A pool whose people sign in by their mailbox names them by a number.
+            // A user pool whose people sign in by e-mail uses the subject as their user name.
             let says_nothing = name == self.sub || name.contains('@');
             (!says_nothing).then(|| Name::try_from(name.trim().to_owned()).ok()).flatten()
         });
@@ -69,9 +69,9 @@ impl Claims {
     }
 }
 
-/// `m` and half a SHA-256 over the issuer and what it calls somebody, in hexadecimal digits: 33 characters, as guests have.
+/// `m` and the first half of a SHA-256 over issuer and subject, in hexadecimal: 33 characters, like a guest's id.
 fn viewer(issuer: &str, subject: &str) -> ViewerId {
-    // An issuer is an address, and has no line in it.
+    // An issuer is a URL without line breaks, so the separator is unambiguous.
     let hash = digest(&SHA256, [issuer, "\n", subject].concat().as_bytes());
     let id = hash.as_ref()[..16].iter().fold(String::from("m"), |id, byte| id + &format!("{byte:02x}"));
     id.parse().unwrap_or_else(|_| unreachable!("33 visible characters"))

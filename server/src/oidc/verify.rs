@@ -1,4 +1,4 @@
-//! An ID token, looked at from all sides.
+//! Verification of ID tokens.
 
 use std::sync::Arc;
 
@@ -14,67 +14,67 @@ use super::{
     token::{Claims, Person},
 };
 
-/// The longest token, in bytes. Cognito's are 1 to 2 kB, with many groups some more.
+/// The longest token, in bytes. Cognito's have 1 to 2 kB, more with many groups.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// How far the issuer's clock and ours may be apart, in seconds.
+/// Clock skew allowed between the issuer and this server, in seconds.
 const LEEWAY_S: u64 = 60;
 
-/// Why an ID token is not believed.
+/// Why an ID token is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// For us, or for an identity pool.
+    /// Too long for us, or for the cookie that keeps it for an identity pool.
     #[error("an ID token of {bytes} bytes is too long; {max} are allowed. Is somebody in very many groups?")]
     TooLong {
-        /// Bytes of it.
+        /// Its length in bytes.
         bytes: usize,
-        /// The most.
+        /// The limit.
         max: usize,
     },
-    /// Not three parts of base64url and JSON, or a claim of another kind than it should be.
+    /// Not three parts of base64url and JSON, or a claim has the wrong type.
     #[error("this is no ID token")]
     Malformed,
-    /// Nobody whom the operator trusts.
+    /// The issuer is not trusted.
     #[error("tokens of {0:?} are not accepted here")]
     Issuer(String),
-    /// Neither RS256 nor ES256, or not what its key is for.
+    /// Neither RS256 nor ES256, or not the algorithm of its key.
     #[error("an ID token is signed by RS256 or ES256, as its key is for")]
     Algorithm,
-    /// The header says that something has to be understood which is not.
+    /// The header names critical extensions.
     #[error("an ID token with critical extensions is not accepted")]
     Critical,
-    /// The issuer has no such key.
+    /// The issuer's keys, as last fetched, do not include this one.
     #[error("the issuer has no key {0:?}")]
     Key(String),
-    /// Forged, or changed.
+    /// The signature does not match.
     #[error("the token's signature is wrong")]
     Signature,
-    /// Over.
+    /// The token has expired.
     #[error("the token has expired; sign in again")]
     Expired,
-    /// Not yet.
+    /// The token is not valid yet (`nbf`).
     #[error("the token is not valid yet; is a clock wrong?")]
     NotYet,
-    /// For somebody else's client.
+    /// Issued for another client.
     #[error("the token was issued for another application")]
     Audience,
-    /// Of another attempt.
+    /// The nonce is that of another sign-in attempt.
     #[error("the token belongs to another sign-in")]
     Nonce,
-    /// Lets its bearer act, and says nothing of who it is.
+    /// An access token: it lets its bearer act, and does not say who that is.
     #[error("this is an access token; the ID token is wanted")]
     NotAnIdToken,
-    /// Rights in so many rooms that no cookie holds them.
+    /// Rights in too many rooms for a cookie.
     #[error(
         "rights in {0} rooms, one by one, are more than a cookie holds; have the operator give them by a group that means \
          something in every room"
     )]
     Rights(usize),
-    /// The issuer's keys cannot be had. The reason is in the log.
+    /// The issuer's keys cannot be fetched. The reason is in the log.
     #[error("the issuer of the token cannot be reached; try again in {} s", REST.as_secs())]
     Unreachable,
 }
 
-/// Everybody whose ID tokens are believed. Cheap to clone.
+/// The trusted issuers. Cheap to clone.
 #[derive(Clone)]
 pub struct Issuers(Arc<[Issuer]>);
 
@@ -89,7 +89,7 @@ struct Claimed {
 }
 
 impl Issuers {
-    /// Believes these. Fetches nothing yet.
+    /// Trusts these issuers. Fetches nothing yet.
     #[must_use]
     pub fn new(settings: Vec<IssuerSettings>) -> Self {
         signature::install();
@@ -100,13 +100,12 @@ impl Issuers {
         Self(settings.into_iter().map(issuer).collect())
     }
 
-    /// Their settings, in the operator's order.
+    /// The settings, in the operator's order.
     pub fn settings(&self) -> impl Iterator<Item = &IssuerSettings> {
         self.0.iter().map(|issuer| &issuer.settings)
     }
 
-    /// What an identity pool takes the token as, if it is of somebody whom the operator trusts. The token itself is not looked at:
-    /// the pool does that.
+    /// The login for an identity pool, if the token names a trusted issuer. The token is not verified here: the pool does that.
     #[must_use]
     pub fn login(&self, token: &str) -> Option<Login> {
         let Claimed { iss } = dangerous::insecure_decode_claims(token).ok()?;
@@ -114,10 +113,10 @@ impl Issuers {
         Some(Login { provider: settings.pool_provider().to_owned(), id_token: token.to_owned() })
     }
 
-    /// Whom the token is of. `nonce` is what the attempt to sign in was told to come back with, where it was told any.
+    /// The person whom the token identifies. `nonce` is the one that was sent with the sign-in attempt, if any.
     ///
     /// # Errors
-    /// [`TokenError`]; only [`TokenError::Unreachable`] may pass by itself.
+    /// [`TokenError`]. A retry may help with [`TokenError::Unreachable`], and after [`REST`] with [`TokenError::Key`].
     pub async fn verify(&self, token: &str, nonce: Option<&str>) -> Result<Person, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong { bytes: token.len(), max: MAX_TOKEN_BYTES });
@@ -126,7 +125,7 @@ impl Issuers {
         if header.crit.is_some() {
             return Err(TokenError::Critical);
         }
-        // Unverified, and used for nothing but to choose among those whom the operator trusts.
+        // Not verified yet, and used only to choose among the trusted issuers.
         let Claimed { iss } = dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
         let Some(Issuer { settings, keys }) = self.0.iter().find(|issuer| issuer.settings.issuer == iss) else {
             return Err(TokenError::Issuer(iss.chars().take(200).collect()));
@@ -145,7 +144,7 @@ impl Issuers {
         if claims.sub.is_empty() {
             return Err(TokenError::Malformed);
         }
-        // Several audiences: then it must say that it was issued to us.
+        // With several audiences, `azp` must say that it was issued to us.
         let shared = claims.aud.as_array().is_some_and(|audiences| audiences.len() > 1);
         let ours = claims.azp.as_ref().is_some_and(|party| *party == settings.audience);
         if (shared || claims.azp.is_some()) && !ours {

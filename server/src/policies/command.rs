@@ -8,7 +8,7 @@ use std::{
 
 use super::{Part, PolicyScope};
 
-/// The partitions that there are files of.
+/// The partitions for which files are written.
 const PARTITIONS: [&str; 2] = ["aws", "aws-cn"];
 
 /// What `danmu-server policies` is asked for.
@@ -42,7 +42,7 @@ pub struct PoliciesArgs {
     pub write: Option<PathBuf>,
 }
 
-/// Prints, or writes.
+/// Prints the policies, or writes the files.
 ///
 /// # Errors
 /// When a file or the output cannot be written.
@@ -62,7 +62,7 @@ pub fn run(args: &PoliciesArgs) -> io::Result<()> {
     let parts = if args.parts.is_empty() { &Part::ALL[..] } else { &args.parts };
     let mut output = io::stdout().lock();
     for part in parts {
-        // One alone can be handed on to a program as it is.
+        // A single one is printed without a heading, so that it can be piped to a program.
         if parts.len() > 1 {
             writeln!(output, "── {} ──", part.name())?;
         }
@@ -80,7 +80,7 @@ fn write(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The files: their names, and what is in them.
+/// The files: name and content.
 fn files() -> impl Iterator<Item = (String, String)> {
     let file = |partition: &str, part: Part| {
         let policy = part.policy(&PolicyScope::to_fill_in(partition));

@@ -1,9 +1,8 @@
-//! IAM policies: what each part of Danmu may do on AWS, from one source.
+//! IAM policies: the permissions of each part of Danmu on AWS, from a single source.
 //!
-//! The sessions of viewers are limited by the same lists (`vending`), `danmu-server policies` writes the files in
-//! `deploy/policies`, and the tests run the server's own code with exactly these rights, and with one action less at a time.
-//! `kinesis:DescribeStream` is in none of them: AWS limits it to 10 calls a second an account.
-//! Never asks AWS anything.
+//! `vending` limits sessions by the same lists, `danmu-server policies` writes the files in `deploy/policies`, and tests run
+//! the server's code with exactly these permissions, and with one less at a time. `kinesis:DescribeStream` is in none of them:
+//! AWS limits it to 10 calls a second for an account. Never calls AWS.
 
 mod command;
 
@@ -12,15 +11,15 @@ use serde::Serialize;
 
 pub use self::command::{PoliciesArgs, run};
 
-/// What a viewer's session puts by.
+/// Actions with which a viewer's session puts.
 pub const PRODUCE: &[&str] = &["kinesis:PutRecord", "kinesis:PutRecords"];
-/// What a viewer's session reads by, where direct reading is allowed.
+/// Actions with which a viewer's session reads, where direct reading is allowed.
 pub const CONSUME: &[&str] = &["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
-/// What a relay reads by. `DescribeStreamSummary` says when the stream was created.
+/// Actions with which a relay reads. `DescribeStreamSummary` tells when the stream was created.
 const READ: &[&str] =
     &["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"];
-/// What a relay is a consumer of its own by; on the stream and on its consumers, as the [service authorization reference][1]
-/// asks for both.
+/// Actions with which a relay registers as a consumer, on the stream and on its consumers: the [service authorization
+/// reference][1] asks for both.
 ///
 /// [1]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesisdatastreams.html
 const CONSUMER: &[&str] = &[
@@ -29,24 +28,24 @@ const CONSUMER: &[&str] = &[
     "kinesis:ListStreamConsumers",
     "kinesis:DeregisterStreamConsumer",
 ];
-/// What it is pushed records by; on its consumers.
+/// The action by which records are pushed to it, on its consumers.
 const SUBSCRIBE: &[&str] = &["kinesis:SubscribeToShard"];
-/// What puts need of the key where a customer's encrypts the stream, and what reads need; on the key, for this stream alone
+/// Actions on a customer managed KMS key: for puts here, for reads in [`DECRYPT`]; for this stream only
 /// ([permissions](https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html)).
 pub const ENCRYPT: &[&str] = &["kms:GenerateDataKey"];
 /// See [`ENCRYPT`].
 pub const DECRYPT: &[&str] = &["kms:Decrypt"];
-/// What sessions of viewers are made by; on the role, whose trust policy must allow both, too.
+/// Actions with which viewers' sessions are made, on their role, whose trust policy must allow both too.
 const VEND: &[&str] = &["sts:AssumeRole", "sts:SetSourceIdentity"];
 
-/// What denies banned viewers on AWS; on the role of their sessions.
+/// Actions with which banned viewers are denied, on the role of their sessions.
 const MODERATE: &[&str] = &["iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy"];
 
-/// The key of a condition on who a session was vended for
+/// Condition key: for whom a session was vended
 /// ([aws:SourceIdentity](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity)).
 pub const SOURCE_IDENTITY: &str = "aws:SourceIdentity";
 
-/// The key of a condition on when a session was issued
+/// Condition key: when a session was issued
 /// ([aws:TokenIssueTime](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tokenissuetime)).
 pub const ISSUE_TIME: &str = "aws:TokenIssueTime";
 
@@ -57,9 +56,9 @@ pub enum Part {
     Producer,
     /// Of the same role where `feed.direct` lets browsers read the stream themselves.
     Consumer,
-    /// Of whoever puts, where a customer's key encrypts the stream: viewers' role, and a server that bans.
+    /// Of writers, where a customer's key encrypts the stream: viewers' role, and a server that bans.
     ProducerKey,
-    /// Of whoever reads, where a customer's key encrypts the stream: a server that relays, and viewers' role for direct reading.
+    /// Of readers, where a customer's key encrypts the stream: a server that relays, and viewers' role for direct reading.
     ConsumerKey,
     /// Of a server that relays.
     Relay,
@@ -81,10 +80,10 @@ pub enum Part {
     Revoke,
 }
 
-/// Where the stream and the role are.
+/// The resources that policies name: stream and roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyScope {
-    /// What its ARNs and hosts are of.
+    /// The partition of its ARNs and host names.
     pub partition: &'static Partition,
     /// The stream's region.
     pub region: String,
@@ -104,7 +103,7 @@ pub struct PolicyScope {
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
     version: &'static str,
-    /// What it says.
+    /// Its statements.
     pub statement: Vec<Statement>,
 }
 
@@ -130,21 +129,20 @@ impl Policy {
         Self { version: "2012-10-17", statement: statement.into_iter().collect() }
     }
 
-    /// What allows these actions on one resource.
+    /// Allows these actions on one resource.
     #[must_use]
     pub fn allowing(actions: &[&str], resource: &str) -> Self {
         Self::of([allow(None, actions, [resource.to_owned()])])
     }
 
-    /// What allows these actions on the key that encrypts a stream, whichever key and whosever it is: only where Kinesis asks for
-    /// them, and only for that stream, which is the encryption context
-    /// ([condition keys](https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html)).
+    /// Allows these actions on any KMS key that encrypts the stream: only through Kinesis, and only with this stream as the
+    /// encryption context ([condition keys](https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html)).
     #[must_use]
     pub fn of_key(actions: &[&str], stream_arn: &str) -> Self {
         let mut parts = stream_arn.split(':').skip(1);
         let partition = parts.next().and_then(Partition::named).unwrap_or(Partition::of(""));
         let region = parts.nth(1).unwrap_or_default();
-        // The service's name there is documented for `amazonaws.com`; elsewhere its domain may be the partition's.
+        // `kms:ViaService` is documented for `amazonaws.com`; in other partitions it may have the partition's domain.
         let mut via = vec![Partition::of("").host("kinesis", region), partition.host("kinesis", region)];
         via.dedup();
         let only = serde_json::json!({ "kms:ViaService": via, "kms:EncryptionContext:aws:kinesis:arn": stream_arn });
@@ -153,15 +151,15 @@ impl Policy {
         Self::of([Statement { condition, ..allow(Some("Key"), actions, [key]) }])
     }
 
-    /// Denies the sessions for which the key of a condition, such as [`SOURCE_IDENTITY`], has one of these values everything on
-    /// streams.
+    /// Denies all actions on streams to sessions for which a condition key, such as [`SOURCE_IDENTITY`], has one of these
+    /// values.
     #[must_use]
     pub fn denying(key: &str, values: &[String]) -> Self {
         let condition = serde_json::json!({ "StringEquals": { key: values } });
         Self::of([deny("Banned", condition)])
     }
 
-    /// Denies the sessions that were issued before a time (`2026-01-31T12:00:00Z`) everything on streams
+    /// Denies all actions on streams to sessions issued before a time (`2026-01-31T12:00:00Z`)
     /// ([Revoking sessions](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html)).
     #[must_use]
     pub fn denying_older(than: &str) -> Self {
@@ -169,14 +167,14 @@ impl Policy {
         Self::of([deny("Revoked", condition)])
     }
 
-    /// As short as JSON gets, as STS and IAM count its characters.
+    /// Compact JSON: STS and IAM limit the number of characters.
     #[must_use]
     pub fn compact(&self) -> String {
-        // Cannot fail: texts and lists of them.
+        // Strings and lists of strings always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// For people.
+    /// Indented JSON, for people.
     #[must_use]
     pub fn pretty(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
@@ -194,7 +192,7 @@ fn deny(sid: &'static str, condition: serde_json::Value) -> Statement {
     Statement { sid: Some(sid), effect: "Deny", principal: None, action, resource, condition: Some(condition) }
 }
 
-/// Lets the identities of one pool, of that kind, have a role
+/// Lets identities of one pool, of that kind (authenticated or not), assume a role
 /// ([role trust](https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html)).
 fn pool_trust(partition: &Partition, kind: &str) -> Statement {
     let service = partition.identity_provider;
@@ -209,7 +207,7 @@ fn pool_trust(partition: &Partition, kind: &str) -> Statement {
     }
 }
 
-/// The key of a condition on the identity of a pool that has a session
+/// Condition key: the pool identity of a session
 /// ([keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif)).
 #[must_use]
 pub fn pool_identity(partition: &Partition) -> String {
@@ -234,7 +232,7 @@ impl Part {
         Self::Revoke,
     ];
 
-    /// Its name, and that of its file.
+    /// Its name, and its file's without extension.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -254,7 +252,7 @@ impl Part {
         }
     }
 
-    /// Its policy there.
+    /// Its policy in this scope.
     #[must_use]
     pub fn policy(self, place: &PolicyScope) -> Policy {
         let (stream, consumers) = (place.stream_arn(), place.stream_arn() + "/consumer/*");
@@ -277,7 +275,7 @@ impl Part {
             Self::PoolGuestTrust => Policy::of([pool_trust(place.partition, "unauthenticated")]),
             Self::Moderation => Policy::of([
                 allow(Some("Deny"), MODERATE, [place.role_arn(&place.viewer_role)]),
-                // Every replica learns of it by the stream.
+                // To publish decisions: every replica learns of a ban from the stream.
                 allow(Some("Tell"), PRODUCE, [stream]),
             ]),
             Self::Ban => Policy::denying(SOURCE_IDENTITY, &["VIEWER".to_owned()]),
@@ -287,7 +285,7 @@ impl Part {
 }
 
 impl PolicyScope {
-    /// With names to be filled in for what is not known, in the partition of that name; `aws` where there is none.
+    /// A scope with placeholders for region and account, in the partition of that name, or `aws` if there is none.
     #[must_use]
     pub fn to_fill_in(partition: &str) -> Self {
         Self {
@@ -300,7 +298,7 @@ impl PolicyScope {
         }
     }
 
-    /// In that region, and its partition.
+    /// The same scope in that region, and its partition.
     #[must_use]
     pub fn in_region(self, region: &str) -> Self {
         Self { partition: Partition::of(region), region: region.to_owned(), ..self }

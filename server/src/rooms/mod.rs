@@ -1,4 +1,4 @@
-//! The rooms there are: a map that all watch who work with rooms, so that one can be made, changed or ended while the server runs.
+//! The map of rooms. Its users watch it, so that rooms can be created, changed or removed while the server runs.
 
 mod served;
 
@@ -9,36 +9,36 @@ use tokio::sync::watch;
 
 pub use self::served::ServedRooms;
 
-/// The rooms, in the operator's order. A handle; its clones are the same map.
+/// The rooms, in the operator's order. A handle; clones share the map.
 #[derive(Clone, Debug)]
 pub struct RoomMap(Arc<watch::Sender<Arc<[Room]>>>);
 
 impl RoomMap {
-    /// These to begin with.
+    /// A map of these rooms.
     #[must_use]
     pub fn new(rooms: impl IntoIterator<Item = Room>) -> Self {
         Self(Arc::new(watch::Sender::new(rooms.into_iter().collect())))
     }
 
-    /// All of them, as they are now.
+    /// All rooms, at the moment.
     #[must_use]
     pub fn all(&self) -> Arc<[Room]> {
         Arc::clone(&self.0.borrow())
     }
 
-    /// The one of that id, as it is now.
+    /// The room with that id, if there is one.
     #[must_use]
     pub fn get(&self, id: &RoomId) -> Option<Room> {
         self.0.borrow().iter().find(|room| room.id == *id).cloned()
     }
 
-    /// All of them, as they are and as they will be.
+    /// All rooms, now and after each change.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<[Room]>> {
         self.0.subscribe()
     }
 
-    /// Makes a room, or changes the one of its id.
+    /// Creates a room, or replaces the one with its id.
     pub fn put(&self, room: Room) {
         self.0.send_modify(|rooms| {
             let mut all = rooms.to_vec();
@@ -50,7 +50,7 @@ impl RoomMap {
         });
     }
 
-    /// Ends a room, if there is one of that id.
+    /// Removes the room with that id, if there is one.
     pub fn remove(&self, id: &RoomId) {
         self.0.send_modify(|rooms| *rooms = rooms.iter().filter(|room| room.id != *id).cloned().collect());
     }

@@ -1,4 +1,4 @@
-//! The rooms, as pages ask for them.
+//! The rooms, as the app's pages query them.
 
 use danmu::room::{Room, RoomId};
 use danmu_app::services::Rooms;
@@ -6,14 +6,14 @@ use danmu_app::services::Rooms;
 use super::RoomMap;
 use crate::relay::Relay;
 
-/// The rooms, as pages ask for them.
+/// The rooms, as the app's pages query them.
 pub struct ServedRooms {
     rooms: RoomMap,
     relay: Option<Relay>,
 }
 
 impl ServedRooms {
-    /// As they are relayed here, if they are.
+    /// With these rooms, and the relay if there is one.
     pub const fn new(rooms: RoomMap, relay: Option<Relay>) -> Self {
         Self { rooms, relay }
     }

@@ -1,7 +1,7 @@
-//! Decisions, as rows: what is decided here and is owed to the stream (an outbox), and what the stream tells.
+//! Decisions, as rows: those made here, pending for the stream (an outbox), and those read from the stream.
 //!
-//! A row is known by the id of its decision, so that taking it in twice changes nothing. It is written by whoever decides, then
-//! told to the stream by one of the servers that share the store, and has its place in the order once it was read there.
+//! A row's key is its decision's id, so writing it twice is idempotent. It is written where the decision is made, published
+//! by one of the servers that share the store, and takes its place in the stream's order when it is read back.
 
 use std::collections::HashSet;
 
@@ -15,34 +15,34 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRo
 
 use super::{Store, StoreError, in_time, next_change, next_changes};
 
-/// How long a server may take to tell the stream of a decision before another one does, milliseconds.
+/// Lease of a claim, milliseconds: after it another server may publish the decision.
 const CLAIM_MS: i64 = 5_000;
-/// How many rows one statement takes in: a parameter for each of their columns, of 32,766.
+/// Rows in one statement: a row takes a parameter for each column, of at most 32,766.
 const ROWS: usize = 500;
-/// The columns of a row, in the order in which they are read.
+/// The columns of a row, in reading order.
 const COLUMNS: &str = "id, room, kind, subject, until_ms, rank, decided_ms, told_ms, arrival_ms, change";
 
-/// A decision as the store has it.
+/// A decision in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its id.
     pub id: RecordId,
-    /// For which room; for every one where there is none.
+    /// Its room; `None` for every room.
     pub room: Option<RoomId>,
     /// What is decided.
     pub decision: Decision,
-    /// When, by the clock of who decided, Unix milliseconds.
+    /// When it was made, by the clock of the process that wrote it, Unix milliseconds.
     pub decided_ms: i64,
-    /// Whether the stream has taken it.
+    /// Whether it was published (the stream accepted it).
     pub told: bool,
-    /// When it arrived at the stream, Unix milliseconds, where it was read there.
+    /// When it arrived on the stream, Unix milliseconds, if it was read back.
     pub arrival_ms: Option<i64>,
-    /// The number of its last change.
+    /// The change number of when it was written, or else read back.
     pub change: i64,
 }
 
 impl Store {
-    /// Writes down a decision, which is then owed to the stream; its id.
+    /// Writes a decision, pending for the stream; returns its id.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -69,7 +69,7 @@ impl Store {
         Ok(id)
     }
 
-    /// Ends what is in force of a scope and subject, for one who stands so high; whether there was anything.
+    /// Ends the decision in force on a scope and subject, with the rank `by`; returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -82,7 +82,7 @@ impl Store {
         Ok(true)
     }
 
-    /// The decision of a scope and subject that counts: the last one, but that nobody who stands below takes back what holds.
+    /// The effective decision on a scope and subject: the last one, but a lower rank does not override one in force.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -98,18 +98,18 @@ impl Store {
         Ok(rows.into_iter().reduce(Row::counts_before))
     }
 
-    /// The rows that changed after that number, as they changed.
+    /// The rows with a later change number, in order.
     ///
     /// # Errors
-    /// [`StoreError::Query`], also for a row that cannot be read: what is decided must not be guessed at.
+    /// [`StoreError::Query`], also for a row that cannot be read, since a decision must not be guessed.
     pub async fn decisions_since(&self, change: i64) -> Result<Vec<Row>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM decisions WHERE change > $1 ORDER BY change, decided_ms");
         let rows = in_time(query(sqlx::AssertSqlSafe(sql)).bind(change).fetch_all(&self.pool)).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// What is owed to the stream and nobody else is telling it, up to so many, for this server to tell: of one scope and subject
-    /// the earliest, so that none overtakes another.
+    /// Claims up to `most` pending decisions for this server to publish, under a lease. For each scope and subject only the
+    /// earliest is claimed, so that none overtakes another.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -118,7 +118,7 @@ impl Store {
             "SELECT {COLUMNS}, claimed_ms FROM decisions WHERE told_ms IS NULL ORDER BY change, decided_ms LIMIT $1"
         );
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        // Nothing is owed most of the time, and a read waits for no writer.
+        // Mostly nothing is pending, and a plain read needs no write lock.
         let owed = query(sqlx::AssertSqlSafe(sql.clone())).bind(limit).fetch_optional(&self.pool);
         if in_time(owed).await?.is_none() {
             return Ok(Vec::new());
@@ -141,18 +141,18 @@ impl Store {
         .await
     }
 
-    /// Gives up a claim: the stream did not take them.
+    /// Releases a claim on decisions that the stream did not accept.
     ///
     /// # Errors
-    /// [`StoreError::Query`]; then the claim ends by itself.
+    /// [`StoreError::Query`]; then the lease expires.
     pub async fn release(&self, ids: impl Iterator<Item = RecordId>) -> Result<(), StoreError> {
         self.set(("claimed_ms", 0), ids).await
     }
 
-    /// The stream has taken them.
+    /// Marks decisions as published.
     ///
     /// # Errors
-    /// [`StoreError::Query`]; then they are told again, which changes nothing.
+    /// [`StoreError::Query`]; then they are published again, which is idempotent.
     pub async fn told(&self, ids: impl Iterator<Item = RecordId>, now_ms: i64) -> Result<(), StoreError> {
         self.set(("told_ms", now_ms), ids).await
     }
@@ -170,7 +170,7 @@ impl Store {
         .await
     }
 
-    /// Owes to the stream again what it took before then (Unix milliseconds) and nobody has read there.
+    /// Makes decisions pending again that were published before then (Unix milliseconds) and never read back.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -179,7 +179,7 @@ impl Store {
         in_time(query(sql).bind(before_ms).execute(&self.pool)).await.map(drop)
     }
 
-    /// Keeps decisions that the stream tells, all or none. Those that are known have the place at which they were first read.
+    /// Writes decisions that were read from the stream, all or none. A decision keeps the arrival time of its first reading.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -214,7 +214,7 @@ impl Store {
         .await
     }
 
-    /// Until when it was kept what the stream tells, Unix milliseconds; `None` where nothing was ever.
+    /// The mark up to which everything from the stream is kept, Unix milliseconds; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -223,7 +223,7 @@ impl Store {
         in_time(heard.fetch_optional(&self.pool)).await
     }
 
-    /// All is kept that the stream told until then, Unix milliseconds.
+    /// Sets that mark, Unix milliseconds; it only grows.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -233,7 +233,7 @@ impl Store {
         in_time(query(sql).bind(until_ms).execute(&self.pool)).await.map(drop)
     }
 
-    /// Forgets what has been over for long, and what later decisions have long taken the place of.
+    /// Deletes decisions that were over long ago, or superseded long ago, and old guests.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -251,7 +251,7 @@ impl Store {
     }
 }
 
-/// Sets a column of rows that have not been told.
+/// Sets a column of unpublished rows.
 async fn set(
     writing: &mut sqlx::SqliteTransaction<'_>,
     column: &'static str,
@@ -272,7 +272,7 @@ async fn set(
     Ok(())
 }
 
-/// An id that nobody else has.
+/// A unique random id.
 fn new_id(now_ms: i64) -> Result<RecordId, StoreError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
@@ -280,7 +280,7 @@ fn new_id(now_ms: i64) -> Result<RecordId, StoreError> {
 }
 
 impl Row {
-    /// Which of two counts, of which `later` is the later one.
+    /// Which of two decisions is effective; `later` is the later one.
     #[must_use]
     pub fn counts_before(self, later: Self) -> Self {
         let at_ms = later.arrival_ms.unwrap_or(later.decided_ms);
@@ -288,7 +288,7 @@ impl Row {
     }
 }
 
-/// How a rank stands in the table.
+/// A rank's number in the table.
 const fn number(rank: Rank) -> i64 {
     match rank {
         Rank::Moderator => 0,
@@ -297,7 +297,7 @@ const fn number(rank: Rank) -> i64 {
     }
 }
 
-/// Of a newer server's, who knows more of them, the highest.
+/// A higher number, from a newer server with more ranks, reads as the highest rank known here.
 const fn rank(number: i64) -> Rank {
     match number {
         ..1 => Rank::Moderator,
@@ -306,12 +306,12 @@ const fn rank(number: i64) -> Rank {
     }
 }
 
-/// How a room stands in the table.
+/// A room's key in the table; empty for every room.
 fn key(room: Option<&RoomId>) -> &str {
     room.map_or("", RoomId::as_str)
 }
 
-/// How a subject does: its kind, and its name.
+/// A subject's columns in the table: kind and name.
 fn columns_of(on: &Subject) -> (&'static str, &str) {
     match on {
         Subject::Viewer(viewer) => ("viewer", viewer.as_str()),

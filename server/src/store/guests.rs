@@ -1,4 +1,4 @@
-//! Guests of banned networks, as rows: a ban of a network is one decision, and these are whom it concerns.
+//! Guests of banned networks, as rows: a ban of a network is a single decision, and these are the guests whom it concerns.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, query, sqlite::SqliteRow};
 
 use super::{Store, StoreError, in_time, next_change};
 
-/// How many rows one statement takes in.
+/// Rows in one statement.
 const ROWS: usize = 1_000;
-/// How many guests one record names: 36 bytes each of the 8,192 that a record may have, with the ticket.
+/// Guests in one record: 36 bytes each, of the 8,192 that a record may have with its ticket.
 const MOST: usize = 180;
 
 impl Store {
-    /// Keeps guests of networks, all or none. Those without a time at which the stream was told are owed to it.
+    /// Writes guests of networks, all or none. Those without a publishing time (`from`) are pending for the stream.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -32,7 +32,7 @@ impl Store {
                         row.push_bind(network.as_str().to_owned()).push_bind(viewer.as_str().to_owned());
                         row.push_bind(*until).push_bind(*from).push_bind(change);
                     });
-                    // Whom the stream was told of with an earlier end is owed to it again.
+                    // A guest whose session now ends later than published is pending again.
                     sql.push(
                         " ON CONFLICT (network, viewer) DO UPDATE SET \
                          told_ms = CASE WHEN excluded.told_ms IS NULL THEN NULL \
@@ -49,7 +49,7 @@ impl Store {
         .await
     }
 
-    /// The guests whose rows changed after that number.
+    /// The published guests whose rows changed after that change number.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -58,7 +58,7 @@ impl Store {
         grouped(&in_time(query(sql).bind(change).fetch_all(&self.pool)).await?)
     }
 
-    /// Those whom the stream is to be told of, as many together as a record may name.
+    /// The guests that are pending for the stream, grouped as records.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -69,12 +69,12 @@ impl Store {
     }
 }
 
-/// The same in as many as records name them.
+/// Splits guests into groups that fit into one record each.
 pub fn in_records(guests: &Guests) -> impl Iterator<Item = Guests> + use<'_> {
     guests.viewers.chunks(MOST).map(|viewers| Guests { viewers: viewers.to_vec(), ..guests.clone() })
 }
 
-/// Of one network, told at one time: sessions that end within a minute of each other are one thing to tell.
+/// Groups rows by network, publishing time, and the minute in which the session ends.
 fn grouped(rows: &[SqliteRow]) -> Result<Vec<Guests>, StoreError> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let mut groups = BTreeMap::<_, (i64, Vec<ViewerId>)>::new();

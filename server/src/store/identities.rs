@@ -1,17 +1,17 @@
-//! Identities of an identity pool, as rows: by them AWS knows the sessions of viewers.
+//! Identities of an identity pool, as rows: AWS identifies viewers' sessions by them.
 
 use danmu::viewer::ViewerId;
 use sqlx::{query, query_scalar};
 
 use super::{Store, StoreError, in_time};
 
-/// How exact it is when an identity was last seen, milliseconds: whoever comes every hour is written down once a day.
+/// Precision of the last use of an identity, milliseconds: a viewer who returns every hour causes one write a day.
 const EXACT_MS: i64 = 24 * 3_600 * 1_000;
-/// How long one is kept that nobody has come with, milliseconds. No session lasts longer than half a day.
+/// Retention of an identity that is no longer used, milliseconds. Sessions last half a day at most.
 const KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
 
 impl Store {
-    /// The identity that a viewer was last seen with.
+    /// The identity that the viewer used last.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -20,7 +20,7 @@ impl Store {
         in_time(query_scalar(sql).bind(viewer.as_str()).fetch_optional(&self.pool)).await
     }
 
-    /// All that a viewer was seen with lately.
+    /// All identities that the viewer used lately.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -29,12 +29,12 @@ impl Store {
         in_time(query_scalar(sql).bind(viewer.as_str()).fetch_all(&self.pool)).await
     }
 
-    /// Writes down that a viewer comes with this identity, unless that is known.
+    /// Writes down that a viewer uses this identity, unless a recent row says so.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn keep_identity(&self, viewer: &ViewerId, identity: &str, now_ms: i64) -> Result<(), StoreError> {
-        // A read first: there may be many of these a second, and each write is a sync of the disk.
+        // Reads first: this may be called many times a second, and each write syncs the disk.
         let known = "SELECT COUNT(*) FROM identities WHERE viewer = $1 AND identity = $2 AND seen_ms > $3";
         let known = query_scalar(known).bind(viewer.as_str()).bind(identity).bind(now_ms - EXACT_MS);
         let known: i64 = in_time(known.fetch_one(&self.pool)).await?;
@@ -47,7 +47,7 @@ impl Store {
         in_time(written).await.map(drop)
     }
 
-    /// Forgets those that nobody has come with for long.
+    /// Deletes identities that have not been used for long.
     ///
     /// # Errors
     /// [`StoreError::Query`].

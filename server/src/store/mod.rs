@@ -1,10 +1,10 @@
-//! What must outlive the stream: what is decided about who may speak, who spoke lately, and who signed out. SQLite, in a file of the
-//! data directory.
+//! The store: decisions about who may speak, recent speakers, sign-outs and pool identities, which must outlive the stream.
+//! SQLite, in a file of the data directory.
 //!
-//! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change takes
-//! the next number of one counter in its own transaction, so that whoever looks at the counter knows whether there is anything
-//! new. Promises: what was answered is on disk. The queries are plain SQL that PostgreSQL takes, too.
-//! Never decides anything, never talks to the stream.
+//! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change of
+//! decisions and guests takes the next number of one counter in its transaction, so that polling the counter shows whether
+//! anything is new. Promises: what was acknowledged is on disk. The queries are plain SQL that PostgreSQL accepts too. Never
+//! decides anything, never uses the stream.
 
 mod decisions;
 mod guests;
@@ -37,14 +37,14 @@ pub use self::{
 
 /// The file, in the data directory.
 const FILE: &str = "danmu.db";
-/// How long a write waits for another process' write.
+/// How long a write waits for another process's write (SQLite's busy timeout).
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a query may take with all that it waits for: a disk that does not answer holds up nobody for longer.
+/// Timeout of a query, with all that it waits for, so that a hanging disk blocks no caller for longer.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Connections of a process.
+/// Size of a process's connection pool.
 const CONNECTIONS: u32 = 2;
 
-/// What changes the tables, in order: version, what it is for, and the SQL. What is published stays as it is.
+/// Schema migrations, in order: version, description, and SQL. A published one must not change.
 const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
@@ -59,10 +59,10 @@ pub struct Store {
     pool: SqlitePool,
 }
 
-/// Why the store could not do what it was asked.
+/// Why an operation of the store failed.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The file cannot be opened, or is of a newer server.
+    /// The file cannot be opened, or was migrated by a newer server.
     #[error("{path} cannot be opened: {source}; it holds the bans. Restore it, or move it away to begin anew")]
     Open {
         /// The file.
@@ -73,17 +73,17 @@ pub enum StoreError {
     /// A query failed.
     #[error("the store of bans cannot be read or written: {0}")]
     Query(#[from] sqlx::Error),
-    /// It took too long.
+    /// The timeout has passed.
     #[error("the store of bans did not answer within {} s; see that its disk does", DEADLINE.as_secs())]
     Late,
 }
 
-/// What a query gives, within [`DEADLINE`]. A transaction that is cut off is rolled back.
+/// Runs a query with the timeout [`DEADLINE`]. A transaction that is cancelled is rolled back.
 async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
     Ok(tokio::time::timeout(DEADLINE, work).await.map_err(|_| StoreError::Late)??)
 }
 
-/// [`MIGRATIONS`], as the migrator takes them.
+/// [`MIGRATIONS`] in the form that the migrator takes.
 #[derive(Debug)]
 struct Ours;
 
@@ -97,7 +97,7 @@ impl MigrationSource<'static> for Ours {
 }
 
 impl Store {
-    /// The store of a data directory, made if there is none, and brought to the form that this server knows.
+    /// Opens the store of a data directory; creates it if there is none, and migrates it to this version.
     ///
     /// # Errors
     /// [`StoreError::Open`].
@@ -108,7 +108,7 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
-            // Readers and a writer do not wait for each other, and a decision is on disk when it is answered.
+            // With WAL, readers do not block a writer; `FULL` syncs a commit before it is acknowledged.
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
@@ -119,35 +119,35 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// Runs a statement, to break things with.
+    /// Runs a statement, for fault injection.
     #[cfg(test)]
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), StoreError> {
         sqlx::query(sql).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// The number of the last change. It only grows.
+    /// The change number: the counter's current value. It only grows.
     ///
     /// # Errors
-    /// [`StoreError::Query`], [`StoreError::Late`], as of all that follow.
+    /// [`StoreError::Query`], [`StoreError::Late`], as for all operations below.
     pub async fn change(&self) -> Result<i64, StoreError> {
         in_time(query_scalar("SELECT value FROM counters WHERE name = 'change'").fetch_one(&self.pool)).await
     }
 }
 
-/// The number of the change that is made now. First of all that it does: so only one is made at a time.
+/// Takes the next change number. Call it first in a transaction: it takes the write lock, so changes are serialized.
 async fn next_change(writing: &mut SqliteTransaction<'_>) -> Result<i64, sqlx::Error> {
     next_changes(writing, 1).await
 }
 
-/// The same of so many changes: the first of their numbers.
+/// Takes `count` change numbers; returns the first.
 async fn next_changes(writing: &mut SqliteTransaction<'_>, count: usize) -> Result<i64, sqlx::Error> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let sql = "UPDATE counters SET value = value + $1 WHERE name = 'change' RETURNING value - $1 + 1";
     query_scalar(sql).bind(count).fetch_one(&mut **writing).await
 }
 
-/// Nobody else needs to know who is banned.
+/// Creates directory and file so that only their owner can read who is banned.
 fn create_private(dir: &Path, path: &Path) -> std::io::Result<()> {
     danmu_stream::create_private_dir(dir)?;
     let mut options = std::fs::OpenOptions::new();

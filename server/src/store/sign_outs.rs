@@ -1,11 +1,11 @@
-//! Sign-outs, as rows: the server keeps nothing of who signs in, but of who signed out, for as long as a copy of a cookie would hold.
+//! Sign-outs, as rows. Sign-ins are not stored; a sign-out is kept until every copy of its cookie has expired.
 
 use sqlx::{query, query_scalar};
 
 use super::{Store, StoreError, in_time};
 
 impl Store {
-    /// Writes down that a sign-in has ended; kept until then, in Unix milliseconds. What is over is forgotten.
+    /// Revokes a sign-in until `until_ms` (Unix milliseconds), when its cookies have expired. Deletes rows that are over.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -22,7 +22,7 @@ impl Store {
         .await
     }
 
-    /// Whether a sign-in has ended.
+    /// Whether a sign-in was revoked.
     ///
     /// # Errors
     /// [`StoreError`].

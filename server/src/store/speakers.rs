@@ -1,34 +1,34 @@
-//! Who spoke within the last hour, as rows: so that an operator who knows a short name finds the id, after a restart, too.
+//! Speakers of the last hour, as rows, so that an operator finds the id behind a name, also after a restart.
 
 use danmu::{room::RoomId, viewer::ViewerId};
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
 
 use super::{Store, StoreError, in_time};
 
-/// How long a speaker is kept that says nothing more, milliseconds.
+/// Retention of a speaker after its last danmu, milliseconds.
 const KEPT_MS: i64 = 3_600_000;
-/// How many rows one statement takes in.
+/// Rows in one statement.
 const ROWS: usize = 1_000;
 
-/// Somebody who spoke.
+/// A viewer who spoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speaker {
-    /// Who.
+    /// The viewer.
     pub viewer: ViewerId,
-    /// The name that it goes by, where it signed in.
+    /// Its name, if it signed in.
     pub name: Option<String>,
-    /// Where it spoke last.
+    /// The room in which it spoke last.
     pub room: RoomId,
-    /// When it was first heard of late, Unix milliseconds.
+    /// When it was first heard, Unix milliseconds.
     pub first_ms: i64,
     /// When it was last heard, Unix milliseconds.
     pub last_ms: i64,
-    /// What it said then.
+    /// The beginning of its last danmu.
     pub words: String,
 }
 
 impl Store {
-    /// Keeps who spoke, all or none.
+    /// Writes speakers, all or none.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -43,7 +43,7 @@ impl Store {
                     row.push_bind(viewer.as_str()).push_bind(name.as_deref().unwrap_or_default());
                     row.push_bind(room.as_str()).push_bind(*first_ms).push_bind(*last_ms).push_bind(words.as_str());
                 });
-                // A server that starts hears again what was said a while ago.
+                // Rows can be older than the stored ones: a server that starts reads recent records again.
                 sql.push(
                     " ON CONFLICT (viewer) DO UPDATE SET \
                      first_ms = CASE WHEN excluded.first_ms < speakers.first_ms THEN excluded.first_ms ELSE speakers.first_ms END, \
@@ -59,7 +59,7 @@ impl Store {
         .await
     }
 
-    /// Who spoke within the last hour, the last one first.
+    /// Speakers of the last hour, the latest first.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -70,7 +70,7 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Whether somebody is known by that id: who spoke within the last hour, or was ever decided about.
+    /// Whether a viewer with that id is known: a speaker of the last hour, or the subject of a decision.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -81,7 +81,7 @@ impl Store {
         Ok(count > 0)
     }
 
-    /// Forgets who has said nothing for an hour.
+    /// Deletes speakers who were silent for an hour.
     ///
     /// # Errors
     /// [`StoreError::Query`].

@@ -1,4 +1,4 @@
-//! Whom a ban concerns, as an operator names them.
+//! Whom a ban concerns: a viewer or a network.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -14,11 +14,11 @@ use thiserror::Error;
 pub enum Whom {
     /// A viewer.
     Viewer(ViewerId),
-    /// The guests of a network, while they come from there.
+    /// The guests of a network, while they come from it.
     Network(IpNet),
 }
 
-/// Why a text names nobody.
+/// Why a text names neither a viewer nor a network.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "{0:?} is no viewer and no network: give a viewer's id (1 to 64 visible ASCII characters), an address, or 192.0.2.0/24"
@@ -57,8 +57,8 @@ impl From<&Whom> for Subject {
     }
 }
 
-/// A network as decisions name it.
+/// A network in the form that decisions use.
 pub fn named(network: &IpNet) -> Network {
-    // 43 characters at the most.
+    // At most 43 characters.
     Network::try_from(network.to_string()).unwrap_or_else(|_| unreachable!("CIDR notation is short and visible"))
 }

@@ -1,4 +1,4 @@
-//! What is sent instead of the password: an HMAC under the session's key, over what the server named and a time.
+//! The password claim, sent instead of the password: an HMAC under the session key over the server's values and a time.
 
 use super::{Number, Srp, SrpError};
 use crate::{
@@ -6,20 +6,20 @@ use crate::{
     kinesis::{sigv4::hmac, time},
 };
 
-/// What the server says at `PASSWORD_VERIFIER`.
+/// The server's values in the `PASSWORD_VERIFIER` challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Challenge<'a> {
-    /// `USER_ID_FOR_SRP`: the name that the verifier was made of, whatever the user typed.
+    /// `USER_ID_FOR_SRP`: the name that the verifier was computed from, whatever the user typed.
     pub user: &'a str,
     /// `SALT`, hexadecimal.
     pub salt: &'a str,
     /// `SRP_B`, hexadecimal.
     pub b: &'a str,
-    /// `SECRET_BLOCK`, base64; it goes back as it came.
+    /// `SECRET_BLOCK`, base64; it is sent back unchanged.
     pub block: &'a str,
 }
 
-/// What answers it.
+/// The answer to the challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// `TIMESTAMP`: when it was signed. The server refuses one that is some minutes off.
@@ -34,7 +34,7 @@ impl<N: Number> Srp<N> {
     /// # Errors
     /// [`SrpError`], for values that no honest server sends.
     pub fn claim(&self, pool: &str, password: &str, challenge: Challenge<'_>, now_ms: i64) -> Result<Claim, SrpError> {
-        // Base64, of Cognito; a stand-in may send anything, and then that is what is signed.
+        // Cognito sends base64; a test double may send anything, which is then signed as it is.
         let block = base64::decode(challenge.block).unwrap_or_else(|| challenge.block.as_bytes().to_vec());
         let key = self.key(pool, challenge.user, password, challenge.salt, challenge.b)?;
         let timestamp = timestamp(now_ms);

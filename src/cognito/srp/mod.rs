@@ -1,15 +1,15 @@
-//! The client's half of the Secure Remote Password protocol, as Amazon Cognito user pools have it (`USER_SRP_AUTH`).
+//! The client's half of the Secure Remote Password protocol (SRP), as Amazon Cognito user pools use it (`USER_SRP_AUTH`).
 //!
 //! SRP-6a ([RFC 2945](https://www.rfc-editor.org/rfc/rfc2945), [RFC 5054](https://www.rfc-editor.org/rfc/rfc5054)) over the
-//! 3072-bit group of RFC 5054, appendix A, with SHA-256. What is Cognito's own is taken from its client
+//! 3072-bit group of RFC 5054, appendix A, with SHA-256. Cognito's deviations are taken from its client
 //! ([`AuthenticationHelper.js`](https://github.com/aws-amplify/amplify-js/blob/main/packages/amazon-cognito-identity-js/src/AuthenticationHelper.js)):
-//! numbers are hashed as signed ones, with a zero byte before a first bit that is set, and not padded to the group's length; the
-//! session key goes through HKDF ("Caldera Derived Key"); and instead of SRP's own proof an HMAC is sent over the pool, the user,
-//! a block of the server's and a time.
+//! numbers are hashed as signed ones, with a zero byte before a set top bit, not padded to the group's length; the session key
+//! goes through HKDF ("Caldera Derived Key"); and instead of SRP's own proof an HMAC over the pool, the user, a server block
+//! and a time is sent.
 //!
-//! It promises: the password and what is derived from it leave this module as that HMAC only; a server's value that would make
-//! the key a known one is refused. The arithmetic is the host's ([`Number`]) and takes as long as the numbers want: whoever
-//! measures a browser's time to the microsecond from within it has the password field already.
+//! The password and what is derived from it leave this module only as that HMAC; server values that would make the key known
+//! are refused. The arithmetic is the host's ([`Number`]) and not constant-time: a script that can time it from within the page
+//! can read the password field anyway.
 
 mod claim;
 mod number;
@@ -33,29 +33,29 @@ pub const MODULUS: &str = "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024
                            bbe117577a615d6c770988c0bad946e208e24fa074e5ab3143db5bfce0fd108e4b82d120a93ad2caffffffffffffffff";
 /// The generator of that group.
 pub const GENERATOR: &str = "2";
-/// How much chance a client brings, bytes: as long as what its exponent is added to, and twice the 256 bits that RFC 5054 asks for.
+/// Random bytes of a client: as many as `u·x` has, to which the secret exponent is added, and twice RFC 5054's 256 bits.
 pub const CHANCE_BYTES: usize = 64;
-/// What HKDF is told that the key is for.
+/// HKDF's `info`: what the key is for.
 const INFO: &[u8] = b"Caldera Derived Key";
 
-/// Why a server's values cannot be used. A server that sends one is broken, or is none.
+/// Why a server's values cannot be used: it is broken, or not genuine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SrpError {
-    /// Not a hexadecimal number, or longer than the group has any.
+    /// Not a hexadecimal number, or longer than any of the group.
     #[error("{0} is no hexadecimal number of 1 to {MAX_HEX} digits")]
     NotHex(&'static str),
     /// `B mod N = 0`: the key would not depend on the password (RFC 5054, 2.5.3).
     #[error("SRP_B is a multiple of the modulus")]
     ZeroB,
-    /// `u = 0`: anybody could know the key (RFC 2945, 3).
+    /// `u = 0`: anybody could compute the key (RFC 2945, 3).
     #[error("the scrambling parameter u is 0")]
     ZeroU,
 }
 
-/// The most hexadecimal digits of a number, with a sign's byte.
+/// The most hexadecimal digits of a number, including a sign byte.
 const MAX_HEX: usize = MODULUS.len() + 2;
 
-/// A client in the middle of the protocol. Made for one attempt.
+/// A client in the middle of the protocol, for one attempt.
 pub struct Srp<N> {
     modulus: N,
     generator: N,
@@ -64,12 +64,12 @@ pub struct Srp<N> {
 }
 
 impl<N: Number> Srp<N> {
-    /// Begins, with fresh bytes of a secure chance that nobody else has. `None` for chance that is nothing but zeros, which no
-    /// source of chance gives.
+    /// Begins, with fresh random bytes from a secure source, used nowhere else. `None` if they are all zero, which no such
+    /// source gives.
     pub fn new(chance: &[u8; CHANCE_BYTES]) -> Option<Self> {
         let (modulus, generator) = (N::from_hex(MODULUS), N::from_hex(GENERATOR));
         let secret = N::from_hex(&hex(chance));
-        // A power of the generator is never 0 in a group of prime order; of 0 it would be 1, and the key known.
+        // An exponent of 0 would give 1, and the key would be known.
         let public = generator.pow_mod(&secret, &modulus);
         (public != N::from_hex("1")).then_some(Self { modulus, generator, secret, public })
     }
@@ -79,9 +79,9 @@ impl<N: Number> Srp<N> {
         self.public.to_hex()
     }
 
-    /// The key that both sides come to: by RFC 5054, 2.6, and 16 bytes of Cognito's HKDF from there.
+    /// The key that both sides compute: by RFC 5054, 2.6, and from it 16 bytes by Cognito's HKDF.
     ///
-    /// `name` is the user's as the server says it (`USER_ID_FOR_SRP`), `pool` the pool's id without its region.
+    /// `name` is the user's name as the server gives it (`USER_ID_FOR_SRP`), `pool` the pool's id without its region.
     ///
     /// # Errors
     /// [`SrpError`], for values that no honest server sends.
@@ -99,7 +99,7 @@ impl<N: Number> Srp<N> {
         if u == zero {
             return Err(SrpError::ZeroU);
         }
-        // S = (B - k·g^x)^(a + u·x), where what is taken away is added as what is missing to the modulus: no number is below 0.
+        // S = (B - k·g^x)^(a + u·x). Numbers are unsigned, so k·g^x is subtracted from the modulus and the rest is added.
         let verifier = self.generator.pow_mod(&x, &self.modulus);
         let taken = k.mul(&verifier).rem(&self.modulus);
         let base = b.add(&self.modulus.sub(&taken)).rem(&self.modulus);
@@ -127,8 +127,8 @@ fn number<N: Number>(name: &'static str, digits: &str) -> Result<N, SrpError> {
     fits.then(|| N::from_hex(digits)).ok_or(SrpError::NotHex(name))
 }
 
-/// The bytes of a number, most significant first, with a zero byte before a first bit that is set: as Java's
-/// `BigInteger.toByteArray()` has them, with which Cognito was written.
+/// The bytes of a number, most significant first, with a zero byte before a set top bit: Java's `BigInteger.toByteArray()`, in
+/// which Cognito was written.
 fn signed<N: Number>(number: &N) -> Vec<u8> {
     let mut digits = number.to_hex();
     if digits.len() % 2 == 1 {

@@ -1,12 +1,12 @@
-//! Whole numbers of any size, as the protocol needs them: the browser has its own, a program brings a crate's.
+//! Big integers for the protocol: the browser has its own, a native program brings a crate's.
 
-/// A whole number that is never below zero, of up to 6,144 bits: the product of two of the group.
+/// An unsigned integer of up to 6,144 bits: the product of two of the group.
 ///
-/// It is given and taken in hexadecimal digits, lower case, because that is what Cognito sends and every host can do.
+/// It is given and taken in lower-case hexadecimal digits: Cognito sends those, and every host can convert them.
 pub trait Number: PartialEq + Sized {
-    /// The number of 1 or more hexadecimal digits, in whichever case; zeros in front mean nothing.
+    /// The number of 1 or more hexadecimal digits, in either case; leading zeros are ignored.
     fn from_hex(digits: &str) -> Self;
-    /// Its digits, lower case, with no zeros in front; `0` for nothing.
+    /// Its digits, lower case, without leading zeros; `0` for zero.
     fn to_hex(&self) -> String;
     /// The sum.
     #[must_use]
@@ -17,7 +17,7 @@ pub trait Number: PartialEq + Sized {
     /// The product.
     #[must_use]
     fn mul(&self, other: &Self) -> Self;
-    /// What is left after a division by `modulus`, which is not 0.
+    /// The remainder of a division by `modulus`, which is not 0.
     #[must_use]
     fn rem(&self, modulus: &Self) -> Self;
     /// `self` to the power of `exponent`, modulo `modulus`, which is not 0.

@@ -1,18 +1,18 @@
-//! What whoever drives a [`Follow`](super::Follow) has to do, and by which way danmu come.
+//! What the driver of a [`Follow`](super::Follow) has to do, and the way by which danmu come.
 
 use super::super::Told;
 
-/// By which way danmu come.
+/// The way by which danmu come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The relay tells them.
+    /// From the relay.
     Relay,
-    /// They are read off the stream in this browser.
+    /// Read off the stream in this browser.
     Direct,
 }
 
 impl Way {
-    /// Its name in the document, and among tabs.
+    /// Its name in the document and in messages between tabs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,28 +26,28 @@ impl Way {
     }
 }
 
-/// What is to be done.
+/// An action for the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Take in what was told. Its danmu are new to this tab; they are of now if `fresh`, else of before it came.
+    /// Take in what was told. Its danmu are new to this tab; they are live if `fresh`, else from before it came.
     Hear {
         /// What was told.
         told: Told,
-        /// Whether its danmu are of now.
+        /// Whether its danmu are live.
         fresh: bool,
     },
-    /// Say that so many danmu, where anybody knows, will not come.
+    /// Show a gap: this many danmu, if known, will not come.
     Gap(Option<u64>),
-    /// Say that to the other tabs.
+    /// Post that to the other tabs.
     Post(String),
-    /// Take the lock from who holds it.
+    /// Take the lock from the tab that holds it.
     Steal,
-    /// Open the relay's feed from [`Follow::place`], instead of one that is open. As long as it is, the stream is not read.
+    /// Open the relay's feed from [`Follow::place`], in place of an open one. While it is open, the stream is not read.
     Open,
     /// Close it.
     Close,
     /// Read the stream from [`Follow::place`].
     Read,
-    /// Stop that.
+    /// Stop reading the stream.
     Stop,
 }

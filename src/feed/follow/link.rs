@@ -1,37 +1,37 @@
-//! How the tab that reads gets at the danmu: from the relay; where that cannot be had for a while, and it is allowed, from
-//! the stream itself; and back.
+//! Link: how the reading tab gets danmu. From the relay; from the stream itself if the relay is unavailable for a while and
+//! direct reading is allowed; and back.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::HEARTBEAT_MS;
 use crate::kinesis::backoff::full_jitter;
 
-/// A feed that says nothing for so long is dead, milliseconds: two heartbeats did not come.
+/// A feed silent for so long, in milliseconds, is dead: two heartbeats are missing.
 const SILENCE_MS: i64 = 2 * HEARTBEAT_MS as i64 + 2_000;
-/// For how long a server that has just started may have to read before it lets anybody in.
+/// How long a server that has just started may take to catch up before it admits viewers.
 const OPENING_MS: i64 = 12_000;
-/// The least time between a feed that broke off and the next.
+/// The minimum delay before a broken feed is opened again; jittered back-off is added.
 const RECONNECT_MS: i64 = 300;
-/// Without the relay for so long, the stream is read itself.
+/// After so long without the relay, the tab reads the stream itself.
 const PATIENCE_MS: i64 = 10_000;
-/// When the relay is asked again meanwhile: after the first at the least, and the sum of both at the most.
+/// When the relay is probed meanwhile: after `PROBE_MS`, plus up to `PROBE_SPREAD_MS` of jitter.
 const PROBE_MS: i64 = 10_000;
 const PROBE_SPREAD_MS: u64 = 20_000;
-/// How long it may take to answer then. Nothing is read meanwhile, so that both ways meet in one place.
+/// How long a probe may take. The stream is not read meanwhile, so that both ways meet at one token.
 const PROBE_PATIENCE_MS: i64 = 4_000;
-/// So many answers that do not go on from where we are, and the relay's word is taken: it declares what is missing.
+/// After so many greetings that do not continue from our token, the relay's is accepted: it declares the gap.
 const REFUSALS: u32 = 3;
-/// Crowded for so long, a page that reads the stream itself asks the relay.
+/// After being crowded for so long, a page that reads the stream itself probes the relay.
 const CROWDED_MS: i64 = 30_000;
 
-/// What may be read, and what the page's address asks for.
+/// Which ways are allowed, and which one the page's address asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ways {
     /// Whether this server relays.
     pub relay: bool,
     /// Whether browsers may read the stream themselves.
     pub direct: bool,
-    /// Whether the page's address asks to do so, which only the page knows.
+    /// Whether the page's address asks for direct reading, which only the page knows.
     #[serde(skip)]
     pub wants_direct: bool,
 }
@@ -39,13 +39,13 @@ pub struct Ways {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Do {
-    /// Open the relay's feed, anew where it is open.
+    /// Open the relay's feed, again if it is open.
     Open,
     /// Close it.
     Close,
     /// Read the stream.
     Read,
-    /// Stop that.
+    /// Stop reading it.
     Stop,
 }
 
@@ -53,13 +53,13 @@ pub(super) enum Do {
 enum Phase {
     /// Another tab reads.
     Off,
-    /// The relay's feed is open, and dead if nothing comes until then.
+    /// The relay's feed is open, and dead if nothing comes before `until`.
     Relay { until: i64 },
-    /// It broke off, and is opened again then.
+    /// It broke off, and is opened again at `until`.
     Wait { until: i64 },
-    /// The stream is read, and the relay asked then.
+    /// The stream is read, and the relay probed at `probe`.
     Direct { probe: i64 },
-    /// The relay is asked, and has until then to answer.
+    /// The relay is being probed, and has to answer before `until`.
     Probe { until: i64 },
 }
 
@@ -78,7 +78,7 @@ impl Link {
         Self { ways, phase: Phase::Off, failing_since: None, failures: 0, refusals: 0, crowded_since: None }
     }
 
-    /// Begins to read; `direct` where the tab that read before had left the relay.
+    /// Begins to read; `direct` if the tab that read before had left the relay.
     pub(super) fn start(&mut self, direct: bool, now: i64, random: u64) -> Do {
         (self.failing_since, self.failures, self.refusals) = (None, 0, 0);
         if self.ways.wants_direct || self.ways.direct && (direct || !self.ways.relay) {
@@ -88,7 +88,7 @@ impl Link {
         Do::Open
     }
 
-    /// Leaves the reading to another tab.
+    /// Stops: another tab reads.
     pub(super) fn stop(&mut self) -> [Do; 2] {
         self.phase = Phase::Off;
         [Do::Close, Do::Stop]
@@ -140,7 +140,7 @@ impl Link {
                 if self.ways.direct && now - since >= PATIENCE_MS {
                     return vec![Do::Close, self.read(now, random)];
                 }
-                // Not all at once when the server is back.
+                // Jitter: not all at once when the server is back.
                 let wait = full_jitter(1_000, 5_000, self.failures, random).as_millis() as i64;
                 self.failures += 1;
                 self.phase = Phase::Wait { until: now + RECONNECT_MS + wait };
@@ -149,7 +149,7 @@ impl Link {
         }
     }
 
-    /// The relay greets: from where we are, or not. Answers whether it is listened to, and what is to be done.
+    /// The relay greets, and continues from our token or not. Returns whether it is listened to, and what is to be done.
     pub(super) fn hello(&mut self, follows: bool, now: i64, random: u64) -> (bool, Vec<Do>) {
         let probed = matches!(self.phase, Phase::Probe { .. });
         if probed && !follows {
@@ -162,20 +162,20 @@ impl Link {
         (true, if probed { vec![Do::Stop] } else { Vec::new() })
     }
 
-    /// The relay says something.
+    /// The relay sent something.
     pub(super) fn alive(&mut self, now: i64) {
         (self.failing_since, self.failures, self.refusals, self.crowded_since) = (None, 0, 0, None);
         self.phase = Phase::Relay { until: now + SILENCE_MS };
     }
 
-    /// Whether the stream's readers are too many just now.
+    /// Notes whether the stream has too many readers just now.
     pub(super) fn crowded(&mut self, crowded: bool, now: i64) {
         self.crowded_since = if crowded && self.ways.relay { self.crowded_since.or(Some(now)) } else { None };
     }
 
     /// The stream cannot be read from here.
     pub(super) fn denied(&mut self, now: i64, random: u64) -> Vec<Do> {
-        // Who asked for the stream is told why it is not shown, and gets nothing else in its place.
+        // A page that asked for the stream is told why it is not shown, and gets nothing else in its place.
         if self.ways.wants_direct {
             self.phase = Phase::Off;
             return vec![Do::Stop];
@@ -185,7 +185,7 @@ impl Link {
     }
 
     fn read(&mut self, now: i64, random: u64) -> Do {
-        // Who asked for the stream, or has no relay here, stays with it.
+        // A page that asked for the stream, or has no relay here, stays with it.
         let stays = self.ways.wants_direct || !self.ways.relay;
         let wait = PROBE_MS + i64::try_from(random % PROBE_SPREAD_MS).unwrap_or(0);
         self.crowded_since = None;

@@ -1,4 +1,4 @@
-//! What a tab heard last, and what tabs say to each other, as text.
+//! The log and ids of the events that a tab heard last, and the notes between tabs, as text.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,26 +8,26 @@ use crate::{
     gate::{DanmuKey, Retracted},
 };
 
-/// How much is kept to be told to a tab that has just come, bytes: more than the [`super::super::MAX_HISTORY`] danmu that the
-/// relay would tell it.
+/// Bytes of events kept for a tab that has just opened: more than the [`super::super::MAX_HISTORY`] danmu that the relay would
+/// send it.
 const LOG_BYTES: usize = 32 * 1_024;
-/// By how many events two tabs may be apart and still meet.
+/// By how many events two tabs may be apart and still find a common token.
 const OVERLAP: usize = 4;
 /// How many ids are remembered: more than any two ways to the same danmu overlap.
 const REMEMBERED: usize = 1_024;
-/// How many retractions are: more than are told while a tab sleeps, and few enough to be told to each that comes.
+/// How many retractions are remembered: more than arrive while a tab sleeps, and few enough to send to each that joins.
 const RETRACTIONS: usize = 256;
 
-/// Between the events of a note. No JSON and no place has either raw.
+/// Separates the events of a note. Neither JSON nor a token contains it unescaped.
 const RECORD: char = '\u{1e}';
 const FIELD: char = '\n';
 
-/// An event of the feed as it is passed on.
+/// An event of the feed as it is passed on between tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FeedEvent {
-    /// The place that it follows.
+    /// The token that it follows.
     pub before: String,
-    /// The place after it.
+    /// The token after it.
     pub place: String,
     pub name: String,
     pub data: String,
@@ -47,7 +47,7 @@ impl FeedEvent {
     }
 }
 
-/// The last events with danmu, or with a gap, in one line: each follows the place of the one before.
+/// The last events with danmu or a gap, in order: each follows the token of the one before.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     entries: VecDeque<FeedEvent>,
@@ -66,7 +66,7 @@ impl Log {
         }
     }
 
-    /// Takes out what is retracted; the places stay.
+    /// Removes retracted danmu; the tokens stay.
     pub(super) fn retract(&mut self, retracted: &[Retracted]) {
         for entry in &mut self.entries {
             self.bytes -= entry.data.len();
@@ -79,17 +79,17 @@ impl Log {
         *self = Self::default();
     }
 
-    /// Whether all that follows the place up to now is here. Nobody knows what follows no place at all.
+    /// Whether all that follows the token up to now is here; never for an empty token.
     pub(super) fn knows(&self, place: &str) -> bool {
         !place.is_empty() && self.entries.iter().any(|entry| entry.place == place || entry.before == place)
     }
 
-    /// A place somewhat before the last: whoever is a little behind us knows that one.
+    /// A token a few events before the last, which a tab that is slightly behind us knows.
     pub(super) fn earlier(&self) -> &str {
         self.entries.iter().rev().nth(OVERLAP).map_or("", |entry| &entry.place)
     }
 
-    /// What follows the place; everything for somebody without one.
+    /// What follows the token; everything for a tab without one.
     pub(super) fn after(&self, place: &str) -> impl Iterator<Item = &FeedEvent> {
         let last = self.entries.iter().rposition(|entry| entry.place == place);
         let first = last.map(|last| last + 1).or_else(|| self.entries.iter().position(|entry| entry.before == place));
@@ -97,12 +97,12 @@ impl Log {
     }
 }
 
-/// The ids of the danmu that were shown lately.
+/// The ids of the danmu that were shown lately, for deduplication.
 #[derive(Debug, Default)]
 pub(super) struct Seen(HashSet<DanmuKey>, VecDeque<DanmuKey>);
 
 impl Seen {
-    /// Whether it is new.
+    /// Whether the id is new.
     pub(super) fn insert(&mut self, key: DanmuKey) -> bool {
         if !self.0.insert(key.clone()) {
             return false;
@@ -117,7 +117,7 @@ impl Seen {
     }
 }
 
-/// What was retracted lately.
+/// The latest retractions.
 #[derive(Debug, Default)]
 pub(super) struct Retractions(VecDeque<Retracted>);
 
@@ -136,7 +136,7 @@ impl Retractions {
         self.0.iter().any(|one| item.is_among(std::slice::from_ref(one)))
     }
 
-    /// The event without danmu that are retracted: one that comes late may have some.
+    /// The event without retracted danmu: a late one may contain some.
     pub(super) fn without(&self, mut entry: FeedEvent) -> FeedEvent {
         if !self.0.is_empty() {
             entry.retract(|item| self.cover(item));
@@ -144,21 +144,21 @@ impl Retractions {
         entry
     }
 
-    /// All of it, as an event tells it.
+    /// All of them, as the data of an event.
     pub(super) fn told(&self) -> Option<String> {
         let retracted: Vec<_> = self.0.iter().cloned().collect();
         if retracted.is_empty() { None } else { serde_json::to_string(&Told { retracted, ..Told::default() }).ok() }
     }
 }
 
-/// What a tab says to the others.
+/// A message from a tab to the others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// A tab that has just come, or has missed something, asks for all that follows its place, or else an earlier one.
+    /// A tab that has just opened, or has missed something, asks for all that follows its token, or else an earlier one.
     Ask { tab: String, place: String, earlier: String },
-    /// The leader passes events on: to that tab, or, without one, to all.
+    /// The leader passes events on: to that tab, or to all if `to` is empty.
     Told { to: String, way: Option<Way>, entries: Vec<FeedEvent> },
-    /// The leader does not know that tab's place.
+    /// The leader does not know that tab's token.
     Unknown { to: String },
 }
 
@@ -180,7 +180,7 @@ impl Note {
         note
     }
 
-    /// `None` for what no tab of this version says.
+    /// `None` for a note that no tab of this version sends.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let rest = text.get(1..)?;
         match text.as_bytes()[0] {

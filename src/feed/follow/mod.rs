@@ -1,18 +1,18 @@
-//! How a page follows its room's feed, together with the other tabs of its browser: a pure state machine.
+//! Follow: how a page follows its room's feed, together with the other tabs of its browser. A pure state machine.
 //!
-//! HTTP/1.1 gives an origin six connections, and a feed holds one for as long as it lasts. So of all tabs of a room one reads,
-//! the *leader*, and passes on what it hears. The browser elects it, by a lock that only one tab holds and that goes on to the
-//! next when it closes. A follower asks a leader that has been silent whether it is there, and takes the lock from one that is
-//! not: a frozen tab starves nobody. Without locks each tab is *alone*, and reads by itself.
+//! HTTP/1.1 allows six connections per origin, and a feed holds one while it is open. So one tab of a room reads, the *leader*,
+//! and passes on what it hears. The browser elects it by a lock (Web Locks) that one tab holds and that passes on when the tab
+//! closes. A follower probes a silent leader, and steals the lock of one that does not answer, so a frozen tab blocks no other.
+//! Without locks each tab is *alone* and reads by itself.
 //!
-//! Every event that is passed on says which place it follows. A tab takes what follows a place that it has been at; else it
-//! has missed something, and asks the leader for all since its own place; and if that one does not know the place, it reads by
-//! itself from there, until it does. So places are compared for being the same alone, which is all that can be said of them
-//! without the stream's shards. Ids are remembered besides, for frames of another server end at other places.
+//! Every event that is passed on carries the token that it follows. A tab takes an event that follows its own token; else it
+//! has missed something, and asks the leader for all since its token; if the leader does not know the token, the tab reads by
+//! itself until it does. Tokens are compared for equality only: without the stream's shards nothing else can be said of them.
+//! Ids are deduplicated as well, as another server's frames end at other tokens.
 //!
-//! Promises, to each tab: what was said since its first place, once and in its order, or a declared gap; the same across
-//! leaders, ways and outages. It does no I/O, and knows no clock: whoever drives it says what happened and when, by any clock
-//! that never goes back (milliseconds), and does what [`Follow::act`] says.
+//! Each tab gets what was said since its first token, once and in order, or a declared gap, across leaders, ways and outages.
+//! It does no I/O and has no clock: its driver says what happened and when, by a monotonic clock (milliseconds), and does what
+//! [`Follow::act`] says.
 
 mod act;
 mod link;
@@ -34,33 +34,33 @@ use super::{FeedToken, GAP, HELLO, Reading, STATE, Told};
 
 /// The name of an event with new danmu.
 const MESSAGE: &str = "message";
-/// A leader that says nothing for so long is asked whether it is there: the relay speaks at least
+/// A leader silent for so long is asked whether it is there: the relay sends at least
 /// every [`HEARTBEAT_MS`](super::HEARTBEAT_MS).
 const QUIET_MS: i64 = 14_000;
-/// The same for one that has lost the relay, and may sleep in a hidden tab.
+/// The same for a leader that has lost the relay, and may sleep in a hidden tab.
 const LOST_MS: i64 = 5_000;
-/// How long it has to answer.
+/// How long the leader has to answer.
 const PATIENCE_MS: i64 = 4_000;
-/// Not all tabs ask at once: the most that chance adds, milliseconds.
+/// The most jitter, in milliseconds, so that not all tabs ask at once.
 const SPREAD_MS: u64 = 3_000;
-/// How often a tab that reads alone asks whether it need not.
+/// How often a tab that reads alone asks for a leader.
 const ALONE_MS: i64 = 3_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TabRole {
     Leader,
-    /// The leader is asked, or is to have answered, by then.
+    /// The leader is asked, or has to have answered, by `until`.
     Follower {
         until: i64,
         asked: u8,
     },
-    /// Reads by itself; the leader, if there can be one, is asked for the rest then.
+    /// Reads by itself; a leader, if there can be one, is asked for the rest at `ask`.
     Alone {
         ask: i64,
     },
 }
 
-/// A tab as it follows a room.
+/// A tab that follows a room.
 #[derive(Debug)]
 pub struct Follow {
     tab: String,
@@ -71,13 +71,13 @@ pub struct Follow {
     log: Log,
     seen: Seen,
     retracted: Retractions,
-    /// What was said last of how it goes.
+    /// The last state event's data.
     state: String,
     acts: VecDeque<Act>,
 }
 
 impl Follow {
-    /// Begins. `tab` names it among the others; `None` where there are no locks, and it reads by itself.
+    /// Begins. `tab` is its name among the tabs; `None` where there are no locks, and it reads by itself.
     #[must_use]
     pub fn new(tab: Option<String>, ways: Ways, now: i64, random: u64) -> Self {
         let shared = tab.is_some();
@@ -101,18 +101,18 @@ impl Follow {
         follow
     }
 
-    /// What is to be done next, if anything.
+    /// The next action, if any.
     pub fn act(&mut self) -> Option<Act> {
         self.acts.pop_front()
     }
 
-    /// The place up to which all was heard, or declared missing; empty before the first.
+    /// The token up to which all was heard or declared missing; empty before the first.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// By which way danmu come at the moment.
+    /// The way by which danmu come at the moment.
     #[must_use]
     pub fn way(&self) -> Option<Way> {
         self.way
@@ -129,7 +129,7 @@ impl Follow {
         role.min(self.link.due())
     }
 
-    /// The time has come; `random` is any number.
+    /// To be called at [`Self::due`]; `random` is any number.
     pub fn tick(&mut self, now: i64, random: u64) {
         match self.role {
             TabRole::Follower { until, asked } if now >= until => match asked {
@@ -138,7 +138,7 @@ impl Follow {
                     self.acts.push_back(Act::Steal);
                     self.role = TabRole::Follower { until: now + PATIENCE_MS, asked: 2 };
                 }
-                // There is neither a leader nor its lock.
+                // There is neither a leader nor a lock.
                 _ => self.leave(now, random),
             },
             TabRole::Alone { ask } if now >= ask => {
@@ -151,7 +151,7 @@ impl Follow {
         self.carry_out(todo);
     }
 
-    /// The lock is this tab's.
+    /// This tab was granted the lock.
     pub fn granted(&mut self, now: i64, random: u64) {
         match std::mem::replace(&mut self.role, TabRole::Leader) {
             TabRole::Leader => {}
@@ -171,7 +171,7 @@ impl Follow {
         }
     }
 
-    /// Another tab says that.
+    /// Another tab sent this note.
     pub fn note(&mut self, note: &str, now: i64, random: u64) {
         match Note::parse(note) {
             Some(Note::Ask { tab, place, earlier }) if self.role == TabRole::Leader => {
@@ -200,16 +200,16 @@ impl Follow {
         }
     }
 
-    /// The relay says that: the event's name, its data, and the place after it, empty where that is the same as before.
+    /// The relay sent an event: its name, its data, and the token after it, empty where that is unchanged.
     pub fn heard(&mut self, name: &str, data: String, place: String, now: i64, random: u64) {
         if !self.link.listens() {
             return;
         }
-        // What is newer than this page is passed over.
+        // An event of a newer version is ignored.
         let Some(told) = parse(&data) else { return };
         if name == HELLO {
             let created = |place: &str| place.parse::<FeedToken>().map(|position| position.created_ms());
-            // Who has read only the stream does not know when it was created, as places of the relay say.
+            // A token from direct reading has no stream creation time; the relay's has. Adopt it and ask again.
             if !told.recovered
                 && created(&self.place) == Ok(0)
                 && let (Ok(created), Ok(position)) = (created(&place), self.place.parse::<FeedToken>())
@@ -237,7 +237,7 @@ impl Follow {
         self.carry_out(todo);
     }
 
-    /// Danmu were read off the stream; `place` is after them.
+    /// Danmu were read off the stream; `place` is the token after them.
     pub fn read(&mut self, told: Told, place: &FeedToken) {
         self.way = Some(Way::Direct);
         if let Ok(data) = serde_json::to_string(&told) {
@@ -245,22 +245,21 @@ impl Follow {
         }
     }
 
-    /// What was read there takes back what was told before, and is no danmu.
+    /// Direct reading found retractions, which move no token.
     pub fn retract(&mut self, told: Told) {
         if let Ok(data) = serde_json::to_string(&told) {
             self.pass_on(MESSAGE, data, String::new(), told);
         }
     }
 
-    /// Reading the stream goes so, as far as others need to know (`told` says nothing but that); whether its readers are too
-    /// many.
+    /// Reports the state of direct reading (`told` has nothing else), and whether the stream has too many readers (`crowded`).
     pub fn reads(&mut self, told: Told, crowded: bool, now: i64) {
         self.link.crowded(crowded, now);
         self.way = (told.reading != Some(Reading::Reconnecting)).then_some(Way::Direct);
         self.state(told);
     }
 
-    /// The stream cannot be read from here, whatever one tries.
+    /// The stream cannot be read from here at all.
     pub fn denied(&mut self, now: i64, random: u64) {
         let todo = self.link.denied(now, random);
         self.carry_out(todo);
@@ -271,7 +270,7 @@ impl Follow {
         self.role = TabRole::Follower { until: now + PATIENCE_MS, asked: 1 };
     }
 
-    /// Answers a tab that asks for all since its place.
+    /// Answers a tab that asks for all since its token.
     fn answer(&mut self, tab: &str, place: &str, earlier: &str) {
         let known = [place, earlier].into_iter().find(|place| self.log.knows(place));
         let entries = match known {
@@ -283,7 +282,7 @@ impl Follow {
         self.post_state_after(tab, entries);
     }
 
-    /// Says how it goes: that the leader is there.
+    /// Posts the state, which also shows that the leader is there.
     fn post_state(&mut self, to: &str) {
         self.post_state_after(to, Vec::new());
     }
@@ -293,7 +292,7 @@ impl Follow {
             let (before, place) = (self.place.clone(), self.place.clone());
             FeedEvent { before, place, name: name.to_owned(), data }
         };
-        // It has no place among danmu: whoever slept may have missed it.
+        // Retractions are not bound to a token: a tab that slept may have missed them.
         entries.extend(self.retracted.told().map(|data| here(MESSAGE, data)));
         entries.push(here(STATE, self.state.clone()));
         self.acts.push_back(Act::Post(Note::told(to, self.way, entries.iter())));
@@ -323,7 +322,7 @@ impl Follow {
                 Do::Read => Act::Read,
                 Do::Stop => Act::Stop,
             });
-            // While the relay is asked, the stream is what is shown.
+            // While the relay is probed, what is shown comes from the stream.
             if step == Do::Close && self.way != Some(Way::Direct) && self.link.due() != i64::MAX {
                 self.way = None;
                 self.state(Told { reading: Some(Reading::Reconnecting), ..Told::default() });
@@ -339,7 +338,7 @@ impl Follow {
         }
     }
 
-    /// Takes in an event of its own, and tells the others, if it leads.
+    /// Takes in an event of its own and, as the leader, passes it on.
     fn pass_on(&mut self, name: &str, data: String, place: String, told: Told) {
         let place = if place.is_empty() { self.place.clone() } else { place };
         let entry = FeedEvent { before: self.place.clone(), place, name: name.to_owned(), data };
@@ -355,7 +354,7 @@ impl Follow {
         for entry in entries {
             let follows = joins || entry.before == self.place;
             if !follows && !self.log.knows(&entry.before) {
-                // Something is missing, and the leader does not have it, if it was asked.
+                // Something is missing, and the leader, if it was asked, does not have it.
                 return if asked { self.leave(now, random) } else { self.ask(now) };
             }
             if (follows || !self.log.knows(&entry.place))
@@ -378,7 +377,7 @@ impl Follow {
         told.danmu.retain(|item| self.seen.insert(item.key()) && !self.retracted.cover(item));
         match entry.name.as_str() {
             STATE => self.state.clone_from(&entry.data),
-            // A hello says how it goes, too; who joins later is told so at the end.
+            // A hello has the state, too; a tab that joins later gets it at the end.
             HELLO => {
                 let told = Told { reading: told.reading, behind_ms: told.behind_ms, ..Told::default() };
                 self.state = serde_json::to_string(&told).unwrap_or_default();
@@ -400,7 +399,7 @@ impl Follow {
     }
 }
 
-/// From bytes, as everywhere in the browser: another parser would weigh.
+/// From bytes, as everywhere in the browser: a second parser would add code.
 fn parse(data: &str) -> Option<Told> {
     serde_json::from_slice(data.as_bytes()).ok()
 }

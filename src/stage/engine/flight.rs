@@ -1,7 +1,7 @@
-//! Danmu in flight: kept in the order of entering, let go in the order of leaving. In a lane that is the same.
+//! Flight: the moving danmu, kept in the order of entering, removed in the order of leaving. In a lane that is the same.
 //!
-//! Entering and leaving cost the logarithm of how many there are; whoever left keeps its slot, empty, until those before
-//! it have left too or half of the slots are empty. In a steady state nothing is allocated.
+//! Entering and leaving cost O(log n). A slot stays, empty, until those before it have left too or half of the slots are empty.
+//! In a steady state nothing is allocated.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::super::lanes::Trajectory;
 use super::seats::Seat;
 
-/// Empty slots that are not worth the work of closing up.
+/// Empty slots that are not worth compacting.
 const SPARE: usize = 64;
 
 /// A danmu in flight.
@@ -52,16 +52,16 @@ impl<T> Flight<T> {
         self.aloft += 1;
     }
 
-    /// When the next one leaves; never too late, and too early only where one was taken away.
+    /// When the next one leaves; never too late, and too early only where one was removed.
     pub(super) fn next_exit(&self) -> f64 {
         self.exits.peek().map_or(f64::INFINITY, |Reverse(exit)| exit.at)
     }
 
-    /// Lets go of all that have left at `time`.
+    /// Removes all that have left at `time`.
     pub(super) fn leave(&mut self, time: f64) {
         while self.next_exit() <= time {
             let Some(Reverse(Exit { slot, .. })) = self.exits.pop() else { break };
-            // One that was taken away may have left its slot to nobody, or taken the slot along.
+            // The slot of a removed one may be empty, or gone.
             let index = slot.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
             if index.and_then(|index| self.slots.get_mut(index)).and_then(Option::take).is_some() {
                 self.aloft -= 1;
@@ -70,7 +70,7 @@ impl<T> Flight<T> {
         self.drop_first();
     }
 
-    /// Takes one away. Answers whether it was there.
+    /// Removes one. Returns whether it was there.
     pub(super) fn remove(&mut self, id: u64) -> bool {
         let slot = self.slots.iter_mut().find(|slot| slot.as_ref().is_some_and(|danmu| danmu.seat.item.id == id));
         let found = slot.and_then(Option::take).is_some();
@@ -81,7 +81,7 @@ impl<T> Flight<T> {
         found
     }
 
-    /// Keeps those, in the order of entering, that `keep` says, at the lines that it gives them.
+    /// Keeps those, in the order of entering, for which `keep` is true; it may change their trajectories.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Flying<T>) -> bool) {
         for slot in &mut self.slots {
             if slot.as_mut().is_some_and(|danmu| !keep(danmu)) {
@@ -91,7 +91,7 @@ impl<T> Flight<T> {
         self.close_up();
     }
 
-    /// The same, with what was said of each that goes; these are handed over in their order.
+    /// The same; returns those that leave, in order, each with what `keep` returned for it.
     pub(super) fn part<U>(&mut self, mut keep: impl FnMut(&mut Flying<T>) -> Result<(), U>) -> Vec<(Flying<T>, U)> {
         let mut gone = Vec::new();
         for slot in &mut self.slots {
@@ -106,7 +106,7 @@ impl<T> Flight<T> {
         gone
     }
 
-    /// Puts them into the order of leaving, which is that of entering for those who share a lane.
+    /// Sorts them in the order of leaving, which is that of entering for those that share a lane.
     pub(super) fn sort(&mut self) {
         self.slots.make_contiguous().sort_by(|one, other| {
             let exit = |slot: &Option<Flying<T>>| slot.as_ref().map_or(f64::NEG_INFINITY, |danmu| danmu.line.exit);
@@ -127,7 +127,7 @@ impl<T> Flight<T> {
         }
     }
 
-    /// Takes the empty slots out, and numbers the others anew.
+    /// Compacts: removes the empty slots, and renumbers the others.
     fn close_up(&mut self) {
         self.slots.retain(Option::is_some);
         self.aloft = self.slots.len();

@@ -1,13 +1,13 @@
-//! A danmu that is held: a viewer looks at it, or is about to click it.
+//! Hold: a danmu stands still while a viewer looks at it, or is about to click it.
 //!
-//! It stands still, and so do those behind it in its lanes, and those behind these; all others go on. So nobody runs into
-//! it, and whoever comes waits for its lane as for any other. A fixed one stays for as much longer. Where nobody may cover
-//! anybody, a moving one that was held may still pass behind a fixed one.
+//! Those behind it in its lanes stop as well, and those behind these; all others move on. So none runs into it, and new ones
+//! wait for its lane as for any other. A fixed one stays longer by that time. Where overlap is not allowed, a moving one that
+//! was held may still pass behind a fixed one.
 
 use super::Stage;
 
 impl<T> Stage<T> {
-    /// Holds the danmu of that id from `now` on, and lets go of the one before; with `None`, of that only.
+    /// Holds the danmu of that id from `now` on, and releases the one before; with `None`, only releases.
     pub fn hold(&mut self, id: Option<u64>, now: f64) {
         self.tick(now);
         self.held = id;
@@ -19,7 +19,7 @@ impl<T> Stage<T> {
         self.held
     }
 
-    /// Puts off the held one, and all that it keeps waiting, by the time that has passed.
+    /// Delays the held one, and all that it stops, by the time that has passed.
     pub(super) fn put_off(&mut self, passed: f64) {
         let Some(id) = self.held.filter(|_| passed > 0.0) else { return };
         if let Some(danmu) = self.standing.iter_mut().find(|danmu| danmu.seat.item.id == id) {

@@ -1,4 +1,4 @@
-//! The stage itself: who is on it, who waits, who is next.
+//! The stage's engine: which danmu are on it, which wait, and which is next.
 
 mod flight;
 mod hold;
@@ -14,10 +14,10 @@ use super::item::{Item, Mode, Outcome, Placed, StageStats};
 use super::lanes::Tail;
 use super::options::StageOptions;
 
-/// Danmu in flight, danmu that stand, danmu that wait. `T` is what the caller keeps with each: its text, its picture; it
-/// is dropped when the danmu leaves.
+/// Moving, fixed and waiting danmu. `T` is what the caller keeps with each (its text, its bitmap); it is dropped when the danmu
+/// leaves.
 ///
-/// `now` is the caller's clock, milliseconds from 0 on. It may be late or step back; stage time never does, but by
+/// `now` is the caller's clock, milliseconds from 0. It may be late or step back; stage time only steps back by
 /// [`Stage::seek`].
 #[derive(Debug)]
 pub struct Stage<T = ()> {
@@ -26,15 +26,15 @@ pub struct Stage<T = ()> {
     pub(super) clock: Clock,
     flying: Flight<T>,
     standing: Vec<Standing<T>>,
-    /// The most important first, then the longest waiting.
+    /// By importance, then by waiting time.
     pub(super) waiting: Vec<Waiting<T>>,
-    /// The last danmu of each row of the picture. Those beyond the lanes have some only until these have left.
+    /// The last danmu of each row of the picture. Rows beyond the lanes have one only until it has left.
     pub(super) tails: Vec<Tail>,
-    /// Before this nobody who waits finds a lane or is given up.
+    /// Before this time no waiting danmu finds a lane or is given up.
     pub(super) next_chance: f64,
-    /// When the waiting ones were last looked after; nothing frees a lane within the same moment.
+    /// When the waiting danmu were last served; nothing frees a lane within the same moment.
     pub(super) served: f64,
-    /// A danmu that stands still, wherever it is.
+    /// The held danmu, which stands still.
     pub(super) held: Option<u64>,
     pub(super) stats: StageStats,
 }
@@ -69,7 +69,7 @@ impl<T> Stage<T> {
 
     /// Places the danmu at once if a lane is free, lets it wait otherwise.
     pub fn push(&mut self, item: Item, content: T, now: f64) -> Outcome {
-        // Those that wait already choose first.
+        // Those that already wait choose first.
         self.tick(now);
         let time = self.clock.read(now);
         let item = item.sane();
@@ -83,8 +83,8 @@ impl<T> Stage<T> {
         }
     }
 
-    /// Lets go of those that have left, places those that wait, gives up those that waited too long. Once a frame, before
-    /// [`Stage::visible`].
+    /// Removes those that have left, places those that wait, gives up those that waited too long. To be called once per frame,
+    /// before [`Stage::visible`].
     pub fn tick(&mut self, now: f64) {
         let before = self.clock.latest();
         let time = self.clock.advance(now);
@@ -99,7 +99,7 @@ impl<T> Stage<T> {
         }
     }
 
-    /// All that are on the stage at `now`, in the order of drawing: the last one is above.
+    /// All danmu on the stage at `now`, in drawing order: the last one is on top.
     pub fn visible(&self, now: f64) -> impl Iterator<Item = Placed<'_, T>> {
         let time = self.clock.read(now);
         let flying = self.flying.iter().filter(move |danmu| danmu.line.exit > time);
@@ -119,7 +119,7 @@ impl<T> Stage<T> {
             }))
     }
 
-    /// The uppermost danmu under a point, pixels from the top left corner.
+    /// The topmost danmu at a point, in pixels from the top left corner.
     #[must_use]
     pub fn hit(&self, x: f32, y: f32, now: f64) -> Option<Placed<'_, T>> {
         self.visible(now)
@@ -128,7 +128,7 @@ impl<T> Stage<T> {
             .last()
     }
 
-    /// Takes one away, wherever it is; its lane is free at once. Answers whether it was there. Looks at all of them.
+    /// Removes one, wherever it is, and frees its lane at once. Returns whether it was there. Linear in their number.
     pub fn retract(&mut self, id: u64) -> bool {
         if let Some(at) = self.waiting.iter().position(|danmu| danmu.item.id == id) {
             self.waiting.remove(at);
@@ -144,7 +144,7 @@ impl<T> Stage<T> {
         found
     }
 
-    /// Takes all away, the waiting ones too.
+    /// Removes all, the waiting ones too.
     pub fn clear(&mut self) {
         self.stats.withdrawn += self.waiting.len() as u64;
         self.waiting.clear();
@@ -153,45 +153,45 @@ impl<T> Stage<T> {
         self.settle();
     }
 
-    /// Takes all away and goes on at `now`, be it before what was: a viewer jumped to another moment. Whoever then pushes
-    /// what was said in the time that one takes to cross, each at its own moment, has the picture as it was.
+    /// Removes all and continues at `now`, which may be earlier: a viewer jumped to another moment. To rebuild the picture of
+    /// that moment, push what was said during one crossing time, each at its own moment.
     pub fn seek(&mut self, now: f64) {
         self.clear();
         self.clock.seek(now);
     }
 
-    /// Everything stands still from `now` on, the waiting too. What is pushed meanwhile still finds its place or waits.
+    /// Everything stands still from `now` on, the waiting too. A danmu pushed meanwhile is still placed, or waits.
     pub fn pause(&mut self, now: f64) {
         self.tick(now);
         self.clock.pause(now);
     }
 
-    /// Goes on where it stood.
+    /// Continues from where it stopped.
     pub fn resume(&mut self, now: f64) {
         self.clock.resume(now);
     }
 
-    /// Whether it stands still.
+    /// Whether it is paused.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.clock.is_paused()
     }
 
-    /// Everything moves `rate` times as fast as by default from `now` on, 1/16 to 16. The bound of waiting stays what it
-    /// is by the caller's clock.
+    /// Everything moves at `rate` times the default speed from `now` on, 1/16 to 16. The longest wait stays the same by the
+    /// caller's clock.
     pub fn set_rate(&mut self, rate: f64, now: f64) {
         self.tick(now);
         let change = self.clock.set_rate(rate, now);
         self.tighten(change, self.clock.read(now));
     }
 
-    /// Whether nobody is on it and nobody waits: nothing to draw until the next push.
+    /// Whether there is none on it and none waits: nothing to draw until the next push.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.on_stage() == 0 && self.waiting.is_empty()
     }
 
-    /// All, on the stage or waiting, by their ids.
+    /// All, on the stage or waiting, with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         let flying = self.flying.iter().map(|danmu| (danmu.seat.item.id, &danmu.content));
         let standing = self.standing.iter().map(|danmu| (danmu.seat.item.id, &danmu.content));
@@ -199,7 +199,7 @@ impl<T> Stage<T> {
         flying.chain(standing).chain(waiting)
     }
 
-    /// The measures in use.
+    /// The options in use.
     #[must_use]
     pub fn options(&self) -> &StageOptions {
         &self.options
@@ -219,7 +219,7 @@ impl<T> Stage<T> {
         self.standing.iter().map(|danmu| danmu.until).fold(self.flying.next_exit(), f64::min)
     }
 
-    /// After danmu were taken out of turn or moved: who is last in each lane.
+    /// Recomputes the last danmu of each lane, after some were removed or moved.
     pub(super) fn settle(&mut self) {
         self.tails.fill(Tail::NONE);
         for danmu in self.flying.iter() {

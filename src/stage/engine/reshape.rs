@@ -1,10 +1,10 @@
-//! A stage that changes its measures with danmu in flight.
+//! Reshape: a stage that changes its size or options while danmu are moving.
 //!
-//! Each keeps its progress: one that is half-way through the picture stays half-way, and leaves when it would have left.
-//! In a smaller picture that brings those of a lane too near to each other; then, from the first to the last, each is
-//! moved back and slowed down as little as keeps the gap. One whose lane went finishes its flight where it is, as long as
-//! that is in the picture, and otherwise in a row in which it meets nobody. Where there is none, and where it would have to
-//! go back far out of the picture, it leaves the stage. Times and paces are for those that come.
+//! Each keeps its progress: one that is half-way through the picture stays half-way, and leaves at the same time. In a smaller
+//! picture those of a lane come too close; then, from first to last, each is moved back and slowed down just enough to keep the
+//! gap. One whose lane is gone finishes its path where it is, if that is still in the picture, else in a row where it meets
+//! none. If there is no such row, or it would have to move back far out of the picture, it leaves. New times and paces apply to
+//! new danmu only.
 
 use super::super::item::Item;
 use super::super::lanes::{Band, Span, Tail, Trajectory};
@@ -13,7 +13,7 @@ use super::flight::{Flight, Flying};
 use super::seats::Seat;
 use super::{Stage, Standing};
 
-/// How far out of the picture, in parts of its width, a danmu may be moved back and still come in again.
+/// How far out of the picture, as a fraction of its width, a danmu may be moved back and still return.
 const LARGEST_STEP_BACK: f64 = 0.25;
 
 impl<T> Stage<T> {
@@ -22,8 +22,8 @@ impl<T> Stage<T> {
         self.configure(|options| (options.width, options.height) = (width, height), now);
     }
 
-    /// Changes any of the options, all in one step, so that no danmu loses a lane that it would have had again at once.
-    /// A lane that becomes higher is a zoom: every danmu is larger by as much.
+    /// Changes any options in one step, so that no danmu loses a lane that it would get back at once. A larger lane height is a
+    /// zoom: every danmu grows by the same factor.
     pub fn configure(&mut self, change: impl FnOnce(&mut StageOptions), now: f64) {
         self.tick(now);
         let mut options = self.options;
@@ -53,12 +53,12 @@ impl<T> Stage<T> {
         self.tighten(1.0, time);
     }
 
-    /// Lanes that it needs now: one that was taller than all the lanes may need more than it has.
+    /// How many lanes it needs now: one that was taller than all the lanes may need more than it has.
     fn lanes_needed(&self, seat: &Seat) -> u16 {
         self.lanes_for(&seat.item).max(seat.lanes).min(self.tails.len() as u16)
     }
 
-    /// The seats that there are in this picture for one that has `seat`, its own first if that is one of them.
+    /// The possible seats in this picture for one that has `seat`, its own first if possible.
     fn seats(&self, seat: Seat) -> impl Iterator<Item = Seat> {
         let lanes = self.lanes_needed(&seat);
         let ends = (self.tails.len() as u16 + 1).saturating_sub(lanes.max(1));
@@ -70,7 +70,7 @@ impl<T> Stage<T> {
     fn reshape_flying(&mut self, old_width: f64, zoom: f32, time: f64) {
         let mut flying = std::mem::replace(&mut self.flying, Flight::new());
         self.tails.fill(Tail::NONE);
-        // In the order of entering: whoever is in front has its new line already.
+        // In the order of entering: those in front already have their new trajectories.
         let homeless = flying.part(|danmu| {
             let ahead = danmu.line.remaining(time) / (old_width + f64::from(danmu.seat.item.width));
             danmu.seat.item.width *= zoom;
@@ -93,7 +93,7 @@ impl<T> Stage<T> {
         self.flying = flying;
     }
 
-    /// Gives it the line that leads on from where it is; `ahead` is the part of its way that it still has before it.
+    /// Sets the trajectory that continues from where it is; `ahead` is the fraction of its path that is left.
     fn move_along(&self, danmu: &mut Flying<T>, ahead: f64, time: f64) -> bool {
         let seat = danmu.seat;
         if self.lanes_needed(&seat) != seat.lanes || seat.rows().end > self.tails.len() {
@@ -115,7 +115,7 @@ impl<T> Stage<T> {
         self.settle_on(danmu, seat, Trajectory { exit: time + (distance + width) / speed, speed }, time)
     }
 
-    /// Gives one that cannot stay in its rows a seat where it is on its way as it was, if there is one.
+    /// Moves one that cannot stay in its rows to a seat where it can continue as it was, if there is one.
     fn move_over(&self, danmu: &mut Flying<T>, others: &Flight<T>, ahead: f64, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
         let line = Trajectory {
@@ -139,7 +139,7 @@ impl<T> Stage<T> {
         seats.into_iter().any(|seat| self.settle_on(danmu, seat, line, time))
     }
 
-    /// Gives it that seat and line, unless it would meet a fixed one there that nobody may cover.
+    /// Sets its seat and trajectory, unless it would meet a fixed one there that must not be covered.
     fn settle_on(&self, danmu: &mut Flying<T>, seat: Seat, line: Trajectory, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
         let (band, width) = (self.band_of(&seat), f64::from(seat.item.width));
@@ -160,7 +160,7 @@ impl<T> Stage<T> {
             danmu.seat.item.width *= zoom;
             danmu.seat.item.height *= zoom;
             let mode = danmu.seat.item.mode;
-            // Lanes from the top and lanes from the bottom may meet in a lower picture: the earlier one stays.
+            // Lanes from the top and from the bottom may meet in a lower picture: the earlier one stays.
             let free = self.seats(danmu.seat).find_map(|seat| {
                 let band = self.band(mode, seat.lane, seat.lanes);
                 let is_free = self.options.overlap == Overlap::Allowed

@@ -1,17 +1,16 @@
-//! Who gets which lanes.
+//! Seats: which danmu gets which lanes.
 //!
-//! Of the lanes that are free, a moving danmu takes the one whose last danmu entered last. The time since then, less what
-//! the newcomer's own length needs, is the time that the lane stood idle; so this wastes least, and keeps lanes that are
-//! empty for long ones. In a full picture it shows one to three percent more than the topmost free lane
-//! (`cargo xtask bench stage`). Among empty lanes the topmost is taken, from the other end for those that fly the other
-//! way, so that the two seldom meet.
+//! Of the free lanes, a moving danmu takes the one whose last danmu entered last. The time since then, minus what its own
+//! length needs, is the lane's idle time; so this wastes least, and keeps empty lanes for long ones. In a full picture it shows
+//! one to three percent more than the topmost free lane (`cargo xtask bench stage`). Among empty lanes the topmost is taken,
+//! and the bottom one for those of the opposite direction, so that the two seldom meet.
 
 use super::super::item::{Item, Mode};
 use super::super::lanes::{Band, Span, Tail, Trajectory};
 use super::super::options::{Overlap, Pace};
 use super::Stage;
 
-/// A danmu and the lanes that are its own.
+/// A danmu and its lanes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seat {
     pub(super) item: Item,
@@ -31,13 +30,13 @@ fn rows(lane: u16, lanes: u16) -> std::ops::Range<usize> {
     usize::from(lane)..usize::from(lane) + usize::from(lanes)
 }
 
-/// A lane that a danmu may have.
+/// A possible lane for a danmu.
 #[derive(Clone, Copy)]
 struct Choice {
     lane: u16,
-    /// Whether it would be in front of another, or behind.
+    /// Whether it would cover another, or be covered.
     covers: bool,
-    /// The greater, the better.
+    /// The greater the better.
     merit: f64,
 }
 
@@ -51,7 +50,7 @@ impl Choice {
 }
 
 impl<T> Stage<T> {
-    /// The lanes that are free for it at `time`; or before when there is nothing to be hoped for, if nobody else moves.
+    /// The free lanes for it at `time`; or `Err` with the time before which none can be free, if nothing else changes.
     pub(super) fn seat(&self, item: &Item, time: f64) -> Result<Seat, f64> {
         if self.on_stage() >= self.options.max_on_stage {
             return Err(self.next_exit());
@@ -67,7 +66,7 @@ impl<T> Stage<T> {
         Ok(Seat { item: *item, lane, lanes, overlaps })
     }
 
-    /// The path of one that enters at `time`.
+    /// The trajectory of one that enters at `time`.
     pub(super) fn line(&self, item: &Item, time: f64) -> Trajectory {
         let (stage, width, scroll_ms) = (f64::from(self.options.width), f64::from(item.width), self.options.scroll_ms);
         let speed = match self.options.pace {
@@ -77,15 +76,15 @@ impl<T> Stage<T> {
         Trajectory { exit: time + (stage + width) / speed, speed }
     }
 
-    /// How many lanes it takes, all of them at most.
+    /// How many lanes it needs, at most all.
     pub(super) fn lanes_for(&self, item: &Item) -> u16 {
-        // A lane and a danmu that were zoomed together may differ in the last digit.
+        // A lane and a danmu that were zoomed together may differ by rounding.
         const ROUNDING: f32 = 0.001;
         let lanes = (item.height / self.options.lane_height - ROUNDING).ceil().max(1.0) as u16;
         lanes.min(self.lanes)
     }
 
-    /// Where the lanes of a seat are.
+    /// The vertical extent of a seat's lanes.
     pub(super) fn band(&self, mode: Mode, lane: u16, lanes: u16) -> Band {
         let height = self.options.lane_height;
         let (near, far) = (f32::from(lane) * height, (f32::from(lane) + f32::from(lanes)) * height);
@@ -126,13 +125,13 @@ impl<T> Stage<T> {
                 best = Some(choice);
             }
         }
-        // Lanes that are free at the same moment take turns.
+        // Lanes that become free at the same moment take turns.
         let turn = self.turn(last);
         let shared = || (turn..=last).chain(0..turn).find(|lane| free_from(*lane) <= next).unwrap_or(turn);
         self.decide(best, next, shared, time)
     }
 
-    /// One lane after another, by no order that danmu could be in step with.
+    /// The lane to share next, by a sequence that no pattern of danmu can be in step with.
     fn turn(&self, last: u16) -> u16 {
         // Fibonacci hashing: the fraction of 2^64 that is nearest to the golden ratio.
         let spread = self.stats.shown.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
@@ -150,11 +149,11 @@ impl<T> Stage<T> {
             })
     }
 
-    /// The first lane without another fixed danmu, if possible one that no moving one crosses meanwhile.
+    /// The first lane without another fixed danmu, if possible one that no moving one crosses in that time.
     fn lane_to_stand(&self, item: &Item, lanes: u16, time: f64) -> Result<(u16, bool), f64> {
         let last = self.lanes - lanes;
         let mut best = None::<Choice>;
-        // With more, every lane has some.
+        // With more, every lane has one.
         if self.options.overlap != Overlap::Allowed || self.standing.len() <= 2 * usize::from(self.lanes) {
             for lane in 0..=last {
                 let band = self.band(item.mode, lane, lanes);
@@ -174,7 +173,7 @@ impl<T> Stage<T> {
         self.decide(best, next, || self.turn(last), time)
     }
 
-    /// Whether one that stands there from `time` on would meet a moving danmu.
+    /// Whether one that is fixed there from `time` on would meet a moving danmu.
     fn stands_before(&self, band: &Band, item: &Item, time: f64) -> bool {
         let (stage, gap) = (f64::from(self.options.width), f64::from(self.options.gap));
         let span = Span::centred(stage, f64::from(item.width));
@@ -185,7 +184,7 @@ impl<T> Stage<T> {
             })
     }
 
-    /// What to do with the best that was found; with nothing, when to try again, or whose way to be in.
+    /// Decides on the best choice; without one, when to try again, or which lane to share.
     fn decide(
         &self,
         best: Option<Choice>,
@@ -194,7 +193,7 @@ impl<T> Stage<T> {
         time: f64,
     ) -> Result<(u16, bool), f64> {
         match best {
-            // Whoever stands in the way, or passes, may be gone at any moment.
+            // What is in the way, fixed or moving, may be gone at any moment.
             Some(choice) if choice.covers && self.options.overlap == Overlap::Never => Err(time),
             Some(choice) => Ok((choice.lane, false)),
             None if self.options.overlap == Overlap::Allowed => Ok((shared(), true)),
@@ -202,7 +201,7 @@ impl<T> Stage<T> {
         }
     }
 
-    /// Who is last in each lane now that `seat` has been taken.
+    /// Updates the last danmu of each lane after `seat` was taken.
     pub(super) fn append(tails: &mut [Tail], seat: &Seat, line: &Trajectory) {
         let tail = Tail::of(line, seat.item.mode);
         for last in &mut tails[seat.rows()] {

@@ -1,22 +1,22 @@
-//! Those that wait for a lane: the most important first, then the longest waiting, and nobody beyond the bound.
+//! The waiting list for lanes: by importance, then by waiting time, and bounded.
 
 use super::super::item::{Item, Mode, Outcome, Priority};
 use super::super::options::Overlap;
 use super::Stage;
 
-/// A danmu that waits.
+/// A waiting danmu.
 #[derive(Debug)]
 pub(in crate::stage) struct Waiting<T> {
     pub(super) item: Item,
     pub(super) deadline: f64,
-    /// Before this it is of no use to look for a lane.
+    /// Before this time no lane can be free for it.
     not_before: f64,
     pub(in crate::stage) content: T,
 }
 
 impl<T> Stage<T> {
-    /// Gives up a danmu before anybody measures it, if the waiting list is full of others that are no less important.
-    /// Answers whether it did. In a flood this saves the caller the work; such a one would hardly have found a lane.
+    /// Gives up a danmu before it is measured, if the waiting list is full of others that are no less important. Returns
+    /// whether it did. In a flood this saves the caller work; such a one would hardly have found a lane.
     pub fn turn_away(&mut self, priority: Priority, now: f64) -> bool {
         self.tick(now);
         let full = self.waiting.len() >= self.options.max_waiting
@@ -28,7 +28,7 @@ impl<T> Stage<T> {
         full
     }
 
-    /// Lets it wait, if it may.
+    /// Puts it on the waiting list, if it may wait.
     pub(super) fn wait(&mut self, item: Item, content: T, time: f64, not_before: f64) -> Outcome {
         let behind = |priority: Priority| move |other: &Waiting<T>| other.item.priority >= priority;
         let at = self.waiting.partition_point(behind(item.priority));
@@ -46,7 +46,7 @@ impl<T> Stage<T> {
         Outcome::Waiting
     }
 
-    /// Places whoever finds a lane, gives up whoever waited too long.
+    /// Places those that find a lane, and gives up those that waited too long.
     pub(super) fn serve(&mut self, time: f64) {
         self.next_chance = f64::INFINITY;
         let mut refused = Refused::default();
@@ -60,7 +60,7 @@ impl<T> Stage<T> {
             let (item, mut next) = (*item, *not_before);
             if time >= next {
                 let kind = (item.mode, self.lanes_for(&item));
-                // Where a fixed one is in the way, a faster one may be past in time.
+                // Where a fixed one is in the way, a faster one may pass in time.
                 if self.options.overlap == Overlap::Never || !refused.covers(kind, item.width) {
                     match self.seat(&item, time) {
                         Ok(seat) => {
@@ -80,7 +80,7 @@ impl<T> Stage<T> {
         }
     }
 
-    /// After lanes became free out of turn: everybody looks again, though no time has passed.
+    /// After lanes became free out of turn: all look again, although no time has passed.
     pub(super) fn call_again(&mut self) {
         for danmu in &mut self.waiting {
             danmu.not_before = f64::NEG_INFINITY;
@@ -89,7 +89,7 @@ impl<T> Stage<T> {
         self.served = f64::NEG_INFINITY;
     }
 
-    /// After the bound or the rate changed: `rate` times as fast, and nobody waits longer than the bound from now on.
+    /// After the longest wait or the rate changed: `rate` times as fast, and none waits longer than the bound from now on.
     pub(super) fn tighten(&mut self, rate: f64, time: f64) {
         let most = time + self.options.max_wait_ms * self.clock.rate();
         for danmu in &mut self.waiting {
@@ -103,8 +103,8 @@ impl<T> Stage<T> {
     }
 }
 
-/// The last one for which there was no lane in this moment: for no wider one of its kind is there a lane, or sooner. (It
-/// would be as fast or faster, and whoever enters meanwhile frees none.)
+/// The last one that found no lane at this moment: a wider one of its kind finds none either, nor sooner. (It would be as fast
+/// or faster, and those that enter meanwhile free no lane.)
 #[derive(Default)]
 struct Refused {
     kind: Option<(Mode, u16)>,

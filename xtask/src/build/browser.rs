@@ -1,5 +1,5 @@
-//! The browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where they can be had. It is the page's
-//! module, and those that it loads when it has use for them ([`LATER`]).
+//! Builds the browser half: cargo, then wasm-bindgen, then wasm-opt and a minifier where available. It consists of the
+//! page's module and those that the page loads on demand ([`LATER`]).
 //!
 //! wasm-bindgen is used as a library, so its version is the lock file's and there is nothing to install.
 
@@ -18,10 +18,10 @@ use std::{
 };
 use wasm_bindgen_cli_support::Bindgen;
 
-/// The version of wasm-bindgen, library and tool: they speak a private format.
+/// The version of wasm-bindgen, for library and tool alike, since the format between them is private.
 const WASM_BINDGEN: &str = "0.2.130";
 
-/// What rustc's `wasm32-unknown-unknown` enables by default, and every browser since 2021 has.
+/// The features that rustc's `wasm32-unknown-unknown` enables by default; every browser has them since 2021.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -31,10 +31,10 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// What wasm-opt is to do, in this order. Flattening first gives `-Oz` more to find; functions in the order of their
-/// names, so that the instances of one generic lie side by side, compress better. Together 1.3 % less over the wire than
-/// `-Oz` alone, in the same time. Memory is ours, and begins with the stack, of which the first bytes are the last used. A second
-/// round finds another 0.4 %.
+/// The passes of wasm-opt, in order. Flattening first gives `-Oz` more to find; functions sorted by name compress better,
+/// since the instances of one generic lie side by side. Together 1.3 % less over the wire than `-Oz` alone, in the same
+/// time; a second `-Oz` saves another 0.4 %. `--low-memory-unused` is safe: memory begins with the stack, whose lowest bytes
+/// are used last.
 const PASSES: [&str; 9] = [
     "--flatten",
     "--rereloop",
@@ -47,12 +47,11 @@ const PASSES: [&str; 9] = [
     "--strip-target-features",
 ];
 
-/// The packages of the modules that a page loads when it has use for them: what draws danmu, what signs them where the browser
-/// itself cannot, what reads them off the stream, and what people sign in by. A glue calls each by the last part of its name; one
-/// may load those before it.
+/// The packages of the modules that a page loads on demand: drawing, signing where the browser cannot, reading the stream,
+/// signing in. The glue names each by the last part of its package name; a module may load only those before it here.
 pub const LATER: [&str; 4] = ["danmu-overlay", "danmu-signer", "danmu-reader", "danmu-account"];
 
-/// The generated files of a module, not yet under their final names.
+/// The generated files of a module, before they get their final names.
 pub struct Built {
     /// Its stem: `danmu`.
     pub name: String,
@@ -60,13 +59,13 @@ pub struct Built {
     pub glue: Vec<u8>,
     /// The WebAssembly module.
     pub module: Vec<u8>,
-    /// The module's file name as the glue has it.
+    /// The module's file name as it is in the glue.
     pub module_name: String,
-    /// The JavaScript snippets that the glue imports, where there are any and nothing bundled them into it.
+    /// The directory of JavaScript snippets that the glue imports; `None` if there are none or esbuild bundled them.
     pub snippets: Option<PathBuf>,
 }
 
-/// Builds the page's module and those of [`LATER`], reusing the processed files where cargo gave the same module again.
+/// Builds the page's module and those of [`LATER`]. The processed files are cached by the module that cargo built.
 ///
 /// # Errors
 /// Where cargo or a tool fails, or a file cannot be read or written.
@@ -100,8 +99,8 @@ fn finish(workspace: &Workspace, optimisers: &Optimisers, compiled: &Path, packa
     })
 }
 
-/// Makes the files elsewhere and moves them into place when they are whole: an interrupted build, or another one at the
-/// same time, leaves nothing half done behind a valid stamp.
+/// Writes the files to a temporary directory and renames it into place when complete, so that an interrupted or concurrent
+/// build leaves no incomplete files behind a valid stamp.
 fn process_into(directory: &Path, raw: &Path, key: &str, name: &str, optimisers: &Optimisers) -> Result<()> {
     let work = directory.with_extension(std::process::id().to_string());
     bind(raw, &work, name)?;
@@ -114,7 +113,7 @@ fn process_into(directory: &Path, raw: &Path, key: &str, name: &str, optimisers:
     }
     let stamp = work.join("stamp");
     fs::write(&stamp, key).at(&stamp)?;
-    // The one before; on a first build there is none.
+    // Remove the previous result; a first build has none.
     let _ = fs::remove_dir_all(directory);
     fs::rename(&work, directory).at(directory)
 }
@@ -123,7 +122,7 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
     let step = Step::start("browser half");
     let mut build = cargo();
     build
-        // One module that does all is for `cargo leptos watch`. Together, so that what they share is compiled once.
+        // The default features make one module of all, for `cargo leptos watch`. One call, so that shared crates compile once.
         .args(["build", "--package", &workspace.browser, "--no-default-features"])
         .args(LATER.iter().flat_map(|package| ["--package", package]))
         .args(["--lib", "--target", WASM])

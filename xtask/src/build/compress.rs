@@ -1,7 +1,7 @@
-//! Files compressed once, as well as they can be, so that the server compresses no file when it is asked for one.
+//! Precompression at the highest level, so that the server compresses no file per request.
 //!
-//! Brotli for everybody on `https` or localhost; gzip beside it because browsers ask for nothing better on plain
-//! `http`, which is how a phone on the same network reaches `cargo xtask run --lan`.
+//! Brotli for `https` and localhost; gzip too, because browsers accept nothing better over plain `http`, which is how a
+//! phone on the same network reaches `cargo xtask run --lan`.
 
 use crate::{
     error::{At, Result},
@@ -14,10 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is worth compressing; pictures, films and fonts are compressed already.
+/// File extensions worth compressing; pictures, videos and fonts are compressed already.
 const COMPRESSIBLE: [&str; 9] = ["css", "html", "js", "json", "svg", "txt", "wasm", "webmanifest", "xml"];
 
-/// Whether files with `path`'s extension shrink.
+/// Whether files with this extension shrink when compressed.
 pub fn worthwhile(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| COMPRESSIBLE.contains(&extension))
 }
@@ -30,7 +30,7 @@ pub struct Compressed {
     pub gzip: Vec<u8>,
 }
 
-/// Compresses `bytes`, or takes the result from `cache`, where it is kept under the content's hash.
+/// Compresses `bytes`, or takes the result from the directory `cache`, which is keyed by a hash of the content.
 ///
 /// # Errors
 /// Where the cache cannot be written.
@@ -50,7 +50,7 @@ fn cached(path: PathBuf, make: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Res
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).at(parent)?;
     }
-    // Renamed into place: a build that is interrupted here leaves no half file under the final name.
+    // Renamed into place, so that an interrupted build leaves no partial file under the final name.
     let partial = path.with_extension("partial");
     fs::write(&partial, &bytes).at(&partial)?;
     fs::rename(&partial, &path).at(&path)?;

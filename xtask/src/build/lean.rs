@@ -1,10 +1,10 @@
-//! Takes out of the browser half what nobody there can see.
+//! Shrinks the WebAssembly modules by removing what has no effect in a browser:
 //!
-//! - A panic's words, and the places in the source that they name: they would go to the standard error, which a browser does not
-//!   have, so that a panic is a trap either way; but each place that may panic prepares them, and what prints numbers,
-//!   characters and names comes with them.
-//! - What libraries export for pages that stream: nothing of ours does, but an export is kept whatever calls it.
-//! - The long names, with a hash in each, by which the module and its glue know each other.
+//! - Panic messages and their source locations. They would go to standard error, which a browser does not have, so a panic
+//!   is a trap either way; but every place that may panic prepares them, and pulls in the formatting of numbers, characters
+//!   and names.
+//! - Exports that libraries have for streams: we do not use them, but an export is kept even if nothing calls it.
+//! - Long import names with a hash, on which only the module and its glue must agree.
 
 use crate::{
     error::{At, Error, Result},
@@ -16,10 +16,10 @@ use walrus::{
     ModuleConfig, ir::Value, passes,
 };
 
-/// Names what is done here: another one, and a module is processed again.
+/// The version of this step, part of the cache key: a new one has every module processed again.
 pub const VERSION: &str = "lean 2";
 
-/// How the names of functions begin that say something and never return.
+/// Name prefixes of functions that report a panic and never return.
 const PANICS: [&str; 14] = [
     "core::panicking::",
     "core::option::expect_failed",
@@ -37,16 +37,16 @@ const PANICS: [&str; 14] = [
     "alloc::alloc::handle_alloc_error",
 ];
 
-/// How the names of exports begin that only `wasm-streams` would call.
+/// Name prefixes of exports that only `wasm-streams` would call.
 const STREAMS: [&str; 2] = ["intounderlying", "__wbg_intounderlying"];
 
-/// A file's name that is shorter or longer than this is no path of a source, bytes.
+/// The plausible length of a source file's path, bytes.
 const PATH: std::ops::RangeInclusive<u32> = 5..=250;
 
 /// Rewrites the module and its glue in place.
 ///
 /// # Errors
-/// Where one cannot be read, is none, or cannot be written.
+/// Where one of them cannot be read, parsed or written.
 pub fn cut(module: &Path, glue: &Path) -> Result<()> {
     let step = Step::start("cut what nobody sees");
     let failed = |error| Error::Unexpected(format!("{}: {error:#}", module.display()));
@@ -61,9 +61,9 @@ pub fn cut(module: &Path, glue: &Path) -> Result<()> {
     fs::write(module, bytes).at(module)
 }
 
-/// Makes a trap of every function that only panics; gives how many there were.
+/// Replaces every function that only panics by a trap; returns how many.
 fn silence(wasm: &mut Module) -> usize {
-    // wasm-bindgen has made names readable; some have the hash of their crate in brackets.
+    // wasm-bindgen has demangled the names; some have the hash of their crate in brackets.
     let panics = |name: &str| {
         let name = match (name.find('['), name.find(']')) {
             (Some(open), Some(close)) if open < close => [&name[..open], &name[close + 1..]].concat(),
@@ -88,8 +88,8 @@ fn silence(wasm: &mut Module) -> usize {
     found.len()
 }
 
-/// Blanks every [`Location`](std::panic::Location) of a panic, and the paths that they name; gives how many there were. They are
-/// found by what they are: a text that ends with `.rs`, its length, a line and a column.
+/// Blanks every [`Location`](std::panic::Location) of a panic and the paths they point to; returns how many. Locations are
+/// found by their layout: a pointer to a text that ends with `.rs`, its length, a line and a column.
 fn forget_places(wasm: &mut Module) -> usize {
     let segments: Vec<(DataId, u32)> = wasm.data.iter().filter_map(|data| Some((data.id(), address(data)?))).collect();
     let find = |wasm: &Module, start: u32, length: u32| {
@@ -123,7 +123,7 @@ fn forget_places(wasm: &mut Module) -> usize {
     for (id, at) in &places {
         let place = &mut wasm.data.get_mut(*id).value[*at..*at + 16];
         place.fill(0);
-        // An empty text is somewhere, too: the same for all.
+        // An empty text still needs a valid pointer: all share one.
         place[..4].copy_from_slice(&nowhere.to_le_bytes());
     }
     for (id, range) in paths {
@@ -147,8 +147,8 @@ fn drop_exports(wasm: &mut Module) {
     }
 }
 
-/// Takes the classes out of the glue whose methods are exports that are gone: each stands from its head to the line that makes
-/// it disposable.
+/// Removes the classes of the dropped exports from the glue: each extends from its head to the line that makes it
+/// disposable.
 fn drop_classes(glue: &str) -> String {
     let (head, last) = ("export class IntoUnderlying", "if (Symbol.dispose) IntoUnderlying");
     let mut kept = String::with_capacity(glue.len());
@@ -163,7 +163,7 @@ fn drop_classes(glue: &str) -> String {
     kept
 }
 
-/// Gives the imports of the module short names, there and in the glue. Only those that end with a hash, which nothing else has.
+/// Shortens the names of imports that end with a hash, in module and glue: nothing else in the glue contains such a name.
 fn shorten(wasm: &mut Module, glue: String) -> String {
     let hashed = |name: &str| {
         let hash = name.rsplit('_').next().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Both halves of Danmu, for release: the server's binary, and the site that it serves.
+//! The release build of both halves of Danmu: the server's binary, and the site that it serves.
 //!
-//! The two cargo builds run side by side (they use different profiles, hence different directories and locks): the
-//! browser half ends in one long single-threaded link, during which the server's crates have the other cores.
+//! The two cargo builds run in parallel (they use different profiles, hence different directories and locks): the
+//! browser half ends in one long single-threaded link, during which the server's crates use the other cores.
 
 mod browser;
 mod compress;
@@ -19,7 +19,7 @@ use crate::{
 };
 use std::{thread, time::Instant};
 
-/// Makes sure that there is what a build needs.
+/// Installs what a build needs.
 ///
 /// # Errors
 /// Where something is missing that cannot be installed from here.
@@ -29,7 +29,7 @@ pub fn set_up(workspace: &Workspace) -> Result<Optimisers> {
     Ok(Optimisers::find(workspace, npm))
 }
 
-/// Builds both halves. Nothing is done twice: a second build takes seconds.
+/// Builds both halves. Results are cached: a second build takes seconds.
 ///
 /// # Errors
 /// Where a tool fails, or a file cannot be written.

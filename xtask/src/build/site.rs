@@ -1,8 +1,8 @@
-//! The site directory: generated files under names that carry their content's hash, static files, all precompressed.
+//! The site directory: generated files with content hashes in their names, and static files, all precompressed.
 //!
-//! The names are told to Leptos by `hash.txt` beside the server's binary (`js: …`, `wasm: …`, `css: …`), the way that
-//! `cargo leptos build --release` with `hash-files` does; so a browser may keep every file for ever. Those of the modules that are
-//! loaded later are there, too, by their packages: the server tells pages one that they do not know of themselves.
+//! `hash.txt` beside the server's binary tells Leptos the hashes (`js: …`, `wasm: …`, `css: …`), as
+//! `cargo leptos build --release` with `hash-files` does; so a browser may cache the generated files for ever. It also lists
+//! the modules that are loaded later, by package: the server tells pages the address of the one that people sign in by.
 
 use super::{browser::Built, compress};
 use crate::{
@@ -19,10 +19,10 @@ use std::{
     process::Command,
 };
 
-/// Every file of the site by its path within it.
+/// Every file of the site, by its path within the site.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Writes the site and the hash file. What changed is written, what is no longer part of the site is removed.
+/// Writes the site and the hash file. Only changed files are written; stale ones are removed.
 ///
 /// # Errors
 /// Where a file cannot be read or written.
@@ -58,15 +58,15 @@ fn add_package(
         files.insert(Path::new(&workspace.package_dir).join(&file), bytes);
         (hash, file)
     };
-    // What a glue calls a module that is loaded later, and the address that it is to find there: none of its own.
+    // The placeholder for a later module in a glue, and the address to put there: `undefined` until that module is added.
     let called = |built: &Built| format!("import.meta.{}", built.name.rsplit('-').next().unwrap_or_default());
     let mut addresses: Vec<_> = later.iter().map(|built| (called(built), "undefined".to_owned())).collect();
     let mut add_module = |built: &Built, addresses: &[(String, String)]| {
         let glue = std::str::from_utf8(&built.glue)
             .map_err(|error| Error::Unexpected(format!("the JavaScript glue is no UTF-8: {error}")))?;
         let (module, file) = add(&built.name, "wasm", built.module.clone());
-        // The glue's own default path must lead to the module's new name, and it to those that it loads later, before the glue
-        // itself is hashed.
+        // The glue must name its own module, and those it loads later, by their hashed names before the glue itself is
+        // hashed.
         let glue = glue.replace(&built.module_name, &file);
         let glue = addresses.iter().fold(glue, |glue, (name, address)| glue.replace(name, address));
         let (glue, file) = add(&built.name, "js", glue.into_bytes());
@@ -87,12 +87,12 @@ fn style_sheet(workspace: &Workspace, optimisers: &Optimisers) -> Result<Vec<u8>
     let source = fs::read(&workspace.style).at(&workspace.style)?;
     let Some(esbuild) = &optimisers.esbuild else { return Ok(source) };
     let mut command = Command::new(esbuild);
-    // `esnext`: the sheet is written for today's browsers, it is to shrink and not to be translated.
+    // `esnext`: the sheet is written for current browsers and only minified, not translated for older ones.
     command.args(["--minify", "--target=esnext", "--log-level=warning"]).arg(&workspace.style);
     Ok(process::run(&mut command, |_| {})?.into_bytes())
 }
 
-/// Adds the compressed forms; returns what a person wants to know about the sizes.
+/// Adds the compressed forms; returns a summary of the sizes.
 fn add_compressed(files: &mut Files, workspace: &Workspace) -> Result<String> {
     let cache = workspace.cache().join("compressed");
     let mut compressed = Files::new();
@@ -104,7 +104,7 @@ fn add_compressed(files: &mut Files, workspace: &Workspace) -> Result<String> {
             sizes.push(format!("{extension} {}", ui::size(forms.brotli.len())));
         }
         for (suffix, form) in [("br", forms.brotli), ("gz", forms.gzip)] {
-            // A tiny file can grow; then the plain one is the better answer.
+            // A tiny file can grow when compressed; then only the plain one is served.
             if form.len() < bytes.len() {
                 compressed.insert(PathBuf::from(format!("{}.{suffix}", path.display())), form);
             }

@@ -1,4 +1,4 @@
-//! What can be told without running Danmu: format, lints, the separation of the two halves, licences.
+//! Static checks: format, lints, separation of the two halves, imports, licences, advisories.
 
 use super::{Count, Report, imports};
 use crate::{
@@ -30,7 +30,7 @@ fn conclude(name: &'static str, step: Step, output: Output) -> Report {
     report
 }
 
-/// `cargo fmt`, of everything.
+/// `cargo fmt` for everything.
 pub fn format(workspace: &Workspace) -> Result<Report> {
     check("format", workspace, &["fmt", "--all", "--check"])
 }
@@ -51,7 +51,7 @@ pub fn clippy_browser(workspace: &Workspace) -> Result<Report> {
     check("clippy, browser", workspace, &arguments)
 }
 
-/// Neither half may carry the other's feature: `hydrate` in the server, `ssr` in the browser.
+/// Neither half may have the other's feature: `hydrate` in the server, `ssr` in the browser.
 pub fn halves_apart(workspace: &Workspace) -> Result<Report> {
     let step = Step::start("halves apart");
     let server = intruders(workspace, &["--package", &workspace.server], "hydrate")?;
@@ -65,7 +65,7 @@ pub fn halves_apart(workspace: &Workspace) -> Result<Report> {
     Ok(report)
 }
 
-/// The places where `feature` is on in a package's tree; none is what we want.
+/// The places in a package's dependency tree where `feature` is enabled; there should be none.
 fn intruders(workspace: &Workspace, selection: &[&str], feature: &str) -> Result<Vec<String>> {
     let mut tree = cargo();
     tree.args(["tree", "--edges", "normal,features", "--prefix", "none", "--color", "never"])
@@ -81,7 +81,7 @@ fn intruders(workspace: &Workspace, selection: &[&str], feature: &str) -> Result
     Ok(found)
 }
 
-/// No circle of files, and a domain that knows nobody but the regions of AWS.
+/// No import cycles between files, and no crate of ours in the domain but `danmu-partitions`.
 pub fn imports(workspace: &Workspace) -> Result<Report> {
     let step = Step::start("imports");
     let mut found = imports::of(workspace)?;
@@ -94,7 +94,7 @@ pub fn imports(workspace: &Workspace) -> Result<Report> {
     Ok(conclude("imports", step, Output { text: found.join("\n"), success }))
 }
 
-/// Licences and sources of all dependencies, and what is known against them, in every lock file.
+/// `cargo deny`: advisories for every lock file; bans, licences and sources for the workspace.
 ///
 /// # Errors
 /// Where `cargo-deny` is missing and cannot be installed.

@@ -1,14 +1,14 @@
-//! How many passed and failed, read from what the test runners print.
+//! Counts of passed and failed tests, parsed from the output of the test runners.
 
 use serde_json::Value;
 use std::ops::Add;
 
-/// Tests or checks that passed and that failed.
+/// The number of tests or checks that passed and that failed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Those that did what they should.
+    /// The number that passed.
     pub passed: usize,
-    /// Those that did not, and those that ran out of time.
+    /// The number that failed or timed out.
     pub failed: usize,
 }
 
@@ -21,15 +21,15 @@ impl Add for Count {
 }
 
 impl Count {
-    /// One check.
+    /// The count of a single check.
     pub fn one(passed: bool) -> Self {
         Self { passed: usize::from(passed), failed: usize::from(!passed) }
     }
 
-    /// Reads the summary of `cargo nextest run` (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, …`), the last
-    /// one, since a test may print such a line too; where there is none, all summaries of `cargo test`
-    /// (`test result: ok. 8 passed; 0 failed; …`), which under nextest are the words of single tests that failed. A runner
-    /// that failed without a count, because something did not compile, is one failure.
+    /// Parses the last summary of `cargo nextest run` (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, …`), the
+    /// last because a test may print such a line too; without one, sums all summaries of `cargo test`
+    /// (`test result: ok. 8 passed; 0 failed; …`), which under nextest are output of single failed tests. A runner that
+    /// failed without a count, because something did not compile, is one failure.
     pub fn of_cargo(output: &str, success: bool) -> Self {
         let lines = || output.lines().map(str::trim_start);
         let nextest = lines().rfind(|line| line.starts_with("Summary ["));
@@ -41,7 +41,7 @@ impl Count {
         if success || count.failed > 0 { count } else { Self { failed: 1, ..count } }
     }
 
-    /// Reads Playwright's JSON report. A flaky test is a failed one: it said two things about the same program.
+    /// Parses Playwright's JSON report. A flaky test counts as failed.
     pub fn of_playwright(report: &str, success: bool) -> Self {
         let report: Value = serde_json::from_str(report).unwrap_or_default();
         let number = |key: &str| report["stats"][key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
@@ -50,7 +50,7 @@ impl Count {
     }
 }
 
-/// The number in front of `word`, where `word` ends a clause of `line`; 0 where there is none.
+/// The number before `word`, where `word` ends a clause of `line`; 0 if there is none.
 fn number_before(line: &str, word: &str) -> usize {
     line.split([',', ';', ':', '.'])
         .filter_map(|clause| {

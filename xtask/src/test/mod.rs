@@ -1,5 +1,5 @@
-//! Every check and test there is, each counted; a failure stops nothing but what depends on it. All is built first, then the
-//! native tests and the browser's run side by side.
+//! All checks and tests, each counted; a failure stops only what depends on it. Everything is built first, then the native
+//! and the browser tests run in parallel.
 
 mod checks;
 mod count;
@@ -22,19 +22,19 @@ use std::{
 pub use suites::browser_environment;
 pub use undefended::undefended;
 
-/// What one step found.
+/// The result of one step.
 struct Report {
     name: &'static str,
     count: Count,
     time: Duration,
-    /// What to show where something failed.
+    /// The output to show if something failed.
     output: String,
 }
 
-/// Sets up what is missing, runs it all, prints a table, and as its last line `N passed, N failed`.
+/// Sets up what is missing, runs everything, prints a table and, as the last line, `N passed, N failed`.
 ///
 /// # Errors
-/// [`Error::Unsuccessful`] where anything failed; others where a test could not even be started.
+/// [`Error::Unsuccessful`] if anything failed; others if a test could not be started.
 pub fn everything(workspace: &Workspace) -> Result<()> {
     let since = Instant::now();
     ui::heading("Setting up");
@@ -56,12 +56,12 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
 
     ui::heading("Building the tests");
     let tests = suites::build(workspace)?;
-    // What a browser meets is what `cargo xtask run` serves: the same build, the same binary.
+    // The browser tests use what `cargo xtask run` serves: the same build, the same binary.
     let site = release(workspace, &optimisers);
     let served = site.count.failed == 0;
     reports.extend([tests, site]);
 
-    // Side by side: both wait more than they compute, and nothing is compiled any more.
+    // In parallel: both wait more than they compute, and only the examples in docs still compile.
     ui::heading("Testing");
     let (native, pages) = thread::scope(|scope| {
         let pages = served.then(|| scope.spawn(|| suites::browser(workspace, &node, &chromium)));
@@ -85,10 +85,10 @@ fn release(workspace: &Workspace, optimisers: &Optimisers) -> Report {
     }
 }
 
-/// Runs the tests that take long, and prints what they tell meanwhile.
+/// Runs the tests that take long, and prints their output as it comes.
 ///
 /// # Errors
-/// [`Error::Unsuccessful`] where one failed; others where none could be started.
+/// [`Error::Unsuccessful`] if one failed; others if none could be started.
 pub fn soak(workspace: &Workspace) -> Result<()> {
     let since = Instant::now();
     ui::heading("Testing for long");

@@ -10,13 +10,13 @@ use crate::{
 };
 use std::{fs, path::Path, process::Command};
 
-/// This program's own tests are a run by themselves: with it selected, cargo would build the crates that it shares with the
-/// server a second time, with other features.
+/// Selects this program's own tests, which run separately: cargo unifies features over the selected packages, and would
+/// build the crates shared with the server a second time.
 const OWN: [&str; 2] = ["--package", env!("CARGO_PKG_NAME")];
-/// Examples in docs, which nextest does not run.
+/// Doc tests, which nextest does not run.
 const DOCS: [&str; 3] = ["test", "--doc", "--no-fail-fast"];
 
-/// Compiles all native tests.
+/// Compiles the native tests, except doc tests.
 ///
 /// # Errors
 /// Where cargo cannot be started.
@@ -39,7 +39,7 @@ pub fn build(workspace: &Workspace) -> Result<Report> {
     Ok(conclude("build of the tests", step, all, count))
 }
 
-/// All native tests. `python` has the packages of the SDK tests.
+/// Runs all native tests. `python` has the packages of the SDK and sign-in tests.
 ///
 /// # Errors
 /// Where cargo cannot be started.
@@ -63,7 +63,7 @@ pub fn native(workspace: &Workspace, python: &Path) -> Result<Vec<Report>> {
     ])
 }
 
-/// The tests whose names begin with `soak`, which are ignored otherwise. What they print is shown as it comes: the seeds.
+/// Runs the tests named `soak_…`, which are ignored otherwise. Their output, with the seeds, is shown as it comes.
 pub fn soak(workspace: &Workspace) -> Result<Report> {
     let mut command = cargo();
     command.args(["test", "--package", &workspace.server, "--test", "it", "soak_", "--"]);
@@ -81,12 +81,12 @@ fn cargo_suite(workspace: &Workspace, name: &'static str, command: &mut Command)
     Ok(conclude(name, step, output, count))
 }
 
-/// The browser tests, against the release server. Each starts servers of its own on free ports, with data directories
-/// of their own.
+/// Runs the browser tests against the release server. Each Playwright worker starts its own server, on free ports and with
+/// its own data directory.
 pub fn browser(workspace: &Workspace, node: &Path, chromium: &Path) -> Result<Report> {
     let step = Step::start("browser tests");
     let report = workspace.cache().join("playwright.json");
-    // A report that is left over must not be taken for this run's.
+    // Remove the report of an earlier run, so that it is not taken for this one's.
     let _ = fs::remove_file(&report);
     if let Some(parent) = report.parent() {
         fs::create_dir_all(parent).at(parent)?;
@@ -103,7 +103,7 @@ pub fn browser(workspace: &Workspace, node: &Path, chromium: &Path) -> Result<Re
     Ok(conclude("browser tests", step, output, count))
 }
 
-/// What the scripts in `end2end/` need to know: which server to start, on what site, and which browser.
+/// Environment variables for the scripts in `end2end/`: the server to start, its site, and the browser.
 pub fn browser_environment(workspace: &Workspace, chromium: &Path) -> Vec<(&'static str, String)> {
     let mut environment = workspace.leptos_environment().to_vec();
     environment.push(("E2E_SERVER", workspace.server_binary().display().to_string()));

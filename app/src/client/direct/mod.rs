@@ -1,8 +1,8 @@
-//! A room, read off the stream by this browser: direct mode, and what helps where the relay cannot be had.
+//! Direct mode: a room read off the stream by this browser, also as the fallback for a relay that cannot be reached.
 //!
-//! It is a module of its own, loaded when a page has use for it: reading, verifying and judging weigh a quarter of what sending
-//! does, and nearly every page is told by the relay. [`Reading`] is the module's side; the page's is `feed::stream`, and
-//! [`Read`] is what goes over from one to the other.
+//! It is a module of its own, loaded on demand: reading, verifying and judging are a quarter of the size of sending, and nearly
+//! every page uses the relay. [`Reading`] is the module's side, `feed::stream` the page's; [`Read`] is the message from one to
+//! the other.
 
 mod read;
 mod verify;
@@ -28,22 +28,22 @@ use self::verify::DirectVerifier;
 use super::{host::Browser, origin, unicode::UNICODE, vend::ServerVend};
 use crate::problem::Problem;
 
-/// How far back a page shows that has just been opened, in milliseconds: what was said while it loaded.
+/// How far back a page starts that was just opened, in milliseconds: it shows what was said while it loaded.
 const LOOK_BACK_MS: i64 = 1_500;
 
-/// How soon a session is asked for again, in milliseconds, whose bans the server did not sign.
+/// The pause before a new session is requested, in milliseconds, if the bans in one are not signed by the server.
 const UNTRUE_MS: i64 = 10_000;
 
-/// A room that is read. It reads only while somebody waits for what comes [`next`](Self::next), and ends with this value.
+/// A room that is read. It reads only while [`next`](Self::next) is awaited, and until this value is dropped.
 pub struct Reading {
-    /// Away while it reads.
+    /// `None` during a read.
     stream: Rc<RefCell<Option<Stream>>>,
     call: RefCell<Option<AbortHandle>>,
 }
 
 impl Reading {
-    /// Nothing is asked or read yet. `room` and what follows are the rules of its gate, the last of them [`Paces`]; `place` is the
-    /// feed's, empty for one that begins now; `skew_ms` is what the page adds to the local clock.
+    /// Requests and reads nothing yet. `room`, `signed_only` and `paces` ([`Paces`]) are the rules of its gate; `place` is the
+    /// feed token to resume from, empty to begin now; `skew_ms` is what the page adds to the local clock.
     #[must_use]
     pub fn new(room: &str, signed_only: bool, paces: [u32; 3], place: &str, skew_ms: f64) -> Self {
         let room = room.parse().ok().map(|id| Room {
@@ -58,7 +58,7 @@ impl Reading {
         Self { stream: Rc::new(RefCell::new(stream)), call: RefCell::default() }
     }
 
-    /// Promises what comes next, a [`Read`] as it goes over. One at a time.
+    /// A promise of the next [`Read`], as an array. One at a time.
     pub fn next(&self) -> Promise {
         let home = Rc::clone(&self.stream);
         let taken = home.take();
@@ -69,7 +69,7 @@ impl Reading {
             Some(JsValue::from(read))
         });
         self.call.replace(Some(handle));
-        // Whoever ended it waits for nothing.
+        // `undefined` if it was aborted, and then nothing waits for it.
         future_to_promise(async { Ok(next.await.ok().flatten().unwrap_or_default()) })
     }
 }
@@ -82,24 +82,24 @@ impl Drop for Reading {
     }
 }
 
-/// What came with a session, as the verifier takes it.
+/// A ban that came with a session, as a record for the verifier.
 fn handed(text: &str, arrival_ms: i64) -> Record {
     let (partition_key, data) = (SERVICE_KEY.to_owned(), text.as_bytes().to_vec());
     Record { data, partition_key, sequence_number: String::new(), arrival_ms, shard_id: String::new() }
 }
 
-/// A room with the right to read it.
+/// A room with the session to read it.
 struct Stream {
     room: Room,
-    /// Where to begin; without, where the page was opened.
+    /// The feed token to resume from; without, it begins when the page was opened.
     place: Option<feed::FeedToken>,
-    /// When the stream was created, as the place says that it began at.
+    /// The stream's creation time, by that token; 0 without.
     created_ms: i64,
     vend: ServerVend,
     keeper: Keeper<Browser, ServerVend>,
     reading: Option<(Reader<Browser, ServerVend>, Direct)>,
     verifier: DirectVerifier,
-    /// When to ask for a session again, by the local clock.
+    /// When to request a session again, by the local clock.
     again: Option<i64>,
 }
 
@@ -108,7 +108,7 @@ impl Stream {
         let (clock, vend) = (Clock::new(Browser), ServerVend::new(&room));
         clock.adopt(skew_ms);
         let keeper = Keeper::new(clock, vend.clone(), Purpose::Consume);
-        // What it has heard ahead of that is told again, and known by its ids.
+        // What was heard ahead of that token comes again, and is recognised by its ids.
         let place = place.parse::<feed::Progress<feed::FeedToken>>().ok().map(|heard| heard.after);
         let created_ms = place.as_ref().map_or(0, feed::FeedToken::created_ms);
         let verifier = DirectVerifier::new(keeper.clone());
@@ -133,7 +133,7 @@ impl Stream {
                 let session = match self.keeper.session().await {
                     Ok(session) => session,
                     Err(error) => {
-                        // Not all at once when the server is back.
+                        // Jitter, so that pages do not all ask at once when the server is back.
                         let spread = (host.random() % 2_000) as i64;
                         self.again = error.retry_after.map(|wait| host.now_ms() + wait.as_millis() as i64 + spread);
                         let problem = self.vend.problem(&error.message);
@@ -145,14 +145,14 @@ impl Stream {
                 let proven = self.verifier.verify(&handed).await;
                 let mut taken = handed.iter().zip(&proven).map(|(it, by)| gate.take_handed(&it.data, by.as_deref()));
                 if let Some(reason) = taken.find_map(Result::err) {
-                    // Without it, those would be shown who are banned.
+                    // Without these bans, banned viewers would be shown.
                     self.keeper.drop_session(&session);
                     self.again = Some(host.now_ms() + UNTRUE_MS);
                     return News::Refused(Problem::Stream(reason.to_string()));
                 }
                 let direct = match &self.place {
                     Some(place) => Direct::after(gate, place.clone()),
-                    // The first session tells the server's time too: the viewer's clock may be wrong.
+                    // By the server's time, from the session: the viewer's clock may be wrong.
                     None => Direct::since(gate, session.vended_at - LOOK_BACK_MS),
                 };
                 let client = Client::new(self.keeper.clone(), &origin());
@@ -161,7 +161,7 @@ impl Stream {
             }
         };
         match reader.next().await {
-            // What stands before the place is no news to anybody.
+            // Still before the feed token: there is nothing to report.
             Event::State(State::Behind { ms }) if direct.warms_up(self.keeper.clock().now_ms() - ms) => News::Nothing,
             Event::State(state) => News::of(state, &self.vend),
             Event::Records(records) => {
@@ -185,7 +185,7 @@ impl Stream {
         }
     }
 
-    /// The feed's place right after a record.
+    /// The feed token right after a record.
     fn place_after(&self, record: &Record) -> Option<feed::FeedToken> {
         let (shard, number) = (record.shard_id.as_str(), record.sequence_number.as_str());
         feed::FeedToken::new(self.created_ms, shard, number, record.arrival_ms).ok()

@@ -1,4 +1,4 @@
-//! What goes over from the module that reads the stream to the page: an array, whose places both know.
+//! The message from the reader module to the page: an array with fixed positions.
 
 use danmu::{feed::Told, kinesis::State};
 use js_sys::Array;
@@ -7,11 +7,11 @@ use wasm_bindgen::JsValue;
 use super::super::vend::ServerVend;
 use crate::problem::Problem;
 
-/// What came next.
+/// The result of one read.
 pub struct Read {
-    /// What it is.
+    /// What is new.
     pub news: News,
-    /// How wrong the local clock is, as far as the reading has learnt: what is to be added to it, milliseconds.
+    /// What to add to the local clock to correct it, milliseconds, as far as reading has learnt it.
     pub skew_ms: i64,
     /// Answered reads so far.
     pub reads: u64,
@@ -19,25 +19,25 @@ pub struct Read {
     pub throttled: u64,
 }
 
-/// What there is to say of the reading.
+/// What is new in the reading.
 pub enum News {
     /// Nothing.
     Nothing,
-    /// Danmu, and the feed's place after them; without a place, what is retracted.
+    /// Danmu and retractions, with the feed token after the danmu; without danmu, the token is empty.
     Told(Told, String),
-    /// It is at the newest record.
+    /// At the newest record.
     Live,
-    /// It is at one of so long ago, in milliseconds.
+    /// Behind by that many milliseconds.
     Behind(i64),
     /// Too many readers share the shard.
     Crowded,
-    /// A failure that may pass.
+    /// A failure that may be temporary.
     Reconnecting,
     /// A failure that will not pass by itself.
     Stopped(Problem),
-    /// The server gives no session to read. It is asked again.
+    /// The server gave no session to read; this is retried.
     Refused(Problem),
-    /// It gives none, and asking again makes no sense.
+    /// The server gave no session to read, and a retry makes no sense.
     Denied(Problem),
 }
 
@@ -73,7 +73,7 @@ impl From<Read> for JsValue {
     }
 }
 
-/// A problem that reading can have; of others the page is told in English.
+/// Encodes a problem that reading can have; others are sent as English text.
 fn of_problem(kind: u8, problem: Problem) -> (u8, JsValue, JsValue) {
     let (which, text) = match problem {
         Problem::Network => (0, String::new()),

@@ -1,4 +1,4 @@
-//! Verifies what was read off the stream, before the gate judges it: as the server does, with what the browser computes.
+//! Verifies records off the stream before the gate judges them, as the server does, with the browser's Ed25519.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use danmu::{
 
 use super::super::{host::Browser, identity, vend::ServerVend};
 
-/// How many tickets are remembered, at the least: a room that is read directly is small.
+/// How many tickets are cached at least: a room that is read directly is small.
 const MOST_TICKETS: usize = 500;
-/// The server's keys are not asked for again within this long, in milliseconds: anybody can name one that there is none of.
+/// The least time between two refreshes of the server's keys, in milliseconds: anybody can name an unknown key.
 const RENEW_GAP_MS: i64 = 60_000;
 
-/// What is known of whose the records of a batch are; nothing of those whose proof is missing or not true.
+/// The evidence for each record of a batch; `None` where the proof is missing or invalid.
 pub type Proven = Vec<Option<Arc<Evidence>>>;
 
-/// The server's keys, as sessions to read bring them, and the tickets that they signed.
+/// The server's ticket keys, from sessions to read, and the tickets that they signed.
 pub struct DirectVerifier {
     keeper: Keeper<Browser, ServerVend>,
     keys: Vec<TicketKey>,
@@ -29,19 +29,19 @@ pub struct DirectVerifier {
 }
 
 impl DirectVerifier {
-    /// Knows the keys of the keeper's sessions.
+    /// A verifier with the keys of the keeper's sessions.
     pub fn new(keeper: Keeper<Browser, ServerVend>) -> Self {
         Self { keeper, keys: Vec::new(), tickets: Tickets::new(Vec::new(), MOST_TICKETS), renewed_ms: None }
     }
 
-    /// Verifies a batch. If the future is dropped, it can be begun again.
+    /// Verifies a batch. If the future is dropped, it can be called again.
     pub async fn verify(&mut self, records: &[Record]) -> Proven {
         if let Some(session) = self.keeper.current() {
             self.take_keys(&session.ticket_keys);
         }
         let (mut proven, unknown) = self.check(records).await;
         let now = Browser.now_ms();
-        // The server has a new key since this session began.
+        // The server may have a new key since this session began.
         if unknown && self.renewed_ms.is_none_or(|last| !(0..RENEW_GAP_MS).contains(&(now - last))) {
             self.renewed_ms = Some(now);
             if let Some(session) = self.keeper.current() {
@@ -55,7 +55,7 @@ impl DirectVerifier {
         proven
     }
 
-    /// Goes by these keys. If they are those of before, it goes on knowing the tickets.
+    /// Uses these keys. If they are unchanged, the cached tickets stay.
     fn take_keys(&mut self, keys: &[TicketKey]) {
         if self.keys != keys {
             self.keys = keys.to_vec();
@@ -63,7 +63,7 @@ impl DirectVerifier {
         }
     }
 
-    /// What is proven, and whether a ticket names a key that is not known.
+    /// The evidence for each record, and whether a ticket names an unknown key.
     async fn check(&mut self, records: &[Record]) -> (Proven, bool) {
         let (mut checks, mut unknown) = (Vec::with_capacity(records.len()), false);
         for record in records {
@@ -71,7 +71,7 @@ impl DirectVerifier {
                 let Some((line, proof)) = record::signed(&record.data) else { return Ok(None) };
                 let proof = Proof::parse(proof)?;
                 let Some(Bearer { key, evidence }) = self.bearer(proof.ticket).await? else { return Ok(None) };
-                // Not waited for: the browser has others to verify beside it.
+                // Not awaited here, so that the browser verifies many at once.
                 Ok(Some((evidence, identity::verify(&proof.check(key, line)))))
             };
             let check: Result<_, TicketError> = check.await;
@@ -88,7 +88,7 @@ impl DirectVerifier {
         (proven, unknown)
     }
 
-    /// Whose a ticket is, if it is true.
+    /// The bearer of a ticket, if it is valid.
     async fn bearer(&mut self, ticket: &str) -> Result<Option<Bearer>, TicketError> {
         let ticket = match self.tickets.look(ticket)? {
             Look::Known(bearer) => return Ok(Some(bearer)),

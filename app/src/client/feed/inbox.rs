@@ -1,4 +1,4 @@
-//! Where what the browser tells waits for the one task that takes it, in its order.
+//! The queue of events from the browser, for the one task that takes them.
 
 use std::{
     cell::RefCell,
@@ -8,7 +8,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// What the browser tells.
+/// An event from the browser.
 pub enum Signal {
     /// An event of the connection of that number.
     Feed {
@@ -16,25 +16,25 @@ pub enum Signal {
         number: usize,
         /// The event's name; `error` where it broke off.
         name: String,
-        /// What it says.
+        /// The event's data.
         data: String,
-        /// The place after it, empty where that is the same as before.
+        /// The feed token after it, empty where that is unchanged.
         place: String,
     },
-    /// What another tab says.
+    /// A note from another tab.
     Note(String),
-    /// The tabs' lock is ours.
+    /// This tab holds the lock.
     Granted,
-    /// It was taken away.
+    /// The lock was taken away.
     Lost,
 }
 
-/// What waits, and who waits for it. A handle.
+/// The queue and the waker of its task. A handle.
 #[derive(Clone, Default)]
 pub struct Inbox(Rc<RefCell<(VecDeque<Signal>, Option<Waker>)>>);
 
 impl Inbox {
-    /// Puts a signal behind the others.
+    /// Appends a signal.
     pub fn push(&self, signal: Signal) {
         let waker = {
             let mut inbox = self.0.borrow_mut();
@@ -46,7 +46,7 @@ impl Inbox {
         }
     }
 
-    /// The next one, once there is one. Nothing is lost if the future is dropped.
+    /// The next signal. Nothing is lost if the future is dropped.
     pub fn next(&self) -> impl Future<Output = Signal> {
         poll_fn(|context| {
             let mut inbox = self.0.borrow_mut();

@@ -1,4 +1,4 @@
-//! Follows a room as long as it is alive: does in the browser what [`danmu::feed::Follow`] says.
+//! Follows a room while its page is open: carries out in the browser what [`danmu::feed::Follow`] decides.
 
 mod inbox;
 mod source;
@@ -31,25 +31,25 @@ use super::{
 };
 use crate::live::{FeedStart, FeedState, ReadCounts};
 
-/// The most that is slept at once, milliseconds.
+/// The longest sleep at once, milliseconds.
 const LONGEST_MS: i64 = 60_000;
 
-/// What a page that follows holds of the browser.
+/// The browser's resources that a page uses to follow a room.
 struct Hands {
     inbox: Inbox,
     tabs: Option<Tabs>,
     opened: usize,
-    /// Where the feed stood when the page was made.
+    /// The feed token when the page was made.
     made: String,
     source: Option<Source>,
     stream: Option<Stream>,
 }
 
-/// Follows what is said in the room until it is gone. Whatever cuts it off, it goes on from where it was.
+/// Follows the room's feed until the room is dropped. After an interruption it resumes from its last token.
 pub async fn follow(room: Weak<Inner>, FeedStart { ways, place }: FeedStart) {
     let Some(id) = room.upgrade().map(|inner| inner.room.id.clone()) else { return };
     let inbox = Inbox::default();
-    // A page that is to read the stream does so whatever others do.
+    // A page that asks for direct mode reads the stream regardless of other tabs.
     let tabs = if ways.wants_direct { None } else { Tabs::join(id.as_str(), &inbox) };
     let name = tabs.is_some().then(|| (random_u128() as u64).to_string());
     let mut follow = Follow::new(name, ways, now(), Browser.random());
@@ -69,7 +69,7 @@ pub async fn follow(room: Weak<Inner>, FeedStart { ways, place }: FeedStart) {
             let Hands { inbox, source, stream, .. } = &mut hands;
             let read = async {
                 match stream {
-                    // While the relay is asked, nothing is read: both ways are to meet in one place.
+                    // While the relay is tried, direct reading rests, so that both ways continue from one token.
                     Some(stream) if source.is_none() => stream.next().await,
                     _ => pending().await,
                 }
@@ -103,7 +103,7 @@ impl Hands {
     fn carry_out(&mut self, act: Act, follow: &Follow, inner: &Rc<Inner>) {
         match act {
             Act::Hear { told, fresh } => {
-                // What another tab passes on may have waited until this one awoke.
+                // What another tab passes on may have waited until this one woke up, so it says nothing of the clock.
                 if let (Some(now), Some(source)) = (told.now, &self.source) {
                     inner.clock.compare(source.asked_ms, now);
                 }
@@ -122,14 +122,14 @@ impl Hands {
             }
             Act::Open => {
                 self.opened += 1;
-                // Another tab may want to know what this one has no use for.
+                // Another tab may need the history even if this one does not.
                 let history = if inner.chat || self.tabs.is_some() { MAX_HISTORY } else { 0 };
                 let (id, places) = (inner.room.id.as_str(), [follow.place(), &self.made]);
                 self.source = Some(Source::open(self.opened, id, places, history, &self.inbox));
             }
             Act::Close => self.source = None,
             Act::Read => {
-                // One that was left for the relay's answer goes on from where it was.
+                // A stream that rested while the relay was tried continues from where it was.
                 if self.stream.is_none() {
                     self.stream = Some(Stream::new(&inner.room, follow.place(), inner.clock.clone()));
                 }
@@ -138,21 +138,21 @@ impl Hands {
         }
     }
 
-    /// Takes in what the browser tells.
+    /// Takes in an event from the browser.
     fn take(&self, signal: Signal, follow: &mut Follow) {
         let (now, random) = (now(), Browser.random());
         match signal {
             Signal::Note(note) => follow.note(&note, now, random),
             Signal::Granted => follow.granted(now, random),
             Signal::Lost => follow.lost(now),
-            // Of a connection that is closed by now.
+            // Of a connection that is already closed.
             Signal::Feed { number, .. } if self.source.as_ref().is_none_or(|source| source.number != number) => {}
             Signal::Feed { name, .. } if name == "error" => follow.broke(now, random),
             Signal::Feed { name, data, place, .. } => follow.heard(&name, data, place, now, random),
         }
     }
 
-    /// Takes in what was read off the stream. Where the page's address does not ask for it, it is no news that it cannot be.
+    /// Takes in what was read off the stream. A refusal is shown only where the page's address asks for direct mode (`wanted`).
     fn read(&mut self, read: Read, follow: &mut Follow, inner: &Rc<Inner>, wanted: bool) {
         let Read { news, skew_ms, reads, throttled } = read;
         inner.clock.adopt(skew_ms);
@@ -179,7 +179,7 @@ impl Hands {
         };
         follow.reads(Told { reading: Some(reading), behind_ms, ..Told::default() }, crowded, now());
         self.carry_out_all(follow, inner);
-        // This page knows more of it than others need to.
+        // This page shows more detail than other tabs need.
         if let Some(state) = state.filter(|_| self.stream.is_some()) {
             inner.live.feed.try_set(state);
         }
@@ -189,7 +189,7 @@ impl Hands {
     }
 }
 
-/// Milliseconds of a clock that nobody sets back.
+/// Milliseconds of a monotonic clock.
 fn now() -> i64 {
     let clock = web_sys::window().and_then(|window| window.performance());
     clock.map_or(0, |clock| clock.now() as i64)

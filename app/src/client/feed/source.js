@@ -1,32 +1,32 @@
-// The relay's feed, in a browser that has six connections to a server, however many of its pages listen. Tabs of one room have one
-// feed between them (`tabs.rs`). Feeds of different rooms have a connection each as long as they are few; all others have one
-// together: one page, the carrier, listens for them, and passes on what it hears. Locks say who may have a connection, who is the
-// carrier, and who is gone.
+// The relay's feed, in a browser that has six connections to a server for all of its pages. Tabs of one room share one feed
+// (`tabs.rs`). Feeds of different rooms have a connection each while they are few; all others share one: one page, the carrier,
+// opens it for them, and passes on its events. Web Locks decide who may have a connection, who is the carrier, and who is
+// gone.
 
 const NAMES = ['message', 'hello', 'state', 'gap', 'error'];
-/** So many rooms have a connection of their own: together with the shared one, half of what there is. */
+/** How many rooms have a connection of their own: together with the shared one, half of the six. */
 const OWN = 2;
-/** A carrier that says nothing for so long does not move: one connection too many is better than no feed. */
+/** The timeout of a silent carrier: then a page opens its own connection, since one too many is better than no feed. */
 const PATIENCE_MS = 3_000;
-/** Pages that come together are one change of what is listened to. */
+/** Debounce: pages that come together cause one new connection. */
 const TOGETHER_MS = 50;
-// Versions that do not understand each other pass each other by.
+// With a version of the protocol, so that incompatible versions do not meet.
 const NAME = 'danmu rooms 1';
 
 const { locks } = navigator;
 const forever = () => new Promise(() => {});
 
-/** Listens; gives what ends it. */
+/** Opens a connection; returns a function that closes it. */
 const listen = (url, names, hear) => {
   const source = new EventSource(url);
-  // The browser would try again by itself, but not after every failure, and never tells of a refusal: an error is the end of it.
+  // The browser's own retry does not cover every failure, and never tells of a refusal: so any error ends the connection.
   for (const name of names) {
     source.addEventListener(name, ({ data, lastEventId }) => hear(name, data ?? '', lastEventId ?? ''));
   }
   return () => source.close();
 };
 
-/** Takes a connection of one's own, where one is free; gives what gives it back, or null where a frame may have no locks. */
+/** Acquires a connection of its own, if one is free; returns its release, `undefined` if none is free, null without locks. */
 const acquire = async () => {
   for (let n = 0; n < OWN; n += 1) {
     const release = await new Promise((resolve) => {
@@ -37,9 +37,9 @@ const acquire = async () => {
   }
 };
 
-// What this page has of the shared connection: its name among the pages, what it wishes to hear, and who hears it.
+// This page's part of the shared connection: its id among the pages, the channel, what it wishes to hear, and its listener.
 let [tab, channel, wish, heard] = [];
-// What only the carrier has: the wishes of all pages by their names, those whose end it waits for, and its connection.
+// What only the carrier has: the wishes of all pages by id, the pages whose end it watches, its timer and its connection.
 let wishes;
 const watched = new Set();
 let [opening, close] = [];
@@ -57,7 +57,7 @@ const take = (message) => {
   if (message.wish) carry(message.wish);
 };
 
-/** Listens for one more page, and says so at once: the server may take its time. */
+/** Adds a page to the shared connection, and acknowledges that at once, since the server may take its time. */
 const carry = (wish) => {
   wishes.set(wish.tab, wish);
   send({ to: wish.tab });
@@ -68,7 +68,7 @@ const carry = (wish) => {
   change();
 };
 
-/** Listens for one page less. */
+/** Removes a page from the shared connection. */
 const leave = (tab) => {
   if (wishes.delete(tab)) change();
 };
@@ -78,7 +78,7 @@ const change = () => {
   opening = setTimeout(open_all, TOGETHER_MS);
 };
 
-/** Opens the connection anew, for each room from where it is. */
+/** Opens the shared connection anew, each room from its last token. */
 const open_all = () => {
   close?.();
   const asked = [...wishes.values()];
@@ -91,7 +91,7 @@ const open_all = () => {
       whose = asked[data];
     } else if (name === 'error') {
       close();
-      // They come again when they think it right.
+      // The pages wish again when they decide to retry.
       wishes.clear();
       for (const { tab } of asked) send({ to: tab, event: [name, '', ''] });
     } else {
@@ -102,7 +102,7 @@ const open_all = () => {
   close = query.length ? listen(`/rooms/events?${query.join('&')}`, [...NAMES, 'room'], hear) : undefined;
 };
 
-/** Listens with the others. */
+/** Joins the shared connection. */
 const share = (asked, hear, alone) => {
   if (!channel) {
     tab = crypto.randomUUID();
@@ -139,8 +139,8 @@ const share = (asked, hear, alone) => {
 };
 
 /**
- * Opens the feed of a room from the place `from` on; where that is empty, from the place `since`, with the last `history` danmu
- * before it first. Gives what ends it.
+ * Opens the feed of a room from the token `from`; if that is empty, from the token `since`, preceded by the last `history`
+ * danmu before it. Returns a function that ends it.
  */
 export const open = (room, from, since, history, hear) => {
   const alone = () => listen(`/rooms/${room}/events?history=${history}&from=${from}&since=${since}`, NAMES, hear);

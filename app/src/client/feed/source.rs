@@ -1,4 +1,4 @@
-//! The relay's feed in the browser: one connection, or a part of one, until it breaks off.
+//! The relay's feed in the browser: one connection, or a share of one, until it breaks off.
 
 use danmu::kinesis::Host;
 use js_sys::Function;
@@ -14,9 +14,9 @@ extern "C" {
     fn open(room: &str, from: &str, since: &str, history: u32, hear: &Function) -> Function;
 }
 
-/// A connection to the feed. Closed with this value; what it told until then may still be in the inbox, under its number.
+/// A connection to the feed. Closed on drop; its events until then may still be in the inbox, under its number.
 pub struct Source {
-    /// Names it among the connections of this page.
+    /// Its number among the connections of this page.
     pub number: usize,
     /// When it was opened, by the local clock.
     pub asked_ms: i64,
@@ -25,8 +25,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens it from a place on; where nothing was heard yet (it is empty), from where the page was made, with so many of the
-    /// last danmu before that first.
+    /// Opens it from the feed token `place`; if that is empty (nothing was heard yet), from the token `made` of the page,
+    /// preceded by the last `history` danmu before that.
     pub fn open(number: usize, room: &str, [place, made]: [&str; 2], history: usize, inbox: &Inbox) -> Self {
         let inbox = inbox.clone();
         let listener = Closure::new(move |name, data, place| inbox.push(Signal::Feed { number, name, data, place }));

@@ -1,4 +1,4 @@
-//! The stream, read in this browser: the page's side of the module that does it, loaded when there is something to read.
+//! Direct reading: the page's side of the reader module, which is loaded on demand.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::super::{
 };
 use crate::problem::Problem;
 
-/// How soon a module that did not come is asked for again.
+/// The pause before a module that did not load is requested again.
 const RETRY: Duration = Duration::from_secs(3);
 
 #[wasm_bindgen(module = "/src/client/feed/stream.js")]
@@ -42,27 +42,27 @@ extern "C" {
     fn free(this: &Reading);
 }
 
-/// A room that is read off the stream. It ends with this value.
+/// A room that is read off the stream, until this value is dropped.
 pub struct Stream {
     room: Room,
     place: String,
     clock: Clock<Browser>,
     opening: Option<Promise>,
-    /// Whether the module did not come when it was asked for last.
+    /// Whether the module did not load at the last attempt.
     late: bool,
     reading: Option<Reading>,
-    /// What comes next, if it was asked for.
+    /// The pending read, if there is one.
     next: Option<Promise>,
 }
 
 impl Stream {
-    /// Begins at the feed's place, or, where it is empty, now. Nothing is asked or read yet.
+    /// Begins at the feed token `place` or, if that is empty, now. Requests and reads nothing yet.
     pub fn new(room: &Room, place: &str, clock: Clock<Browser>) -> Self {
         let (room, place) = (room.clone(), place.to_owned());
         Self { room, place, clock, opening: None, late: false, reading: None, next: None }
     }
 
-    /// What comes next. Nothing is lost if the future is dropped.
+    /// The next read. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Read {
         if self.late {
             Browser.sleep(RETRY).await;
@@ -91,7 +91,7 @@ impl Stream {
         READER.with(|reader| PAGE.with(|page| open(reader, page)))
     }
 
-    /// The module did not come, or fell.
+    /// The module did not load, or crashed.
     fn refused(&self) -> Read {
         Read { news: News::Refused(Problem::Network), skew_ms: self.clock.skew_ms(), reads: 0, throttled: 0 }
     }

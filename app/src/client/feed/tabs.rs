@@ -1,9 +1,9 @@
 //! The other tabs of this browser that are in the same room: a channel to them, and the lock that one of them holds.
 //!
-//! The lock is [Web Locks'](https://www.w3.org/TR/web-locks/), the channel a `BroadcastChannel`. A `SharedWorker` would hold the
-//! connection with less ado, but Chrome on Android has none, it would be one more script to load, and its requests are nobody's:
-//! neither a page's tools nor its offline switch reach them. Where there are no locks (they want a secure context, so not on
-//! plain `http` but for this machine's own), there are no tabs for us, and each reads by itself.
+//! The lock is [Web Locks'](https://www.w3.org/TR/web-locks/), the channel a `BroadcastChannel`. A `SharedWorker` would be
+//! simpler, but Chrome on Android has none, it would be one more script to load, and neither a page's developer tools nor its
+//! offline switch reach its requests. Where there are no locks (they need a secure context, so not on plain `http` except on
+//! localhost), tabs share nothing, and each reads by itself.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
@@ -12,7 +12,7 @@ use web_sys::{BroadcastChannel, MessageEvent};
 
 use super::inbox::{Inbox, Signal};
 
-/// The tabs of a room. A lock that is held goes with the page.
+/// The tabs of a room. A lock that is held is released with the page.
 pub struct Tabs {
     channel: BroadcastChannel,
     lock: Lock,
@@ -28,12 +28,12 @@ struct Lock {
 }
 
 impl Tabs {
-    /// Joins the other tabs, and waits for the lock. `None` where the browser has no locks.
+    /// Joins the other tabs, and queues for the lock. `None` where the browser has no locks.
     pub fn join(room: &str, inbox: &Inbox) -> Option<Self> {
         let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
         let locks = get(&get(&js_sys::global(), "navigator")?, "locks")?;
         let request = get(&locks, "request")?.dyn_into::<Function>().ok()?;
-        // Versions that do not understand each other pass each other by.
+        // With a version of the protocol, so that incompatible versions do not meet.
         let name = ["danmu 1 ", room].concat();
         let channel = BroadcastChannel::new(&name).ok()?;
         let post = inbox.clone();
@@ -46,19 +46,19 @@ impl Tabs {
         let lock = Lock { locks, request, name: name.into(), inbox: inbox.clone() };
         let waiting = lock.clone();
         spawn_local(async move {
-            // In the queue again, behind all others, whenever it was taken away.
+            // Queues again, behind all others, whenever the lock was stolen.
             while waiting.hold(false).await {}
         });
         Some(Self { channel, lock, _listener: listener })
     }
 
-    /// Says something to all others.
+    /// Sends a note to all other tabs.
     pub fn post(&self, note: &str) {
-        // Fails for a closed channel only.
+        // Fails only for a closed channel.
         let _ = self.channel.post_message(&note.into());
     }
 
-    /// Takes the lock from whoever holds it.
+    /// Steals the lock from its holder.
     pub fn steal(&self) {
         let lock = self.lock.clone();
         spawn_local(async move {
@@ -74,15 +74,15 @@ impl Drop for Tabs {
 }
 
 impl Lock {
-    /// Holds the lock, once it is there to be had, for as long as it is left. Answers whether it ever was.
+    /// Holds the lock, once it is granted, until it is stolen. Returns whether it was stolen.
     async fn hold(&self, steal: bool) -> bool {
         let options = Object::new();
-        // Fails for a frozen object only.
+        // Fails only for a frozen object.
         let _ = Reflect::set(&options, &"steal".into(), &steal.into());
         let inbox = self.inbox.clone();
         let granted = Closure::once_into_js(move |_lock: JsValue| {
             inbox.push(Signal::Granted);
-            // It is held until this promise is kept.
+            // The lock is held until this promise resolves, which is never.
             Promise::new(&mut |_, _| {})
         });
         let request = self.request.call3(&self.locks, &self.name, &options, &granted).map(Promise::from);
@@ -96,7 +96,7 @@ impl Lock {
                 self.inbox.push(Signal::Lost);
                 true
             }
-            // Denied, as in frames that may keep nothing: this page reads by itself.
+            // Denied, as in frames without storage: this page reads by itself.
             Err(_) => {
                 self.inbox.push(Signal::Granted);
                 false
@@ -105,7 +105,7 @@ impl Lock {
     }
 }
 
-/// What a lock ends with that was taken away; anything else means that there are none here.
+/// Whether a lock ended because it was stolen; any other error means that there are no locks here.
 fn is_abort(error: &JsValue) -> bool {
     Reflect::get(error, &"name".into()).is_ok_and(|name| name == "AbortError")
 }

@@ -1,4 +1,4 @@
-//! What a live room is made of, and what it does with what is heard of it.
+//! The state of a live room, and how it takes in what the feed tells.
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,34 +31,34 @@ use crate::{
     live::{Author, ChatLine, FeedState, LineState, Live, OwnPace, Traces},
 };
 
-/// Danmu that arrived longer ago than this, in milliseconds, are no longer flown across the picture: a tab that slept
-/// catches up in the chat list. As long as a danmu takes to cross it.
+/// Danmu that arrived longer ago than this, in milliseconds, no longer fly: a tab that slept catches up in the chat list. It
+/// is the time in which a danmu crosses the picture.
 const STALE_MS: i64 = 8_000;
-/// How often the count of what is not shown is brought up to date, and after how many times without more it goes.
+/// How often the count of danmu that are not shown is updated, and after how many updates without change it is cleared.
 pub const COUNT: Duration = Duration::from_secs(1);
 const COUNTS_KEPT: u32 = 8;
 
-/// What a live room is made of.
+/// The state of a live room.
 pub struct Inner {
     pub room: Room,
     pub live: Live,
     /// Whether lines are kept.
     pub chat: bool,
     pub hides: Vec<String>,
-    /// The language that names are said in, where danmu fly with them.
+    /// The language of names, where danmu fly with them.
     pub names: Option<I18n>,
     pub clock: Clock<Browser>,
     pub vend: ServerVend,
     pub speaker: Speaker,
     pub pace: RefCell<OwnPace>,
     pub overlay: RefCell<Option<Overlay>>,
-    /// What this viewer said: shown when it was sent, so not again when it comes off the stream.
+    /// Keys of what this page sent: it was shown then, so it is not shown again when it comes off the stream.
     pub own: RefCell<HashSet<DanmuKey>>,
-    /// Whose the danmu are that others said.
+    /// The authors of the danmu from the feed.
     pub traces: RefCell<Traces>,
-    /// What failed and is in the composer: sent again as it is, it is the same danmu.
+    /// The failed danmu whose text is in the composer: sent again unchanged, it keeps its id.
     pub given_back: RefCell<Option<Danmu>>,
-    /// Danmu that the picture has no room for, since there was room for all; and whether they are being counted.
+    /// Danmu that the picture has no room for, since the count was last cleared; and whether the counting task runs.
     pub unshown: Cell<u32>,
     pub counting: Cell<bool>,
     pub reading: RefCell<Option<AbortHandle>>,
@@ -73,7 +73,7 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    /// What this viewer may do here, as far as it is known.
+    /// This viewer's role here, as far as it is known.
     pub fn role(&self) -> Role {
         self.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role))
     }
@@ -84,7 +84,7 @@ impl Inner {
         }
     }
 
-    /// Takes what passed the gate, there or here. The viewer's own was shown when it was sent.
+    /// Takes in danmu that passed the gate, at the relay or here. The viewer's own were shown when they were sent.
     fn receive(&self, items: Vec<Item>, fly: bool, past: bool) {
         let new = |item: Item| {
             if !self.own.borrow().contains(&item.key()) {
@@ -96,17 +96,17 @@ impl Inner {
         self.tell(items.into_iter().filter_map(new).filter(|item| !self.is_hidden(&item.text)).collect(), fly, past);
     }
 
-    /// Whether a text has one of the words that this page does not show.
+    /// Whether a text has one of the words that this page hides.
     fn is_hidden(&self, text: &str) -> bool {
         if self.hides.is_empty() {
             return false;
         }
-        // By the browser, which has the tables of cases already.
+        // By the browser, which has the case tables already.
         let text: String = js_sys::JsString::from(text).to_lower_case().into();
         self.hides.iter().any(|word| text.contains(word))
     }
 
-    /// A danmu's text as it flies. What many said is nobody's.
+    /// A danmu's text as it flies. Merged danmu have no single author.
     fn named(&self, item: &Item) -> String {
         let said = self.names.zip(item.viewer.clone()).filter(|_| item.n == 1).map(|(i18n, viewer)| {
             let author = Author { viewer, name: item.name.clone(), role: item.role };
@@ -115,7 +115,7 @@ impl Inner {
         said.unwrap_or_else(|| item.text.clone())
     }
 
-    /// Shows what is new: in the chat, and on the picture if it is of now and `fly` says so.
+    /// Shows new danmu: in the chat, and on the picture if they are recent and `fly` is set.
     fn tell(&self, items: Vec<Item>, fly: bool, past: bool) {
         if items.is_empty() {
             return;
@@ -136,13 +136,13 @@ impl Inner {
         if self.chat {
             self.live.lines.try_update(|lines| {
                 for item in items {
-                    // An id is one of its viewer's: another may have taken the same, and whoever came first is shown.
+                    // Ids are unique per viewer only: if two viewers use the same one, the first is shown.
                     if lines.find(&item.id).is_some() {
                         continue;
                     }
                     let (state, mine) = (ArcRwSignal::new(LineState::Confirmed), is_mine(&item));
                     let Item { id: key, text, color, at, n: times, name, viewer, role, .. } = item;
-                    // What many said is nobody's.
+                    // Merged danmu have no single author.
                     let by = viewer.filter(|_| times == 1).map(|viewer| Author { viewer, name, role });
                     let line = ChatLine { key, text, color, at, by, mine, own: None, times, state };
                     if past { lines.push_past(line) } else { lines.push(line) }
@@ -151,7 +151,7 @@ impl Inner {
         }
     }
 
-    /// Takes in what the feed told: its danmu fly if they are of now.
+    /// Takes in a message of the feed: its danmu fly if it is `fresh` and they are recent.
     pub fn hear(self: &Rc<Self>, told: Told, fresh: bool) {
         if !told.retracted.is_empty() {
             self.retract(&told.retracted);
@@ -174,14 +174,14 @@ impl Inner {
         }
     }
 
-    /// Says in the chat that so many danmu, where anybody knows, will not come.
+    /// Adds a gap to the chat: danmu that will not come, with their number where known.
     pub fn miss(&self, missed: Option<u64>) {
         if self.chat {
             self.live.lines.try_update(|lines| lines.push_gap(missed));
         }
     }
 
-    /// Counts danmu that the picture has no room for. What is said of them changes once a second, and goes when it is old.
+    /// Counts danmu that the picture has no room for. The count is updated once a second, and cleared when it stays the same.
     fn leave_out(self: &Rc<Self>, danmu: u32) {
         self.unshown.set(self.unshown.get().saturating_add(danmu));
         if self.counting.replace(true) {
@@ -209,7 +209,7 @@ impl Inner {
     }
 }
 
-/// Whole seconds, so many that they are enough.
+/// Whole seconds, rounded up.
 pub fn seconds(ms: i64) -> u32 {
     u32::try_from((ms + 999) / 1_000).unwrap_or(u32::MAX)
 }

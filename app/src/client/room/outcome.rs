@@ -1,4 +1,4 @@
-//! What becomes of what this viewer says: it is confirmed, or given back with the reason, which holds only as long as it is so.
+//! The outcome of what this viewer sends: it is confirmed, or given back with the reason, which is cleared once it is over.
 
 use std::rc::Rc;
 
@@ -45,7 +45,7 @@ impl Inner {
         if let Some(overlay) = &*self.overlay.borrow() {
             overlay.confirm(key);
         }
-        // It was given back, and had arrived after all.
+        // It was given back, but had arrived after all.
         let arrived = self.given_back.borrow_mut().take_if(|danmu| danmu.id.to_string() == key);
         if let Some(danmu) = arrived {
             self.push_own(&danmu, LineState::Confirmed);
@@ -56,7 +56,7 @@ impl Inner {
 
     pub(super) fn give_back(self: &Rc<Self>, danmu: Danmu, error: &PutError) {
         let key = danmu.id.to_string();
-        // It may have arrived all the same, and been read back while its answer was lost.
+        // It may have arrived, and been read back, although its answer was lost.
         let arrived = self.live.lines.try_with_untracked(|lines| {
             lines.find(&key).is_some_and(|line| line.state.get_untracked() == LineState::Confirmed)
         });
@@ -72,7 +72,7 @@ impl Inner {
         self.live.returned.try_set(Some(Returned { key, draft: Draft { text, mode, color }, problem }));
     }
 
-    /// The danmu of a line was not sent: why, and if it waits, for how long.
+    /// Marks a line as failed, with the reason; a wait is counted down.
     pub(super) fn fail(self: &Rc<Self>, key: &str, problem: Problem) {
         let waits = problem.waits();
         self.set_state(key, LineState::Failed(Some(problem)));
@@ -81,7 +81,7 @@ impl Inner {
         }
     }
 
-    /// Counts down the wait that a line says.
+    /// Counts down the wait that a line shows.
     fn count_down(self: &Rc<Self>, key: String) {
         let inner = Rc::downgrade(self);
         spawn_local(async move {
@@ -101,7 +101,7 @@ impl Inner {
         });
     }
 
-    /// The connection is there again: lines do not blame it any more.
+    /// The connection is back: removes it as the reason of failed lines.
     pub(super) fn forgive(&self) {
         let blames =
             |state: &LineState| matches!(state, LineState::Failed(Some(problem)) if problem.is_of_connection());

@@ -1,8 +1,8 @@
 //! The overlay page: a room's danmu on a transparent page, for OBS and other browser sources.
 //!
-//! What it looks like is said by its address ([`Options`]), and may be changed by the browser source's own CSS: the names of
-//! its classes (`danmu-overlay`, `danmu-fly`, `danmu-list`, `danmu-line`, `danmu-name`, `danmu-text`, `danmu-times`)
-//! stay. It goes on for ever, whatever becomes of the server meanwhile, and keeps no more than it shows.
+//! Its address sets its looks ([`Options`]), and the browser source's own CSS may change them: the class names
+//! (`danmu-overlay`, `danmu-fly`, `danmu-list`, `danmu-line`, `danmu-name`, `danmu-text`, `danmu-times`) are stable. It runs
+//! indefinitely, through restarts of the server, in bounded memory.
 
 mod options;
 
@@ -24,7 +24,7 @@ pub fn OverlayPage(
     room: Room,
     /// How it can be followed here.
     entry: FeedStart,
-    /// What its address says.
+    /// The options in its address.
     options: Options,
 ) -> impl IntoView {
     let live = Live::join(room.clone(), entry, options.wants());
@@ -40,11 +40,11 @@ pub fn OverlayPage(
     view! {
         <Title text=room.title />
         <Html {..} class="transparent" />
-        // On air: shown as it was said.
+        // On air: danmu are shown untranslated.
         <main class=["bare ", style, still].concat() translate="no">
             {danmu}
             <FeedData live />
-            // Said where it can be found, and not on the picture, which is on air.
+            // In the document, but not on the picture, which is on air.
             <p hidden data-problem>
                 {wrong}
             </p>

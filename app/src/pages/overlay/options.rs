@@ -1,4 +1,4 @@
-//! What an overlay page's address says of its looks. Read on the server and sent along with the page.
+//! The options in an overlay page's address. Parsed on the server and sent with the page.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,29 +7,29 @@ use crate::{
     overlay::{Choice, Choices, Motion, Settings, quoted},
 };
 
-/// How many mistakes of an address are said, and how many characters of each: whoever makes up hundreds gets no long page.
+/// How many mistakes of an address are reported, and how many characters of each: hundreds of them make no long page.
 #[cfg(feature = "ssr")]
 const WRONG: (usize, usize) = (8, 60);
 
-/// Lines of a list, unless the address says otherwise.
+/// The default number of lines in a list.
 const LINES: u16 = 12;
 
-/// What the address says; all of it may be left out.
+/// The options in the address; all are optional.
 ///
 /// | name | what | values |
 /// | --- | --- | --- |
 /// | `style` | how danmu are shown | `fly` (as over a video), `list` (the last ones, one below the other) |
-/// | `size`, `speed` | against the usual ones (25 px on a picture of 720 lines, 8 s across it) | percent, 50 to 200 |
-/// | `opacity` | of all of it | percent, 10 to 100 |
+/// | `size`, `speed` | relative to the defaults (25 px on a picture of 720 lines, 8 s across it) | percent, 50 to 200 |
+/// | `opacity` | of the whole overlay | percent, 10 to 100 |
 /// | `area` | the part of the height that danmu fly in | percent, 25 to 100 |
-/// | `lanes` | how many lanes at most | 0 (as many as there is room for) to 20 |
-/// | `outline` | what is around the text | `stroke`, `shadow`, `none` |
+/// | `lanes` | the most lanes | 0 (as many as there is room for) to 20 |
+/// | `outline` | the outline of the text | `stroke`, `shadow`, `none` |
 /// | `overlap` | whether danmu that find no lane fly over others | `yes`, `no` |
 /// | `max` | how many may be on the picture together, or how many lines a list has | 1 to 10000; a list 1 to 100 |
-/// | `font` | the family that is tried first | a name that this machine has a font of, as it is written |
-/// | `names` | whether it is said who said it: in front of danmu that fly, and in a list | `yes` (a list's usual), `no` |
-/// | `motion` | whether danmu fly; the system's wish for less motion is that of who streams, not of who watches | `yes`, `no` |
-/// | `filter` | danmu with one of these words are not shown; case does not matter | words, with commas between |
+/// | `font` | the font family to try first | the name of a font on this machine, unquoted |
+/// | `names` | whether authors' names are shown: before flying danmu, and in a list | `yes` (the default in a list), `no` |
+/// | `motion` | whether danmu fly; this machine's reduced-motion setting is ignored: viewers have others | `yes`, `no` |
+/// | `filter` | danmu with one of these words are hidden; case does not matter | words, separated by commas |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
@@ -37,21 +37,21 @@ pub struct Options {
     pub list: bool,
     /// [`Choices`] as a line.
     choices: String,
-    /// Empty for the usual fonts.
+    /// Empty for the default fonts.
     font: String,
-    /// 0 for as many as usual.
+    /// 0 for the default number.
     max: u16,
     names: Option<bool>,
     /// Whether nothing moves.
     pub still: bool,
-    /// Danmu with one of these are not shown; in lower case.
+    /// Danmu with one of these words, in lower case, are hidden.
     pub hides: Vec<String>,
-    /// What cannot be as the address has it.
+    /// The mistakes in the address.
     pub wrong: Vec<String>,
 }
 
 impl Options {
-    /// As the overlay takes them.
+    /// The options as the overlay's settings.
     pub fn settings(&self) -> Settings {
         let settings = Choices::from_line(&self.choices).settings();
         let max_on_stage = if self.max == 0 { settings.max_on_stage } else { self.max.into() };
@@ -59,23 +59,23 @@ impl Options {
         Settings { max_on_stage, font: self.font.clone(), motion, ..settings }
     }
 
-    /// What the page wants of the room.
+    /// What the page needs of the room.
     pub fn wants(&self) -> Wants {
-        // A list has the names beside the texts.
+        // A list shows names beside the texts, not in them.
         Wants { chat: self.list, hides: self.hides.clone(), names: self.names() && !self.list }
     }
 
-    /// Whether it is said who said it.
+    /// Whether authors' names are shown.
     pub fn names(&self) -> bool {
         self.names.unwrap_or(self.list)
     }
 
-    /// Lines of the list.
+    /// The number of lines in a list.
     pub fn lines(&self) -> usize {
         if self.max == 0 { LINES.into() } else { self.max.into() }
     }
 
-    /// The list's looks, as properties that its style sheet reads.
+    /// The list's looks, as CSS properties that its style sheet reads.
     pub fn css(&self) -> String {
         let choices = Choices::from_line(&self.choices);
         let percent = |choice| choices.get(choice).to_string();
@@ -85,17 +85,17 @@ impl Options {
         ["--size:", &size, ";--opacity:", &opacity, "%;font-family:", family].concat()
     }
 
-    /// What a list's text has around it.
+    /// The outline of a list's text.
     pub fn outline(&self) -> &'static str {
         let outline = Choices::from_line(&self.choices).get(Choice::Outline);
         ["stroke", "shadow", "none"][usize::from(outline).min(2)]
     }
 
-    /// What a query says. What makes no sense is as usual, and told by [`Options::wrong`].
+    /// Parses a query. What is invalid keeps its default, and is reported in [`Options::wrong`].
     #[cfg(feature = "ssr")]
     pub fn of(query: &str) -> Self {
         let (mut options, mut choices) = (Self::default(), Choices::default());
-        // Who writes blanks as `%20`, as browsers do for what is typed, means a plus by a plus: `M+ 1c` is a font.
+        // A pair with `%20`, as browsers encode typed blanks, means a literal plus by `+`: `M+ 1c` is a font.
         let typed = |pair: &str| if pair.contains("%20") { pair.replace('+', "%2B") } else { pair.to_owned() };
         let query = query.split('&').map(typed).collect::<Vec<_>>().join("&");
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -140,7 +140,7 @@ impl Options {
                     options.hides.extend(words.filter(|word| !word.is_empty()).take(100));
                     Ok(())
                 }
-                // The page's own.
+                // Read by the page's module (`wants_direct`).
                 "feed" => Ok(()),
                 _ => {
                     let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, motion, \
@@ -173,7 +173,7 @@ impl Options {
     }
 }
 
-/// The beginning of what the address says.
+/// The beginning of a text from the address.
 #[cfg(feature = "ssr")]
 fn short(text: &str) -> String {
     let (_, most) = WRONG;

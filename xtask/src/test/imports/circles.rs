@@ -1,9 +1,9 @@
-//! Circles of a graph: what can be reached from each other (strongly connected components, by
-//! [Kosaraju's algorithm](https://en.wikipedia.org/wiki/Kosaraju%27s_algorithm)).
+//! Cycles of a graph, as strongly connected components, by
+//! [Kosaraju's algorithm](https://en.wikipedia.org/wiki/Kosaraju%27s_algorithm).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The circles among `count` things of which each imports others.
+/// The cycles among `count` nodes: the strongly connected components of more than one node.
 pub fn circles(count: usize, imports: &BTreeMap<usize, BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
     let mut reversed = BTreeMap::<usize, BTreeSet<usize>>::new();
     for (from, to) in imports {
@@ -25,7 +25,7 @@ pub fn circles(count: usize, imports: &BTreeMap<usize, BTreeSet<usize>>) -> Vec<
     found
 }
 
-/// Adds what can be reached from `at` and was not seen, each behind all that it reaches.
+/// Depth-first search: appends the unseen nodes reachable from `at` to `order`, in post-order.
 fn visit(at: usize, edges: &BTreeMap<usize, BTreeSet<usize>>, seen: &mut BTreeSet<usize>, order: &mut Vec<usize>) {
     if seen.insert(at) {
         edges.get(&at).into_iter().flatten().for_each(|to| visit(*to, edges, seen, order));

@@ -1,4 +1,4 @@
-//! The graph of imports between the files of each crate: nobody but parent and child may import each other, whatever the way round.
+//! The import graph of each crate's files must have no cycles. Imports between a module and its descendants are not counted.
 
 mod circles;
 mod paths;
@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The roots of the crates whose files are looked at.
+/// The root files of the crates to check.
 const ROOTS: [&str; 12] = [
     "src/lib.rs",
     "app/src/lib.rs",
@@ -30,13 +30,13 @@ const ROOTS: [&str; 12] = [
     "xtask/src/main.rs",
 ];
 
-/// What imports what, by their places in `files`.
+/// Which file imports which others, by index in `files`.
 struct Graph {
     files: Vec<PathBuf>,
     imports: BTreeMap<usize, BTreeSet<usize>>,
 }
 
-/// The circles of every crate, a line each; none is what we want.
+/// The import cycles of every crate, one line each; there should be none.
 ///
 /// # Errors
 /// Where a file cannot be read.
@@ -69,7 +69,7 @@ impl Graph {
     }
 }
 
-/// The modules of a crate that are files of their own, by their names.
+/// The modules of a crate that are separate files, by module path.
 #[derive(Default)]
 struct Modules {
     files: Vec<PathBuf>,
@@ -89,7 +89,7 @@ impl Modules {
             let name = [&name[..], std::slice::from_ref(&child)].concat();
             let [one, other] = [directory.join(format!("{child}.rs")), directory.join(&child).join("mod.rs")];
             let file = if base.join(&one).exists() { one } else { other };
-            // One with a path of its own belongs to somebody else.
+            // A module with a `#[path]` is skipped: its file belongs elsewhere.
             if base.join(&file).exists() {
                 self.add(base, &file, name)?;
             }
@@ -97,7 +97,7 @@ impl Modules {
         Ok(())
     }
 
-    /// The module in which a path of another one ends.
+    /// The module to which a path in the module `from` leads, and its index.
     fn resolve(&self, from: &[String], path: &[String]) -> Option<(&Vec<String>, usize)> {
         let mut name = match path.first()?.as_str() {
             "crate" => Vec::new(),

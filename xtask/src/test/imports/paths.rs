@@ -1,6 +1,6 @@
-//! The paths that a Rust source names, as far as they begin at `crate`, `self`, `super` or a child of the file.
+//! The paths that a Rust source names, if they begin with `crate`, `self`, `super` or a child module.
 
-/// The source without comments, texts and test modules, none of which anything else needs.
+/// The source without comments, literals and test modules, whose paths do not count as imports.
 pub fn code(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
@@ -24,7 +24,7 @@ pub fn code(source: &str) -> String {
     without_tests(&code)
 }
 
-/// How long a text is that begins here.
+/// The length of the string literal at the start of `rest`.
 fn text(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -36,7 +36,7 @@ fn text(rest: &str) -> usize {
     rest.len()
 }
 
-/// The same of a raw one; 0 where it is a raw identifier.
+/// The same for a raw string; 0 if it is a raw identifier.
 fn raw(rest: &str) -> usize {
     let hashes = rest[1..].chars().take_while(|c| *c == '#').count();
     if !rest[1 + hashes..].starts_with('"') {
@@ -46,7 +46,7 @@ fn raw(rest: &str) -> usize {
     rest[2 + hashes..].find(&end).map_or(rest.len(), |at| 2 + hashes + at + end.len())
 }
 
-/// The same of a character; 0 where it is a lifetime.
+/// The same for a character literal; 0 if it is a lifetime.
 fn character(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match chars.next() {
@@ -56,7 +56,7 @@ fn character(rest: &str) -> usize {
     }
 }
 
-/// Leaves out modules of tests; those that are files of their own are no part of the crate either.
+/// Removes items under `#[cfg(test)]`, including declarations of test modules in separate files.
 fn without_tests(code: &str) -> String {
     const MARK: &str = "#[cfg(test)]";
     let (mut kept, mut rest) = (String::new(), code);
@@ -70,7 +70,7 @@ fn without_tests(code: &str) -> String {
     kept + rest
 }
 
-/// How long a block in braces is.
+/// The length of the block in braces at the start of `code`.
 fn block(code: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in code.char_indices() {
@@ -84,14 +84,14 @@ fn block(code: &str) -> usize {
     code.len()
 }
 
-/// The modules that it declares as files of their own.
+/// The modules that `code` declares as separate files.
 pub fn children(code: &str) -> Vec<String> {
     let tokens = tokens(code);
     let declared = tokens.windows(3).filter(|three| three[0] == "mod" && three[2] == ";");
     declared.map(|three| three[1].to_owned()).collect()
 }
 
-/// All paths, those of a tree of imports each by itself.
+/// All paths in `code`, with the trees of `use` declarations expanded.
 pub fn of(code: &str) -> Vec<Vec<String>> {
     let (tokens, children) = (tokens(code), children(code));
     let begins =
@@ -108,7 +108,7 @@ pub fn of(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Adds the paths of the tree that begins at a token; where it ends.
+/// Adds the paths of the `use` tree that begins at token `at`; returns the index of the token after it.
 fn tree(tokens: &[&str], mut at: usize, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut path = before.to_vec();
     loop {
@@ -145,7 +145,7 @@ fn tree(tokens: &[&str], mut at: usize, before: &[String], found: &mut Vec<Vec<S
     }
 }
 
-/// Names, `::` and single signs.
+/// Splits `code` into names, `::` and single characters.
 fn tokens(code: &str) -> Vec<&str> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let (mut tokens, mut rest) = (Vec::new(), code.trim_start());

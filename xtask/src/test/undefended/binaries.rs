@@ -1,4 +1,4 @@
-//! The test binaries of the copy: built once, asked for one test at a time, and what that test said.
+//! The test binaries of the copy: builds them once, runs one test at a time, and judges its outcome.
 
 use super::table::{Row, VARIABLE, wrong};
 use crate::{
@@ -17,35 +17,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than any test of the table waits for what does not come.
+/// Timeout of a test, longer than any timeout within the table's tests.
 const PATIENCE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(20);
 
-/// The binaries, by the names that nextest gives them.
+/// The binaries, by the names that nextest uses.
 pub struct Binaries(BTreeMap<String, Binary>);
 
 struct Binary {
     program: PathBuf,
-    /// Its package's, where cargo runs it.
+    /// The directory of its package, in which cargo would run it.
     directory: PathBuf,
 }
 
-/// What became of a test.
+/// The outcome of a test.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It failed, and said what it was to say.
+    /// It failed with the expected message.
     Red,
     /// It passed.
     Green,
-    /// Neither can be said, and why.
+    /// It is undecided, for this reason.
     Neither(String),
 }
 
 impl Binaries {
-    /// Builds those that the rows name, of the sources in `copy`, in a target directory of their own.
+    /// Builds those that the rows name, from the sources in `copy`, in the target directory `target`.
     ///
     /// # Errors
-    /// Where they do not compile, or a row names a binary or a test that is not there.
+    /// If they do not compile, or a row names a binary or a test that does not exist.
     pub fn build(step: &Step, copy: &Path, target: &Path, rows: &[Row]) -> Result<Self> {
         let named: BTreeSet<&str> = rows.iter().map(|row| split(row).0).collect();
         let mut command = cargo();
@@ -81,17 +81,17 @@ impl Binaries {
         self.0.get(name).ok_or_else(unknown)
     }
 
-    /// Runs the row's test alone, with these defences off. All that it prints, and what the servers that it starts print, goes
-    /// to `log`.
+    /// Runs the row's test alone, with these defences off. Its output, and that of the servers it starts, goes to the file
+    /// `log`.
     ///
     /// # Errors
-    /// Where it cannot be started, or the log not be written.
+    /// If it cannot be started, or the log cannot be written.
     pub fn run(&self, row: &Row, without: &[String], log: &Path) -> Result<Verdict> {
         let (binary, test) = split(row);
         let binary = self.get(binary)?;
         let mut command = Command::new(&binary.program);
         command.args(["--exact", test]).current_dir(&binary.directory).env(VARIABLE, without.join(","));
-        // The tests would take the server that it names for the one that was built with them.
+        // With this variable, the tests would use the server it names instead of the one built with them.
         command.env_remove("E2E_SERVER");
         let output = File::create(log).at(log)?;
         command.stdout(output.try_clone().at(log)?).stderr(output);
@@ -103,7 +103,7 @@ impl Binaries {
     }
 }
 
-/// Whether the binary of that name, in which these tests are, has all that the rows name.
+/// Checks that `there`, the tests of `binary`, has every test that the rows name.
 fn check(rows: &[Row], binary: &str, there: &BTreeSet<String>) -> Result<()> {
     let missing = |row: &&Row| split(row).0 == binary && !there.contains(split(row).1);
     match rows.iter().find(missing) {
@@ -112,17 +112,17 @@ fn check(rows: &[Row], binary: &str, there: &BTreeSet<String>) -> Result<()> {
     }
 }
 
-/// The binary and the test in it.
+/// Splits a row's test into the binary and the test's name.
 fn split(row: &Row) -> (&str, &str) {
     row.test.split_once(' ').unwrap_or((&row.test, ""))
 }
 
-/// A test binary, by one of cargo's messages.
+/// The test binary in one of cargo's JSON messages, if it has one.
 fn binary(message: &Value) -> Option<(String, Binary)> {
     let program = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?.into();
     let id = message["package_id"].as_str()?;
     let (place, rest) = id.split_once('#')?;
-    // Where the directory has the package's name, the id does not say it again.
+    // If the directory has the package's name, the id does not repeat it.
     let package = rest.split_once('@').map_or_else(|| place.rsplit('/').next().unwrap_or_default(), |(name, _)| name);
     let (kind, target) = (message["target"]["kind"][0].as_str()?, message["target"]["name"].as_str()?);
     let name = if kind == "test" { format!("{package}::{target}") } else { package.to_owned() };
@@ -130,10 +130,10 @@ fn binary(message: &Value) -> Option<(String, Binary)> {
     (kind != "bin").then_some((name, Binary { program, directory }))
 }
 
-/// Runs a program to its end; `None` where that does not come.
+/// Runs a program to its end; `None` if it timed out and was killed.
 fn run_in_time(command: &mut Command) -> Result<Option<ExitStatus>> {
     let start = |source| Error::Start { program: "a test".to_owned(), source };
-    // With a group of its own its servers can be ended with it.
+    // In its own process group, so that the servers it starts can be killed with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     let mut child = command.stdin(std::process::Stdio::null()).spawn().map_err(start)?;
@@ -151,7 +151,7 @@ fn run_in_time(command: &mut Command) -> Result<Option<ExitStatus>> {
     Ok(None)
 }
 
-/// What the output of a run of one test means.
+/// Judges the output of a run of one test.
 fn judge(output: &str, success: bool, says: &str) -> Verdict {
     let results: Vec<&str> = output.lines().filter_map(|line| line.strip_prefix("test result: ")).collect();
     let [result] = results[..] else { return Verdict::Neither("the test did not come to its end".to_owned()) };

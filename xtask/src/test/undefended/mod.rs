@@ -1,8 +1,8 @@
-//! Switches each defence off in turn, and must see the attack that it is for succeed.
+//! Mutation tests of the defences: each is switched off in turn, and the attack against it must then succeed.
 //!
-//! The product has no switches. A copy of its sources has: the table says what is changed in it, all changes are made at once,
-//! and a variable says which of them are in force. The copy is built once, in a target directory of its own, so that no
-//! program without its defences is ever found where another one is looked for.
+//! The product has no such switches; a copy of its sources has. The table lists the changes to the copy, all of which are
+//! compiled in, and an environment variable says which are active. The copy is built once, in its own target directory, so
+//! that a program without defences is never mistaken for the real one.
 
 mod binaries;
 mod table;
@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A row that was run.
+/// The result of running a row.
 struct Run<'a> {
     row: &'a Row,
     verdict: Verdict,
@@ -37,11 +37,11 @@ struct Run<'a> {
     log: PathBuf,
 }
 
-/// Runs the table: its tests as they are, which must pass, then each row without its defences, which must fail. Prints it, and
-/// as its last line how many defences are needed.
+/// Runs the table: each test with all defences, which must pass, then each row without its defences, which must fail. Prints
+/// the results and, as the last line, how many defences are needed.
 ///
 /// # Errors
-/// [`Error::Unsuccessful`] where a row did not do what it should; others where the table does not fit the sources, or these do
+/// [`Error::Unsuccessful`] if a row did not do what it should; others if the table does not match the sources, or these do
 /// not compile.
 pub fn undefended(workspace: &Workspace) -> Result<()> {
     let since = Instant::now();
@@ -49,7 +49,7 @@ pub fn undefended(workspace: &Workspace) -> Result<()> {
     let table = Table::parse(&fs::read_to_string(&path).at(&path)?)?;
     let place = workspace.cache().join("undefended");
     let [copy, target, logs] = ["sources", "target", "logs"].map(|name| place.join(name));
-    // Those of the last time belong to other rows.
+    // Logs are named by the number of their row, so those of an earlier table would mislead.
     let _ = fs::remove_dir_all(&logs);
     for directory in [&copy, &logs] {
         fs::create_dir_all(directory).at(directory)?;
@@ -63,7 +63,7 @@ pub fn undefended(workspace: &Workspace) -> Result<()> {
     let binaries = Binaries::build(&step, &copy, &target, &table.rows)?;
     step.done(format!("{} defences can be switched off", table.defences.len()));
 
-    // Whatever fails with all defences on shows nothing by failing without one.
+    // A test that fails with all defences on proves nothing by failing without one.
     let mut tests = HashSet::new();
     let each: Vec<&Row> = table.rows.iter().filter(|row| tests.insert(&row.test)).collect();
     let whole = run(&binaries, "tests, defended", &each, &logs.join("defended"), |_| &[])?;
@@ -79,7 +79,7 @@ pub fn undefended(workspace: &Workspace) -> Result<()> {
     conclude(&table, &runs, since.elapsed())
 }
 
-/// Runs the tests of these rows, as many at a time as there are cores.
+/// Runs the tests of these rows, as many in parallel as there are cores.
 fn run<'a>(
     binaries: &Binaries,
     name: &str,

@@ -1,21 +1,21 @@
-//! The attacker's table (`server/tests/undefended.toml`): how each defence is switched off, and which test must see it.
+//! The attacker's table (`server/tests/undefended.toml`): how each defence is switched off, and which test must notice.
 //!
-//! A table that does not hold together is refused before anything is built: names that nobody knows, a defence without a row
-//! in which it alone is switched off.
+//! An inconsistent table is refused before anything is built: unknown names, or a defence without a row in which it alone is
+//! switched off.
 
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::HashSet;
 
-/// Where it is, from the root.
+/// Its path, from the root.
 pub const PATH: &str = "server/tests/undefended.toml";
-/// The variable that names the defences that are off, with commas between them. None that a server reads, and none that the
-/// tests keep from the servers that they start.
+/// The environment variable with the comma-separated names of the defences that are off. It is not a setting of the server,
+/// and the tests pass it on to the servers that they start.
 pub const VARIABLE: &str = "UNDEFENDED";
-/// What stands in a change for "this defence is off".
+/// The placeholder in a change for the condition "this defence is off".
 const OFF: &str = "{off}";
 
-/// Defences, and the attacks that they are for.
+/// The defences, and the attacks that they stop.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
@@ -25,43 +25,43 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
-/// Something that keeps an attacker out, and can be switched off in a copy of the sources.
+/// A check that stops an attacker, and can be switched off in a copy of the sources.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Defence {
-    /// `a-z`, `0-9` and `-`.
+    /// Of `a-z`, `0-9` and `-`.
     pub name: String,
     #[serde(rename = "change")]
     pub changes: Vec<Change>,
 }
 
-/// A piece of source, and what stands in its place in the copy.
+/// A piece of source, and its replacement in the copy.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// From the root, with `/`.
     pub file: String,
-    /// Stands there exactly once.
+    /// Text that occurs in the file exactly once.
     pub find: String,
-    /// The same with a condition in it, `{off}`, which holds where the defence is off.
+    /// The replacement, with the condition `{off}` in it, which is true if the defence is off.
     pub put: String,
 }
 
-/// An attack, which a test makes, and which succeeds without these defences.
+/// An attack, made by a test, that succeeds without these defences.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     pub attack: String,
-    /// What is switched off, all of it together.
+    /// The defences that are switched off together.
     pub without: Vec<String>,
-    /// Binary and name, as nextest lists it: `danmu-server::it attacks::…`, or `danmu ticket::tests::…`.
+    /// Binary and name of the test, as nextest lists it: `danmu-server::it attacks::…`, or `danmu ticket::tests::…`.
     pub test: String,
-    /// What the test says when it fails: that the attack succeeded, and nothing else.
+    /// Part of the test's output when it fails, which only a successful attack produces.
     pub says: String,
 }
 
 impl Table {
-    /// Reads the table.
+    /// Parses and checks the table.
     ///
     /// # Errors
     /// [`Error::Unexpected`], naming what is wrong in it.
@@ -102,14 +102,14 @@ impl Table {
 }
 
 impl Change {
-    /// What stands in the copy, for the defence of that name.
+    /// The replacement text for the copy, of the defence `name`.
     pub fn switched(&self, name: &str) -> String {
         let off = format!("std::env::var({VARIABLE:?}).is_ok_and(|off| off.split(',').any(|off| off == {name:?}))");
         self.put.replace(OFF, &off)
     }
 }
 
-/// Something about the table.
+/// An error about the table.
 pub fn wrong(what: &str) -> Error {
     Error::Unexpected(format!("{PATH}: {what}"))
 }

@@ -1,7 +1,7 @@
-//! A copy of the sources in which every defence can be switched off.
+//! Makes a copy of the sources in which every defence can be switched off.
 //!
-//! Promises: a file that is the same as the last time is not written, so that only what changed is compiled again; what the
-//! sources do not have any more is gone from the copy. Never writes outside the copy.
+//! Guarantees: an unchanged file is not written again, so that only changes are recompiled; files that the sources no longer
+//! have are removed from the copy; nothing outside the copy is written.
 
 use super::table::{Change, Table, wrong};
 use crate::{
@@ -15,15 +15,15 @@ use std::{
     process::Command,
 };
 
-/// Copies what git knows, and what it would take in, from `root` to `copy`, with the changes of the table.
+/// Copies the tracked files, and the untracked ones that git does not ignore, from `root` to `copy`, with the table's changes.
 ///
 /// # Errors
-/// Where a change does not fit its file, git is missing or knows nothing here, or a file cannot be read or written.
+/// If a change does not match its file, git is missing or `root` is no repository, or a file cannot be read or written.
 pub fn copy(root: &Path, copy: &Path, table: &Table) -> Result<()> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
     let listed = process::run(&mut git, |_| {})?;
-    // What was deleted and not committed is listed, too.
+    // git also lists files whose deletion is not committed.
     let files: HashSet<&str> =
         listed.trim_end().split('\0').filter(|file| !file.is_empty() && root.join(file).is_file()).collect();
     let changes = changes(table);
@@ -48,7 +48,7 @@ fn changes(table: &Table) -> Vec<(&str, &Change)> {
     defences.flat_map(|defence| defence.changes.iter().map(|change| (&*defence.name, change))).collect()
 }
 
-/// A file's text with these changes, each of the defence of that name.
+/// A file's text with these changes, each with the name of its defence.
 fn switchable(text: &str, changes: &[(&str, &Change)]) -> Result<String> {
     let mut places = Vec::new();
     for (name, change) in changes {
