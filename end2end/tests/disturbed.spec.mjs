@@ -186,7 +186,7 @@ test.describe('a page that does not start says why:', () => {
   test('what draws danmu does not come', async ({ page }, testInfo) => {
     await page.route('**/pkg/danmu-overlay.*', (route) => route.abort());
     await enter(page);
-    await expect(page.locator('.stage .note:visible')).toContainText('draws danmu is missing');
+    await expect(page.locator('.stage .note:visible')).toContainText('draws danmu could not be loaded');
     await page.screenshot({ path: testInfo.outputPath('not-drawn.png') });
     const text = fresh('in the chat at least');
     await say(page, text);

@@ -20,7 +20,10 @@ use danmu::{
     record::{Danmu, RecordId},
 };
 use serde_json::Value;
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     chance::Chance,
@@ -31,6 +34,10 @@ use crate::{
 /// How long a writer waits for one that does not go forward.
 const PATIENCE: Duration = Duration::from_secs(90);
 const AGAIN: Duration = Duration::from_millis(100);
+/// After so long a writer takes the answer for lost, and puts the same again.
+const LOST: Duration = Duration::from_secs(5);
+/// Only ends a call that hangs.
+const HANGS: Duration = Duration::from_secs(90);
 
 /// A client of the stream that never tries again by itself.
 pub fn client(endpoint: &str, access_key_id: &str, secret_access_key: &str) -> Client {
@@ -46,7 +53,7 @@ pub fn client_with(endpoint: &str, credentials: Credentials) -> Client {
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .credentials_provider(credentials)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(HANGS).build())
         .build();
     Client::from_conf(config)
 }
@@ -162,6 +169,10 @@ fn danmu(id: RecordId, text: &str) -> Result<Vec<u8>, Failure> {
 
 /// Which of these were refused.
 async fn put(client: &Client, records: &[Vec<u8>]) -> Result<Vec<bool>, Failure> {
+    timeout(LOST, put_all(client, records)).await?
+}
+
+async fn put_all(client: &Client, records: &[Vec<u8>]) -> Result<Vec<bool>, Failure> {
     if let [record] = records {
         client.put_record().stream_name(STREAM).partition_key("demo").data(Blob::new(record.clone())).send().await?;
         return Ok(vec![false]);
