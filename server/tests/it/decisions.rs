@@ -336,9 +336,11 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let admitted = format!("danmu_admitted_total{{room=\"other\"}} {said}\n");
     until("the other room is told", async || Ok(relay.metrics().contains(&admitted))).await?;
     assert!(guests.iter().all(|guest| !other.cover(guest, Role::Viewer, now_ms() + EVERYWHERE_AFTER_MS)));
+    // A snapshot, which may come in between, repeats them with the time of the first record.
+    let named = |told: &Told| told.guests.iter().filter(|guests| guests.from.is_none()).count();
     let told = aws.told().await?;
     assert_eq!(
-        (told.ids.len(), told.guests.len()),
+        (told.ids.len(), named(&told)),
         (1, 56),
         "a record for the network, and 180 guests in each of the others"
     );
@@ -351,7 +353,7 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
         Decision { on: Subject::Network("10.9.0.0/16".to_owned().try_into()?), until: None, by: Rank::Operator };
     store.decide(None, &everywhere, now).await?;
     until("all are denied", async || Ok(aws.endpoint.denied().sources.len() == 10_000)).await?;
-    assert_eq!(aws.told().await?.guests.len(), 56, "the stream knows them");
+    assert_eq!(named(&aws.told().await?), 56, "the stream knows them");
     stop.cancel();
     working.await?;
     relaying.await?;
