@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { test, expect } from '../lib/test.mjs';
 import { composer, enter, input } from '../lib/room.mjs';
 
-// The server is held to the same list, by a test in `server/src/unicode.rs`.
+// The server is held to the same list, by a test in `server/identity/src/unicode.rs`.
 const cases = JSON.parse(await readFile(new URL('../lib/graphemes.json', import.meta.url), 'utf8'));
 
 async function counts(page, wanted) {

@@ -3,9 +3,10 @@
 use std::{io, net::SocketAddr};
 
 use danmu::room::RoomId;
+use danmu_identity::{aws::bus::BusError, identity::KeyFileError, store::StoreError};
 use thiserror::Error;
 
-use crate::{aws::bus::BusError, config::SettingsError, crowd::CrowdError, identity::KeyFileError, store::StoreError};
+use crate::{config::SettingsError, crowd::CrowdError};
 
 /// Why the server could not run.
 #[derive(Debug, Error)]

@@ -11,35 +11,40 @@ use std::{
 use aws_credential_types::Credentials;
 use danmu::{feed::Ways, room::Room};
 use danmu_app::services::Services;
+use danmu_identity::{
+    aws::bus::{AwsOptions, KinesisBus},
+    capacity::Capacity,
+    identity::{Identity, KEYS_EVERY, KeyFileError},
+    oidc::{IssuerSettings, Issuers},
+    policies::pool_identity,
+    store::Store,
+    vending::{HOUR_S, Limits, PoolCredentials, Rate, TokenVending, attainable},
+};
 use danmu_partitions::Partition;
+use danmu_relay::{
+    moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer},
+    relay::Relay,
+    rooms::RoomMap,
+};
 use danmu_stream::{Endpoint, Options, RootKey};
 use leptos::config::get_configuration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    aws::bus::KinesisBus,
-    capacity::Capacity,
     cli::{
         args::{Args, Command},
-        decide, rotate,
+        decide, policies, rotate,
     },
-    config::{BusKind, Config, HOUR_S, ServerRole},
+    config::{BusKind, Config, ServerRole},
     crowd,
     error::RunError,
     health::Health,
     http::{Admission, AppState, Door, Site, router, serve},
-    identity::{Identity, KEYS_EVERY, KeyFileError},
     listen::listen,
-    moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer},
-    oidc::{IssuerSettings, Issuers},
-    policies,
-    relay::Relay,
-    rooms::{RoomMap, ServedRooms},
+    rooms::ServedRooms,
     say::{announce, log_to_stderr},
-    store::Store,
     supervise::Supervisor,
-    vending::{Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 
 /// Shutdown timeout: how long requests under way may take to finish.
@@ -96,7 +101,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             (bus, Some((endpoint, listener)), Some(addr))
         }
         BusKind::Aws => {
-            let bus = KinesisBus::aws(&config).await?;
+            let bus = KinesisBus::aws(aws_options(&config)).await?;
             if config.vending.identity_pool.is_none() {
                 config.vending.duration_s = attainable(&bus.sts, config.vending.duration_s).await;
             }
@@ -126,7 +131,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     }
     let relay = relays.then(|| {
         let (verifier, moderation) = (identity.verifier(), moderation.clone());
-        Relay::start(&config, &rooms, &bus, verifier, moderation, addr, reading.clone())
+        Relay::start(&config.relay_options(), &rooms, &bus, verifier, moderation, addr, reading.clone())
     });
     let (relay, relaying) = relay.unzip();
     let relaying = relaying.map(|relaying| supervisor.watch("relay", &reading, whole(relaying)));
@@ -249,7 +254,7 @@ fn role_policies(config: &Config, bus: &KinesisBus, store: &Store) -> Option<Rol
     }
     let (known_by, session_s) = match &config.vending.identity_pool {
         Some(pool) => (
-            KnownBy::PoolIdentity(store.clone(), policies::pool_identity(Partition::of(pool.pool().region()))),
+            KnownBy::PoolIdentity(store.clone(), pool_identity(Partition::of(pool.pool().region()))),
             // The enhanced flow gives one hour (https://aws.amazon.com/cognito/faqs/).
             HOUR_S,
         ),
@@ -263,6 +268,15 @@ fn open_identity(config: &Config) -> Result<Identity, KeyFileError> {
     let path = config.key_file();
     let elsewhere = config.bus == BusKind::Embedded && config.role == ServerRole::Relay;
     if elsewhere { Identity::load(&path) } else { Identity::open(&path) }
+}
+
+/// The settings of a stream on AWS.
+fn aws_options(config: &Config) -> AwsOptions {
+    let roles = match &config.vending.identity_pool {
+        Some(pool) => ("vending.identity_pool.roles", pool.roles.clone()),
+        None => ("vending.role_arn", config.vending.role_arn.iter().cloned().collect()),
+    };
+    AwsOptions { stream: config.stream.name.clone(), region: config.stream.region.clone(), roles }
 }
 
 /// Connects to an embedded stream that another process opened.

@@ -8,7 +8,7 @@ use danmu::{
     ticket::{Claims, Proof, PublicKey, Signature},
     viewer::{Role, ViewerId},
 };
-use danmu_server::identity::Identity;
+use danmu_identity::identity::Identity;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::{

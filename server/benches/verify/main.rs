@@ -22,7 +22,7 @@ use danmu::{
     ticket::{Claims, Proof, PublicKey, Signature, unsigned},
     viewer::{Role, ViewerId},
 };
-use danmu_server::{identity::RecordVerifier, unicode::UNICODE};
+use danmu_identity::{identity::RecordVerifier, unicode::UNICODE};
 use ed25519_dalek::{SignatureError, Signer, SigningKey, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 

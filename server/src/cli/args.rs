@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs};
-use crate::{config::Overrides, crowd::CrowdArgs, policies::PoliciesArgs};
+use super::{
+    decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
+    policies::PoliciesArgs,
+};
+use crate::{config::Overrides, crowd::CrowdArgs};
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
 ///

@@ -14,17 +14,19 @@ use danmu::{
     room::RoomId,
     viewer::Rank,
 };
+use danmu_identity::{
+    clock::now_ms,
+    store::{Row, Store, Whom},
+};
+use danmu_relay::moderation::UNSIGNED;
 
 use super::{
     span::{ms, span, time},
     whom,
 };
 use crate::{
-    clock::now_ms,
     config::{Config, Overrides},
     error::RunError,
-    moderation::UNSIGNED,
-    store::{Row, Store, Whom},
 };
 
 /// Where the store is.

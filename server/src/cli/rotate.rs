@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 
+use danmu_identity::{
+    clock::now_ms,
+    identity::{KEYS_EVERY, KeyFile, Rotation},
+};
+
 use super::args::RotateKeyArgs;
 use crate::{
-    clock::now_ms,
     config::{Config, Overrides},
     error::RunError,
-    identity::{KEYS_EVERY, KeyFile, Rotation},
 };
 
 /// How long before its activation an urgent key is in the file, in seconds: until every server has loaded it.

@@ -3,12 +3,10 @@
 //! Promises: an unknown id, or a name, is accepted only with `--yes`; without it, the operator is shown whom it means.
 
 use danmu::viewer::ViewerId;
+use danmu_identity::store::{Speaker, Store, Whom};
 
 use super::span::span_ms;
-use crate::{
-    error::RunError,
-    store::{Speaker, Store, Whom},
-};
+use crate::error::RunError;
 
 /// Length of the shortest part of an id that is accepted: as much as a page shows.
 const FEWEST: usize = 4;

@@ -1,5 +1,7 @@
 //! Explains the settings in words (`--check`).
 
+use danmu_identity::vending::HOUR_S;
+
 use super::*;
 
 impl Config {

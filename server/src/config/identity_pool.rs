@@ -1,9 +1,8 @@
 //! Settings of the identity pool.
 
 use danmu::cognito::identity_pool::IdentityPool;
+use danmu_identity::oidc::is_safe;
 use serde::Deserialize;
-
-use crate::oidc::is_safe;
 
 /// The Amazon Cognito identity pool that issues sessions' credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -11,9 +11,12 @@ mod rooms;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use danmu::room::{RoomId, Unsigned};
+use danmu_identity::oidc::IssuerSettings;
+use danmu_relay::relay::{RelayOptions, take::reader::ReadMode};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -23,10 +26,6 @@ pub use self::{
     overrides::Overrides,
     rooms::{RateSettings, RoleRates, RoomSettings},
 };
-use crate::oidc::IssuerSettings;
-
-/// Longest session, in seconds, of role chaining and of an identity pool; every role allows it.
-pub const HOUR_S: u32 = 3_600;
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
 #[derive(Clone, Debug, Deserialize)]
@@ -365,6 +364,20 @@ impl Config {
             ReaderKind::Auto => self.bus == BusKind::Embedded,
             ReaderKind::Polling => false,
             ReaderKind::EnhancedFanOut => true,
+        }
+    }
+
+    /// The relay's settings.
+    #[must_use]
+    pub fn relay_options(&self) -> RelayOptions {
+        let Relay { tick_ms, window_s, window_bytes, refill_s, density, .. } = self.relay;
+        RelayOptions {
+            read: if self.enhanced_fan_out() { ReadMode::EnhancedFanOut } else { ReadMode::Polling },
+            tick: Duration::from_millis(tick_ms),
+            window: Duration::from_secs(window_s),
+            window_bytes,
+            refill: Duration::from_secs(refill_s),
+            density,
         }
     }
 

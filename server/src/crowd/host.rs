@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use danmu::kinesis::{Host, NetError, Reply};
+use danmu_identity::clock;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -10,8 +11,6 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-
-use crate::clock;
 
 /// The longest response that is read: a full `GetRecords`, in base64.
 const MAX_REPLY: usize = 16 << 20;

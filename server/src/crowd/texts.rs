@@ -95,8 +95,9 @@ pub(super) fn small_talk(host: &Native) -> String {
 mod tests {
     use danmu::record::check_text;
 
+    use danmu_identity::unicode::UNICODE;
+
     use super::*;
-    use crate::unicode::UNICODE;
 
     #[test]
     fn everything_that_is_said_may_be_said() {

@@ -7,17 +7,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu_app::account::{AccountError, SignedIn};
+use danmu_identity::{
+    clock::now_ms,
+    identity::{MAX_AGE_S, MAX_COOKIE_BYTES, Member},
+    oidc::{Person, TokenError},
+};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::{
     AppState,
     guest::{Cookie, MEMBER, TOKEN},
-};
-use crate::{
-    clock::now_ms,
-    identity::{MAX_AGE_S, MAX_COOKIE_BYTES, Member},
-    oidc::{Person, TokenError},
 };
 
 /// The form that a page sends.
@@ -105,9 +105,10 @@ pub const fn until_ms(expires_s: i64) -> i64 {
 
 fn refuse(error: &TokenError) -> Response {
     let (status, error) = match error {
-        TokenError::Unreachable => {
-            (StatusCode::SERVICE_UNAVAILABLE, AccountError::IssuerDown { retry_after_s: crate::oidc::REST.as_secs() })
-        }
+        TokenError::Unreachable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            AccountError::IssuerDown { retry_after_s: danmu_identity::oidc::REST.as_secs() },
+        ),
         error => (StatusCode::UNAUTHORIZED, AccountError::Refused(error.to_string())),
     };
     (status, Json(error)).into_response()

@@ -22,6 +22,7 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse, Response},
 };
+use danmu_identity::capacity::Capacity;
 use http::{
     HeaderValue, Request,
     header::{CONNECTION, CONTENT_TYPE},
@@ -55,7 +56,6 @@ use super::{
     stalled::{Pulse, Streams},
     taking::Taking,
 };
-use crate::capacity::Capacity;
 
 /// Timeout for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,12 +12,12 @@ use danmu::{
     feed::{FeedToken, MAX_HISTORY, Progress},
     room::RoomId,
 };
+use danmu_relay::relay::{Asked, Relay, Viewer};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{AppState, client::ClientAddr, connection::Admitted, handover::Handover};
-use crate::relay::{Asked, Relay, Viewer};
 
 /// How long a viewer waits for a server that has just started to catch up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     let token = token.or(wishes.since.filter(known));
     let spread = RETRY_MS.end - RETRY_MS.start;
     let retry_ms =
-        RETRY_MS.start + u32::try_from(crate::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
+        RETRY_MS.start + u32::try_from(danmu_identity::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
     let heard = token.and_then(|token| token.parse::<Progress<FeedToken>>().ok());
     let asked = Asked { heard, page, history: wishes.history.min(MAX_HISTORY) };
     relay.join(room, &asked, retry_ms)

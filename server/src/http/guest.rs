@@ -13,11 +13,11 @@ use axum::{
 };
 use danmu::{rights::Rights, viewer::ViewerId};
 use danmu_app::services::Caller;
+use danmu_identity::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 use danmu_stream::Seldom;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{AppState, client::ClientAddr};
-use crate::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
 
 /// A cookie: its name, the prefix of its name where the page came over TLS, and its scope.
 #[derive(Clone, Copy, Debug)]

@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use danmu_identity::capacity::Share;
+use danmu_relay::relay::Viewer;
 use tokio::sync::oneshot;
-
-use crate::{capacity::Share, relay::Viewer};
 
 /// A viewer, and its network's share if its connection (a proxy's) is not counted.
 pub type Given = (Viewer, Option<Share>);

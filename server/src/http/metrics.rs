@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use danmu_identity::vending::Counts;
 use danmu_stream::Metrics;
 use http::header;
 use prometheus_client::{
@@ -18,7 +19,6 @@ use prometheus_client::{
 };
 
 use super::AppState;
-use crate::vending::Counts;
 
 /// The end marker of OpenMetrics text.
 const END: &str = "# EOF\n";

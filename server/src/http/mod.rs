@@ -28,6 +28,8 @@ use axum::{
     routing::{get, post},
 };
 use danmu_app::services::Services;
+use danmu_identity::{identity::Identity, oidc::Issuers, store::Store, vending::TokenVending};
+use danmu_relay::relay::Relay;
 use danmu_stream::Endpoint;
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use leptos::config::LeptosOptions;
@@ -42,10 +44,7 @@ pub use self::{
     shed::Door,
     site::Site,
 };
-use crate::{
-    config::Config, health::Health, identity::Identity, oidc::Issuers, relay::Relay, store::Store,
-    vending::TokenVending,
-};
+use crate::{config::Config, health::Health};
 
 /// The server function by which pages ask for a session.
 const SESSION: &str = "/api/session";

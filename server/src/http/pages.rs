@@ -10,13 +10,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu_app::{account::SignedIn, services::Caller, shell};
+use danmu_identity::identity::Member;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use tower_http::services::ServeDir;
 
 use super::{AppState, account};
-use crate::identity::Member;
 
 /// CSP of an HTML document among the site's files: it may run the script beside it, and must not be framed.
 const DOCUMENT_POLICY: &str = "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \

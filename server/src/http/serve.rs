@@ -3,12 +3,12 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use danmu_identity::capacity::Capacity;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::connection::{self, Admitted, Answering};
-use crate::capacity::Capacity;
 
 /// Back-off after a failed accept, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);

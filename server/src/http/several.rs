@@ -13,6 +13,7 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
+use danmu_relay::relay::Viewer;
 use http::StatusCode;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 
@@ -22,7 +23,6 @@ use super::{
     connection::Admitted,
     events::{Wishes, admit, answer, caught_up, full, no_relay, no_room, seat},
 };
-use crate::relay::Viewer;
 
 /// The most rooms in one response.
 const MAX_ROOMS: usize = 50;

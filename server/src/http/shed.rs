@@ -14,13 +14,13 @@ use axum::{
     routing::future::RouteFuture,
 };
 use danmu_app::{api::status, error::ApiError};
+use danmu_identity::vending::TokenVending;
 use futures::future::Either;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use serde_json::json;
 use tower::Service;
 
 use super::{CERTIFICATION, SESSION};
-use crate::vending::TokenVending;
 
 /// All routes, behind the load check. Only requests for sessions are refused, while there is no room.
 #[derive(Clone)]

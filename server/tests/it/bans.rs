@@ -14,7 +14,7 @@ use danmu::{
     room::RoomId,
     viewer::Rank,
 };
-use danmu_server::store::Store;
+use danmu_identity::store::Store;
 use tokio::time::timeout;
 
 use crate::{

@@ -15,10 +15,13 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_app::services::Caller;
-use danmu_server::{
-    aws::bus::KinesisBus, config::Config, identity::Identity, moderation::Means, relay::Relay, rooms::RoomMap,
-    store::Store,
+use danmu_identity::{aws::bus::KinesisBus, identity::Identity, store::Store, vending::Decisions};
+use danmu_relay::{
+    moderation::{Means, Moderation, Signer},
+    relay::Relay,
+    rooms::RoomMap,
 };
+use danmu_server::config::Config;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -297,7 +300,7 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let aws = Aws::start(1, u64::MAX, Chance(1)).await?;
     let dir = tempfile::tempdir()?;
     let store = Store::open(dir.path()).await?;
-    let (moderation, work) = danmu_server::moderation::Moderation::open(store.clone()).await?;
+    let (moderation, work) = Moderation::open(store.clone()).await?;
     let identity = Identity::open(&dir.path().join("keys.json"))?;
     let key = aws.endpoint.root_key();
     let root = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "root");
@@ -306,10 +309,17 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     let room = |id: &str| Room { id: id.parse().expect("an id"), ..config.rooms[0].clone().into() };
     let rooms = RoomMap::new(["demo", "other"].map(room));
     let pages = ([127, 0, 0, 1], 0).into();
-    let (relay, relaying) =
-        Relay::start(&config, &rooms, &bus, identity.verifier(), moderation.clone(), pages, stop.clone());
+    let (relay, relaying) = Relay::start(
+        &config.relay_options(),
+        &rooms,
+        &bus,
+        identity.verifier(),
+        moderation.clone(),
+        pages,
+        stop.clone(),
+    );
     relay.caught_up().wait_for(|caught_up| *caught_up).await?;
-    let signer = danmu_server::moderation::Signer::new(identity.clone())?;
+    let signer = Signer::new(identity.clone())?;
     let means = Means { bus, signer, endpoint: Some(aws.endpoint.clone()), roles: None };
     let working = tokio::spawn(work.run(means, stop.clone()));
 

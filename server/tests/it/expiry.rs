@@ -5,15 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use danmu::room::{Room, RoomId};
-use danmu_server::{
-    aws::bus::KinesisBus,
-    config::{Config, ReaderKind},
-    identity::RecordVerifier,
+use danmu_identity::{aws::bus::KinesisBus, identity::RecordVerifier, store::Store};
+use danmu_relay::{
     moderation::Moderation,
     relay::{Asked, Relay},
     rooms::RoomMap,
-    store::Store,
 };
+use danmu_server::config::{Config, ReaderKind};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +80,8 @@ async fn iterators_that_expire_under_the_relay_cost_its_viewers_nothing() -> Tes
         // Nobody signs here.
         let verifier = Arc::new(RecordVerifier::new(Vec::new(), 1));
         let (pages, moderation) = (([127, 0, 0, 1], port).into(), moderation.clone());
-        let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
+        let (relay, task) =
+            Relay::start(&config.relay_options(), &rooms, &bus, verifier, moderation, pages, stop.clone());
         timeout(Duration::from_secs(60), relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
         relays.push(relay);
         tasks.push(task);

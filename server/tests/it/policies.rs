@@ -12,12 +12,12 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::services::Caller;
-use danmu_server::{
+use danmu_identity::{
     aws::bus::KinesisBus,
-    crowd::Native,
     policies::{Part, Policy, PolicyScope},
-    relay::take::reader::{self, ReadMode, ReaderOptions, Reading},
 };
+use danmu_relay::relay::take::reader::{self, ReadMode, ReaderOptions, Reading};
+use danmu_server::crowd::Native;
 use danmu_stream::Endpoint;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, time::timeout};

@@ -15,7 +15,7 @@ use danmu::{
     ticket::PublicKey,
     viewer::Role,
 };
-use danmu_server::identity::{Identity, Member};
+use danmu_identity::identity::{Identity, Member};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 

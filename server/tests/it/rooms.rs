@@ -5,15 +5,13 @@ use std::{sync::Arc, time::Duration};
 use aws_credential_types::Credentials;
 use aws_sdk_kinesis::{Client, primitives::Blob};
 use danmu::room::{Pace, Paces, Room, RoomId, Unsigned};
-use danmu_server::{
-    aws::bus::KinesisBus,
-    config::Config,
-    identity::RecordVerifier,
+use danmu_identity::{aws::bus::KinesisBus, identity::RecordVerifier, store::Store};
+use danmu_relay::{
     moderation::Moderation,
     relay::{Asked, Relay, Viewer},
     rooms::RoomMap,
-    store::Store,
 };
+use danmu_server::config::Config;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +62,7 @@ async fn a_room_is_relayed_from_when_it_is_made_goes_by_what_is_set_and_ends_wit
     let (moderation, _work) = Moderation::open(Store::open(store.path()).await?).await?;
     let verifier = Arc::new(RecordVerifier::new(Vec::new(), 1));
     let pages = ([127, 0, 0, 1], 0).into();
-    let (relay, task) = Relay::start(&config, &rooms, &bus, verifier, moderation, pages, stop.clone());
+    let (relay, task) = Relay::start(&config.relay_options(), &rooms, &bus, verifier, moderation, pages, stop.clone());
     timeout(SOON, relay.caught_up().wait_for(|caught_up| *caught_up)).await??;
 
     let later = room("later", Unsigned::Allow);

@@ -12,7 +12,8 @@ use aws_sdk_kinesis::{
     types::{Record, ShardIteratorType},
 };
 use danmu::gate::{Counts, Gate, Incoming};
-use danmu_server::{config::Config, unicode::UNICODE};
+use danmu_identity::unicode::UNICODE;
+use danmu_server::config::Config;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 

@@ -20,13 +20,13 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::{error::ApiError, services::Caller};
-use danmu_server::{
+use danmu_identity::{
     aws::bus::KinesisBus,
     identity::Identity,
-    moderation::Moderation,
     store::Store,
     vending::{Limits, Rate, TokenVending},
 };
+use danmu_relay::moderation::Moderation;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

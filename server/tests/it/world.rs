@@ -24,7 +24,8 @@ use danmu::{
     },
     session::{Purpose, Session},
 };
-use danmu_server::{crowd::Native, vending::Grant};
+use danmu_identity::vending::Grant;
+use danmu_server::crowd::Native;
 use danmu_stream::{Endpoint, SystemClock};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};

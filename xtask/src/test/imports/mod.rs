@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The root files of the crates to check.
-const ROOTS: [&str; 12] = [
+const ROOTS: [&str; 14] = [
     "src/lib.rs",
     "app/src/lib.rs",
     "app/account/src/lib.rs",
@@ -25,6 +25,8 @@ const ROOTS: [&str; 12] = [
     "app/signer/src/lib.rs",
     "partitions/src/lib.rs",
     "server/src/lib.rs",
+    "server/identity/src/lib.rs",
+    "server/relay/src/lib.rs",
     "server/stream/src/lib.rs",
     "server/benches/fanout/main.rs",
     "xtask/src/main.rs",

@@ -219,6 +219,8 @@ mod tests {
         let server = "path+file:///w/server#danmu-server@0.1.0";
         assert_eq!(name(server, "test", "it").as_deref(), Some("danmu-server::it"));
         assert_eq!(name(server, "lib", "danmu_server").as_deref(), Some("danmu-server"));
+        let relay = "path+file:///w/server/relay#danmu-relay@0.1.0";
+        assert_eq!(name(relay, "lib", "danmu_relay").as_deref(), Some("danmu-relay"));
         assert_eq!(name("path+file:///w/danmu#0.1.0", "lib", "danmu").as_deref(), Some("danmu"));
         assert_eq!(name(server, "bin", "danmu-server"), None);
         let mut program = message(server, "lib", "danmu_server");

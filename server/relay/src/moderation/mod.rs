@@ -1,0 +1,363 @@
+//! Moderation: bans, and an operator's switches (freeze, revoke).
+//!
+//! A decision is a row in the [store](danmu_identity::store), written by `danmu-server ban` or a moderator's page, and pending
+//! for the stream (an outbox). [`work`] publishes it as a record signed by the server, under the room's partition key, or for every
+//! room under the service's key. From there it takes effect, on every server and in the stream's order: it enters the
+//! [ledger](ledger), which gates and vending consult, and is kept in the store. The embedded endpoint, or on AWS the role of
+//! viewers' sessions ([`aws`]), then denies the credentials of banned viewers. Every few minutes all that is in force is
+//! published again ([`snapshot`]), so that a server with an empty store reads back to that ([`catch_up`]) before it judges or
+//! vends. Promises: pending decisions survive errors and restarts, and take effect once; a server looks for new decisions every
+//! [`EVERY`] while store and stream answer. Trusts no decision that the gate did not verify.
+
+mod aws;
+mod catch_up;
+mod ledger;
+mod networks;
+mod order;
+mod role;
+mod snapshot;
+mod speakers;
+mod staff;
+mod work;
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use danmu::{
+    gate::{Admitted, Bans, Incoming, Reason, admit_order},
+    kinesis::Record,
+    record::{Decided, Decision, Guests, Moderation as Told, Subject},
+    room::{Room, RoomId, Unsigned},
+    viewer::ViewerId,
+};
+use danmu_app::{
+    error::ApiError,
+    services::{Caller, Decider, DecisionFuture, Moderating},
+};
+use danmu_identity::{
+    clock::now_ms,
+    identity::{Identity, RecordVerifier},
+    store::{Store, StoreError},
+    vending::Decisions,
+};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
+use tokio::sync::{Notify, mpsc, watch};
+
+pub use self::{
+    catch_up::Reach,
+    ledger::Denials,
+    order::Signer,
+    role::{KnownBy, RolePolicies},
+    work::{Means, Work},
+};
+use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff};
+
+/// Warning about a room where a ban can be evaded.
+pub const UNSIGNED: &str =
+    "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
+/// Upper bound of a ticket's lifetime, milliseconds: a session lasts at most twelve hours, plus clock skew.
+const LONGEST_MS: i64 = 13 * 3_600_000;
+/// How often the store is polled for changes.
+const EVERY: Duration = Duration::from_millis(100);
+/// Capacity of the queue of records to be kept; when it is full, reading the stream waits (back-pressure).
+const QUEUE: usize = 256;
+/// Rate limit of a moderator's decisions: burst, and a minute. No room needs more, and each is a write to the store.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const A_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+/// The current state of moderation. A handle.
+#[derive(Clone, Debug)]
+pub struct Moderation(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    ledger: Ledger,
+    /// The state of catching up with earlier decisions.
+    begun: watch::Sender<Begun>,
+    /// The queue of what was read from the stream and is to be kept.
+    heard: mpsc::Sender<Heard>,
+    visitors: Visitors,
+    staff: Staff,
+    speakers: Speakers,
+    pace: DefaultKeyedRateLimiter<ViewerId>,
+    /// Change counter of the ledger; work on credentials waits for it.
+    changed: watch::Sender<u64>,
+    /// Signals a decision that was made in this process.
+    decided: Notify,
+    /// Whether the relay has caught up with the stream.
+    reads_newest: AtomicBool,
+    /// When the last snapshot arrived, Unix milliseconds; 0 if none was read.
+    snapshot_ms: AtomicI64,
+}
+
+/// The state of catching up after a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    /// Reading earlier decisions; vending waits.
+    Not,
+    /// Reading the last minutes only; older decisions are in the store, so vending is allowed.
+    Almost,
+    /// Earlier decisions are known.
+    Yes,
+    /// Stopped before it had caught up.
+    Never,
+}
+
+/// The result of judging a moderation record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A decision.
+    Decision(Decided),
+    /// Decisions from a snapshot that were not known here.
+    Again(Vec<Decided>),
+    /// Guests of a banned network.
+    Guests(Guests),
+    /// Nothing to keep; the guests that the record named, if any.
+    Nothing(Vec<ViewerId>),
+}
+
+impl Heard {
+    /// Whether it must be kept.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        !matches!(self, Self::Nothing(_))
+    }
+
+    /// Viewers with danmu to retract, and from which arrival time (Unix milliseconds) on decisions count; `guests_of` finds a
+    /// network's guests. Includes what is not new: it may be known from the store, without a room having retracted.
+    #[must_use]
+    pub fn retracts(self, guests_of: impl Fn(&Subject) -> Vec<ViewerId>) -> Vec<(ViewerId, i64)> {
+        let decided = |decided: Decided| {
+            let concerned = guests_of(&decided.decision.on);
+            concerned.into_iter().map(move |viewer| (viewer, decided.at))
+        };
+        match self {
+            Self::Decision(one) => decided(one).collect(),
+            Self::Again(many) => many.into_iter().flat_map(decided).collect(),
+            // The ban of their network may have been published earlier.
+            Self::Guests(Guests { viewers, .. }) | Self::Nothing(viewers) => {
+                viewers.into_iter().map(|viewer| (viewer, i64::MIN)).collect()
+            }
+        }
+    }
+}
+
+impl Moderation {
+    /// Opens moderation with the state in a store; [`Work`] carries out decisions from then on.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn open(store: Store) -> Result<(Self, Work), StoreError> {
+        let ledger = Ledger::default();
+        // The change number is read first, so that changes made in between are read again.
+        let change = store.change().await?;
+        ledger.take(store.decisions_since(0).await?, &store.guests_since(0).await?);
+        let (heard, inbox) = mpsc::channel(QUEUE);
+        let moderation = Self(Arc::new(Inner {
+            store,
+            ledger,
+            begun: watch::Sender::new(Begun::Yes),
+            heard,
+            visitors: Visitors::default(),
+            staff: Staff::default(),
+            speakers: Speakers::default(),
+            pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
+            changed: watch::Sender::new(0),
+            decided: Notify::new(),
+            reads_newest: AtomicBool::new(false),
+            snapshot_ms: AtomicI64::new(0),
+        }));
+        let work = Work::new(moderation.clone(), inbox, change);
+        Ok((moderation, work))
+    }
+
+    /// Records the author of a danmu that the gate admitted, so that operators can find its id for an hour.
+    pub fn spoke(&self, room: &RoomId, admitted: &Admitted) {
+        self.0.speakers.heard(room, admitted);
+    }
+
+    /// The bans that the gate of a room judges by; they stay up to date.
+    #[must_use]
+    pub fn bans(&self, room: &RoomId) -> Bans {
+        self.0.ledger.bans(room)
+    }
+
+    /// The known viewers whom a decision on a subject concerns.
+    #[must_use]
+    pub fn viewers_of(&self, subject: &Subject) -> Vec<ViewerId> {
+        self.0.ledger.viewers_of(subject)
+    }
+
+    /// Waits until earlier decisions are known, or the server stops.
+    pub async fn begun(&self) {
+        let mut begun = self.0.begun.subscribe();
+        // The sender outlives this call, so waiting cannot fail.
+        let _ = begun.wait_for(|begun| matches!(begun, Begun::Yes | Begun::Never)).await;
+    }
+
+    /// Sets whether the relay has caught up with the stream; if so, everything published up to a moment ago is known.
+    pub fn reads_newest(&self, newest: bool) {
+        self.0.reads_newest.store(newest, Relaxed);
+    }
+
+    /// Judges a record under the service's key, applies it to the ledger, and returns what of it is to be kept.
+    ///
+    /// # Errors
+    /// Why the record has no effect.
+    pub fn judge(&self, verifier: &RecordVerifier, record: &Record) -> Result<Heard, Reason> {
+        let evidence = verifier.verify(&record.data);
+        let at = record.arrival_ms;
+        let order = admit_order(Incoming {
+            data: &record.data,
+            partition_key: &record.partition_key,
+            sequence_number: &record.sequence_number,
+            arrival_ms: at,
+            evidence: evidence.as_ref(),
+        })?;
+        Ok(match order.moderation {
+            Told::Guests(guests) => {
+                let guests = Guests { from: Some(guests.from.unwrap_or(at)), ..guests };
+                if self.0.ledger.stayed(&guests, at) {
+                    self.change();
+                    Heard::Guests(guests)
+                } else {
+                    Heard::Nothing(guests.viewers)
+                }
+            }
+            Told::Snapshot(mut decided) => {
+                self.0.snapshot_ms.fetch_max(at, Relaxed);
+                decided.retain(|decided| self.0.ledger.arrived(decided));
+                if decided.is_empty() {
+                    Heard::Nothing(Vec::new())
+                } else {
+                    self.change();
+                    Heard::Again(decided)
+                }
+            }
+            decision => {
+                let decision = decision.decision().ok_or(Reason::NotModerator)?;
+                self.decided(Decided { id: order.id, room: None, decision, at })
+            }
+        })
+    }
+
+    /// Applies a decision that the gate of a room has verified; it is to be kept.
+    pub fn decided(&self, decided: Decided) -> Heard {
+        self.0.ledger.arrived(&decided);
+        self.change();
+        Heard::Decision(decided)
+    }
+
+    /// The queue for what is to be kept. While it is full, nothing more should be read.
+    #[must_use]
+    pub fn keeper(&self) -> mpsc::Sender<Heard> {
+        self.0.heard.clone()
+    }
+
+    fn change(&self) {
+        self.0.changed.send_modify(|number| *number += 1);
+    }
+
+    /// Writes a moderator's decision for a room to the store.
+    async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
+        self.0.pace.check_key(&by.viewer).map_err(|not_yet| {
+            let wait = not_yet.wait_time_from(DefaultClock::default().now());
+            ApiError::TooMany { retry_after_s: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1) }
+        })?;
+        let (store, now_ms) = (&self.0.store, now_ms());
+        let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
+        let outranked = until_ms > now_ms && decided_by > by.rank;
+        let equal =
+            matches!(&decision.on, Subject::Viewer(viewer) if self.0.staff.stands(viewer, room, by.rank, now_ms));
+        if outranked || equal {
+            return Err(ApiError::NotAbove);
+        }
+        let written = if decision.until == Some(0) {
+            store.end(Some(room), &decision.on, by.rank, now_ms).await.map(drop)
+        } else {
+            store.decide(Some(room), &decision, now_ms).await.map(drop)
+        };
+        self.0.decided.notify_one();
+        written.map_err(|error| {
+            tracing::error!(%error, "what a moderator decided could not be written down");
+            ApiError::Store
+        })
+    }
+}
+
+impl Decisions for Moderation {
+    fn admits(&self, caller: &Caller, room: &RoomId) -> Result<(), ApiError> {
+        let (ledger, now_ms) = (&self.0.ledger, now_ms());
+        if matches!(*self.0.begun.borrow(), Begun::Not | Begun::Never) {
+            return Err(ApiError::VendingDown);
+        }
+        let frozen = ledger.until(None, &Subject::Vending) > now_ms;
+        if frozen {
+            return Err(ApiError::VendingDown);
+        }
+        let Caller { viewer, addr, rights, .. } = caller;
+        let banned = ledger.bars(viewer, addr.to_canonical(), room, rights.role_in(room), now_ms);
+        if banned { Err(ApiError::Banned) } else { Ok(()) }
+    }
+
+    fn vended(&self, caller: &Caller, room: &RoomId, until_ms: i64) {
+        let Caller { viewer, addr, rights, .. } = caller;
+        if viewer.is_guest() {
+            self.0.visitors.saw(viewer, addr.to_canonical(), until_ms, now_ms());
+        }
+        self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
+    }
+
+    fn handed(&self, room: &RoomId, identity: &Identity) -> Result<Vec<String>, ApiError> {
+        let (now_ms, (mut decided, guests)) = (now_ms(), self.0.ledger.told());
+        decided.retain(|Decided { room: of, decision, at, .. }| {
+            of.as_ref().is_none_or(|of| of == room)
+                && match decision.on {
+                    Subject::Viewer(_) => *at > now_ms - LONGEST_MS,
+                    Subject::Network(_) => true,
+                    Subject::Vending | Subject::Sessions => false,
+                }
+        });
+        if decided.is_empty() {
+            return Ok(Vec::new());
+        }
+        let signer = Signer::new(identity.clone()).map_err(|error| {
+            tracing::error!(%error, "who is banned cannot be signed");
+            ApiError::VendingDown
+        })?;
+        let told = snapshot::records(decided, &guests).into_iter();
+        Ok(told.map(|told| signer.handed(room, told, now_ms)).collect())
+    }
+}
+
+impl Moderating for Moderation {
+    fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture {
+        let (moderation, unsigned, room) = (self.clone(), room.unsigned, room.id.clone());
+        let until = seconds.map(|seconds| now_ms().saturating_add(i64::from(seconds) * 1_000));
+        Box::pin(async move {
+            tracing::info!(by = %by.viewer, %room, %viewer, ?seconds, "a moderator bans");
+            if unsigned == Unsigned::Allow {
+                tracing::warn!(%room, "{UNSIGNED}");
+            }
+            moderation.decide(&by, &room, Decision { on: Subject::Viewer(viewer), until, by: by.rank }).await
+        })
+    }
+
+    fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture {
+        let (moderation, room) = (self.clone(), room.id.clone());
+        Box::pin(async move {
+            tracing::info!(by = %by.viewer, %room, %viewer, "a moderator ends a ban");
+            moderation.decide(&by, &room, Decision::end(Subject::Viewer(viewer), by.rank)).await
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! The rooms, as the app's pages query them.
+
+use danmu::room::{Room, RoomId};
+use danmu_app::services::Rooms;
+use danmu_relay::{relay::Relay, rooms::RoomMap};
+
+/// The rooms, as the app's pages query them.
+pub struct ServedRooms {
+    rooms: RoomMap,
+    relay: Option<Relay>,
+}
+
+impl ServedRooms {
+    /// With these rooms, and the relay if there is one.
+    pub const fn new(rooms: RoomMap, relay: Option<Relay>) -> Self {
+        Self { rooms, relay }
+    }
+}
+
+impl Rooms for ServedRooms {
+    fn room(&self, id: &RoomId) -> Option<Room> {
+        self.rooms.get(id)
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        self.rooms.all().to_vec()
+    }
+
+    fn place(&self, id: &RoomId) -> Option<String> {
+        self.relay.as_ref()?.place(id)
+    }
+
+    fn plain_origins(&self) -> Vec<String> {
+        let rooms = self.rooms.all();
+        let addresses = rooms.iter().flat_map(|room| [Some(&room.video), room.poster.as_ref()]).flatten();
+        let hosts = addresses.filter_map(|address| address.strip_prefix("http://")?.split(['/', '?', '#']).next());
+        hosts.map(|host| format!("http://{host}")).collect()
+    }
+}
