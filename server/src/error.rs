@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr};
 use danmu::room::RoomId;
 use thiserror::Error;
 
-use crate::{aws::bus::BusError, config::SettingsError, crowd::CrowdError, identity::KeyFileError, store::StoreError};
+use crate::{
+    aws::bus::BusError, config::SettingsError, crowd::CrowdError, identity::KeyFileError, store::StoreError,
+    studio::StudioError,
+};
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -31,6 +34,9 @@ pub enum RunError {
     /// The store of bans.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A streamer key.
+    #[error(transparent)]
+    Studio(#[from] StudioError),
     /// No random bytes for a key.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),

@@ -22,6 +22,7 @@ pub mod rooms;
 mod run;
 mod say;
 pub mod store;
+pub mod studio;
 mod supervise;
 pub mod unicode;
 pub mod vending;

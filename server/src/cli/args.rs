@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs};
+use super::{
+    decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
+    rooms::RoomsArgs,
+};
 use crate::{config::Overrides, crowd::CrowdArgs, policies::PoliciesArgs};
 
 /// Live danmu: pages, token vending machine, and an embedded stream.
@@ -49,6 +52,8 @@ pub enum Command {
     Thaw(StoreArgs),
     /// Revokes the sessions of all viewers; their pages ask for new ones.
     Revoke(RevokeArgs),
+    /// Lists the rooms, and makes streamer keys.
+    Rooms(RoomsArgs),
 }
 
 /// Where the keys are, and how urgent it is.

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod decide;
+pub mod rooms;
 pub mod rotate;
 mod span;
 mod whom;

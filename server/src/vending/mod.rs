@@ -42,7 +42,7 @@ use danmu_stream::Seldom;
 pub use self::{
     identity_pool::PoolCredentials,
     lifetime::attainable,
-    limit::{Limits, Rate},
+    limit::{Limit, Limits, Rate},
     policy::Grant,
 };
 use self::{lifetime::Lifetime, turns::Turns};
