@@ -39,6 +39,19 @@ pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
     ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await.map(drop))
 }
 
+/// Makes the caller the streamer of a room by the room's streamer key, for thirty days in this browser: the cookie comes with
+/// the answer. It counts while the caller is the same viewer, and until the room gets a new key.
+#[server(endpoint = "open_studio")]
+pub async fn open_studio(room: String, key: String) -> Result<(), ApiError> {
+    ssr::answer(ssr::open_studio(room, key).await)
+}
+
+/// Ends in this browser what `open_studio` began.
+#[server(endpoint = "close_studio")]
+pub async fn close_studio(room: String) -> Result<(), ApiError> {
+    ssr::answer(ssr::close_studio(room))
+}
+
 #[cfg(feature = "ssr")]
 pub use ssr::status;
 #[cfg(feature = "ssr")]
@@ -52,7 +65,7 @@ mod ssr {
         ticket::PublicKey,
         viewer::{Rank, ViewerId},
     };
-    use http::{HeaderValue, StatusCode, header};
+    use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
 
@@ -68,11 +81,15 @@ mod ssr {
 
     /// The room of that id, and how it can be followed.
     pub(crate) fn room(id: String) -> Result<(Room, FeedStart), ApiError> {
-        let known: RoomId = id.parse().map_err(|_| ApiError::BadRoom(id.clone()))?;
+        let known = room_id(&id)?;
         let services = services()?;
         let room = services.rooms.room(&known).ok_or(ApiError::NoRoom(id))?;
         let place = services.rooms.place(&known).unwrap_or_default();
         Ok((room, FeedStart { ways: services.ways, place }))
+    }
+
+    fn room_id(id: &str) -> Result<RoomId, ApiError> {
+        id.parse().map_err(|_| ApiError::BadRoom(id.to_owned()))
     }
 
     /// All rooms, in the operator's order.
@@ -100,6 +117,30 @@ mod ssr {
         Ok(room)
     }
 
+    pub(super) async fn open_studio(room: String, key: String) -> Result<(), ApiError> {
+        let (room, studios) = (room_id(&room)?, services()?.studio_keys);
+        set_cookie(studios.open(room, key, caller()?, headers()?).await?);
+        Ok(())
+    }
+
+    pub(super) fn close_studio(room: String) -> Result<(), ApiError> {
+        if let Some(cookie) = services()?.studio_keys.close(&room_id(&room)?, &headers()?) {
+            set_cookie(cookie);
+        }
+        Ok(())
+    }
+
+    fn set_cookie(cookie: HeaderValue) {
+        if let Some(response) = use_context::<ResponseOptions>() {
+            response.append_header(header::SET_COOKIE, cookie);
+        }
+    }
+
+    fn headers() -> Result<HeaderMap, ApiError> {
+        let parts = use_context::<Parts>().ok_or_else(|| ApiError::Other("the request has no head".into()))?;
+        Ok(parts.headers)
+    }
+
     fn caller() -> Result<Caller, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))
     }
@@ -110,9 +151,11 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff | ApiError::Banned | ApiError::NotModerator | ApiError::NotAbove => {
-                StatusCode::FORBIDDEN
-            }
+            ApiError::DirectOff
+            | ApiError::Banned
+            | ApiError::NotModerator
+            | ApiError::NotAbove
+            | ApiError::WrongKey => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::BadViewer(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,

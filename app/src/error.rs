@@ -37,6 +37,9 @@ pub enum ApiError {
     /// The viewer ranks at least as high as the caller, or a higher rank decided before. Status 403.
     #[error("that is for somebody who stands higher in this room")]
     NotAbove,
+    /// Not the room's streamer key, or the room has none. Status 403.
+    #[error("the streamer key is wrong: copy it whole, and see that no newer one has been made")]
+    WrongKey,
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
     BadViewer(String),

@@ -121,6 +121,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
         ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
         ApiError::Banned => t_string!(i18n, problem.banned).to_owned(),
+        ApiError::WrongKey => t_string!(i18n, problem.wrong_key).to_owned(),
         ApiError::SignIn => t_string!(i18n, problem.sign_in).to_owned(),
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),

@@ -12,6 +12,7 @@ use danmu::{
     ticket::PublicKey,
     viewer::{Name, Rank, ViewerId},
 };
+use http::{HeaderMap, HeaderValue};
 
 use crate::{account::Offer, error::ApiError};
 
@@ -22,6 +23,8 @@ pub struct Services {
     pub rooms: Arc<dyn Rooms>,
     /// Vends sessions.
     pub vending: Arc<dyn Vending>,
+    /// Opens studios by streamer keys.
+    pub studio_keys: Arc<dyn StudioKeys>,
     /// Bans and unbans viewers.
     pub moderating: Arc<dyn Moderating>,
     /// Origins besides the page's own that its scripts may connect to, such as the stream's endpoint where that is elsewhere.
@@ -48,6 +51,21 @@ pub struct Caller {
     pub rights: Rights,
     /// The login at the identity pool, where credentials come from one.
     pub login: Option<Login>,
+}
+
+/// The future that [`StudioKeys::open`] returns.
+pub type StudioFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, ApiError>> + Send>>;
+
+/// Streamer keys: whoever has a room's key may open its studio, and is the room's streamer then.
+pub trait StudioKeys: Send + Sync {
+    /// The `Set-Cookie` header that makes the caller the room's streamer, if this is the room's key. `headers` are those of
+    /// the request.
+    ///
+    /// Fails with [`ApiError::WrongKey`] for a wrong key and for a room that has none or does not exist, and with
+    /// [`ApiError::TooMany`] over the rate limit of the caller's network or the room.
+    fn open(&self, room: RoomId, key: String, caller: Caller, headers: HeaderMap) -> StudioFuture;
+    /// The `Set-Cookie` header that ends this in the caller's browser.
+    fn close(&self, room: &RoomId, headers: &HeaderMap) -> Option<HeaderValue>;
 }
 
 /// The list of rooms.

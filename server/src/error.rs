@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use danmu::room::RoomId;
-use danmu_identity::{aws::bus::BusError, identity::KeyFileError, store::StoreError};
+use danmu_identity::{aws::bus::BusError, identity::KeyFileError, store::StoreError, studio::StudioError};
 use thiserror::Error;
 
 use crate::{config::SettingsError, crowd::CrowdError};
@@ -32,6 +32,9 @@ pub enum RunError {
     /// The store of bans.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A streamer key.
+    #[error(transparent)]
+    Studio(#[from] StudioError),
     /// No random bytes for a key.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),

@@ -9,7 +9,10 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use danmu::{feed::Ways, room::Room};
+use danmu::{
+    feed::Ways,
+    room::{Room, RoomId},
+};
 use danmu_app::services::Services;
 use danmu_identity::{
     aws::bus::{AwsOptions, KinesisBus},
@@ -18,6 +21,7 @@ use danmu_identity::{
     oidc::{IssuerSettings, Issuers},
     policies::pool_identity,
     store::Store,
+    studio::{Studio, demo_key},
     vending::{HOUR_S, Limits, PoolCredentials, Rate, TokenVending, attainable},
 };
 use danmu_partitions::Partition;
@@ -34,13 +38,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{
         args::{Args, Command},
-        decide, policies, rotate,
+        decide, policies, rooms as rooms_command, rotate,
     },
     config::{BusKind, Config, ServerRole},
     crowd,
     error::RunError,
     health::Health,
-    http::{Admission, AppState, Door, Site, router, serve},
+    http::{Admission, AppState, Door, Site, StudioDoor, router, serve},
     listen::listen,
     rooms::ServedRooms,
     say::{announce, log_to_stderr},
@@ -79,6 +83,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         Some(Command::Freeze(args)) => return decide::freeze(args, true).await,
         Some(Command::Thaw(args)) => return decide::freeze(args, false).await,
         Some(Command::Revoke(args)) => return decide::revoke(args).await,
+        Some(Command::Rooms(args)) => return rooms_command::run(args).await,
         None => {}
     }
     let mut config = Config::load(&args.settings)?;
@@ -122,6 +127,13 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != ServerRole::Bus;
     let store = Store::open(&config.stream.data).await?;
+    let demo_key = match rooms.get(&RoomId::demo()) {
+        Some(_) => Some(demo_key(&store, &config.stream.data).await?),
+        None => None,
+    };
+    let studio = Studio::open(store.clone(), identity.clone()).await?;
+    let (following, until) = (studio.clone(), stop.clone());
+    supervisor.restart("streamer keys", &stop, move || following.clone().follow(until.clone()));
     let (moderation, work) = Moderation::open(store.clone()).await?;
     if relays {
         // Servers that read the embedded stream share its directory, and with it the store.
@@ -148,13 +160,20 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let pool = config.vending.identity_pool.as_ref();
     let pool = pool.map(|settings| PoolCredentials::new(settings.pool(), settings.guests, store.clone())).transpose();
     let pool = pool.map_err(RunError::Certificates)?;
-    let state =
-        app_state(config, bus, (identity, store), moderation, health.clone(), (relay.clone(), rooms, endpoint), pool)?;
+    let state = app_state(
+        config,
+        bus,
+        (identity, store, studio),
+        moderation,
+        health.clone(),
+        (relay.clone(), rooms, endpoint),
+        pool,
+    )?;
     let (limits, until) = (state.0, stop.clone());
     supervisor.restart("limits of vending", &stop, move || forget_idle(limits.clone(), until.clone()));
     // The handler is installed before the start is announced: a signal without one would kill the process.
     let ended = ended();
-    announce(&state.1.config, addr, stream_addr);
+    announce(&state.1.config, addr, stream_addr, demo_key.as_ref());
 
     let http = &state.1.config.http;
     let (drain_delay, capacity) = (http.drain_delay_s, Capacity::new(http.max_connections, http.network_percent));
@@ -200,7 +219,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 fn app_state(
     config: Config,
     bus: KinesisBus,
-    (identity, store): (Identity, Store),
+    (identity, store, studio): (Identity, Store, Studio),
     moderation: Moderation,
     health: Health,
     (relay, rooms, stream): (Option<Relay>, RoomMap, Option<Endpoint>),
@@ -231,6 +250,7 @@ fn app_state(
     let services = Services {
         rooms: Arc::new(ServedRooms::new(rooms, relay.clone())),
         vending: Arc::new(vending.clone()),
+        studio_keys: Arc::new(StudioDoor::new(studio.clone())),
         moderating,
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
@@ -242,8 +262,21 @@ fn app_state(
     }
     let config = Arc::new(config);
     let unlisted = Arc::default();
-    let state =
-        AppState { config, services, vending, identity, store, issuers, leptos, site, unlisted, health, relay, stream };
+    let state = AppState {
+        config,
+        services,
+        vending,
+        identity,
+        studio,
+        store,
+        issuers,
+        leptos,
+        site,
+        unlisted,
+        health,
+        relay,
+        stream,
+    };
     Ok((limits, state))
 }
 

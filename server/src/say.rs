@@ -6,6 +6,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use danmu::room::RoomId;
+use danmu_identity::studio::StreamerKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -41,8 +43,9 @@ pub fn log_to_stderr(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Announces the addresses: as text for a person, or as a log line where the log is JSON.
-pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) {
+/// Announces the addresses: as text for a person, with the streamer key of `demo`; or as a log line where the log is JSON, which
+/// never holds a key.
+pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, demo: Option<&StreamerKey>) {
     let mut shown = pages;
     if pages.ip().is_unspecified() {
         shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
@@ -56,6 +59,9 @@ pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>) 
     for room in &config.rooms {
         text += &format!("  room     http://{shown}/room/{}\n", room.id);
         text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
+        if let Some(key) = demo.filter(|_| room.id == RoomId::demo()) {
+            text += &format!("  studio   http://{shown}/studio/{}   streamer key {key}\n", room.id);
+        }
     }
     if let Some(stream) = stream {
         let (name, data) = (&config.stream.name, config.stream.data.display());

@@ -84,6 +84,7 @@ impl Vend for ServerVend {
                     | ApiError::SignIn
                     | ApiError::NotModerator
                     | ApiError::NotAbove
+                    | ApiError::WrongKey
                     | ApiError::BadViewer(_)
                     | ApiError::Other(_) => None,
                 };

@@ -11,5 +11,6 @@ pub mod identity;
 pub mod oidc;
 pub mod policies;
 pub mod store;
+pub mod studio;
 pub mod unicode;
 pub mod vending;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use super::{
     decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
     policies::PoliciesArgs,
+    rooms::RoomsArgs,
 };
 use crate::{config::Overrides, crowd::CrowdArgs};
 
@@ -52,6 +53,8 @@ pub enum Command {
     Thaw(StoreArgs),
     /// Revokes the sessions of all viewers; their pages ask for new ones.
     Revoke(RevokeArgs),
+    /// Lists the rooms, and makes streamer keys.
+    Rooms(RoomsArgs),
 }
 
 /// Where the keys are, and how urgent it is.

@@ -95,7 +95,7 @@ pub struct RevokeArgs {
 }
 
 impl StoreArgs {
-    async fn open(self) -> Result<(Store, Config), RunError> {
+    pub(super) async fn open(self) -> Result<(Store, Config), RunError> {
         let config = Config::load(&Overrides { config: self.config, data: self.data, ..Overrides::default() })?;
         Ok((Store::open(&config.stream.data).await?, config))
     }
@@ -229,7 +229,7 @@ pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
 }
 
 /// Prints a line; a closed stdout is no failure.
-fn say(text: std::fmt::Arguments<'_>) {
+pub(super) fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 

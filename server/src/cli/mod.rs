@@ -3,6 +3,7 @@
 pub mod args;
 pub mod decide;
 pub mod policies;
+pub mod rooms;
 pub mod rotate;
 mod span;
 mod whom;

@@ -4,7 +4,7 @@
 //! it. If the page came over TLS, cookies are `Secure` and have a name prefix (`__Host-`: no other host of the domain can set
 //! it) ([RFC 6265bis, 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)).
 
-use std::{sync::LazyLock, time::Instant};
+use std::{net::IpAddr, sync::LazyLock, time::Instant};
 
 use axum::{
     extract::{Request, State},
@@ -13,7 +13,7 @@ use axum::{
 };
 use danmu::{rights::Rights, viewer::ViewerId};
 use danmu_app::services::Caller;
-use danmu_identity::identity::{COOKIE, Identity, MEMBER_COOKIE, Member};
+use danmu_identity::identity::{COOKIE, Identity, MEMBER_COOKIE, Member, STUDIO_COOKIE};
 use danmu_stream::Seldom;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -36,6 +36,8 @@ pub const MEMBER: Cookie = Cookie { name: MEMBER_COOKIE, secure_prefix: "__Host-
 /// only; with that path it cannot have the prefix `__Host-`.
 pub const TOKEN: Cookie =
     Cookie { name: "danmu_id_token", secure_prefix: "__Secure-", scope: "Path=/api; SameSite=Strict" };
+/// The cookies of studios, one for each room: the room's id follows the name.
+pub const STUDIO: Cookie = Cookie { name: STUDIO_COOKIE, secure_prefix: "__Host-", scope: "Path=/; SameSite=Strict" };
 /// A year, in seconds.
 const KEPT_S: i64 = 31_536_000;
 
@@ -64,27 +66,48 @@ pub async fn recognise(State(state): State<AppState>, mut request: Request, next
         // Missing only where a test calls the router without a connection.
         return (StatusCode::BAD_REQUEST, "The address of the client is not known.\n").into_response();
     };
-    if let Some(Member { viewer, name, rights, .. }) = request.extensions().get().cloned() {
-        let login = cookies(request.headers(), TOKEN).find_map(|token| state.issuers.login(token));
-        request.extensions_mut().insert(Caller { addr, viewer, name, rights, login });
+    if let Some(caller) = known_caller(&state, &request, addr) {
+        request.extensions_mut().insert(caller);
         return next.run(request).await;
     }
-    let (viewer, cookie) = match known(&state.identity, request.headers()) {
-        Some(viewer) => (viewer, None),
-        None => match state.identity.new_guest() {
-            Ok((viewer, value)) => (viewer, Some(GUEST.set(&value, KEPT_S, request.headers()))),
-            Err(error) => {
-                tracing::error!(%error, "no guest can be let in");
-                return StatusCode::SERVICE_UNAVAILABLE.into_response();
-            }
-        },
+    let (viewer, value) = match state.identity.new_guest() {
+        Ok(guest) => guest,
+        Err(error) => {
+            tracing::error!(%error, "no guest can be let in");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
     };
+    let cookie = GUEST.set(&value, KEPT_S, request.headers());
     request.extensions_mut().insert(Caller { addr, viewer, name: None, rights: Rights::default(), login: None });
     let mut response = next.run(request).await;
-    if let Some(cookie) = cookie.flatten().filter(|_| response.status().is_success()) {
+    if let Some(cookie) = cookie.filter(|_| response.status().is_success()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Adds the [`Caller`] to the extensions of a request for a page, if its cookies say who it is. Makes no guest.
+pub async fn recognise_known(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let addr = request.extensions().get().copied();
+    if let Some(caller) = addr.and_then(|ClientAddr(addr)| known_caller(&state, &request, addr)) {
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
+
+/// The caller whom the cookies name, with all its rights.
+fn known_caller(state: &AppState, request: &Request, addr: IpAddr) -> Option<Caller> {
+    let headers = request.headers();
+    let (viewer, name, rights, login) = match request.extensions().get::<Member>().cloned() {
+        Some(Member { viewer, name, rights, .. }) => {
+            let login = cookies(headers, TOKEN).find_map(|token| state.issuers.login(token));
+            (viewer, name, rights, login)
+        }
+        None => (known(&state.identity, headers)?, None, Rights::default(), None),
+    };
+    let passes = cookies_by(headers, STUDIO, |name| name.starts_with(STUDIO.name));
+    let rights = state.studio.rights(&viewer, rights, passes);
+    Some(Caller { addr, viewer, name, rights, login })
 }
 
 /// The guest whom one of the cookies names.
@@ -92,18 +115,28 @@ fn known(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
     cookies(headers, GUEST).find_map(|value| identity.guest(value))
 }
 
-/// The values of all cookies with that name. Where the page is known to have come over TLS, only prefixed ones count.
+/// The values of all cookies with that name.
 fn cookies(headers: &HeaderMap, wanted: Cookie) -> impl Iterator<Item = &str> {
-    let plain = (!is_secure(headers)).then(|| named(headers, wanted, ""));
-    named(headers, wanted, wanted.secure_prefix).chain(plain.into_iter().flatten())
+    cookies_by(headers, wanted, move |name| name == wanted.name)
 }
 
-fn named<'a>(headers: &'a HeaderMap, wanted: Cookie, prefix: &'static str) -> impl Iterator<Item = &'a str> {
+/// The values of all cookies whose name without the prefix `fits`. Where the page is known to have come over TLS, only prefixed
+/// ones count.
+fn cookies_by(headers: &HeaderMap, wanted: Cookie, fits: impl Fn(&str) -> bool + Copy) -> impl Iterator<Item = &str> {
+    let plain = (!is_secure(headers)).then(|| named(headers, "", fits));
+    named(headers, wanted.secure_prefix, fits).chain(plain.into_iter().flatten())
+}
+
+fn named<'a>(
+    headers: &'a HeaderMap,
+    prefix: &'static str,
+    fits: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = &'a str> {
     // HTTP/2 may split cookies into several lines. A cookie that is not UTF-8, from another program on this host, is skipped.
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let cookies = cookies.filter_map(|cookie| std::str::from_utf8(cookie).ok()?.trim().split_once('='));
-    cookies.filter_map(move |(name, value)| (name.strip_prefix(prefix)? == wanted.name).then_some(value))
+    cookies.filter_map(move |(name, value)| fits(name.strip_prefix(prefix)?).then_some(value))
 }
 
 /// Whether the page came over TLS, by its origin, which browsers send with every POST, whatever proxies there are. An origin of
@@ -115,7 +148,13 @@ pub fn is_secure(headers: &HeaderMap) -> bool {
 impl Cookie {
     /// The `Set-Cookie` header that keeps the cookie for `seconds`.
     pub fn set(self, value: &str, seconds: i64, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.set_for("", value, seconds, headers)
+    }
+
+    /// The same where something follows the cookie's name.
+    pub fn set_for(self, more: &str, value: &str, seconds: i64, headers: &HeaderMap) -> Option<HeaderValue> {
         let Self { name, secure_prefix, scope } = self;
+        let name = [name, more].concat();
         let (prefix, secure) = if is_secure(headers) { (secure_prefix, "; Secure") } else { ("", "") };
         let cookie = format!("{prefix}{name}={value}; {scope}; Max-Age={seconds}; HttpOnly{secure}");
         HeaderValue::try_from(cookie).ok()

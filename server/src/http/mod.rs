@@ -19,6 +19,7 @@ mod several;
 mod shed;
 mod site;
 mod stalled;
+mod studio;
 mod taking;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use axum::{
     routing::{get, post},
 };
 use danmu_app::services::Services;
-use danmu_identity::{identity::Identity, oidc::Issuers, store::Store, vending::TokenVending};
+use danmu_identity::{identity::Identity, oidc::Issuers, store::Store, studio::Studio, vending::TokenVending};
 use danmu_relay::relay::Relay;
 use danmu_stream::Endpoint;
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
@@ -43,6 +44,7 @@ pub use self::{
     serve::{Admission, serve},
     shed::Door,
     site::Site,
+    studio::StudioDoor,
 };
 use crate::{config::Config, health::Health};
 
@@ -64,6 +66,8 @@ pub struct AppState {
     pub vending: TokenVending,
     /// Ticket keys and cookies.
     pub identity: Identity,
+    /// Streamer keys, and who came in by them.
+    pub studio: Studio,
     /// The store, for sign-outs and pool identities.
     pub store: Store,
     /// The trusted issuers of ID tokens.
@@ -105,7 +109,8 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(middleware::from_fn(forms::take_whole))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
-    let mut router = pages::router(&state)
+    let pages = pages::router(&state).layer(middleware::from_fn_with_state(state.clone(), guest::recognise_known));
+    let mut router = pages
         .merge(guarded)
         .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_member))
         .layer(CompressionLayer::new().compress_when(SizeAbove::default().and(is_made_on_the_spot)))

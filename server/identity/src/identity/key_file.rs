@@ -6,8 +6,7 @@
 //! are never printed: `Debug` shows key ids only.
 
 use std::{
-    fmt, fs,
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use thiserror::Error;
+
+use super::private_file::write_private;
 
 /// How long a key stays trusted after its successor became active, in seconds: the longest session (twelve hours), plus the
 /// records that viewers may still ask to have read again, plus clock skew.
@@ -166,21 +167,11 @@ impl KeyFile {
         Ok(Rotation { kid, from_s, until_s: from_s.saturating_add(BELIEVED_S) })
     }
 
-    /// Atomic write: a temporary file is written, synced, and moved into place.
     fn write(&self, path: &Path, put: impl FnOnce(NamedTempFile) -> io::Result<()>) -> Result<(), KeyFileError> {
-        let written = || {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            fs::create_dir_all(dir)?;
-            // `NamedTempFile` creates it with mode 0600.
-            let mut file = NamedTempFile::new_in(dir)?;
-            let text = |bytes: &[u8; 32]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-            let key = |key: &Key| WireKey { seed: text(key.key.as_bytes()), from: key.from_s };
-            let wire = Wire { guest_secret: text(&self.guest_secret), keys: self.keys.iter().map(key).collect() };
-            file.write_all(&serde_json::to_vec_pretty(&wire)?)?;
-            file.as_file().sync_all()?;
-            put(file)?;
-            fs::File::open(dir)?.sync_all()
-        };
+        let text = |bytes: &[u8; 32]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let key = |key: &Key| WireKey { seed: text(key.key.as_bytes()), from: key.from_s };
+        let wire = Wire { guest_secret: text(&self.guest_secret), keys: self.keys.iter().map(key).collect() };
+        let written = || write_private(path, &serde_json::to_vec_pretty(&wire)?, put);
         written().map_err(|source| KeyFileError::Io { path: path.to_owned(), source })
     }
 

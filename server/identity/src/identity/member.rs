@@ -4,15 +4,13 @@
 //! server that shares the key file accepts the cookie. A sign-out at the issuer takes effect when the cookie expires, after
 //! half a day at most.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
     rights::Rights,
     viewer::{Name, ViewerId},
 };
-use hmac::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::guest::code;
+use super::sealed::{seal, unseal};
 
 /// The cookie's name.
 pub const MEMBER_COOKIE: &str = "danmu_member";
@@ -43,19 +41,12 @@ pub const MAX_COOKIE_BYTES: usize = 3_900;
 
 /// The cookie's value.
 pub(super) fn write(secret: &[u8; 32], member: &Member) -> String {
-    // Serialization fails only for maps whose keys are not strings.
-    let said = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(member).unwrap_or_default());
-    let code = BASE64_URL_SAFE_NO_PAD.encode(code(secret, USE, &said).finalize().into_bytes());
-    [said, code].join(".")
+    seal(secret, USE, member)
 }
 
 /// The member in a cookie's value, if the MAC is ours and it has not expired.
 pub(super) fn read(secret: &[u8; 32], cookie: &str, now_s: i64) -> Option<Member> {
-    let (said, theirs) = cookie.split_once('.')?;
-    let theirs = BASE64_URL_SAFE_NO_PAD.decode(theirs).ok()?;
-    // Constant-time comparison, before anything is parsed.
-    code(secret, USE, said).verify_slice(&theirs).ok()?;
-    let member: Member = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let member: Member = unseal(secret, USE, cookie)?;
     let (is_over, is_endless) = (member.expires_s <= now_s, member.expires_s > now_s.saturating_add(MAX_AGE_S));
     (!is_over && !is_endless).then_some(member)
 }

@@ -1,4 +1,4 @@
-//! Identity: the keys that sign tickets, the cookies of guests and members, and verification of the proofs that records carry
+//! Identity: the keys that sign tickets, the cookies of guests, members and studios, and verification of the proofs that records carry
 //! ([`danmu::ticket`]).
 //!
 //! All secrets are in one file ([`KeyFile`]). It is reloaded regularly, so that every server that shares it uses a new key, and
@@ -7,6 +7,9 @@
 mod guest;
 mod key_file;
 mod member;
+mod private_file;
+mod sealed;
+mod studio;
 mod verifier;
 
 use std::{
@@ -17,6 +20,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use danmu::{
+    room::RoomId,
     session::TicketKey,
     ticket::{Claims, Signature, unsigned},
     viewer::ViewerId,
@@ -27,6 +31,8 @@ pub use self::{
     guest::COOKIE,
     key_file::{KeyFile, KeyFileError, Rotation},
     member::{MAX_AGE_S, MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
+    private_file::write_private,
+    studio::{STUDIO_AGE_S, STUDIO_COOKIE, StudioPass},
     verifier::{RecordVerifier, Sound, Verified},
 };
 use crate::clock::now_ms;
@@ -133,6 +139,20 @@ impl Identity {
         self.keys(|keys| member::write(keys.guest_secret(), member))
     }
 
+    /// What the cookie of a studio says, if its signature is ours and it has not expired. Whether it counts for whoever sends
+    /// it is for the caller to check.
+    #[must_use]
+    pub fn studio_pass(&self, cookie: &str) -> Option<StudioPass> {
+        self.keys(|keys| studio::read(keys.guest_secret(), cookie, now_s()))
+    }
+
+    /// A pass for a room by the key with that id, for this viewer, from now on: the cookie's value.
+    #[must_use]
+    pub fn studio_cookie(&self, room: RoomId, key: String, viewer: ViewerId) -> String {
+        let pass = StudioPass { room, key, viewer, expires_s: now_s().saturating_add(STUDIO_AGE_S) };
+        self.keys(|keys| studio::write(keys.guest_secret(), &pass))
+    }
+
     /// The record verifier that uses these keys.
     #[must_use]
     pub fn verifier(&self) -> Arc<RecordVerifier> {
@@ -152,7 +172,6 @@ fn now_s() -> i64 {
 mod tests {
     use danmu::{
         record::{Danmu, RecordId},
-        room::RoomId,
         ticket::{Proof, PublicKey},
         viewer::Role,
     };

@@ -1,5 +1,5 @@
-//! The store: decisions about who may speak, recent speakers, sign-outs and pool identities, which must outlive the stream.
-//! SQLite, in a file of the data directory.
+//! The store: decisions about who may speak, recent speakers, sign-outs, pool identities and streamer keys, which must outlive
+//! the stream. SQLite, in a file of the data directory.
 //!
 //! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change of
 //! decisions and guests takes the next number of one counter in its transaction, so that polling the counter shows whether
@@ -11,6 +11,7 @@ mod guests;
 mod identities;
 mod sign_outs;
 mod speakers;
+mod streamer_keys;
 mod whom;
 
 use std::{
@@ -32,6 +33,7 @@ pub use self::{
     decisions::Row,
     guests::in_records,
     speakers::Speaker,
+    streamer_keys::{StreamerKeyChange, StreamerKeyRow},
     whom::{Whom, WhomError, named},
 };
 
@@ -45,12 +47,13 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
     (4, "speakers", include_str!("../../migrations/0004_speakers.sql")),
     (5, "sign-outs", include_str!("../../migrations/0005_sign_outs.sql")),
+    (6, "streamer keys", include_str!("../../migrations/0006_streamer_keys.sql")),
 ];
 
 /// The store. A handle.
@@ -117,6 +120,13 @@ impl Store {
         let migrator = Migrator::new(Ours).await.map_err(|error| failed(error.into()))?;
         migrator.run(&pool).await.map_err(|error| failed(error.into()))?;
         Ok(Self { pool })
+    }
+
+    /// Runs a statement, for fault injection.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// The change number: the counter's current value. It only grows.

@@ -40,8 +40,9 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+/// A rate limiter: each key has a bucket of its own. Cheap to clone.
 #[derive(Clone)]
-struct Limit<K: Clone + Eq + Hash> {
+pub struct Limit<K: Clone + Eq + Hash> {
     limiter: Arc<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
 }
@@ -76,19 +77,26 @@ impl Limits {
 }
 
 impl<K: Clone + Eq + Hash> Limit<K> {
-    fn new(rate: Rate) -> Self {
+    /// With this limit for each key.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
         let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
         Self { limiter: Arc::new(RateLimiter::keyed(quota)), clock: DefaultClock::default() }
     }
 
-    fn check(&self, key: &K) -> Result<(), u32> {
+    /// Counts one request.
+    ///
+    /// # Errors
+    /// The seconds until the next one is allowed, at least 1.
+    pub fn check(&self, key: &K) -> Result<(), u32> {
         self.limiter.check_key(key).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(self.clock.now());
             u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
         })
     }
 
-    fn forget_idle(&self) {
+    /// Drops entries whose bucket is full again.
+    pub fn forget_idle(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
     }

@@ -44,7 +44,7 @@ pub use self::{
     decisions::Decisions,
     identity_pool::PoolCredentials,
     lifetime::{HOUR_S, attainable},
-    limit::{Limits, Rate},
+    limit::{Limit, Limits, Rate},
     policy::Grant,
 };
 use self::{lifetime::Lifetime, turns::Turns};

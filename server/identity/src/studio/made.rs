@@ -1,0 +1,214 @@
+//! Makes streamer keys, and keeps that of the room `demo` in a file, so that every start of the server can show it.
+//!
+//! File and store are written under the store's lock, the file first: after a crash between the two, the next start brings the
+//! store in line, so the key in the file is always the room's.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use danmu::room::RoomId;
+use danmu_stream::keep_private;
+use thiserror::Error;
+
+use super::key::{HashError, NoKey, StreamerKey};
+use crate::{
+    clock::now_ms,
+    identity::write_private,
+    store::{Store, StoreError, StreamerKeyRow},
+};
+
+/// The file with the key of `demo`, in the data directory.
+const FILE: &str = "streamer-key-demo";
+
+/// Why a streamer key could not be made or kept.
+#[derive(Debug, Error)]
+pub enum StudioError {
+    /// The operating system gives no random bytes.
+    #[error("no random bytes for a streamer key: {0}")]
+    Random(#[from] getrandom::Error),
+    /// It could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The file does not hold a key.
+    #[error("{path} does not hold a streamer key ({reason}); restore it, or remove it to have a new key made")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: NoKey,
+    },
+}
+
+/// A new streamer key of a room.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The key.
+    pub key: StreamerKey,
+    /// When the key was made whose place it takes, Unix milliseconds; `None` if there was none.
+    pub replaced_ms: Option<i64>,
+    /// The file in which it is kept, for `demo`; the key of another room is kept nowhere.
+    pub file: Option<PathBuf>,
+}
+
+/// Makes a new key for a room. The one before, and what it opened, is worth nothing as soon as servers have read that in the
+/// store.
+///
+/// # Errors
+/// See [`StudioError`].
+pub async fn rotate(store: &Store, data: &Path, room: &RoomId) -> Result<NewKey, StudioError> {
+    let key = StreamerKey::new()?;
+    let row = row(&key, room)?;
+    let mut change = store.change_streamer_keys().await?;
+    let replaced_ms = change.key(room).await?.map(|row| row.made_ms);
+    let file = (*room == RoomId::demo()).then(|| data.join(FILE));
+    if let Some(path) = &file {
+        write(path, &key)?;
+    }
+    change.put(&row).await?;
+    Ok(NewKey { key, replaced_ms, file })
+}
+
+/// The key of `demo`, from its file; made if there is none. The store is brought in line with it.
+///
+/// # Errors
+/// See [`StudioError`].
+pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioError> {
+    let (room, path) = (RoomId::demo(), data.join(FILE));
+    let mut change = store.change_streamer_keys().await?;
+    let key = match fs::read_to_string(&path) {
+        Ok(text) => {
+            keep_private(&path).map_err(|source| StudioError::File { path: path.clone(), source })?;
+            text.parse().map_err(|reason| StudioError::Malformed { path: path.clone(), reason })?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = StreamerKey::new()?;
+            write(&path, &key)?;
+            key
+        }
+        Err(source) => return Err(StudioError::File { path, source }),
+    };
+    if !change.key(&room).await?.is_some_and(|row| key.fits(&row.hash)) {
+        change.put(&row(&key, &room)?).await?;
+    }
+    Ok(key)
+}
+
+fn row(key: &StreamerKey, room: &RoomId) -> Result<StreamerKeyRow, StudioError> {
+    let (mut salt, mut id) = ([0; 16], [0; 8]);
+    getrandom::fill(&mut salt)?;
+    getrandom::fill(&mut id)?;
+    let id = format!("{:016x}", u64::from_be_bytes(id));
+    Ok(StreamerKeyRow { room: room.clone(), id, hash: key.hash(salt)?, made_ms: now_ms() })
+}
+
+fn write(path: &Path, key: &StreamerKey) -> Result<(), StudioError> {
+    let put = |file: tempfile::NamedTempFile| file.persist(path).map(drop).map_err(|error| error.error);
+    write_private(path, format!("{key}\n").as_bytes(), put)
+        .map_err(|source| StudioError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Test = Result<(), Box<dyn std::error::Error>>;
+
+    async fn fits(store: &Store, key: &StreamerKey) -> Result<bool, StoreError> {
+        let rows = store.streamer_keys().await?;
+        Ok(rows.iter().any(|row| row.room == RoomId::demo() && key.fits(&row.hash)))
+    }
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> io::Result<u32> {
+        Ok(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path)?.permissions()) & 0o777)
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_key_is_made_once_and_kept_in_a_file_of_its_owner_alone() -> Test {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path()).await?;
+        let key = demo_key(&store, dir.path()).await?;
+        let (path, changes) = (dir.path().join(FILE), store.streamer_key_changes().await?);
+        assert!(fits(&store, &key).await?);
+        assert_eq!((fs::read_to_string(&path)?, mode(&path)?), (format!("{key}\n"), 0o600));
+        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        assert_eq!(store.streamer_key_changes().await?, changes, "nothing that it opened ends");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        assert_eq!(mode(&path)?, 0o600, "it was mended");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn whichever_of_file_and_store_is_lost_the_key_in_the_file_is_the_rooms() -> Test {
+        let dir = tempfile::tempdir()?;
+        let (path, store) = (dir.path().join(FILE), Store::open(dir.path()).await?);
+        let first = demo_key(&store, dir.path()).await?;
+        let rotated = rotate(&store, dir.path(), &RoomId::demo()).await?;
+        assert!(rotated.replaced_ms.is_some() && rotated.file.as_ref() == Some(&path));
+        assert_eq!(demo_key(&store, dir.path()).await?, rotated.key, "a rotation rewrites the file");
+        assert!(!fits(&store, &first).await? && fits(&store, &rotated.key).await?);
+
+        fs::remove_file(&path)?;
+        let made = demo_key(&store, dir.path()).await?;
+        assert!(made != rotated.key && fits(&store, &made).await? && !fits(&store, &rotated.key).await?);
+
+        let anew = tempfile::tempdir()?;
+        fs::copy(&path, anew.path().join(FILE))?;
+        let store = Store::open(anew.path()).await?;
+        assert_eq!(demo_key(&store, anew.path()).await?, made);
+        assert!(fits(&store, &made).await?);
+
+        fs::write(anew.path().join(FILE), "abcd\n")?;
+        let error = demo_key(&store, anew.path()).await.expect_err("no key").to_string();
+        assert!(error.contains(FILE) && error.contains("remove it"), "{error}");
+        assert!(fits(&store, &made).await?, "nothing has changed");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_key_of_another_room_is_in_no_file_and_leaves_demos_alone() -> Test {
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path()).await?;
+        let (demo, other) = (demo_key(&store, dir.path()).await?, rotate(&store, dir.path(), &"other".parse()?).await?);
+        assert_eq!((other.replaced_ms, other.file), (None, None));
+        assert!(fits(&store, &demo).await?);
+        assert_eq!(fs::read_to_string(dir.path().join(FILE))?, format!("{demo}\n"));
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn servers_that_start_and_rotate_at_once_agree_on_a_key() -> Test {
+        let dir = tempfile::tempdir()?;
+        let store = Store::open(dir.path()).await?;
+        let tasks = (0..6).map(|n| {
+            let (store, data) = (store.clone(), dir.path().to_owned());
+            tokio::spawn(async move {
+                match n % 2 {
+                    0 => demo_key(&store, &data).await.map(drop),
+                    _ => rotate(&store, &data, &RoomId::demo()).await.map(drop),
+                }
+            })
+        });
+        for task in futures::future::join_all(tasks).await {
+            task??;
+        }
+        assert!(fits(&store, &fs::read_to_string(dir.path().join(FILE))?.parse()?).await?);
+        Ok(())
+    }
+}
