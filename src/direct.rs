@@ -13,6 +13,7 @@ use crate::{
     kinesis::{Record, Scope, StreamCursor, machine::is_before},
     record::SERVICE_KEY,
     room::RoomId,
+    viewer::Role,
 };
 
 /// How long before the start reading begins, in milliseconds: what a gate remembers, and some more, since arrival times of one
@@ -100,10 +101,9 @@ impl Direct {
     /// Whether a danmu that was returned to be shown is retracted by what was read since.
     #[must_use]
     pub fn is_retracted(&self, admitted: &Admitted) -> bool {
-        admitted
-            .evidence
-            .as_deref()
-            .is_some_and(|evidence| self.gate.bans().retract(&evidence.viewer, evidence.role, admitted.arrival_ms))
+        let evidence = admitted.evidence.as_deref();
+        let (viewer, role) = (evidence.map(|it| &it.viewer), evidence.map_or_else(Role::default, |it| it.role));
+        self.gate.bans().retract(&admitted.key.to_string(), viewer, role, admitted.arrival_ms)
     }
 
     /// What is retracted by decisions read since the last call, and by those that arrived up to [`WARM_UP_MS`] before these.
@@ -233,7 +233,7 @@ mod tests {
     fn what_was_said_before_a_ban_is_shown_no_more_whether_it_is_read_or_handed_along() {
         let banned: ViewerId = "ann".parse().expect("an id");
         let ban = Decision { on: Subject::Viewer(banned.clone()), until: None, by: Rank::Operator };
-        let gone = |before| vec![Retracted { viewer: banned.clone(), before, by: Rank::Operator }];
+        let gone = |before| vec![Retracted { viewer: Some(banned.clone()), id: None, before, by: Rank::Operator }];
         let handed = gate();
         handed.bans().of_room().apply(RecordId::new(1, 9), &ban, 100_000);
         let mut late = Direct::after(handed, place("parent", "1", 90_000));

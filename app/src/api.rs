@@ -29,14 +29,20 @@ pub struct Banned {
 /// rank above the viewer.
 #[server(endpoint = "ban")]
 pub async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<Banned, ApiError> {
-    let decided = ssr::decide(room, viewer, |it, by, room, viewer| it.ban(by, room, viewer, seconds)).await;
-    ssr::answer(decided.map(|room| Banned { unsigned: room.unsigned }))
+    ssr::answer(ssr::ban(room, viewer, seconds).await)
 }
 
 /// Lifts a ban, with the same rights as `ban`.
 #[server(endpoint = "unban")]
 pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
-    ssr::answer(ssr::decide(room, viewer, |it, by, room, viewer| it.unban(by, room, viewer)).await.map(drop))
+    ssr::answer(ssr::unban(room, viewer).await)
+}
+
+/// Hides one danmu of a room from every picture and list, with the same rights as `ban`: `danmu` is its key
+/// ([`danmu::record::DanmuKey`] as text), `viewer` its author, where one was verified.
+#[server(endpoint = "hide")]
+pub async fn hide(room: String, danmu: String, viewer: Option<String>) -> Result<(), ApiError> {
+    ssr::answer(ssr::hide(room, danmu, viewer).await)
 }
 
 /// Makes the caller the streamer of a room by the room's streamer key, for thirty days in this browser: the cookie comes with
@@ -55,24 +61,28 @@ pub async fn close_studio(room: String) -> Result<(), ApiError> {
 #[cfg(feature = "ssr")]
 pub use ssr::status;
 #[cfg(feature = "ssr")]
-pub(crate) use ssr::{answer, room, rooms};
+pub(crate) use ssr::{answer, role_in, room, rooms};
 
 #[cfg(feature = "ssr")]
 mod ssr {
+    use std::sync::Arc;
+
     use danmu::{
+        record::DanmuRef,
         room::{Room, RoomId},
         session::{Purpose, Session},
         ticket::PublicKey,
-        viewer::{Rank, ViewerId},
+        viewer::{Rank, Role, ViewerId},
     };
     use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
 
+    use super::Banned;
     use crate::{
         error::ApiError,
         live::FeedStart,
-        services::{Caller, Decider, DecisionFuture, Moderating, Services},
+        services::{Caller, Decider, Moderating, Services},
     };
 
     fn services() -> Result<Services, ApiError> {
@@ -104,17 +114,38 @@ mod ssr {
         services()?.vending.vend(room.id, purpose, key, caller()?).await
     }
 
-    /// Makes a moderation decision about a room, if the caller may moderate there.
-    pub(super) async fn decide(
-        room_id: String,
-        viewer: String,
-        how: impl FnOnce(&dyn Moderating, Decider, &Room, ViewerId) -> DecisionFuture,
-    ) -> Result<Room, ApiError> {
+    pub(super) async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<Banned, ApiError> {
+        let ((moderating, by, room), whom) = (crew(room)?, parse_viewer(viewer)?);
+        moderating.ban(by, &room, whom, seconds).await?;
+        Ok(Banned { unsigned: room.unsigned })
+    }
+
+    pub(super) async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
+        let ((moderating, by, room), whom) = (crew(room)?, parse_viewer(viewer)?);
+        moderating.unban(by, &room, whom).await
+    }
+
+    pub(super) async fn hide(room: String, danmu: String, viewer: Option<String>) -> Result<(), ApiError> {
+        let (moderating, by, room) = crew(room)?;
+        let key = danmu.parse().map_err(|_| ApiError::BadDanmu(danmu))?;
+        let viewer = viewer.map(parse_viewer).transpose()?;
+        moderating.hide(by, &room, DanmuRef { key, viewer }).await
+    }
+
+    /// What decides, who decides, and in which room; only for those who may moderate there.
+    fn crew(room_id: String) -> Result<(Arc<dyn Moderating>, Decider, Room), ApiError> {
         let (caller, (room, _)) = (caller()?, room(room_id)?);
         let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(ApiError::NotModerator)?;
-        let whom = viewer.parse().map_err(|_| ApiError::BadViewer(viewer))?;
-        how(&*services()?.moderating, Decider { viewer: caller.viewer, rank }, &room, whom).await?;
-        Ok(room)
+        Ok((services()?.moderating, Decider { viewer: caller.viewer, rank }, room))
+    }
+
+    fn parse_viewer(viewer: String) -> Result<ViewerId, ApiError> {
+        viewer.parse().map_err(|_| ApiError::BadViewer(viewer))
+    }
+
+    /// The caller's role in a room; the lowest if nobody knows who is asking.
+    pub(crate) fn role_in(room: &RoomId) -> Role {
+        caller().map(|caller| caller.rights.role_in(room)).unwrap_or_default()
     }
 
     pub(super) async fn open_studio(room: String, key: String) -> Result<(), ApiError> {
@@ -158,7 +189,7 @@ mod ssr {
             | ApiError::WrongKey => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::BadViewer(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,
+            ApiError::BadViewer(_) | ApiError::BadDanmu(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }
     }
 

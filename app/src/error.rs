@@ -43,6 +43,9 @@ pub enum ApiError {
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
     BadViewer(String),
+    /// No danmu can have such a key. Status 400.
+    #[error("{0:?} cannot be the key of a danmu")]
+    BadDanmu(String),
     /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,

@@ -15,7 +15,7 @@ pub mod error;
 #[cfg(feature = "ssr")]
 mod failure;
 #[cfg(feature = "hydrate")]
-pub use client::{direct, start};
+pub use client::{direct, start, start_studio};
 mod i18n;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
 mod live;
@@ -29,6 +29,7 @@ pub mod services;
 mod shell;
 #[cfg(feature = "signing")]
 pub mod signing;
+pub mod studio;
 
 pub use shell::{App, shell};
 

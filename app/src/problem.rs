@@ -126,8 +126,11 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
-        // No page has moderation controls yet, so these have no translation.
-        ApiError::NotModerator | ApiError::NotAbove | ApiError::BadViewer(_) | ApiError::Store => {
+        ApiError::NotModerator => t_string!(i18n, problem.not_moderator).to_owned(),
+        ApiError::NotAbove => t_string!(i18n, problem.not_above).to_owned(),
+        ApiError::Store => t_string!(i18n, problem.store).to_owned(),
+        // No page of ours sends such an id.
+        ApiError::BadViewer(_) | ApiError::BadDanmu(_) => {
             fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())])
         }
     }

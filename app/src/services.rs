@@ -6,6 +6,7 @@ use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 use danmu::{
     cognito::identity_pool::Login,
     feed::Ways,
+    record::DanmuRef,
     rights::Rights,
     room::{Room, RoomId},
     session::{Purpose, Session},
@@ -25,7 +26,7 @@ pub struct Services {
     pub vending: Arc<dyn Vending>,
     /// Opens studios by streamer keys.
     pub studio_keys: Arc<dyn StudioKeys>,
-    /// Bans and unbans viewers.
+    /// Makes the crew's decisions.
     pub moderating: Arc<dyn Moderating>,
     /// Origins besides the page's own that its scripts may connect to, such as the stream's endpoint where that is elsewhere.
     /// They go into `connect-src` of the page's Content Security Policy.
@@ -36,6 +37,8 @@ pub struct Services {
     pub offers: Arc<[Offer]>,
     /// The address of the sign-in module's glue, if the module was built.
     pub account_module: Option<Arc<str>>,
+    /// The address of the studio module's glue, if it is a module of its own.
+    pub studio_module: Option<Arc<str>>,
 }
 
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
@@ -93,7 +96,7 @@ pub struct Decider {
     pub rank: Rank,
 }
 
-/// Bans and unbans viewers. The caller must have checked the decider's rank in the room.
+/// Bans and unbans viewers, and hides danmu. The caller must have checked the decider's rank in the room.
 pub trait Moderating: Send + Sync {
     /// Bans a viewer from a room, for `seconds` or for good; replaces the end of an earlier ban.
     ///
@@ -102,6 +105,8 @@ pub trait Moderating: Send + Sync {
     fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
     /// Lifts a ban, if there is one. Fails like [`Self::ban`].
     fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
+    /// Hides one danmu. Fails like [`Self::ban`].
+    fn hide(&self, by: Decider, room: &Room, danmu: DanmuRef) -> DecisionFuture;
 }
 
 /// The future that a [`Vending`] returns.

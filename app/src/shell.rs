@@ -1,10 +1,14 @@
 //! The document around every page.
 
+#[cfg(feature = "ssr")]
+use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 
 #[cfg(feature = "ssr")]
 use crate::element_ids::{APP_ID, COPY_ID};
+#[cfg(feature = "ssr")]
+use crate::studio::StudioApp;
 use crate::{
     i18n::{PageLanguage, use_i18n},
     pages::CurrentPage,
@@ -30,7 +34,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
                 <AutoReload options=options.clone() />
-                <HydrationScripts options />
+                {scripts(options)}
                 <MetaTags />
             </head>
             <body>
@@ -52,12 +56,41 @@ fn watch_policy() -> impl IntoView {
     };
 }
 
+/// The scripts that load the page's module: for a page of the studio its own, where that is a module of its own.
+fn scripts(options: LeptosOptions) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    if let Some(module) = studio_module() {
+        let start = format!("import({module:?}).then(async it=>{{await it.default();it.hydrate()}})");
+        return Either::Left(view! {
+            <link rel="modulepreload" href=module.to_string() nonce=leptos::nonce::use_nonce() />
+            <script type="module" nonce=leptos::nonce::use_nonce()>
+                {start}
+            </script>
+        });
+    }
+    #[cfg(feature = "ssr")]
+    return Either::Right(view! { <HydrationScripts options /> });
+    #[cfg(not(feature = "ssr"))]
+    view! { <HydrationScripts options /> }
+}
+
+/// The address of the studio's module, if this page is one of the studio's.
+#[cfg(feature = "ssr")]
+fn studio_module() -> Option<std::sync::Arc<str>> {
+    is_studio().then(|| use_context::<crate::services::Services>()?.studio_module).flatten()
+}
+
+#[cfg(feature = "ssr")]
+fn is_studio() -> bool {
+    use_context::<http::request::Parts>().is_some_and(|parts| crate::studio::is_path(parts.uri.path()))
+}
+
 /// The app, and a copy of its HTML with `~` for `<`, so that programs that change HTML (by stripping comments, say) leave it
 /// alone. Compressed, the copy is a list of references to the original.
 fn app() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
-        let html = view! { <App /> }.to_html();
+        let html = if is_studio() { view! { <StudioApp /> }.to_html() } else { view! { <App /> }.to_html() };
         let copy = html.replace('~', "&#126;").replace('<', "~");
         view! {
             <div id=APP_ID style="display:contents" inner_html=html></div>
@@ -92,7 +125,7 @@ pub fn App() -> impl IntoView {
 
 /// Puts the product's name behind the page's own title.
 #[component]
-fn AppTitle() -> impl IntoView {
+pub fn AppTitle() -> impl IntoView {
     let locale = use_i18n().of_title();
     let formatter = move |page: String| {
         let name = leptos_i18n::td_string!(locale(), app.name);

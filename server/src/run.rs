@@ -256,6 +256,7 @@ fn app_state(
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),
         account_module: site.account_module().map(Into::into),
+        studio_module: site.studio_module().map(Into::into),
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

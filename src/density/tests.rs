@@ -3,11 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    gate::{DanmuKey, Evidence},
-    room::RoomId,
-    viewer::Role,
-};
+use crate::{gate::Evidence, record::DanmuKey, room::RoomId, viewer::Role};
 
 /// What somebody says: when (Unix milliseconds), who (nobody knows, or by name), and what.
 type Line<'a> = (i64, Option<&'a str>, String);

@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | `hello` | first, once per connection | `recovered`, `from`, `missed`, `reading`, `now`, and history in `danmu` |
 //! | (none) | new danmu; with `past`, danmu from while this viewer was away | `danmu`, `dropped`, `past` |
-//! | (none) | a viewer was banned: take down its earlier danmu; also in the hello of a returning viewer | `retracted` |
+//! | (none) | a viewer was banned, or a danmu hidden: take down what it said before, or that one; also in the hello of a returning viewer | `retracted` |
 //! | `gap` | this viewer read too slowly, its absence cannot be refilled, or the stream was created anew | `missed` |
 //! | `state` | the server's reading changed, nothing was sent for 6 s, or the refill is done | `reading`, `behind_ms` |
 //!
@@ -31,8 +31,8 @@ pub use self::{
     token::{FeedToken, FeedTokenError},
 };
 use crate::{
-    gate::{Admitted, DanmuKey, Retracted},
-    record::{Color, Mode},
+    gate::{Admitted, Retracted},
+    record::{Color, DanmuKey, Mode},
     viewer::Role,
 };
 
@@ -62,7 +62,7 @@ pub struct Told {
     /// Whether these are older than what was sent last: from while this viewer was away.
     #[serde(skip_serializing_if = "is_default")]
     pub past: bool,
-    /// Retractions, final: what was sent of these banned authors is not to be shown any more.
+    /// Retractions, final: hidden danmu, and what was sent of these banned authors, are not to be shown any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retracted: Vec<Retracted>,
     /// How many danmu between the last event and the next will not come. In a hello `None` where that is unknown.
@@ -128,6 +128,9 @@ pub struct Item {
 }
 
 impl Item {
+    /// Ends the id of an item that its author gets [beside its own](Self::beside_own). No key ends so.
+    const BESIDE: char = 'x';
+
     /// The item that viewers get for a danmu that passed the gate.
     #[must_use]
     pub fn new(admitted: Admitted) -> Self {
@@ -151,7 +154,7 @@ impl Item {
     #[must_use]
     pub fn beside_own(mut self) -> Option<Self> {
         (self.n > 1).then(|| {
-            self.id.push('x');
+            self.id.push(Self::BESIDE);
             self
         })
     }
@@ -159,8 +162,9 @@ impl Item {
     /// Whether one of these retracts it.
     #[must_use]
     pub fn is_among(&self, retracted: &[Retracted]) -> bool {
-        let viewer = self.viewer.as_deref().unwrap_or_default();
-        retracted.iter().any(|retracted| retracted.covers(viewer, self.role, self.at))
+        let key = self.id.trim_end_matches(Self::BESIDE);
+        let viewer = self.viewer.as_deref();
+        retracted.iter().any(|retracted| retracted.covers(key, viewer, self.role, self.at))
     }
 
     /// The key that the id was made from.

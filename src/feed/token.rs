@@ -9,9 +9,8 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
-/// The longest sequence number, in decimal digits
-/// ([Record](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html)); the service's own have 56.
-const MAX_DIGITS: usize = 129;
+use crate::record::MAX_SEQUENCE_DIGITS;
+
 /// The longest shard id, in characters
 /// ([Shard](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Shard.html)).
 const MAX_SHARD_ID: usize = 128;
@@ -47,7 +46,7 @@ impl FeedToken {
         }
         let digits = sequence_number.as_bytes();
         let plain = digits.iter().all(u8::is_ascii_digit) && (digits == b"0" || digits.first() != Some(&b'0'));
-        if digits.is_empty() || digits.len() > MAX_DIGITS || !plain {
+        if digits.is_empty() || digits.len() > MAX_SEQUENCE_DIGITS || !plain {
             return Err(FeedTokenError::SequenceNumber);
         }
         Ok(Self { created_ms, shard_id, sequence_number, arrival_ms })
@@ -101,7 +100,7 @@ pub enum FeedTokenError {
     #[error("the shard of a position is 1 to {MAX_SHARD_ID} of a-z, A-Z, 0-9, _, . and -")]
     ShardId,
     /// The third part is not a sequence number.
-    #[error("the sequence number of a position is 1 to {MAX_DIGITS} digits, without leading zeros")]
+    #[error("the sequence number of a position is 1 to {MAX_SEQUENCE_DIGITS} digits, without leading zeros")]
     SequenceNumber,
 }
 
@@ -155,8 +154,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<FeedToken>(), Err(error), "{text:?}");
         }
-        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS)).parse::<FeedToken>().is_ok());
-        assert!(format!("1~s~{}~1", "9".repeat(MAX_DIGITS + 1)).parse::<FeedToken>().is_err());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_SEQUENCE_DIGITS)).parse::<FeedToken>().is_ok());
+        assert!(format!("1~s~{}~1", "9".repeat(MAX_SEQUENCE_DIGITS + 1)).parse::<FeedToken>().is_err());
     }
 
     proptest! {

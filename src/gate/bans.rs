@@ -32,6 +32,8 @@ pub struct Decisions(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
+    /// How many of these subjects are danmu.
+    pub(super) hidden: usize,
     /// Guests who had sessions from banned networks.
     guests: HashMap<ViewerId, Vec<Stay>>,
     /// The arrival of the newest of all, Unix milliseconds.
@@ -76,6 +78,9 @@ impl Decisions {
         known.forget(arrival_ms);
         known.newest_ms = known.newest_ms.max(arrival_ms);
         let entry = BanEntry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
+        if matches!(decision.on, Subject::Danmu(_)) && !known.timelines.contains_key(&decision.on) {
+            known.hidden += 1;
+        }
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
             // No later decision makes revoked sessions valid again.
@@ -119,10 +124,7 @@ impl Decisions {
     /// who made it; `None` where there is none.
     #[must_use]
     pub fn until(&self, subject: &Subject) -> Option<(i64, Rank)> {
-        let known = self.read();
-        let timeline = known.timelines.get(subject)?;
-        let counts = &timeline[counting(timeline, i64::MAX)?];
-        Some((counts.until_ms, counts.by))
+        self.read().counts(subject).map(|counts| (counts.until_ms, counts.by))
     }
 
     /// All decisions, for handing over: a gate that [applies](Self::apply) them judges as this one does.
@@ -141,6 +143,14 @@ impl Decisions {
         let known = self.read();
         let counts = |(on, timeline): (_, &Vec<BanEntry>)| Some(timeline[counting(timeline, i64::MAX)?].told(on, room));
         known.timelines.iter().filter_map(counts).collect()
+    }
+
+    /// Whether a danmu is hidden at `now_ms` (Unix milliseconds).
+    #[must_use]
+    pub fn hides_any(&self, now_ms: i64) -> bool {
+        let known = self.read();
+        let holds = |on: &Subject| known.counts(on).is_some_and(|entry| entry.until_ms > now_ms);
+        known.hidden > 0 && known.timelines.keys().any(|on| matches!(on, Subject::Danmu(_)) && holds(on))
     }
 
     /// Whether it has that decision on the subject.
@@ -227,6 +237,12 @@ fn counting(timeline: &[BanEntry], by_ms: i64) -> Option<usize> {
 }
 
 impl Known {
+    /// The decision that counts on a subject.
+    pub(super) fn counts(&self, subject: &Subject) -> Option<&BanEntry> {
+        let timeline = self.timelines.get(subject)?;
+        timeline.get(counting(timeline, i64::MAX)?)
+    }
+
     /// Whether the decision that counts of those that arrived by `by_ms` holds for that role and an arrival at `at_ms`.
     fn covers(&self, subject: &Subject, role: Role, by_ms: i64, at_ms: i64) -> bool {
         // Most viewers have never been banned.
@@ -252,6 +268,7 @@ impl Known {
             let counts = counting(timeline, i64::MAX).map(|at| timeline[at].until_ms);
             counts.max(timeline.last().map(|last| last.at_ms)).is_some_and(|ms| ms >= over_ms)
         });
+        self.hidden = self.timelines.keys().filter(|on| matches!(on, Subject::Danmu(_))).count();
         self.guests.retain(|_, stays| {
             stays.retain(|stay| stay.until_ms >= over_ms);
             !stays.is_empty()

@@ -22,7 +22,7 @@ pub use self::{
 use self::{pace::Buckets, seen::Seen};
 use crate::{
     record::{
-        self, Color, Content, Decided, Decision, Mode, Order, RecordError, RecordId, SERVICE_KEY, Subject, TextError,
+        self, Color, Content, DanmuKey, Decided, Decision, Mode, Order, RecordError, SERVICE_KEY, Subject, TextError,
         Unicode,
     },
     room::{Paces, Room, RoomId, Unsigned},
@@ -121,24 +121,6 @@ pub struct Admitted {
     pub sent_ms: Option<i64>,
     /// Its author, where that was verified.
     pub evidence: Option<Arc<Evidence>>,
-}
-
-/// The key of a danmu among those of its room.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum DanmuKey {
-    /// The id that its author's client chose.
-    Record(RecordId),
-    /// Its sequence number, for a record that has no id.
-    Sequence(String),
-}
-
-impl std::fmt::Display for DanmuKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Record(id) => id.fmt(f),
-            Self::Sequence(number) => write!(f, "s{number}"),
-        }
-    }
 }
 
 /// Why a record is not shown.

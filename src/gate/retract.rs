@@ -1,44 +1,74 @@
-//! Retractions: a ban also takes down what its viewer said before it.
+//! Retractions: what decisions take down after it was shown.
 //!
-//! A ban that took effect retracts all that arrived before, for good: its end lets the viewer post again, but restores nothing.
-//! It follows from the decisions alone, so readers that know the same ones retract alike.
+//! A ban that took effect retracts all that its viewer said before it, for good: its end lets the viewer post again, but restores
+//! nothing. A hidden danmu is retracted alone. Both follow from the decisions, so readers that know the same ones retract alike.
 
 use serde::{Deserialize, Serialize};
 
 use super::bans::{BanEntry, Bans, Decisions, EVERYWHERE_AFTER_MS};
 use crate::{
-    record::Subject,
+    record::{DanmuKey, DanmuRef, Decided, Subject},
     viewer::{Rank, Role, ViewerId},
 };
 
-/// A retraction of a viewer's danmu in a room.
+/// A retraction in a room: of one danmu, or of all that a viewer said before a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retracted {
-    /// The viewer.
-    pub viewer: ViewerId,
-    /// It concerns danmu that arrived before this, in Unix milliseconds.
+    /// The viewer. `None` for one danmu whose author was not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer: Option<ViewerId>,
+    /// The one danmu that it concerns; `None` for all of the viewer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<DanmuKey>,
+    /// It concerns danmu of the viewer that arrived before this, in Unix milliseconds. One danmu was there before it was hidden.
     pub before: i64,
-    /// The rank of who banned the viewer: it concerns danmu said in a lower role.
+    /// The rank of who decided it: it concerns danmu said in a lower role.
     pub by: Rank,
 }
 
 impl Retracted {
-    /// Whether it concerns a danmu of that viewer in that role with that arrival (Unix milliseconds).
+    /// What a decision to hide a danmu retracts; `None` for any other decision.
     #[must_use]
-    pub fn covers(&self, viewer: &str, role: Role, arrival_ms: i64) -> bool {
-        arrival_ms < self.before && self.viewer.as_str() == viewer && self.by.is_above(role)
+    pub fn hidden(decided: &Decided) -> Option<Self> {
+        let Decided { decision, at, .. } = decided;
+        let Subject::Danmu(DanmuRef { key, viewer }) = &decision.on else { return None };
+        let (viewer, id) = (viewer.clone(), Some(key.clone()));
+        (decision.until_ms() > *at).then_some(Self { viewer, id, before: *at + 1, by: decision.by })
+    }
+
+    /// Whether it concerns the danmu of that key (as text), with that verified author, in that role, with that arrival (Unix
+    /// milliseconds).
+    #[must_use]
+    pub fn covers(&self, key: &str, viewer: Option<&str>, role: Role, arrival_ms: i64) -> bool {
+        self.viewer.as_ref().map(ViewerId::as_str) == viewer
+            && self.by.is_above(role)
+            && self.id.as_ref().map_or(arrival_ms < self.before, |id| id.to_string() == key)
     }
 }
 
 impl Bans {
-    /// Whether a danmu of the viewer in that role with that arrival (Unix milliseconds) is retracted.
+    /// Whether a danmu with that key (as text), by that verified author, in that role, with that arrival (Unix milliseconds), is
+    /// retracted.
     #[must_use]
-    pub fn retract(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {
+    pub fn retract(&self, key: &str, viewer: Option<&ViewerId>, role: Role, arrival_ms: i64) -> bool {
         let mut found = false;
-        self.each_retracted(Some(viewer), &mut |_, retracted| {
-            found |= retracted.covers(viewer.as_str(), role, arrival_ms);
-        });
-        found
+        if let Some(viewer) = viewer {
+            self.each_retracted(Some(viewer), &mut |_, retracted| {
+                found |= retracted.covers(key, Some(viewer.as_str()), role, arrival_ms);
+            });
+        }
+        found || self.hides(key, viewer, role)
+    }
+
+    /// Whether that danmu is hidden.
+    fn hides(&self, key: &str, viewer: Option<&ViewerId>, role: Role) -> bool {
+        let known = self.of_room().read();
+        if known.hidden == 0 {
+            return false;
+        }
+        let Ok(key) = key.parse() else { return false };
+        let on = Subject::Danmu(DanmuRef { key, viewer: viewer.cloned() });
+        known.counts(&on).is_some_and(|entry| entry.until_ms > entry.at_ms && entry.by.is_above(role))
     }
 
     /// What is retracted by decisions that arrived at `since_ms` (Unix milliseconds) or later.
@@ -67,15 +97,18 @@ impl Bans {
         all
     }
 
-    /// Visits what is retracted, of one viewer or of all, and when the decision arrived.
+    /// Visits what is retracted, and when the decision arrived: by bans of one viewer; or by all bans, and the hidden danmu.
     fn each_retracted(&self, of: Option<&ViewerId>, look: &mut impl FnMut(i64, Retracted)) {
         let scopes = [(self.of_room(), 1), (self.everywhere(), EVERYWHERE_AFTER_MS)];
         for (decisions, after_ms) in scopes {
             decisions.each_ban(of.map(|viewer| Subject::Viewer(viewer.clone())).as_ref(), &mut |on, entry| {
-                if let Subject::Viewer(viewer) = on {
-                    let (viewer, before) = (viewer.clone(), entry.at_ms.saturating_add(after_ms));
-                    look(entry.at_ms, Retracted { viewer, before, by: entry.by });
-                }
+                let (viewer, id) = match on {
+                    Subject::Viewer(viewer) => (Some(viewer.clone()), None),
+                    Subject::Danmu(danmu) => (danmu.viewer.clone(), Some(danmu.key.clone())),
+                    _ => return,
+                };
+                let before = entry.at_ms.saturating_add(after_ms);
+                look(entry.at_ms, Retracted { viewer, id, before, by: entry.by });
             });
         }
         self.everywhere().each_stay(of, &mut |viewer, network, told_ms| {
@@ -84,7 +117,7 @@ impl Bans {
                     // A ban that had ended when the guest was named does not concern the guest.
                     if entry.until_ms > told_ms {
                         let before = (entry.at_ms.saturating_add(after_ms)).max(told_ms + EVERYWHERE_AFTER_MS);
-                        let retracted = Retracted { viewer: viewer.clone(), before, by: entry.by };
+                        let retracted = Retracted { viewer: Some(viewer.clone()), id: None, before, by: entry.by };
                         look(entry.at_ms.max(told_ms), retracted);
                     }
                 });
@@ -121,7 +154,7 @@ mod tests {
     }
 
     fn times(bans: &Bans, role: Role) -> Vec<i64> {
-        (0..20).map(|n| n * 100).filter(|ms| bans.retract(&viewer(), role, *ms)).collect()
+        (0..20).map(|n| n * 100).filter(|ms| bans.retract("s1", Some(&viewer()), role, *ms)).collect()
     }
 
     #[test]
@@ -131,14 +164,14 @@ mod tests {
         let before = [0, 100, 200, 300, 400, 500];
         assert_eq!(times(&bans, Role::Viewer), before);
         assert!(times(&bans, Role::Moderator).is_empty(), "nobody takes back what an equal said");
-        let told = Retracted { viewer: viewer(), before: 501, by: Rank::Moderator };
+        let told = Retracted { viewer: Some(viewer()), id: None, before: 501, by: Rank::Moderator };
         assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told.clone()], vec![]));
         assert_eq!((bans.retracted_of(&viewer(), 500), bans.retracted_of(&viewer(), 501)), (vec![told], vec![]));
         assert_eq!(bans.retracted_of(&ViewerId::guest(8), 0), []);
         let end = Decision::end(Subject::Viewer(viewer()), Rank::Moderator);
         bans.of_room().apply(RecordId::new(1, 2), &end, 900);
         assert_eq!(times(&bans, Role::Viewer), before);
-        assert!(!bans.retract(&ViewerId::guest(8), Role::Viewer, 0), "another's");
+        assert!(!bans.retract("s1", Some(&ViewerId::guest(8)), Role::Viewer, 0), "another's");
     }
 
     #[test]
@@ -170,6 +203,34 @@ mod tests {
         assert_eq!(bans.retracted(200).len(), 1, "who was heard of the ban hears of them");
         assert_eq!(bans.retracted(300), bans.retracted_of(&viewer(), 300));
         assert_eq!((bans.retracted(301), bans.retracted_of(&viewer(), 301)), (vec![], vec![]));
-        assert!(!bans.retract(&ViewerId::guest(8), Role::Viewer, 0));
+        assert!(!bans.retract("s1", Some(&ViewerId::guest(8)), Role::Viewer, 0));
+    }
+
+    #[test]
+    fn a_hidden_danmu_is_retracted_alone_and_nobody_hides_what_an_equal_said() {
+        let bans = Bans::default();
+        let of = |viewer: Option<ViewerId>| DanmuRef { key: DanmuKey::Sequence("7".into()), viewer };
+        let hide = |n, danmu: DanmuRef, until| {
+            let decision = Decision { on: Subject::Danmu(danmu), until, by: Rank::Moderator };
+            bans.of_room().apply(RecordId::new(1, n), &decision, 500);
+        };
+        let hidden = |key: &str, viewer: Option<&ViewerId>, role| bans.retract(key, viewer, role, 400);
+        assert!(!hidden("s7", None, Role::Viewer));
+        hide(1, of(Some(viewer())), None);
+        assert_eq!([Role::Member, Role::Moderator].map(|role| hidden("s7", Some(&viewer()), role)), [true, false]);
+        assert!(!hidden("s8", Some(&viewer()), Role::Viewer), "another danmu");
+        assert!(!hidden("s7", Some(&ViewerId::guest(8)), Role::Viewer), "another's, who copied the key");
+        assert!(!hidden("s7", None, Role::Viewer), "and one that nobody signed");
+        assert!(!bans.cover(&viewer(), Role::Viewer, 600), "its author may go on");
+        let told = Retracted {
+            viewer: Some(viewer()),
+            id: Some(DanmuKey::Sequence("7".into())),
+            before: 501,
+            by: Rank::Moderator,
+        };
+        assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told], vec![]));
+        hide(2, of(None), Some(10_000));
+        assert!(hidden("s7", None, Role::Viewer));
+        assert_eq!(bans.retracted(500).len(), 2);
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::DanmuKey;
-use crate::viewer::ViewerId;
+use crate::{record::DanmuKey, viewer::ViewerId};
 
 /// How long after its arrival an id is remembered, in milliseconds. A put is retried for seconds, automatically or by the
 /// viewer.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    record::{Danmu, Decision, Moderation, Network},
+    record::{Danmu, Decision, Moderation, Network, RecordId},
     room::Pace,
 };
 
@@ -381,4 +381,21 @@ proptest! {
             evidence: None,
         });
     }
+}
+
+#[test]
+fn only_the_server_hides_a_danmu_and_a_moderators_own_record_does_not() {
+    let mut gate = gate(Unsigned::Allow);
+    let server = evidence(ViewerId::server().as_str(), Role::Streamer);
+    let danmu = crate::record::DanmuRef { key: DanmuKey::Sequence("1".into()), viewer: None };
+    let hide = Moderation::Decide(Decision { on: Subject::Danmu(danmu), until: None, by: Rank::Moderator });
+    let mut put = |n, by: &Arc<Evidence>| {
+        let data = decided(n, hide.clone(), NOW_MS);
+        gate.admit(Incoming { evidence: Some(by), ..incoming(&data, "2") }).err()
+    };
+    for role in [Role::Member, Role::Moderator, Role::Streamer] {
+        assert_eq!(put(1, &evidence("ann", role)), Some(Reason::NotModerator), "{role:?}");
+    }
+    assert!(matches!(put(2, &server), Some(Reason::Moderation(_))));
+    assert!(gate.bans().retract("s1", None, Role::Viewer, NOW_MS));
 }

@@ -17,6 +17,13 @@ impl RecordId {
     pub const fn new(at_ms: i64, random: u128) -> Self {
         Self(Ulid::from_parts(at_ms as u64, random))
     }
+
+    /// When it was made, by its author's clock, in Unix milliseconds.
+    #[must_use]
+    pub const fn at_ms(self) -> i64 {
+        // 48 bits.
+        self.0.timestamp_ms().cast_signed()
+    }
 }
 
 impl fmt::Display for RecordId {

@@ -7,6 +7,7 @@
 //! Whether a danmu may be shown is decided by the [gate](crate::gate), not here.
 
 mod id;
+mod key;
 mod lenient;
 mod moderation;
 pub(crate) mod text;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use self::{
     id::{RecordId, RecordIdError},
+    key::{DanmuKey, DanmuKeyError, DanmuRef, MAX_SEQUENCE_DIGITS},
     moderation::{
         Decided, Decision, Guests, Moderation, Network, NetworkError, Order, SERVICE_KEY, Scope, Subject, decode_order,
         is_order,

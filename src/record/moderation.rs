@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{RecordError, RecordId, VERSION, is_default};
+use super::{DanmuRef, RecordError, RecordId, VERSION, is_default};
 use crate::{
     room::RoomId,
     viewer::{Rank, ViewerId},
@@ -59,6 +59,8 @@ pub enum Subject {
     Viewer(ViewerId),
     /// The guests of a network, to be banned.
     Network(Network),
+    /// One danmu, to be hidden. In its room only.
+    Danmu(DanmuRef),
     /// The vending of sessions, to be frozen. For every room only.
     Vending,
     /// Sessions: all that were issued before the decision's end are revoked. For every room only.
@@ -177,7 +179,8 @@ impl Moderation {
     /// Its decision, if it is one that a room may have.
     #[must_use]
     pub fn of_room(&self) -> Option<Decision> {
-        self.decision().filter(|decision| matches!(decision.on, Subject::Viewer(_) | Subject::Network(_)))
+        let of_room = |on: &Subject| matches!(on, Subject::Viewer(_) | Subject::Network(_) | Subject::Danmu(_));
+        self.decision().filter(|decision| of_room(&decision.on))
     }
 }
 

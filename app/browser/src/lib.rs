@@ -9,7 +9,18 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// loaded by workers too.
 #[wasm_bindgen]
 pub fn hydrate() {
+    #[cfg(feature = "whole")]
+    if is_studio() {
+        return danmu_app::start_studio();
+    }
     danmu_app::start();
+}
+
+/// Whether this page is one of the studio's, which is a module of its own elsewhere.
+#[cfg(feature = "whole")]
+fn is_studio() -> bool {
+    let path = web_sys::window().and_then(|window| window.location().pathname().ok());
+    path.is_some_and(|path| danmu_app::studio::is_path(&path))
 }
 
 #[cfg(feature = "whole")]

@@ -14,6 +14,7 @@ mod retract;
 mod room;
 mod speaker;
 mod start;
+mod time;
 mod unicode;
 mod vend;
 
@@ -23,7 +24,8 @@ pub use self::{
     mount::{mount_overlay, why_unplayable},
     remember::{keep_draft, kept_draft, remember},
     room::RoomClient,
-    start::start,
+    start::{start, start_studio},
+    time::time_of_day,
     unicode::UNICODE,
 };
 use crate::overlay;

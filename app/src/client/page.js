@@ -42,3 +42,9 @@ export function on_resize(list, act) {
   const observer = new ResizeObserver(() => act());
   [list, ...list.children].forEach((element) => observer.observe(element));
 }
+
+/** Copies the value of a field, which is selected; calls `done` if that worked. Without HTTPS there is no clipboard for scripts. */
+export function copy(field, done) {
+  if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, () => {});
+  else if (document.execCommand('copy')) done();
+}

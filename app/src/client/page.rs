@@ -1,7 +1,7 @@
 //! What the page does with the browser beyond its own elements; implemented in `page.js`.
 
 use wasm_bindgen::{closure::Closure, prelude::wasm_bindgen};
-use web_sys::{Element, HtmlMediaElement};
+use web_sys::{Element, HtmlInputElement, HtmlMediaElement};
 
 #[wasm_bindgen(module = "/src/client/page.js")]
 extern "C" {
@@ -11,6 +11,8 @@ extern "C" {
     pub fn play_aloud(media: &HtmlMediaElement);
     /// Tells the style sheet which part of the window can be seen, by `--seen` (its height) and `--above` (where it begins).
     pub fn follow_window();
+    #[wasm_bindgen(js_name = copy)]
+    fn copy_then(field: &HtmlInputElement, done: &Closure<dyn FnMut()>);
     #[wasm_bindgen(js_name = on_resize)]
     fn listen(list: &Element, act: &Closure<dyn FnMut()>);
 }
@@ -20,4 +22,11 @@ pub fn on_resize(list: &Element, act: impl FnMut() + 'static) {
     let act = Closure::new(act);
     listen(list, &act);
     act.forget();
+}
+
+/// Copies the value of a field, which is selected, to the clipboard; calls `done` if that worked.
+pub fn copy(field: &HtmlInputElement, done: impl FnOnce() + 'static) {
+    let done = Closure::once(done);
+    copy_then(field, &done);
+    done.forget();
 }

@@ -1,4 +1,4 @@
-//! Retraction: removes a banned viewer's danmu from wherever this page shows them.
+//! Retraction: removes a banned viewer's danmu, and hidden ones, from wherever this page shows them.
 
 use danmu::gate::Retracted;
 use leptos::prelude::*;
@@ -7,16 +7,16 @@ use super::{remember::own_viewer, room::inner::Inner};
 use crate::live::{ChatLine, LineState};
 
 impl Inner {
-    /// Removes the danmu of banned viewers from the picture and the chat; this viewer's own, too.
+    /// Removes hidden danmu and those of banned viewers from the picture and the chat; this viewer's own, too.
     pub(super) fn retract(&self, retracted: &[Retracted]) {
         let mut keys = self.traces.borrow_mut().retract(retracted);
-        let me = own_viewer().unwrap_or_default();
+        let me = own_viewer();
         let role = self.role();
         self.live.lines.try_with_untracked(|lines| {
             let is_gone = |line: &&ChatLine| {
                 // Its time is by the local clock. Confirmed lines only: a failed one may be sent again.
                 let said = line.own.is_some() && line.state.get_untracked() == LineState::Confirmed;
-                said && retracted.iter().any(|retracted| retracted.covers(&me, role, line.at))
+                said && retracted.iter().any(|retracted| retracted.covers(&line.key, me.as_deref(), role, line.at))
             };
             keys.extend(lines.iter().filter(is_gone).map(|line| line.key.clone()));
         });

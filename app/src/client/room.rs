@@ -10,9 +10,8 @@ use std::{
 
 use danmu::{
     feed::Ways,
-    gate::DanmuKey,
     kinesis::{Clock, Host},
-    record::{Danmu, RecordId},
+    record::{Danmu, DanmuKey, RecordId},
     room::{Pace, Room},
 };
 use futures::future::abortable;

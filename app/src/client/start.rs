@@ -1,6 +1,6 @@
 //! Hydration: starts the page, whatever other programs did to its elements.
 
-use leptos::mount::hydrate_from;
+use leptos::{mount::hydrate_from, prelude::IntoView};
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlElement;
 
@@ -8,6 +8,7 @@ use crate::{
     BUILD,
     element_ids::{APP_ID, COPY_ID, FAILURE_ID},
     shell::App,
+    studio::StudioApp,
 };
 
 #[wasm_bindgen(module = "/src/client/tree.js")]
@@ -17,11 +18,24 @@ extern "C" {
     fn started(failure: &str, build: &str);
 }
 
+/// Hydrates a page for viewers.
+pub fn start() {
+    hydrate(App);
+}
+
+/// Hydrates a page of the studio.
+pub fn start_studio() {
+    hydrate(StudioApp);
+}
+
 /// Hydrates the page that the server rendered. It all runs in the same task as `restore`, so the tree is as the server wrote
 /// it. If hydration panics all the same, a script of the page says so (`failure`).
-pub fn start() {
+fn hydrate<V: IntoView + 'static>(page: impl FnOnce() -> V + 'static)
+where
+    V::State: 'static,
+{
     let app = restore(APP_ID, COPY_ID);
-    hydrate_from(app.clone(), App).forget();
+    hydrate_from(app.clone(), page).forget();
     keep(&app);
     started(FAILURE_ID, BUILD);
 }

@@ -86,6 +86,7 @@ impl Vend for ServerVend {
                     | ApiError::NotAbove
                     | ApiError::WrongKey
                     | ApiError::BadViewer(_)
+                    | ApiError::BadDanmu(_)
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

@@ -1,16 +1,13 @@
 //! The chat list: every danmu as a line of text, for reading, searching and screen readers; and where some are missing, a gap
 //! line that says so.
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
-use super::{By, readable::readable};
+use super::{By, follow::Follow, readable::readable};
 use crate::{
     i18n::{fill, say, t_string, use_i18n},
     live::{ChatLine, LineState, Live},
 };
-
-/// How near to the end, in CSS pixels, still counts as following.
-const NEAR_END: i32 = 40;
 
 /// The chat list. Follows the newest line unless the viewer has scrolled back.
 #[component]
@@ -19,57 +16,26 @@ pub fn Chat(
     live: Live,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let list = NodeRef::<html::Div>::new();
-    let follows = RwSignal::new(true);
-    // The scroll position that this code set last.
-    let put = StoredValue::new(0);
-    let to_end = move || {
-        if let Some(list) = list.get_untracked() {
-            list.set_scroll_top(list.scroll_height());
-            put.set_value(list.scroll_top());
-        }
-    };
+    let follow = Follow::new();
     Effect::new(move || {
         // Scrolls to the viewer's own new line. It is in the document only after this effect has run.
         if live.lines.read().iter().next_back().is_some_and(|line| line.own.is_some()) {
-            request_animation_frame(to_end);
+            request_animation_frame(move || follow.to_end());
         }
     });
-    // When the size changes (more or longer lines, a turned window, an on-screen keyboard), the end stays in sight. Otherwise
-    // it is in sight already, and no layout is forced.
     #[cfg(feature = "hydrate")]
-    Effect::new(move || {
-        if let Some(list) = list.get() {
-            crate::client::page::follow_window();
-            crate::client::page::on_resize(&list, move || {
-                if follows.try_get_untracked() == Some(true) {
-                    to_end();
-                }
-            });
-        }
-    });
-    let on_scroll = move |_| {
-        if let Some(list) = list.get_untracked() {
-            let top = list.scroll_top();
-            if top + list.client_height() + NEAR_END >= list.scroll_height() {
-                follows.set(true);
-            } else if top < put.get_value() {
-                // Otherwise the event is from our own scroll to the end, which in a busy room has moved on by now.
-                follows.set(false);
-            }
-        }
-    };
+    Effect::new(crate::client::page::follow_window);
     let lines = move || live.lines.read().iter().cloned().collect::<Vec<_>>();
     view! {
         <section class="chat" aria-label=say!(i18n, chat.label)>
             <div
                 class="lines"
-                node_ref=list
+                node_ref=follow.list
                 role="log"
                 aria-label=say!(i18n, chat.label)
                 tabindex="0"
-                data-follows=move || follows.get().then_some("true")
-                on:scroll=on_scroll
+                data-follows=move || follow.follows.get().then_some("true")
+                on:scroll=move |_| follow.on_scroll()
             >
                 <ol data-chat>
                     <For each=lines key=|line| line.key.clone() let(line)>
@@ -83,11 +49,8 @@ pub fn Chat(
             <button
                 class="newest"
                 type="button"
-                hidden=move || follows.get()
-                on:click=move |_| {
-                    follows.set(true);
-                    to_end();
-                }
+                hidden=move || follow.follows.get()
+                on:click=move |_| follow.resume()
             >
                 {say!(i18n, chat.newest)}
             </button>

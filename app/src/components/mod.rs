@@ -5,6 +5,7 @@ mod chat;
 mod composer;
 mod feed_badge;
 mod fold;
+mod follow;
 mod header;
 mod icon;
 mod overlay_canvas;
@@ -18,9 +19,11 @@ pub use self::{
     composer::Composer,
     feed_badge::{FeedBadge, FeedData},
     fold::fold,
+    follow::Follow,
     header::PageHeader,
     icon::{Glyph, Icon},
     overlay_canvas::OverlayCanvas,
     overlay_settings::OverlaySettings,
     player::Player,
+    readable::readable,
 };

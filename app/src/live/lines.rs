@@ -10,6 +10,8 @@ use crate::problem::Problem;
 
 /// How many lines are kept. Viewers of a live room scroll back through fewer.
 pub const MAX_LINES: usize = 200;
+/// How many are kept while a reader holds the list.
+const HELD_LINES: usize = 5_000;
 /// How many gap lines are kept, so that a connection that comes and goes does not crowd out danmu.
 const MAX_GAPS: usize = 5;
 
@@ -76,6 +78,8 @@ pub struct Lines {
     lines: VecDeque<ChatLine>,
     /// The number of gaps so far, for their keys.
     gaps: u32,
+    /// Whether a reader holds the list: then more lines are kept.
+    held: bool,
 }
 
 impl Lines {
@@ -103,13 +107,23 @@ impl Lines {
         }
     }
 
+    /// A reader holds the list, so that what is being read stays, or lets it go.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+        self.evict();
+    }
+
     fn insert(&mut self, at: usize, line: ChatLine) {
         self.lines.insert(at, line);
-        if self.lines.len() > MAX_LINES {
+        self.evict();
+    }
+
+    fn evict(&mut self) {
+        let most = if self.held { HELD_LINES } else { MAX_LINES };
+        while self.lines.len() > most {
             let kept = |line: &ChatLine| !matches!(line.state.get_untracked(), LineState::Failed(_));
-            if let Some(at) = self.lines.iter().position(kept) {
-                self.lines.remove(at);
-            }
+            let Some(at) = self.lines.iter().position(kept) else { return };
+            self.lines.remove(at);
         }
     }
 
@@ -219,6 +233,19 @@ mod tests {
             (MAX_LINES, true),
             "there is no room for so old ones"
         );
+    }
+
+    #[test]
+    fn nothing_goes_while_a_reader_holds_the_list_and_afterwards_it_is_as_long_as_ever() {
+        let mut lines = Lines::default();
+        lines.hold(true);
+        (0..MAX_LINES as u64 + 50).for_each(|n| lines.push(said(n)));
+        assert!(lines.find("0").is_some());
+        assert_eq!(lines.iter().count(), MAX_LINES + 50);
+        lines.retract(&["0".to_owned()]);
+        assert!(lines.find("0").is_none(), "what is hidden goes all the same");
+        lines.hold(false);
+        assert_eq!((lines.iter().count(), lines.find("49").is_none()), (MAX_LINES, true));
     }
 
     #[test]

@@ -1,41 +1,34 @@
-//! Remembers the authors of the danmu that this page shows: a ban removes theirs from the picture and the chat.
+//! Remembers the danmu that this page shows, and their authors: decisions take them down from the picture and the chat.
 
 use std::collections::VecDeque;
 
-use danmu::{feed::Item, gate::Retracted, viewer::Role};
+use danmu::{feed::Item, gate::Retracted};
 
 /// How many danmu are remembered: more than a usual picture and the chat list have together.
 const REMEMBERED: usize = 2_048;
 
-/// The authors of the last danmu.
+/// The last danmu, without their texts.
 #[derive(Debug, Default)]
-pub struct Traces(VecDeque<Trace>);
-
-#[derive(Debug)]
-struct Trace {
-    key: String,
-    viewer: String,
-    role: Role,
-    at: i64,
-}
+pub struct Traces(VecDeque<Item>);
 
 impl Traces {
-    /// Remembers a danmu's author, where known.
+    /// Remembers a danmu.
     pub fn add(&mut self, item: &Item) {
-        let Some(viewer) = item.viewer.clone() else { return };
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
-        self.0.push_back(Trace { key: item.id.clone(), viewer, role: item.role, at: item.at });
+        let Item { id, viewer, .. } = item;
+        let (id, viewer) = (id.clone(), viewer.clone());
+        self.0.push_back(Item { id, viewer, text: String::new(), name: None, ..*item });
     }
 
     /// Removes those that are retracted, and returns their keys.
     pub fn retract(&mut self, retracted: &[Retracted]) -> Vec<String> {
         let mut keys = Vec::new();
-        self.0.retain(|Trace { key, viewer, role, at }| {
-            let gone = retracted.iter().any(|retracted| retracted.covers(viewer, *role, *at));
+        self.0.retain(|item| {
+            let gone = item.is_among(retracted);
             if gone {
-                keys.push(key.clone());
+                keys.push(item.id.clone());
             }
             !gone
         });
@@ -62,9 +55,25 @@ mod tests {
         {
             traces.add(&item);
         }
-        let ban = [Retracted { viewer: "ann".parse().expect("an id"), before: 4, by: Rank::Moderator }];
+        let ban = [Retracted { viewer: Some("ann".parse().expect("an id")), id: None, before: 4, by: Rank::Moderator }];
         assert_eq!(traces.retract(&ban), ["1"]);
         assert_eq!(traces.retract(&ban), [""; 0]);
+    }
+
+    #[test]
+    fn a_hidden_danmu_goes_alone_also_where_its_author_has_it_beside_the_own() {
+        let hidden = |viewer: Option<&str>| {
+            let viewer = viewer.map(|viewer| viewer.parse().expect("an id"));
+            [Retracted { viewer, id: Some("s7".parse().expect("a key")), before: 9, by: Rank::Moderator }]
+        };
+        let mut traces = Traces::default();
+        let item = |id: &str, by: &str| serde_json::from_str(&format!(r#"{{"id":"{id}","text":"hi","at":7{by}}}"#));
+        for (id, by) in [("s7", ""), ("s7x", r#","viewer":"ann""#), ("s7", r#","viewer":"bob""#), ("s77", "")] {
+            traces.add(&item(id, by).expect("an item"));
+        }
+        assert_eq!(traces.retract(&hidden(Some("ann"))), ["s7x"]);
+        assert_eq!(traces.retract(&hidden(None)), ["s7"]);
+        assert_eq!(traces.retract(&hidden(Some("bob"))), ["s7"]);
     }
 
     #[test]

@@ -5,13 +5,13 @@ mod missing;
 mod overlay;
 mod room;
 
+pub use self::missing::MissingPage;
 use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use self::{
     home::HomePage,
-    missing::MissingPage,
     overlay::{Options, OverlayPage},
     room::RoomPage,
 };
@@ -48,6 +48,12 @@ pub fn CurrentPage() -> impl IntoView {
     }
 }
 
+/// A part of a path, decoded, so that an invalid room id is shown as it was typed.
+#[cfg(feature = "ssr")]
+pub fn path_segment(part: &str) -> String {
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
 /// The page of this request; sets the status of its response too.
 #[cfg(feature = "ssr")]
 fn find() -> Page {
@@ -58,14 +64,12 @@ fn find() -> Page {
 
     let uri = use_context::<Parts>().map(|parts| parts.uri).unwrap_or_default();
     let path = uri.path();
-    // Decoded, so that an invalid room id is shown as it was typed.
-    let decoded = |id: &str| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
     let page = match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
         [""] => api::rooms().map(Page::Home),
         ["", "room", id] => {
-            api::room(decoded(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
+            api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
         }
-        ["", "overlay", id] => api::room(decoded(id)).map(|(room, FeedStart { ways, place })| {
+        ["", "overlay", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
             Page::Overlay(room, ways, place, Options::of(uri.query().unwrap_or_default()))
         }),
         _ => {

@@ -11,6 +11,7 @@ use leptos::config::LeptosOptions;
 pub struct Site {
     files: Result<Vec<PathBuf>, String>,
     account_module: Option<String>,
+    studio_module: Option<String>,
     /// The page's WASM module, if it is of another build.
     foreign: Option<PathBuf>,
 }
@@ -28,6 +29,8 @@ impl Site {
             return Self {
                 files: Ok(files.into()),
                 account_module: Some(format!("/{package}/{name}.js")),
+                // The page's own module does its work.
+                studio_module: None,
                 foreign: None,
             };
         }
@@ -36,7 +39,10 @@ impl Site {
             .and_then(|path| std::fs::read_to_string(&path).map_err(|error| named(&path, &error)));
         let hashes = match hashes {
             Ok(hashes) => hashes,
-            Err(error) => return Self { files: Err(error.to_string()), account_module: None, foreign: None },
+            Err(error) => {
+                let (account_module, studio_module) = (None, None);
+                return Self { files: Err(error.to_string()), account_module, studio_module, foreign: None };
+            }
         };
         let file = |line: &str| {
             let (what, hash) = line.split_once(": ")?;
@@ -46,17 +52,26 @@ impl Site {
             })
         };
         let files: Vec<_> = hashes.lines().filter_map(|line| file(line.trim())).collect();
-        let account = files.iter().find(|file| file.starts_with("danmu-account."));
-        let account_module = account.map(|file| format!("/{package}/{file}"));
+        let module = |start: &str| {
+            let file = files.iter().find(|file| file.starts_with(start))?;
+            Some(format!("/{package}/{file}"))
+        };
+        let (account_module, studio_module) = (module("danmu-account."), module("danmu-studio."));
         let files: Vec<_> = files.iter().map(|file| directory.join(file)).collect();
         let foreign = files.iter().find(|file| file.extension().is_some_and(|is| is == "wasm") && is_foreign(file));
-        Self { foreign: foreign.cloned(), files: Ok(files), account_module }
+        Self { foreign: foreign.cloned(), files: Ok(files), account_module, studio_module }
     }
 
     /// The URL of the sign-in module, if there is one.
     #[must_use]
     pub fn account_module(&self) -> Option<&str> {
         self.account_module.as_deref()
+    }
+
+    /// The URL of the studio's module, if it is one of its own.
+    #[must_use]
+    pub fn studio_module(&self) -> Option<&str> {
+        self.studio_module.as_deref()
     }
 
     /// What is missing or wrong, as text for the operator.
@@ -99,7 +114,7 @@ mod tests {
         assert!(!is_foreign(&module(&ours)));
         assert!(is_foreign(&module(b"\0asm\xe2danmu-build-0000000000000000\xe2")));
         assert!(!is_foreign(&directory.path().join("nowhere")), "it is missing, which is said of it");
-        let site = Site { files: Ok(vec![module(&ours)]), account_module: None, foreign: None };
+        let site = Site { files: Ok(vec![module(&ours)]), account_module: None, studio_module: None, foreign: None };
         assert_eq!(site.lacks(), None);
         let site = Site { foreign: Some("danmu.wasm".into()), ..site };
         assert!(site.lacks().is_some_and(|lacks| lacks.contains("danmu.wasm, which is of another build")));

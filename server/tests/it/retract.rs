@@ -1,4 +1,4 @@
-//! Retraction: after a ban, the bytes that the server sends no longer contain what the banned viewer said.
+//! Retraction: the bytes that the server sends no longer contain what a banned viewer said, nor a hidden danmu.
 
 use std::{
     io::{Read, Write},
@@ -7,9 +7,11 @@ use std::{
 };
 
 use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
+use danmu::{feed::Told, viewer::Role};
 
 use crate::{
     program::{Program, address},
+    rights::Person,
     speaker::{Viewer, until},
     world::{Failure, PATIENCE, STREAM, Test},
     writers::kinesis,
@@ -181,5 +183,99 @@ async fn what_the_window_has_passed_is_read_again_without_what_a_ban_took_back()
         scene.program.get_ready()?;
     }
     assert_eq!(scene.other.comes_again(&scene.program, 2)?.status, 200);
+    Ok(())
+}
+
+/// The key of what was said, as a feed tells it.
+fn key_of(sent: &str, text: &str) -> Result<String, Failure> {
+    let told = sent.lines().filter_map(|line| serde_json::from_str::<Told>(line.strip_prefix("data: ")?).ok());
+    let item = told.flat_map(|told| told.danmu).find(|item| item.text == text);
+    Ok(item.ok_or_else(|| format!("{text:?} is not told: {sent}"))?.id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_danmu_is_in_no_feed_history_or_page_and_what_else_was_said_stays() -> Test {
+    const MORE: &str = "what its author says besides";
+    const NAMELESS: &str = "what nobody signed";
+    let (mut scene, mut tape) = Scene::begin(&[]).await?;
+    let id = scene.banned.id.clone();
+    assert_eq!(scene.banned.says(MORE).await?, None);
+    scene.put(&[NAMELESS]).await?;
+    let sent = tape.until(NAMELESS)?;
+    let (needle, nameless) = (key_of(&sent, NEEDLE)?, key_of(&sent, NAMELESS)?);
+    let keeper = |program: &Program, danmu: &str, viewer: &str, role| {
+        let keeper = Person::with(program, "keeper", &[("demo", role)])?;
+        keeper.asks("hide", &format!("room=demo&danmu={danmu}{viewer}"))
+    };
+    let by = format!("&viewer={id}");
+    let refused = |danmu: &str, viewer: &str, role| {
+        let answer = keeper(&scene.program, danmu, viewer, role)?;
+        Ok::<_, Failure>((
+            answer.status,
+            ["NotModerator", "BadDanmu", "BadViewer"].map(|why| answer.body.contains(why)),
+        ))
+    };
+    assert_eq!(refused(&needle, &by, Role::Member)?, (403, [true, false, false]));
+    assert_eq!(refused("7", &by, Role::Moderator)?, (400, [false, true, false]));
+    assert_eq!(refused(&needle, "&viewer=a%20b", Role::Moderator)?, (400, [false, false, true]));
+    let reads = |program: &Program, role| -> Result<u16, Failure> {
+        let reader = Person::with(program, "reader", &[("demo", role)])?;
+        Ok(program.session_with("demo", "consume", "", &[&reader.cookie])?.status)
+    };
+    assert_eq!(reads(&scene.program, Role::Viewer)?, 200);
+
+    // Under its key, but by nobody: that is another danmu.
+    assert_eq!(keeper(&scene.program, &needle, "", Role::Moderator)?.status, 200);
+    tape.until(&format!("\"retracted\":[{{\"id\":\"{needle}\""))?;
+    assert!(scene.sent("history=50").await?.contains(NEEDLE));
+    for (danmu, viewer) in [(&needle, &*by), (&nameless, "")] {
+        let hidden = keeper(&scene.program, danmu, viewer, Role::Moderator)?;
+        assert_eq!(hidden.status, 200, "{}", hidden.body);
+    }
+    let told = format!("\"viewer\":\"{id}\",\"id\":\"{needle}\"");
+    tape.until(&told)?;
+    tape.until(&format!("{{\"id\":\"{nameless}\",\"before\""))?;
+    scene.is_nowhere().await?;
+    let back = scene.sent(&format!("from={}", scene.before)).await?;
+    assert!(back.contains(&told), "who was away is told, too: {back}");
+    assert!(back.contains(MORE) && !back.contains(NAMELESS), "{back}");
+    assert_eq!(scene.banned.says("and on").await?, None, "its author may go on");
+    tape.until("and on")?;
+    // The stream still has its text.
+    assert_eq!([Role::Viewer, Role::Moderator].map(|role| reads(&scene.program, role).ok()), [Some(403), Some(200)]);
+
+    scene.program = scene.program.crash(&[])?;
+    scene.program.get_ready()?;
+    scene.is_nowhere().await?;
+    let history = scene.sent("history=50").await?;
+    assert!(history.contains(MORE) && !history.contains(NAMELESS), "{history}");
+    assert_eq!(reads(&scene.program, Role::Viewer)?, 403);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_window_has_passed_is_read_again_without_what_was_hidden() -> Test {
+    let window = [("DANMU_RELAY__WINDOW_BYTES", "65536")];
+    let (mut scene, mut tape) = Scene::begin(&window).await?;
+    let needle = key_of(&tape.until(NEEDLE)?, NEEDLE)?;
+    for _ in 0..4 {
+        let texts: Vec<_> = (0..200).map(|_| "long enough to move the window on").collect();
+        scene.put(&texts).await?;
+        // A shard takes a thousand a second.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let from = format!("from={}", scene.before);
+    assert!(scene.sent(&from).await?.contains(NEEDLE), "it is read again");
+    let keeper = Person::with(&scene.program, "keeper", &[("demo", Role::Moderator)])?;
+    let hidden = keeper.asks("hide", &format!("room=demo&danmu={needle}&viewer={}", scene.banned.id))?;
+    assert_eq!(hidden.status, 200, "{}", hidden.body);
+    tape.until(&format!("\"id\":\"{needle}\",\"before\""))?;
+    // From what lies there of the read before, and by another read.
+    for _ in 0..2 {
+        let sent = scene.sent(&from).await?;
+        assert!(!sent.contains(NEEDLE), "{sent}");
+        scene.program = scene.program.crash(&window)?;
+        scene.program.get_ready()?;
+    }
     Ok(())
 }

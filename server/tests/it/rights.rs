@@ -73,8 +73,12 @@ impl<'a> Person<'a> {
 
     /// Has a ban decided, or its end.
     fn decides(&self, what: &str, room: &str, whom: &str) -> Result<Answer, Failure> {
-        let form = format!("room={room}&viewer={whom}");
-        self.program.ask(&format!("POST /api/{what}"), &[FORM, &self.cookie], &form)
+        self.asks(what, &format!("room={room}&viewer={whom}"))
+    }
+
+    /// Calls a server function, with this form.
+    pub fn asks(&self, what: &str, form: &str) -> Result<Answer, Failure> {
+        self.program.ask(&format!("POST /api/{what}"), &[FORM, &self.cookie], form)
     }
 }
 

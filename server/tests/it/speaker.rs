@@ -178,8 +178,8 @@ impl Screen {
                 let now = Instant::now();
                 let mut shown = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
                 let told = told.unwrap_or_default();
-                for retracted in told.retracted {
-                    shown.retracted.entry(retracted.viewer.to_string()).or_insert(now);
+                for viewer in told.retracted.into_iter().filter_map(|retracted| retracted.viewer) {
+                    shown.retracted.entry(viewer.to_string()).or_insert(now);
                 }
                 for item in told.danmu {
                     shown.last.extend(item.viewer.map(|author| (author, now)));

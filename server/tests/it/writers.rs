@@ -15,10 +15,7 @@ use aws_sdk_kinesis::{
     primitives::Blob,
     types::PutRecordsRequestEntry,
 };
-use danmu::{
-    gate::DanmuKey,
-    record::{Danmu, RecordId},
-};
+use danmu::record::{Danmu, DanmuKey, RecordId};
 use serde_json::Value;
 use tokio::{
     task::JoinHandle,

@@ -3,10 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::{Told, Way, parse};
-use crate::{
-    feed::Item,
-    gate::{DanmuKey, Retracted},
-};
+use crate::{feed::Item, gate::Retracted, record::DanmuKey};
 
 /// Bytes of events kept for a tab that has just opened: more than the [`super::super::MAX_HISTORY`] danmu that the relay would
 /// send it.
@@ -257,7 +254,12 @@ mod tests {
         let mut log = Log::default();
         log.push(FeedEvent { data: item("ann"), ..entry("a", "b") });
         log.push(FeedEvent { data: item("bob"), ..entry("b", "c") });
-        let ann = Retracted { viewer: "ann".parse().expect("an id"), before: 6, by: crate::viewer::Rank::Operator };
+        let ann = Retracted {
+            viewer: Some("ann".parse().expect("an id")),
+            id: None,
+            before: 6,
+            by: crate::viewer::Rank::Operator,
+        };
         log.retract(std::slice::from_ref(&ann));
         let left: Vec<_> = log.after("a").map(|entry| entry.data.clone()).collect();
         assert_eq!(left, ["{}".to_owned(), item("bob")]);

@@ -48,8 +48,8 @@ const PASSES: [&str; 9] = [
 ];
 
 /// The packages of the modules that a page loads on demand: drawing, signing where the browser cannot, reading the stream,
-/// signing in. The glue names each by the last part of its package name; a module may load only those before it here.
-pub const LATER: [&str; 4] = ["danmu-overlay", "danmu-signer", "danmu-reader", "danmu-account"];
+/// signing in; and the studio's, which its pages load in the place of the watch page's. The glue names each by the last part of its package name; a module may load only those before it here.
+pub const LATER: [&str; 5] = ["danmu-overlay", "danmu-signer", "danmu-reader", "danmu-account", "danmu-studio"];
 
 /// The generated files of a module, before they get their final names.
 pub struct Built {

@@ -9,9 +9,8 @@ use std::{
 
 use danmu::{
     feed::{Item, Reading, Told},
-    gate::DanmuKey,
     kinesis::{Clock, Host},
-    record::Danmu,
+    record::{Danmu, DanmuKey},
     room::Room,
     viewer::Role,
 };

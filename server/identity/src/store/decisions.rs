@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use danmu::{
     gate::KEPT_MS,
-    record::{Decided, Decision, Network, RecordId, Subject},
+    record::{DanmuRef, Decided, Decision, Network, RecordId, Subject},
     room::RoomId,
     viewer::Rank,
 };
@@ -195,7 +195,7 @@ impl Store {
                 sql.push_values(rows, |mut row, decided| {
                     let (kind, subject) = columns_of(&decided.decision.on);
                     row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
-                    row.push_bind(kind).push_bind(subject.to_owned()).push_bind(decided.decision.until);
+                    row.push_bind(kind).push_bind(subject).push_bind(decided.decision.until);
                     row.push_bind(number(decided.decision.by));
                     row.push_bind(decided.at)
                         .push_bind(0_i64)
@@ -312,12 +312,15 @@ fn key(room: Option<&RoomId>) -> &str {
 }
 
 /// A subject's columns in the table: kind and name.
-fn columns_of(on: &Subject) -> (&'static str, &str) {
+fn columns_of(on: &Subject) -> (&'static str, String) {
     match on {
-        Subject::Viewer(viewer) => ("viewer", viewer.as_str()),
-        Subject::Network(network) => ("network", network.as_str()),
-        Subject::Vending => ("vending", ""),
-        Subject::Sessions => ("sessions", ""),
+        Subject::Viewer(viewer) => ("viewer", viewer.to_string()),
+        Subject::Network(network) => ("network", network.to_string()),
+        // Neither has a blank.
+        Subject::Danmu(DanmuRef { key, viewer: None }) => ("danmu", key.to_string()),
+        Subject::Danmu(DanmuRef { key, viewer: Some(viewer) }) => ("danmu", format!("{key} {viewer}")),
+        Subject::Vending => ("vending", String::new()),
+        Subject::Sessions => ("sessions", String::new()),
     }
 }
 
@@ -327,6 +330,11 @@ fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     let on = match row.try_get::<&str, _>("kind")? {
         "viewer" => Subject::Viewer(subject.parse().map_err(|error| decode(Box::new(error)))?),
         "network" => Subject::Network(Network::try_from(subject.to_owned()).map_err(|error| decode(Box::new(error)))?),
+        "danmu" => {
+            let (key, viewer) = subject.split_once(' ').map_or((subject, None), |(key, viewer)| (key, Some(viewer)));
+            let viewer = viewer.map(str::parse).transpose().map_err(|error| decode(Box::new(error)))?;
+            Subject::Danmu(DanmuRef { key: key.parse().map_err(|error| decode(Box::new(error)))?, viewer })
+        }
         "vending" => Subject::Vending,
         "sessions" => Subject::Sessions,
         other => return Err(decode(format!("a decision of kind {other:?}").into())),

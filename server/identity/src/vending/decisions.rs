@@ -18,6 +18,10 @@ pub trait Decisions: Send + Sync {
     /// Records that a viewer got a session for a room, until `until_ms`.
     fn vended(&self, caller: &Caller, room: &RoomId, until_ms: i64);
 
+    /// Whether viewers may read the stream itself. Not while a danmu is hidden: its text is still on the stream, which has the
+    /// records of all rooms. Sessions that were given before that last until they expire.
+    fn allows_direct(&self) -> bool;
+
     /// What the gate of a direct reader must know: the decisions from the stream, as texts signed by the server. Bans of
     /// viewers older than any ticket's lifetime are left out.
     ///

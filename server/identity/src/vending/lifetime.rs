@@ -103,6 +103,10 @@ mod tests {
 
         fn vended(&self, _: &Caller, _: &RoomId, _: i64) {}
 
+        fn allows_direct(&self) -> bool {
+            true
+        }
+
         fn handed(&self, _: &RoomId, _: &Identity) -> Result<Vec<String>, ApiError> {
             Ok(Vec::new())
         }

@@ -176,7 +176,9 @@ impl TokenVending {
                 session.ticket = key.map(|key| self.ticket(room, caller, key, &session));
                 Ok(session)
             }
-            Purpose::Consume if self.0.direct => {
+            Purpose::Consume
+                if self.allows_direct() || self.0.direct && caller.rights.role_in(&room).may_moderate() =>
+            {
                 let session = self.assume(&room, Grant::Consume, &caller).await?;
                 let bans = self.0.moderation.handed(&room, &self.0.identity)?;
                 Ok(Session { ticket_keys: self.0.identity.public_keys(), bans, ..session })
@@ -191,8 +193,13 @@ impl TokenVending {
     /// # Errors
     /// See [`Vending::vend`].
     pub async fn article_session(&self, room: RoomId, caller: Caller) -> Result<Session, ApiError> {
-        let grant = if self.0.direct { Grant::Both } else { Grant::Produce };
+        let grant = if self.allows_direct() { Grant::Both } else { Grant::Produce };
         self.assume(&room, grant, &caller).await
+    }
+
+    /// Whether viewers may read the stream itself.
+    fn allows_direct(&self) -> bool {
+        self.0.direct && self.0.moderation.allows_direct()
     }
 
     /// A ticket that expires with the session.

@@ -95,6 +95,14 @@ impl Ledger {
         self.everywhere.viewers_of(subject)
     }
 
+    /// Whether a danmu of any room is hidden, or is about to be.
+    pub(super) fn hides_any(&self, now_ms: i64) -> bool {
+        let is_danmu = |on: &Subject| matches!(on, Subject::Danmu(_));
+        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
+        owed.keys().any(|(_, on)| is_danmu(on))
+            || self.scopes().iter().any(|(_, decisions)| decisions.hides_any(now_ms))
+    }
+
     /// Applies rows and guests from the store.
     pub(super) fn take(&self, mut rows: Vec<Row>, guests: &[Guests]) {
         rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));

@@ -1,4 +1,4 @@
-//! Moderation: bans, and an operator's switches (freeze, revoke).
+//! Moderation: bans, hidden danmu, and an operator's switches (freeze, revoke).
 //!
 //! A decision is a row in the [store](danmu_identity::store), written by `danmu-server ban` or a moderator's page, and pending
 //! for the stream (an outbox). [`work`] publishes it as a record signed by the server, under the room's partition key, or for every
@@ -32,7 +32,7 @@ use std::{
 use danmu::{
     gate::{Admitted, Bans, Incoming, Reason, admit_order},
     kinesis::Record,
-    record::{Decided, Decision, Guests, Moderation as Told, Subject},
+    record::{DanmuRef, Decided, Decision, Guests, Moderation as Told, Subject},
     room::{Room, RoomId, Unsigned},
     viewer::ViewerId,
 };
@@ -66,6 +66,8 @@ pub const UNSIGNED: &str =
     "the room shows danmu that carry no ticket (unsigned = \"allow\"): whoever is banned may go on without a name";
 /// Upper bound of a ticket's lifetime, milliseconds: a session lasts at most twelve hours, plus clock skew.
 const LONGEST_MS: i64 = 13 * 3_600_000;
+/// How long a hidden danmu is kept in mind, milliseconds: longer than a relay or a page reads it again.
+const HIDDEN_MS: i64 = 24 * 3_600_000;
 /// How often the store is polled for changes.
 const EVERY: Duration = Duration::from_millis(100);
 /// Capacity of the queue of records to be kept; when it is full, reading the stream waits (back-pressure).
@@ -277,8 +279,11 @@ impl Moderation {
         let (store, now_ms) = (&self.0.store, now_ms());
         let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
         let outranked = until_ms > now_ms && decided_by > by.rank;
-        let equal =
-            matches!(&decision.on, Subject::Viewer(viewer) if self.0.staff.stands(viewer, room, by.rank, now_ms));
+        let concerned = match &decision.on {
+            Subject::Viewer(viewer) | Subject::Danmu(DanmuRef { viewer: Some(viewer), .. }) => Some(viewer),
+            _ => None,
+        };
+        let equal = concerned.is_some_and(|viewer| self.0.staff.stands(viewer, room, by.rank, now_ms));
         if outranked || equal {
             return Err(ApiError::NotAbove);
         }
@@ -318,12 +323,16 @@ impl Decisions for Moderation {
         self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
     }
 
+    fn allows_direct(&self) -> bool {
+        !self.0.ledger.hides_any(now_ms())
+    }
+
     fn handed(&self, room: &RoomId, identity: &Identity) -> Result<Vec<String>, ApiError> {
         let (now_ms, (mut decided, guests)) = (now_ms(), self.0.ledger.told());
         decided.retain(|Decided { room: of, decision, at, .. }| {
             of.as_ref().is_none_or(|of| of == room)
                 && match decision.on {
-                    Subject::Viewer(_) => *at > now_ms - LONGEST_MS,
+                    Subject::Viewer(_) | Subject::Danmu(_) => *at > now_ms - LONGEST_MS,
                     Subject::Network(_) => true,
                     Subject::Vending | Subject::Sessions => false,
                 }
@@ -358,6 +367,15 @@ impl Moderating for Moderation {
         Box::pin(async move {
             tracing::info!(by = %by.viewer, %room, %viewer, "a moderator ends a ban");
             moderation.decide(&by, &room, Decision::end(Subject::Viewer(viewer), by.rank)).await
+        })
+    }
+
+    fn hide(&self, by: Decider, room: &Room, danmu: DanmuRef) -> DecisionFuture {
+        let (moderation, room) = (self.clone(), room.id.clone());
+        let until = Some(now_ms().saturating_add(HIDDEN_MS));
+        Box::pin(async move {
+            tracing::info!(by = %by.viewer, %room, danmu = %danmu.key, "a moderator hides a danmu");
+            moderation.decide(&by, &room, Decision { on: Subject::Danmu(danmu), until, by: by.rank }).await
         })
     }
 }

@@ -7,7 +7,7 @@ use super::{super::take::log_position::LogPosition, ring::Said};
 /// Whether a danmu is retracted, by the bans known now.
 pub fn is_retracted(bans: &Bans, item: &Item) -> bool {
     let viewer = item.viewer.as_deref().and_then(|viewer| viewer.parse().ok());
-    viewer.is_some_and(|viewer| bans.retract(&viewer, item.role, item.at))
+    bans.retract(&item.id, viewer.as_ref(), item.role, item.at)
 }
 
 /// Marks the danmu that are retracted, by the bans known now.

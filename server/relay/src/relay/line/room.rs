@@ -4,7 +4,7 @@
 //! once; a busy room makes a frame every tick, since a viewer's cost is the write, not the danmu in it. Merged danmu, and how
 //! many were dropped, are sent when their second is over, after the rest of it: their position is the second's end, on every
 //! replica, so that a viewer who resumes at another replica gets them once.
-//! No frame is made with danmu that a ban retracts.
+//! No frame is made with danmu that a decision retracts.
 
 use std::{
     sync::Arc,
@@ -55,6 +55,8 @@ pub struct RoomLine {
     pending: Vec<(LogPosition, Said)>,
     /// Viewers whose danmu may be retracted, by decisions told at that time or later; not carried out yet.
     retracted: Vec<(ViewerId, i64)>,
+    /// Danmu that were hidden, and are not removed yet.
+    hidden: Vec<Retracted>,
     /// When merged and dropped danmu are sent, if nothing follows.
     settles: Option<Instant>,
     /// When the last frame or heartbeat was sent.
@@ -72,6 +74,7 @@ impl RoomLine {
             begun: false,
             pending: Vec::new(),
             retracted: Vec::new(),
+            hidden: Vec::new(),
             settles: None,
             told: Instant::now(),
             last_frame: 0,
@@ -102,6 +105,7 @@ impl RoomLine {
 
     /// Notes a decision for this room alone: the danmu it retracts are removed by the next [`Self::retract`].
     pub fn decided(&mut self, decided: &Decided) {
+        self.hidden.extend(Retracted::hidden(decided));
         let concerned = self.feed.bans.everywhere().viewers_of(&decided.decision.on);
         self.retracted.extend(concerned.into_iter().map(|viewer| (viewer, decided.at)));
     }
@@ -109,8 +113,8 @@ impl RoomLine {
     /// Removes the retracted danmu of these viewers (decisions for every room) and of those noted for this room, by decisions
     /// told at the given times (Unix milliseconds) or later.
     pub fn retract(&mut self, everywhere: &[(ViewerId, i64)]) {
-        let own = std::mem::take(&mut self.retracted);
-        if own.is_empty() && everywhere.is_empty() {
+        let (own, hidden) = (std::mem::take(&mut self.retracted), std::mem::take(&mut self.hidden));
+        if own.is_empty() && hidden.is_empty() && everywhere.is_empty() {
             return;
         }
         self.feed.past.retract();
@@ -122,11 +126,15 @@ impl RoomLine {
         // A decision read late, from another shard: danmu admitted in the meantime are retracted, too.
         if let Some(told_ms) = ring.tip().map(|tip| tip.arrival_ms()) {
             for Retracted { viewer, before, .. } in &mut retracted {
-                if *before <= told_ms && bans.cover(viewer, Role::Viewer, told_ms) {
+                if let Some(viewer) = viewer
+                    && *before <= told_ms
+                    && bans.cover(viewer, Role::Viewer, told_ms)
+                {
                     *before = told_ms + 1;
                 }
             }
         }
+        retracted.extend(hidden);
         ring.retract(retracted);
     }
 

@@ -14,6 +14,8 @@ use std::{
 use danmu::{
     feed::{self, FeedToken, Progress, Told},
     gate::Retracted,
+    record::DanmuKey,
+    viewer::ViewerId,
 };
 use danmu_identity::{capacity::Permit, clock::now_ms};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
@@ -139,11 +141,20 @@ impl Body for Viewer {
     }
 }
 
-/// What was retracted since `since_ms` (Unix milliseconds); of more than [`MOST_RETRACTED`], only that of recent speakers.
+/// What was retracted since `since_ms` (Unix milliseconds); of more than [`MOST_RETRACTED`], only that of recent speakers, and
+/// hidden danmu that the viewer may have: those from before it was away.
 fn retracted(feed: &RoomFeed, since_ms: i64) -> Vec<Retracted> {
     let all = feed.bans.retracted(since_ms);
     if all.len() <= MOST_RETRACTED {
         return all;
     }
-    feed.ring.of_speakers(all.into_iter(), |retracted| retracted.viewer.as_str())
+    let (hidden, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|retracted| retracted.id.is_some());
+    let had = |retracted: &Retracted| match &retracted.id {
+        Some(DanmuKey::Record(id)) => id.at_ms() < since_ms + 2 * LATE_MS,
+        _ => true,
+    };
+    let mut told =
+        feed.ring.of_speakers(all.into_iter(), |retracted| retracted.viewer.as_ref().map_or("", ViewerId::as_str));
+    told.extend(hidden.into_iter().filter(had));
+    told
 }
