@@ -23,7 +23,7 @@ pub use self::{
     header::PageHeader,
     icon::{Glyph, Icon},
     overlay_canvas::OverlayCanvas,
-    overlay_settings::OverlaySettings,
+    overlay_settings::{OverlaySettings, choice_controls},
     player::Player,
     readable::readable,
 };

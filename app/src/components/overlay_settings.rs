@@ -28,8 +28,15 @@ pub fn OverlaySettings(
         move || choices.get().to_line(),
         move |line| choices.set(Choices::from_line(line)),
     );
+    let content = choice_controls(choices, &SLIDERS);
+    fold(("settings", "settings-panel"), details, (Glyph::Settings, say!(i18n, settings.label)), content)
+}
+
+/// A slider for each of these choices, and the outline and overlap of danmu.
+pub fn choice_controls(choices: RwSignal<Choices>, sliders: &[Choice]) -> impl IntoView + use<> {
+    let i18n = use_i18n();
     let choose = move |choice: Choice, value: u16| choices.update(|choices| choices.set(choice, value));
-    let sliders = SLIDERS.map(|choice| {
+    let sliders = sliders.iter().map(|&choice| {
         let (least, most, step, _) = choice.range();
         let id = ["choice-", &(choice as usize).to_string()].concat();
         let value = move || choices.get().get(choice);
@@ -72,8 +79,8 @@ pub fn OverlaySettings(
             </label>
         }
     });
-    let content = view! {
-        {sliders}
+    view! {
+        {sliders.collect_view()}
         <fieldset>
             <legend>{say!(i18n, settings.outline)}</legend>
             {outlines}
@@ -86,8 +93,7 @@ pub fn OverlaySettings(
             />
             <span>{say!(i18n, settings.overlap)}</span>
         </label>
-    };
-    fold(("settings", "settings-panel"), details, (Glyph::Settings, say!(i18n, settings.label)), content)
+    }
 }
 
 fn name(i18n: I18n, choice: Choice) -> &'static str {

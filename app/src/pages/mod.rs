@@ -6,13 +6,15 @@ mod overlay;
 mod room;
 
 pub use self::missing::MissingPage;
+#[cfg(all(test, feature = "ssr"))]
+pub use self::overlay::Options;
 use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use self::{
     home::HomePage,
-    overlay::{Options, OverlayPage},
+    overlay::{Options as OverlayOptions, OverlayPage},
     room::RoomPage,
 };
 use crate::{error::ApiError, live::FeedStart};
@@ -25,7 +27,7 @@ enum Page {
     /// `/room/{room}`: the watch page.
     Room(Room, Ways, String),
     /// `/overlay/{room}`: danmu on a transparent page.
-    Overlay(Room, Ways, String, Options),
+    Overlay(Room, Ways, String, OverlayOptions),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
 }
@@ -70,7 +72,7 @@ fn find() -> Page {
             api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
         }
         ["", "overlay", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
-            Page::Overlay(room, ways, place, Options::of(uri.query().unwrap_or_default()))
+            Page::Overlay(room, ways, place, OverlayOptions::of(uri.query().unwrap_or_default()))
         }),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {

@@ -3,6 +3,7 @@
 use danmu::room::RoomId;
 use leptos::{html, prelude::*};
 
+use super::overlay_maker::OverlayMaker;
 use crate::i18n::{say, t_string, use_i18n};
 
 /// Shows the addresses of a room's watch page and overlay page, each with a button that copies it.
@@ -17,35 +18,49 @@ pub fn Links(
     Effect::new(move || {
         origin.set(window().location().origin().unwrap_or_default());
     });
+    let watch = Signal::stored(format!("/room/{room}"));
     view! {
         <section class="links" aria-label=say!(i18n, studio.links)>
-            <Link id="watch-address" label=say!(i18n, studio.link_watch) origin path=format!("/room/{room}") />
-            <Link id="overlay-address" label=say!(i18n, studio.link_overlay) origin path=format!("/overlay/{room}") />
-            <p>{move || t_string!(i18n, studio.obs)}</p>
+            <h2>{say!(i18n, studio.links)}</h2>
+            <Link id="watch-address" label=say!(i18n, studio.link_watch) origin path=watch />
+            <OverlayMaker room origin />
         </section>
     }
 }
 
+/// An address to copy.
 #[component]
-fn Link(id: &'static str, label: Signal<&'static str>, origin: RwSignal<String>, path: String) -> impl IntoView {
+pub fn Link(
+    /// The id of its field.
+    id: &'static str,
+    /// Who it is for.
+    label: Signal<&'static str>,
+    /// The page's origin.
+    origin: RwSignal<String>,
+    /// What follows it.
+    path: Signal<String>,
+) -> impl IntoView {
     let i18n = use_i18n();
     let field = NodeRef::<html::Input>::new();
-    let copied = RwSignal::new(false);
+    // What was copied last: another address is not copied yet.
+    let copied = RwSignal::new(None::<String>);
+    let address = Signal::derive(move || [origin.read().as_str(), path.read().as_str()].concat());
     let copy = move |_| {
         if let Some(field) = field.get_untracked() {
             field.select();
             #[cfg(feature = "hydrate")]
             crate::client::page::copy(&field, move || {
-                copied.try_set(true);
+                copied.try_set(Some(address.get_untracked()));
             });
         }
     };
+    let is_copied = move || copied.read().as_ref() == Some(&*address.read());
     view! {
         <div class="link">
             <label for=id>{label}</label>
-            <input id=id type="text" readonly node_ref=field prop:value=move || origin.get() + &path />
-            <button type="button" on:click=copy aria-describedby=id>
-                {move || if copied.get() { t_string!(i18n, studio.copied) } else { t_string!(i18n, studio.copy) }}
+            <input id=id type="text" readonly node_ref=field prop:value=address />
+            <button type="button" on:click=copy>
+                {move || if is_copied() { t_string!(i18n, studio.copied) } else { t_string!(i18n, studio.copy) }}
             </button>
         </div>
     }

@@ -9,6 +9,8 @@ mod desk;
 mod door;
 mod home;
 mod links;
+mod look;
+mod overlay_maker;
 mod row;
 
 use danmu::{feed::Ways, room::Room, viewer::Role};

@@ -63,7 +63,7 @@ fn DanmuList(live: Live, options: Options) -> impl IntoView {
         last
     };
     view! {
-        <ol style=options.css() data-outline=options.outline()>
+        <ol style=options.css() data-outline=options.outline() data-fades=options.fades().then_some("true")>
             <For each=lines key=|line| line.key.clone() let(line)>
                 <li class="danmu-line" data-id=line.key data-own=line.mine.then_some("true")>
                     {names.then(|| view! { <By author=Signal::stored(line.by) /> })}

@@ -29,6 +29,7 @@ const LINES: u16 = 12;
 /// | `font` | the font family to try first | the name of a font on this machine, unquoted |
 /// | `names` | whether authors' names are shown: before flying danmu, and in a list | `yes` (the default in a list), `no` |
 /// | `motion` | whether danmu fly; this machine's reduced-motion setting is ignored: viewers have others | `yes`, `no` |
+/// | `fade` | after how many seconds a line of a list disappears | 1 to 3600; lines stay without it |
 /// | `filter` | danmu with one of these words are hidden; case does not matter | words, separated by commas |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,6 +43,8 @@ pub struct Options {
     /// 0 for the default number.
     max: u16,
     names: Option<bool>,
+    /// After how many seconds a line of a list disappears; 0 for never.
+    fade: u16,
     /// Whether nothing moves.
     pub still: bool,
     /// Danmu with one of these words, in lower case, are hidden.
@@ -82,7 +85,13 @@ impl Options {
         let family =
             if self.font.is_empty() { "inherit" } else { &[&quoted(&self.font), ",system-ui,sans-serif"].concat() };
         let (size, opacity) = (percent(Choice::Scale), percent(Choice::Opacity));
-        ["--size:", &size, ";--opacity:", &opacity, "%;font-family:", family].concat()
+        let fade = if self.fade == 0 { String::new() } else { [";--fade:", &self.fade.to_string(), "s"].concat() };
+        ["--size:", &size, ";--opacity:", &opacity, "%;font-family:", family, &fade].concat()
+    }
+
+    /// Whether lines disappear after a time.
+    pub fn fades(&self) -> bool {
+        self.fade > 0
     }
 
     /// The outline of a list's text.
@@ -127,6 +136,13 @@ impl Options {
                     }
                     _ => Err("1 to 10000".to_owned()),
                 },
+                "fade" => match value.trim_end_matches('s').parse() {
+                    Ok(fade @ 1..=3_600) => {
+                        options.fade = fade;
+                        Ok(())
+                    }
+                    _ => Err("1 to 3600 seconds".to_owned()),
+                },
                 "font" => {
                     if value.chars().count() <= 100 && !value.contains(char::is_control) {
                         value.clone_into(&mut options.font);
@@ -144,7 +160,7 @@ impl Options {
                 "feed" => Ok(()),
                 _ => {
                     let known = "style, size, speed, opacity, area, lanes, outline, overlap, max, names, font, motion, \
-                                 filter";
+                                 fade, filter";
                     options.wrong.push(format!("{}: there is no such option; there are {known}", short(name)));
                     Ok(())
                 }
@@ -156,6 +172,9 @@ impl Options {
         if options.list && options.max > 100 {
             options.wrong.push(format!("max={}: a list has 1 to 100 lines", options.max));
             options.max = 100;
+        }
+        if !options.list && options.fade > 0 {
+            options.wrong.push("fade: only a list has it (style=list); danmu that fly leave by themselves".to_owned());
         }
         options.choices = choices.to_line();
         options.bound_wrong();
@@ -213,6 +232,15 @@ mod tests {
         assert_eq!(options.hides, ["spoiler", "剧透"]);
         assert!(options.css().contains("--size:150;") && options.css().contains("font-family:\"Noto Serif SC\","));
         assert_eq!(options.wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn lines_of_a_list_disappear_if_the_address_says_so() {
+        let options = Options::of("style=list&fade=20s");
+        assert!(options.fades() && options.css().ends_with(";--fade:20s") && options.wrong.is_empty());
+        assert!(!Options::of("style=list").fades());
+        assert_eq!(Options::of("style=list&fade=0").wrong, ["fade=0: 1 to 3600 seconds"]);
+        assert_eq!(Options::of("fade=20").wrong.len(), 1, "what flies does not fade");
     }
 
     #[test]
