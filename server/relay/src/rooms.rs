@@ -34,6 +34,17 @@ impl RoomMap {
         self.0.subscribe()
     }
 
+    /// These are the rooms from now on.
+    pub fn set(&self, all: Vec<Room>) {
+        self.0.send_if_modified(|rooms| {
+            let changed = **rooms != *all;
+            if changed {
+                *rooms = all.into();
+            }
+            changed
+        });
+    }
+
     /// Creates a room, or replaces the one with its id.
     pub fn put(&self, room: Room) {
         self.0.send_modify(|rooms| {

@@ -9,6 +9,7 @@
 mod decisions;
 mod guests;
 mod identities;
+mod rooms;
 mod sign_outs;
 mod speakers;
 mod streamer_keys;
@@ -32,6 +33,7 @@ use thiserror::Error;
 pub use self::{
     decisions::Row,
     guests::in_records,
+    rooms::{RoomRow, RoomTexts},
     speakers::Speaker,
     streamer_keys::{StreamerKeyChange, StreamerKeyRow},
     whom::{Whom, WhomError, named},
@@ -47,13 +49,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
     (4, "speakers", include_str!("../../migrations/0004_speakers.sql")),
     (5, "sign-outs", include_str!("../../migrations/0005_sign_outs.sql")),
     (6, "streamer keys", include_str!("../../migrations/0006_streamer_keys.sql")),
+    (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
 ];
 
 /// The store. A handle.

@@ -1,0 +1,137 @@
+//! Rooms that were made in the studio or by a command, as rows. A counter shows other processes that one has changed.
+
+use danmu::room::RoomId;
+use sqlx::{Row as _, query, query_scalar, sqlite::SqliteRow};
+
+use super::{Store, StoreError, in_time};
+
+/// The counter of changes.
+const COUNTER: &str = "rooms";
+
+/// What can be changed of a room in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomTexts {
+    /// Its display name.
+    pub title: String,
+    /// The URL of its video; empty if there is none.
+    pub video: String,
+    /// The URL of the picture before the video plays.
+    pub poster: Option<String>,
+}
+
+/// A room in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomRow {
+    /// Its id.
+    pub id: RoomId,
+    /// What can be changed of it.
+    pub texts: RoomTexts,
+    /// When it was made, Unix milliseconds.
+    pub made_ms: i64,
+    /// When it was archived, Unix milliseconds; `None` while it is open.
+    pub archived_ms: Option<i64>,
+}
+
+impl Store {
+    /// The number of changes of rooms so far.
+    ///
+    /// # Errors
+    /// [`StoreError`], as for all operations below.
+    pub async fn room_changes(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT value FROM counters WHERE name = $1";
+        in_time(query_scalar(sql).bind(COUNTER).fetch_one(&self.pool)).await
+    }
+
+    /// All rooms, archived ones included, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        let sql = "SELECT id, title, video, poster, made_ms, archived_ms FROM rooms ORDER BY made_ms, id";
+        let rows = in_time(query(sql).fetch_all(&self.pool)).await?;
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// Makes a room; returns whether its id was free. That of an archived room is not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn make_room(&self, id: &RoomId, texts: &RoomTexts, now_ms: i64) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO rooms (id, title, video, poster, made_ms) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT (id) DO NOTHING";
+        let RoomTexts { title, video, poster } = texts;
+        self.change_rooms(query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster).bind(now_ms)).await
+    }
+
+    /// Changes an open room; returns whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn edit_room(&self, id: &RoomId, texts: &RoomTexts) -> Result<bool, StoreError> {
+        let sql = "UPDATE rooms SET title = $2, video = $3, poster = $4 WHERE id = $1 AND archived_ms IS NULL";
+        let RoomTexts { title, video, poster } = texts;
+        self.change_rooms(query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster)).await
+    }
+
+    /// Archives an open room, or opens an archived one again; returns whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn archive_room(&self, id: &RoomId, archived_ms: Option<i64>) -> Result<bool, StoreError> {
+        let sql = "UPDATE rooms SET archived_ms = $2 WHERE id = $1 AND (archived_ms IS NULL) = ($2 IS NOT NULL)";
+        self.change_rooms(query(sql).bind(id.as_str()).bind(archived_ms)).await
+    }
+
+    /// Makes a change of rooms, and counts it if it changed one.
+    async fn change_rooms(
+        &self,
+        change: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<bool, StoreError> {
+        in_time(async {
+            let mut writing = self.pool.begin().await?;
+            // Takes the write lock, so that changes are serialized.
+            query("UPDATE counters SET value = value + 1 WHERE name = $1").bind(COUNTER).execute(&mut *writing).await?;
+            let changed = change.execute(&mut *writing).await?.rows_affected() > 0;
+            if changed { writing.commit().await.map(|()| true) } else { writing.rollback().await.map(|()| false) }
+        })
+        .await
+    }
+}
+
+/// `None` for a row with an id that no room can have.
+fn read(row: &SqliteRow) -> Option<RoomRow> {
+    let id = row.get::<String, _>(0).parse().ok()?;
+    let texts = RoomTexts { title: row.get(1), video: row.get(2), poster: row.get(3) };
+    Some(RoomRow { id, texts, made_ms: row.get(4), archived_ms: row.get(5) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(title: &str) -> RoomTexts {
+        RoomTexts { title: title.into(), video: String::new(), poster: None }
+    }
+
+    #[tokio::test]
+    async fn a_room_is_made_once_changed_archived_and_opened_again_and_others_see_each_change()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+        let id: RoomId = "anna".parse()?;
+        assert!(store.make_room(&id, &texts("Anna"), 7).await?);
+        assert!(!other.make_room(&id, &texts("Bob"), 8).await?, "it is hers");
+        assert!(!store.edit_room(&"bob".parse()?, &texts("Bob")).await?);
+        assert!(store.edit_room(&id, &texts("Anna's")).await?);
+        let room = |archived_ms| RoomRow { id: id.clone(), texts: texts("Anna's"), made_ms: 7, archived_ms };
+        assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(None)], 2));
+        assert!(!store.archive_room(&id, None).await?, "it is open");
+        assert!(store.archive_room(&id, Some(9)).await?);
+        assert!(!store.archive_room(&id, Some(10)).await?, "it is archived");
+        assert!(!store.edit_room(&id, &texts("late")).await? && !store.make_room(&id, &texts("new"), 11).await?);
+        assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(Some(9))], 3));
+        assert!(store.archive_room(&id, None).await?);
+        assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(None)], 4));
+        Ok(())
+    }
+}
