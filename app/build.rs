@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What both halves are made of.
-const SOURCES: [&str; 3] = ["src", "locales", "../src"];
+const SOURCES: [&str; 4] = ["src", "locales", "../src", "../public/studio.css"];
 
 fn main() -> io::Result<()> {
     let mut files = Vec::new();
@@ -27,6 +27,10 @@ fn main() -> io::Result<()> {
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if directory.is_file() {
+        files.push(directory.to_owned());
+        return Ok(());
+    }
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() { collect(&path, files)? } else { files.push(path) }

@@ -33,6 +33,12 @@ impl Rights {
         self
     }
 
+    /// The role in every room, the lowest that it has anywhere.
+    #[must_use]
+    pub const fn lowest(&self) -> Role {
+        self.everywhere
+    }
+
     /// The role in a room.
     #[must_use]
     pub fn role_in(&self, room: &RoomId) -> Role {

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::viewer::Role;
+use crate::{record::text::check_short, viewer::Role};
 
 /// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.
 ///
@@ -105,6 +105,23 @@ pub struct Room {
     pub paces: Paces,
 }
 
+/// What a streamer sets of a room that was made in the studio.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomTexts {
+    /// The displayed name; see [`is_title`].
+    pub title: String,
+    /// Address of the video; empty if there is none.
+    pub video: String,
+    /// Address of the picture shown before the video plays.
+    pub poster: Option<String>,
+}
+
+/// Whether a room can have that title: 1 to 100 characters that may be sent, and not only blanks.
+#[must_use]
+pub fn is_title(title: &str) -> bool {
+    title.chars().count() <= 100 && check_short(title).is_ok()
+}
+
 /// The rate limit of a viewer (a token bucket). Unsigned records have no viewer, and no rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -196,6 +213,16 @@ mod tests {
         assert_eq!(paces.of(Role::Streamer), None);
         let json = serde_json::to_string(&paces).unwrap();
         assert_eq!(serde_json::from_str::<Paces>(&json).unwrap(), paces);
+    }
+
+    #[test]
+    fn a_title_is_short_and_can_be_seen() {
+        for title in ["Anna's late show", "弹幕", &"é".repeat(100)] {
+            assert!(is_title(title), "{title}");
+        }
+        for none in ["", " ", &"a".repeat(101), "a\nb", "a\u{202e}b"] {
+            assert!(!is_title(none), "{none:?}");
+        }
     }
 
     proptest! {

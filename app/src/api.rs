@@ -45,6 +45,25 @@ pub async fn hide(room: String, danmu: String, viewer: Option<String>) -> Result
     ssr::answer(ssr::hide(room, danmu, viewer).await)
 }
 
+/// Makes a room, and its caller the streamer there, as `open_studio` does; returns the room's streamer key, which nobody is shown
+/// again. Addresses that are empty are none.
+#[server(endpoint = "make_room")]
+pub async fn make_room(room: String, title: String, video: String, poster: String) -> Result<String, ApiError> {
+    ssr::answer(ssr::make_room(room, title, video, poster).await)
+}
+
+/// Changes a room that was made in the studio. For its streamer.
+#[server(endpoint = "edit_room")]
+pub async fn edit_room(room: String, title: String, video: String, poster: String) -> Result<(), ApiError> {
+    ssr::answer(ssr::edit_room(room, title, video, poster).await)
+}
+
+/// Archives a room that was made in the studio: it ends for everybody, and keeps its id. For its streamer.
+#[server(endpoint = "archive_room")]
+pub async fn archive_room(room: String) -> Result<(), ApiError> {
+    ssr::answer(ssr::archive_room(room).await)
+}
+
 /// Makes the caller the streamer of a room by the room's streamer key, for thirty days in this browser: the cookie comes with
 /// the answer. It counts while the caller is the same viewer, and until the room gets a new key.
 #[server(endpoint = "open_studio")]
@@ -61,7 +80,7 @@ pub async fn close_studio(room: String) -> Result<(), ApiError> {
 #[cfg(feature = "ssr")]
 pub use ssr::status;
 #[cfg(feature = "ssr")]
-pub(crate) use ssr::{answer, role_in, room, rooms};
+pub(crate) use ssr::{answer, is_kept, may_make_rooms, role_in, room, rooms};
 
 #[cfg(feature = "ssr")]
 mod ssr {
@@ -69,7 +88,7 @@ mod ssr {
 
     use danmu::{
         record::DanmuRef,
-        room::{Room, RoomId},
+        room::{Room, RoomId, RoomTexts},
         session::{Purpose, Session},
         ticket::PublicKey,
         viewer::{Rank, Role, ViewerId},
@@ -161,6 +180,47 @@ mod ssr {
         Ok(())
     }
 
+    pub(super) async fn make_room(
+        room: String,
+        title: String,
+        video: String,
+        poster: String,
+    ) -> Result<String, ApiError> {
+        let (room, keeper) = (room_id(&room)?, services()?.room_keeper);
+        let made = keeper.make(room, texts(title, video, poster), caller()?, headers()?).await?;
+        made.cookie.into_iter().for_each(set_cookie);
+        Ok(made.key)
+    }
+
+    pub(super) async fn edit_room(room: String, title: String, video: String, poster: String) -> Result<(), ApiError> {
+        services()?.room_keeper.edit(own_room(room)?, texts(title, video, poster)).await
+    }
+
+    pub(super) async fn archive_room(room: String) -> Result<(), ApiError> {
+        services()?.room_keeper.archive(own_room(room)?).await
+    }
+
+    fn texts(title: String, video: String, poster: String) -> RoomTexts {
+        RoomTexts { title, video, poster: Some(poster) }
+    }
+
+    /// A room whose streamer the caller is.
+    fn own_room(id: String) -> Result<RoomId, ApiError> {
+        let (Room { id, .. }, _) = room(id)?;
+        if role_in(&id) == Role::Streamer { Ok(id) } else { Err(ApiError::NotModerator) }
+    }
+
+    /// Whether the caller may make rooms. Who has no cookie yet will be a guest.
+    pub(crate) fn may_make_rooms() -> bool {
+        let rights = caller().map(|caller| caller.rights).unwrap_or_default();
+        services().is_ok_and(|services| services.room_keeper.may_make(&rights))
+    }
+
+    /// Whether the studio may change a room, as it was made there.
+    pub(crate) fn is_kept(room: &RoomId) -> bool {
+        services().is_ok_and(|services| services.room_keeper.keeps(room))
+    }
+
     fn set_cookie(cookie: HeaderValue) {
         if let Some(response) = use_context::<ResponseOptions>() {
             response.append_header(header::SET_COOKIE, cookie);
@@ -186,10 +246,16 @@ mod ssr {
             | ApiError::Banned
             | ApiError::NotModerator
             | ApiError::NotAbove
-            | ApiError::WrongKey => StatusCode::FORBIDDEN,
+            | ApiError::WrongKey
+            | ApiError::MayNotMakeRooms => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::BadViewer(_) | ApiError::BadDanmu(_) | ApiError::Other(_) => StatusCode::BAD_REQUEST,
+            ApiError::RoomExists(_) | ApiError::NotKept => StatusCode::CONFLICT,
+            ApiError::BadViewer(_)
+            | ApiError::BadDanmu(_)
+            | ApiError::BadTitle
+            | ApiError::BadAddress(_)
+            | ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }
     }
 

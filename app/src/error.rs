@@ -40,6 +40,21 @@ pub enum ApiError {
     /// Not the room's streamer key, or the room has none. Status 403.
     #[error("the streamer key is wrong: copy it whole, and see that no newer one has been made")]
     WrongKey,
+    /// The caller may not make rooms. Status 403.
+    #[error("you may not make rooms on this server; its operator says who may (studio.makers)")]
+    MayNotMakeRooms,
+    /// There is a room of that id, or there was one. Status 409.
+    #[error("there is a room {0:?} already, or there was one; choose another id")]
+    RoomExists(String),
+    /// The room is one of the settings, or there is none. Status 409.
+    #[error("that room is not kept in the store: it is changed where it is declared, in danmu.toml")]
+    NotKept,
+    /// No room can have such a title. Status 400.
+    #[error("a title has 1 to 100 characters that can be seen")]
+    BadTitle,
+    /// No browser could load it. Status 400.
+    #[error("{0:?} is no address: https://…, http://…, or a path of this server that begins with /")]
+    BadAddress(String),
     /// No viewer can have such an id. Status 400.
     #[error("{0:?} cannot be the id of a viewer: 1 to 64 visible ASCII characters")]
     BadViewer(String),

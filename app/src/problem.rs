@@ -121,17 +121,21 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::TooMany { retry_after_s } => fill(t_string!(i18n, problem.too_many), &[("seconds", retry_after_s)]),
         ApiError::DirectOff => t_string!(i18n, problem.direct_off).to_owned(),
         ApiError::Banned => t_string!(i18n, problem.banned).to_owned(),
-        ApiError::WrongKey => t_string!(i18n, problem.wrong_key).to_owned(),
         ApiError::SignIn => t_string!(i18n, problem.sign_in).to_owned(),
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
-        ApiError::NotModerator => t_string!(i18n, problem.not_moderator).to_owned(),
-        ApiError::NotAbove => t_string!(i18n, problem.not_above).to_owned(),
-        ApiError::Store => t_string!(i18n, problem.store).to_owned(),
-        // No page of ours sends such an id.
-        ApiError::BadViewer(_) | ApiError::BadDanmu(_) => {
-            fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())])
-        }
+        // The studio has texts of its own for what its crew is told (`studio::problem`).
+        ApiError::NotModerator
+        | ApiError::NotAbove
+        | ApiError::Store
+        | ApiError::WrongKey
+        | ApiError::MayNotMakeRooms
+        | ApiError::RoomExists(_)
+        | ApiError::NotKept
+        | ApiError::BadTitle
+        | ApiError::BadAddress(_)
+        | ApiError::BadViewer(_)
+        | ApiError::BadDanmu(_) => fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())]),
     }
 }

@@ -8,7 +8,7 @@ use danmu::{
     feed::Ways,
     record::DanmuRef,
     rights::Rights,
-    room::{Room, RoomId},
+    room::{Room, RoomId, RoomTexts},
     session::{Purpose, Session},
     ticket::PublicKey,
     viewer::{Name, Rank, ViewerId},
@@ -26,6 +26,8 @@ pub struct Services {
     pub vending: Arc<dyn Vending>,
     /// Opens studios by streamer keys.
     pub studio_keys: Arc<dyn StudioKeys>,
+    /// Makes, changes and archives rooms.
+    pub room_keeper: Arc<dyn RoomKeeper>,
     /// Makes the crew's decisions.
     pub moderating: Arc<dyn Moderating>,
     /// Origins besides the page's own that its scripts may connect to, such as the stream's endpoint where that is elsewhere.
@@ -120,4 +122,33 @@ pub trait Vending: Send + Sync {
     /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off, and
     /// [`ApiError::VendingDown`] while credentials are unavailable.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
+}
+
+/// A room that was made.
+#[derive(Clone, Debug)]
+pub struct MadeRoom {
+    /// Its streamer key.
+    pub key: String,
+    /// The cookie by which its maker is its streamer, as of [`StudioKeys::open`].
+    pub cookie: Option<HeaderValue>,
+}
+
+/// The future that [`RoomKeeper::make`] returns.
+pub type MakeFuture = Pin<Box<dyn Future<Output = Result<MadeRoom, ApiError>> + Send>>;
+
+/// Keeps the rooms that are made in the studio. The caller must have checked who may change or archive one.
+pub trait RoomKeeper: Send + Sync {
+    /// Whether a caller with these rights may make rooms.
+    fn may_make(&self, rights: &Rights) -> bool;
+    /// Whether a room is kept here, and not declared in the settings.
+    fn keeps(&self, room: &RoomId) -> bool;
+    /// Makes a room.
+    ///
+    /// Fails with [`ApiError::MayNotMakeRooms`], [`ApiError::RoomExists`], [`ApiError::BadTitle`], [`ApiError::BadAddress`],
+    /// [`ApiError::TooMany`] over the network's rate limit, and [`ApiError::Store`].
+    fn make(&self, room: RoomId, texts: RoomTexts, caller: Caller, headers: HeaderMap) -> MakeFuture;
+    /// Changes a room. Fails like [`Self::make`], and with [`ApiError::NotKept`] for one of the settings.
+    fn edit(&self, room: RoomId, texts: RoomTexts) -> DecisionFuture;
+    /// Archives a room. Fails with [`ApiError::NotKept`] and [`ApiError::Store`].
+    fn archive(&self, room: RoomId) -> DecisionFuture;
 }

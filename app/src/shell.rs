@@ -33,6 +33,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
                 {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
+                {studio_style()}
                 <AutoReload options=options.clone() />
                 {scripts(options)}
                 <MetaTags />
@@ -72,6 +73,12 @@ fn scripts(options: LeptosOptions) -> impl IntoView {
     return Either::Right(view! { <HydrationScripts options /> });
     #[cfg(not(feature = "ssr"))]
     view! { <HydrationScripts options /> }
+}
+
+/// The studio's style sheet, on its pages. Its address changes with the build, since its name does not.
+fn studio_style() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    is_studio().then(|| view! { <link rel="stylesheet" href=["/studio.css?", crate::BUILD].concat() /> })
 }
 
 /// The address of the studio's module, if this page is one of the studio's.

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { test, expect } from '../lib/test.mjs';
 import { enter, fresh, line, say } from '../lib/room.mjs';
+import { openStudio, rows } from '../lib/studio.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -21,6 +22,26 @@ for (const locale of ['en-US', 'zh-CN']) {
       test(`${address} keeps nobody out`, async ({ page }) => {
         await page.goto(address);
         expect(await barriers(page)).toEqual([]);
+      });
+    }
+
+    for (const [width, height] of [
+      [360, 740],
+      [1280, 720],
+    ]) {
+      test(`the studio in a window of ${width} by ${height} keeps nobody out`, async ({ page, server }) => {
+        await page.setViewportSize({ width, height });
+        await page.goto('/studio');
+        expect(await barriers(page)).toEqual([]);
+        await page.goto('/studio/demo');
+        expect(await barriers(page)).toEqual([]);
+        await openStudio(page, server);
+        await enter(await page.context().newPage());
+        await say(page.context().pages()[1], fresh('seen by the crew'));
+        await expect(rows(page).last()).toBeVisible();
+        await page.locator('.maker summary').click();
+        expect(await barriers(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       });
     }
 

@@ -38,6 +38,9 @@ pub enum RunError {
     /// No random bytes for a key.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+    /// A room that cannot be made, archived or opened.
+    #[error("{0}")]
+    Room(String),
     /// A room that the settings do not list.
     #[error("there is no room {0}")]
     NoRoom(RoomId),

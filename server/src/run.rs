@@ -46,7 +46,7 @@ use crate::{
     health::Health,
     http::{Admission, AppState, Door, Site, StudioDoor, router, serve},
     listen::listen,
-    rooms::ServedRooms,
+    rooms::{ServedRooms, StoredRooms},
     say::{announce, log_to_stderr},
     supervise::Supervisor,
 };
@@ -134,6 +134,10 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let studio = Studio::open(store.clone(), identity.clone()).await?;
     let (following, until) = (studio.clone(), stop.clone());
     supervisor.restart("streamer keys", &stop, move || following.clone().follow(until.clone()));
+    let (place, makers) = ((store.clone(), config.stream.data.clone()), config.room_makers());
+    let stored = StoredRooms::open(place, studio.clone(), rooms.clone(), makers).await?;
+    let (following, until) = (stored.clone(), stop.clone());
+    supervisor.restart("rooms", &stop, move || following.clone().follow(until.clone()));
     let (moderation, work) = Moderation::open(store.clone()).await?;
     if relays {
         // Servers that read the embedded stream share its directory, and with it the store.
@@ -166,7 +170,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         (identity, store, studio),
         moderation,
         health.clone(),
-        (relay.clone(), rooms, endpoint),
+        (relay.clone(), (rooms, stored), endpoint),
         pool,
     )?;
     let (limits, until) = (state.0, stop.clone());
@@ -222,7 +226,7 @@ fn app_state(
     (identity, store, studio): (Identity, Store, Studio),
     moderation: Moderation,
     health: Health,
-    (relay, rooms, stream): (Option<Relay>, RoomMap, Option<Endpoint>),
+    (relay, (rooms, stored), stream): (Option<Relay>, (RoomMap, StoredRooms), Option<Endpoint>),
     pool: Option<PoolCredentials>,
 ) -> Result<(Limits, AppState), RunError> {
     let rate = |per_minute: u32, burst: u32| {
@@ -251,6 +255,7 @@ fn app_state(
         rooms: Arc::new(ServedRooms::new(rooms, relay.clone())),
         vending: Arc::new(vending.clone()),
         studio_keys: Arc::new(StudioDoor::new(studio.clone())),
+        room_keeper: Arc::new(stored),
         moderating,
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },

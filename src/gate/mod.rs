@@ -155,7 +155,7 @@ pub enum Reason {
     NotModerator,
     /// It is a decision, and takes effect: nothing is wrong with it, and there is nothing to show.
     #[error("it moderates")]
-    Moderation(Decided),
+    Moderation(Box<Decided>),
     /// A record of that id was seen lately.
     #[error("it was seen before")]
     Duplicate,
@@ -321,7 +321,7 @@ impl Gate {
             }
             self.bans.of_room().apply(*id, &decision, arrival_ms);
             let room = Some(self.room.clone());
-            return Err(Reason::Moderation(Decided { id: *id, room, decision, at: arrival_ms }));
+            return Err(Reason::Moderation(Decided { id: *id, room, decision, at: arrival_ms }.into()));
         }
         // NFC, so that texts that look alike compare as equal.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };

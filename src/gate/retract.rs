@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bans::{BanEntry, Bans, Decisions, EVERYWHERE_AFTER_MS};
 use crate::{
-    record::{DanmuKey, DanmuRef, Decided, Subject},
+    record::{DanmuRef, Decided, Subject},
     viewer::{Rank, Role, ViewerId},
 };
 
@@ -17,9 +17,9 @@ pub struct Retracted {
     /// The viewer. `None` for one danmu whose author was not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer: Option<ViewerId>,
-    /// The one danmu that it concerns; `None` for all of the viewer's.
+    /// The one danmu that it concerns, by its key as text, since pages only compare it; `None` for all of the viewer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<DanmuKey>,
+    pub id: Option<String>,
     /// It concerns danmu of the viewer that arrived before this, in Unix milliseconds. One danmu was there before it was hidden.
     pub before: i64,
     /// The rank of who decided it: it concerns danmu said in a lower role.
@@ -32,7 +32,7 @@ impl Retracted {
     pub fn hidden(decided: &Decided) -> Option<Self> {
         let Decided { decision, at, .. } = decided;
         let Subject::Danmu(DanmuRef { key, viewer }) = &decision.on else { return None };
-        let (viewer, id) = (viewer.clone(), Some(key.clone()));
+        let (viewer, id) = (viewer.clone(), Some(key.to_string()));
         (decision.until_ms() > *at).then_some(Self { viewer, id, before: *at + 1, by: decision.by })
     }
 
@@ -42,7 +42,7 @@ impl Retracted {
     pub fn covers(&self, key: &str, viewer: Option<&str>, role: Role, arrival_ms: i64) -> bool {
         self.viewer.as_ref().map(ViewerId::as_str) == viewer
             && self.by.is_above(role)
-            && self.id.as_ref().map_or(arrival_ms < self.before, |id| id.to_string() == key)
+            && self.id.as_ref().map_or(arrival_ms < self.before, |id| id == key)
     }
 }
 
@@ -104,7 +104,7 @@ impl Bans {
             decisions.each_ban(of.map(|viewer| Subject::Viewer(viewer.clone())).as_ref(), &mut |on, entry| {
                 let (viewer, id) = match on {
                     Subject::Viewer(viewer) => (Some(viewer.clone()), None),
-                    Subject::Danmu(danmu) => (danmu.viewer.clone(), Some(danmu.key.clone())),
+                    Subject::Danmu(danmu) => (danmu.viewer.clone(), Some(danmu.key.to_string())),
                     _ => return,
                 };
                 let before = entry.at_ms.saturating_add(after_ms);
@@ -143,7 +143,7 @@ impl Decisions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Decision, Guests, Network, RecordId};
+    use crate::record::{DanmuKey, Decision, Guests, Network, RecordId};
 
     fn viewer() -> ViewerId {
         ViewerId::guest(7)
@@ -222,12 +222,7 @@ mod tests {
         assert!(!hidden("s7", Some(&ViewerId::guest(8)), Role::Viewer), "another's, who copied the key");
         assert!(!hidden("s7", None, Role::Viewer), "and one that nobody signed");
         assert!(!bans.cover(&viewer(), Role::Viewer, 600), "its author may go on");
-        let told = Retracted {
-            viewer: Some(viewer()),
-            id: Some(DanmuKey::Sequence("7".into())),
-            before: 501,
-            by: Rank::Moderator,
-        };
+        let told = Retracted { viewer: Some(viewer()), id: Some("s7".into()), before: 501, by: Rank::Moderator };
         assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told], vec![]));
         hide(2, of(None), Some(10_000));
         assert!(hidden("s7", None, Role::Viewer));

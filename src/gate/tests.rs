@@ -263,7 +263,7 @@ fn what_a_banned_viewer_says_is_not_shown_from_the_bans_arrival_to_its_end() {
     assert_eq!(put(signed(1, 1_000), Some(&ann), 1_000), None);
     let told = |n, order: &Moderation, at| {
         let decision = order.decision().expect("a decision");
-        Some(Reason::Moderation(Decided { id: RecordId::new(1, n), room: Some(RoomId::demo()), decision, at }))
+        Some(Reason::Moderation(Decided { id: RecordId::new(1, n), room: Some(RoomId::demo()), decision, at }.into()))
     };
     let order = ban("ann", Some(9_000));
     assert_eq!(put(decided(2, order.clone(), 2_000), Some(&keeper), 2_000), told(2, &order, 2_000));

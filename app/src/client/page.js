@@ -43,8 +43,12 @@ export function on_resize(list, act) {
   [list, ...list.children].forEach((element) => observer.observe(element));
 }
 
-/** Copies the value of a field, which is selected; calls `done` if that worked. Without HTTPS there is no clipboard for scripts. */
-export function copy(field, done) {
-  if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, () => {});
-  else if (document.execCommand('copy')) done();
+/** Copies a text to the clipboard; calls `done` if that worked. Without HTTPS scripts have no clipboard but what is selected. */
+export function copy(text, done) {
+  if (navigator.clipboard) return void navigator.clipboard.writeText(text).then(done, () => {});
+  const field = Object.assign(document.createElement('textarea'), { value: text });
+  document.body.append(field);
+  field.select();
+  if (document.execCommand('copy')) done();
+  field.remove();
 }

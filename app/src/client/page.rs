@@ -1,7 +1,7 @@
 //! What the page does with the browser beyond its own elements; implemented in `page.js`.
 
 use wasm_bindgen::{closure::Closure, prelude::wasm_bindgen};
-use web_sys::{Element, HtmlInputElement, HtmlMediaElement};
+use web_sys::{Element, HtmlMediaElement};
 
 #[wasm_bindgen(module = "/src/client/page.js")]
 extern "C" {
@@ -12,7 +12,7 @@ extern "C" {
     /// Tells the style sheet which part of the window can be seen, by `--seen` (its height) and `--above` (where it begins).
     pub fn follow_window();
     #[wasm_bindgen(js_name = copy)]
-    fn copy_then(field: &HtmlInputElement, done: &Closure<dyn FnMut()>);
+    fn copy_then(text: &str, done: &Closure<dyn FnMut()>);
     #[wasm_bindgen(js_name = on_resize)]
     fn listen(list: &Element, act: &Closure<dyn FnMut()>);
 }
@@ -24,9 +24,9 @@ pub fn on_resize(list: &Element, act: impl FnMut() + 'static) {
     act.forget();
 }
 
-/// Copies the value of a field, which is selected, to the clipboard; calls `done` if that worked.
-pub fn copy(field: &HtmlInputElement, done: impl FnOnce() + 'static) {
+/// Copies a text to the clipboard; calls `done` if that worked.
+pub fn copy(text: &str, done: impl FnOnce() + 'static) {
     let done = Closure::once(done);
-    copy_then(field, &done);
+    copy_then(text, &done);
     done.forget();
 }

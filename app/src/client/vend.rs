@@ -87,6 +87,11 @@ impl Vend for ServerVend {
                     | ApiError::WrongKey
                     | ApiError::BadViewer(_)
                     | ApiError::BadDanmu(_)
+                    | ApiError::MayNotMakeRooms
+                    | ApiError::RoomExists(_)
+                    | ApiError::NotKept
+                    | ApiError::BadTitle
+                    | ApiError::BadAddress(_)
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

@@ -64,7 +64,7 @@ mod tests {
     fn a_hidden_danmu_goes_alone_also_where_its_author_has_it_beside_the_own() {
         let hidden = |viewer: Option<&str>| {
             let viewer = viewer.map(|viewer| viewer.parse().expect("an id"));
-            [Retracted { viewer, id: Some("s7".parse().expect("a key")), before: 9, by: Rank::Moderator }]
+            [Retracted { viewer, id: Some("s7".into()), before: 9, by: Rank::Moderator }]
         };
         let mut traces = Traces::default();
         let item = |id: &str, by: &str| serde_json::from_str(&format!(r#"{{"id":"{id}","text":"hi","at":7{by}}}"#));

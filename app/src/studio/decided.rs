@@ -2,12 +2,12 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
+use super::problem::say_error;
 use crate::{
     api,
     error::ApiError,
     i18n::{I18n, fill, say, t_string, use_i18n},
     live::ChatLine,
-    problem::Problem,
 };
 
 /// How many decisions are listed.
@@ -32,7 +32,7 @@ enum Outcome {
     /// It was undone.
     Undone,
     /// The server refused.
-    Refused(Problem),
+    Refused(ApiError),
 }
 
 /// A decision as the page lists it.
@@ -108,7 +108,7 @@ impl Decisions {
     }
 
     fn end(self, made: &Made, done: Result<(), ApiError>, outcome: Outcome, i18n: I18n) {
-        made.outcome.set(done.map_or_else(|error| Outcome::Refused(error.into()), |()| outcome));
+        made.outcome.set(done.map_or_else(Outcome::Refused, |()| outcome));
         self.said.try_set(made.say(i18n));
     }
 }
@@ -128,8 +128,8 @@ impl Made {
             _ => 0,
         };
         match &*self.outcome.read() {
-            Outcome::Refused(problem) => {
-                fill(t_string!(i18n, studio.refused), &[("about", &self.about), ("reason", &problem.say(i18n))])
+            Outcome::Refused(error) => {
+                fill(t_string!(i18n, studio.refused), &[("about", &self.about), ("reason", &say_error(error, i18n))])
             }
             _ => fill(text, &[("about", &self.about), ("minutes", &minutes)]),
         }

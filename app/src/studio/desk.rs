@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use super::{
     decided::{DecidedList, Decisions},
     links::Links,
+    room_form::EditRoom,
     row::DanmuRow,
 };
 use crate::{
@@ -144,6 +145,8 @@ pub fn DeskPage(
     entry: FeedStart,
     /// The caller's role in it.
     role: Role,
+    /// Whether the room may be changed here.
+    kept: bool,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.of_title();
@@ -173,7 +176,7 @@ pub fn DeskPage(
         <PageHeader />
         <main class="studio">
             <div class="desk-head">
-                <h1>{room.title}</h1>
+                <h1>{room.title.clone()}</h1>
                 <FeedBadge live />
                 <button class="quiet" type="button" hidden=!by_key on:click=leave>
                     {say!(i18n, studio.leave)}
@@ -212,13 +215,17 @@ pub fn DeskPage(
                     </ol>
                 </div>
                 <button class="newest" type="button" hidden=move || held.read().is_none() on:click=move |_| desk.resume()>
-                    {move || fill(t_string!(i18n, studio.waiting), &[("count", &desk.waiting())])}
+                    {move || match desk.waiting() {
+                        0 => t_string!(i18n, chat.newest).to_owned(),
+                        count => fill(t_string!(i18n, studio.waiting), &[("count", &count)]),
+                    }}
                 </button>
                 <p class="keys" id="desk-keys">
                     {say!(i18n, studio.keys)}
                 </p>
             </section>
             <aside>
+                {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                 <Links room=room.id />
                 <DecidedList decisions />
             </aside>

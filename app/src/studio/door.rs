@@ -4,11 +4,12 @@ use danmu::room::Room;
 use leptos::{html, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
+use super::problem::say_error;
 use crate::{
     api::open_studio,
     components::PageHeader,
+    error::ApiError,
     i18n::{fill, say, t_string, use_i18n},
-    problem::Problem,
 };
 
 /// Asks for the streamer key of a room.
@@ -20,7 +21,7 @@ pub fn DoorPage(
     let i18n = use_i18n();
     let locale = i18n.of_title();
     let field = NodeRef::<html::Input>::new();
-    let problem = RwSignal::new(None::<Problem>);
+    let problem = RwSignal::new(None::<ApiError>);
     let asking = RwSignal::new(false);
     let ready = RwSignal::new(false);
     Effect::new(move || ready.set(true));
@@ -39,7 +40,7 @@ pub fn DoorPage(
                 // The page is another one now.
                 Ok(()) => drop(window().location().reload()),
                 Err(error) => {
-                    problem.set(Some(error.into()));
+                    problem.set(Some(error));
                     asking.set(false);
                     if let Some(field) = field.get_untracked() {
                         field.select();
@@ -49,7 +50,7 @@ pub fn DoorPage(
         });
     };
     let title = room.title.clone();
-    let text = move || problem.read().as_ref().map(|problem| problem.say(i18n)).unwrap_or_default();
+    let text = move || problem.read().as_ref().map(|error| say_error(error, i18n)).unwrap_or_default();
     view! {
         <Title text=move || leptos_i18n::td_string!(locale(), studio.name) />
         <PageHeader />
@@ -57,6 +58,8 @@ pub fn DoorPage(
             <h1>{move || fill(t_string!(i18n, studio.of), &[("room", &title)])}</h1>
             <p class="lead">{say!(i18n, studio.door)}</p>
             <form on:submit=open>
+                // By it password managers tell the keys of several rooms apart.
+                <input name="room" type="text" autocomplete="username" value=room.id.to_string() readonly hidden />
                 <label for="key">{say!(i18n, studio.key)}</label>
                 <input
                     id="key"

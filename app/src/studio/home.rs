@@ -4,6 +4,7 @@ use danmu::room::Room;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::room_form::MakeRoom;
 use crate::{
     components::PageHeader,
     i18n::{say, use_i18n},
@@ -14,6 +15,8 @@ use crate::{
 pub fn StudioHome(
     /// The rooms, in the operator's order.
     rooms: Vec<Room>,
+    /// Whether the viewer may make one.
+    may_make: bool,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.of_title();
@@ -39,6 +42,7 @@ pub fn StudioHome(
             <ul class="cards" style="margin-top:32px">
                 {cards}
             </ul>
+            {may_make.then(|| view! { <MakeRoom /> })}
         </main>
     }
 }

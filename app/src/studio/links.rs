@@ -1,7 +1,7 @@
 //! A room's addresses, to copy: one for viewers, one for OBS.
 
 use danmu::room::RoomId;
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use super::overlay_maker::OverlayMaker;
 use crate::i18n::{say, t_string, use_i18n};
@@ -40,28 +40,38 @@ pub fn Link(
     /// What follows it.
     path: Signal<String>,
 ) -> impl IntoView {
-    let i18n = use_i18n();
-    let field = NodeRef::<html::Input>::new();
-    // What was copied last: another address is not copied yet.
-    let copied = RwSignal::new(None::<String>);
     let address = Signal::derive(move || [origin.read().as_str(), path.read().as_str()].concat());
-    let copy = move |_| {
-        if let Some(field) = field.get_untracked() {
-            field.select();
-            #[cfg(feature = "hydrate")]
-            crate::client::page::copy(&field, move || {
-                copied.try_set(Some(address.get_untracked()));
-            });
-        }
-    };
-    let is_copied = move || copied.read().as_ref() == Some(&*address.read());
     view! {
         <div class="link">
             <label for=id>{label}</label>
-            <input id=id type="text" readonly node_ref=field prop:value=address />
-            <button type="button" on:click=copy>
-                {move || if is_copied() { t_string!(i18n, studio.copied) } else { t_string!(i18n, studio.copy) }}
-            </button>
+            <input id=id type="text" readonly prop:value=address />
+            <CopyButton text=address />
         </div>
+    }
+}
+
+/// Copies a text to the clipboard.
+#[component]
+pub fn CopyButton(
+    /// The text.
+    text: Signal<String>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    // What was copied last: another text is not copied yet.
+    let copied = RwSignal::new(None::<String>);
+    let copy = move |_| {
+        let now = text.get_untracked();
+        #[cfg(feature = "hydrate")]
+        crate::client::page::copy(&now.clone(), move || {
+            copied.try_set(Some(now));
+        });
+        #[cfg(not(feature = "hydrate"))]
+        copied.set(Some(now));
+    };
+    let is_copied = move || copied.read().as_ref() == Some(&*text.read());
+    view! {
+        <button type="button" on:click=copy>
+            {move || if is_copied() { t_string!(i18n, studio.copied) } else { t_string!(i18n, studio.copy) }}
+        </button>
     }
 }

@@ -11,6 +11,8 @@ mod home;
 mod links;
 mod look;
 mod overlay_maker;
+mod problem;
+mod room_form;
 mod row;
 
 use danmu::{feed::Ways, room::Room, viewer::Role};
@@ -24,12 +26,12 @@ use crate::{error::ApiError, i18n::PageLanguage, live::FeedStart, pages::Missing
 /// A page of the studio, and its data from the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum StudioPage {
-    /// `/studio`: the rooms.
-    Home(Vec<Room>),
+    /// `/studio`: the rooms, and whether the caller may make one.
+    Home(Vec<Room>, bool),
     /// `/studio/{room}` for a viewer who may not moderate there.
     Door(Room),
-    /// `/studio/{room}` for the crew.
-    Desk(Room, Ways, String, Role),
+    /// `/studio/{room}` for the crew, and whether the room may be changed here.
+    Desk(Room, Ways, String, Role, bool),
     /// A room that does not exist.
     Missing(Option<ApiError>),
 }
@@ -56,10 +58,10 @@ pub fn StudioApp() -> impl IntoView {
 fn CurrentStudioPage() -> impl IntoView {
     let page = SharedValue::new_str(|| serde_json::to_string(&find()).unwrap_or_default()).into_inner();
     match serde_json::from_slice(page.as_bytes()).unwrap_or(StudioPage::Missing(None)) {
-        StudioPage::Home(rooms) => EitherOf4::A(view! { <StudioHome rooms /> }),
+        StudioPage::Home(rooms, may_make) => EitherOf4::A(view! { <StudioHome rooms may_make /> }),
         StudioPage::Door(room) => EitherOf4::B(view! { <DoorPage room /> }),
-        StudioPage::Desk(room, ways, place, role) => {
-            EitherOf4::C(view! { <DeskPage room entry=FeedStart { ways, place } role /> })
+        StudioPage::Desk(room, ways, place, role, kept) => {
+            EitherOf4::C(view! { <DeskPage room entry=FeedStart { ways, place } role kept /> })
         }
         StudioPage::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
@@ -74,9 +76,12 @@ fn find() -> StudioPage {
 
     let uri = use_context::<Parts>().map(|parts| parts.uri).unwrap_or_default();
     let page = match uri.path().trim_end_matches('/').strip_prefix("/studio/") {
-        None => api::rooms().map(StudioPage::Home),
+        None => api::rooms().map(|rooms| StudioPage::Home(rooms, api::may_make_rooms())),
         Some(id) => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| match api::role_in(&room.id) {
-            role if role.may_moderate() => StudioPage::Desk(room, ways, place, role),
+            role if role.may_moderate() => {
+                let kept = role == Role::Streamer && api::is_kept(&room.id);
+                StudioPage::Desk(room, ways, place, role, kept)
+            }
             _ => StudioPage::Door(room),
         }),
     };

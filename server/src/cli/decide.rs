@@ -16,7 +16,7 @@ use danmu::{
 };
 use danmu_identity::{
     clock::now_ms,
-    store::{Row, Store, Whom},
+    store::{Row, Store, StoreError, Whom},
 };
 use danmu_relay::moderation::UNSIGNED;
 
@@ -101,14 +101,24 @@ impl StoreArgs {
     }
 }
 
+/// Whether there is a room, in the settings or in the store.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn is_room(store: &Store, config: &Config, room: &RoomId) -> Result<bool, StoreError> {
+    let declared = config.rooms.iter().any(|declared| declared.id == *room);
+    Ok(declared || store.rooms().await?.iter().any(|row| row.id == *room))
+}
+
 /// Bans a viewer or a network, or lists recent speakers.
 ///
 /// # Errors
 /// The settings or the store cannot be read or written, or there is no such room or viewer.
 pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     let (store, config) = args.store.open().await?;
-    let known = |room: &RoomId| config.rooms.iter().any(|listed| listed.id == *room);
-    if let Some(room) = args.room.as_ref().filter(|room| !known(room)) {
+    if let Some(room) = &args.room
+        && !is_room(&store, &config, room).await?
+    {
         return Err(RunError::NoRoom(room.clone()));
     }
     let now_ms = now_ms();

@@ -1,18 +1,22 @@
-//! `danmu-server rooms list` and `rooms key`: the rooms of the settings, and their streamer keys. Write access to the data
+//! `danmu-server rooms`: the rooms of the settings and those of the store, and their streamer keys. Write access to the data
 //! directory is the authorization, as for decisions; a running server that shares the directory acts within a second.
 
 use std::{collections::HashMap, time::Duration};
 
 use clap::Subcommand;
-use danmu::room::RoomId;
+use danmu::room::{RoomId, RoomTexts};
 
 use super::{
-    decide::{StoreArgs, say},
+    decide::{StoreArgs, is_room, say},
     span::{span, span_ms},
 };
-use danmu_identity::{clock::now_ms, studio};
+use danmu_identity::{clock::now_ms, store::RoomRow, studio};
 
-use crate::{config::RoomSettings, error::RunError};
+use crate::{
+    config::{Config, RoomSettings},
+    error::RunError,
+    rooms::checked,
+};
 
 /// What to do about rooms.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,14 +31,44 @@ pub struct RoomsArgs {
 pub enum RoomsCommand {
     /// Lists the rooms: id, title, and whether there is a streamer key.
     List(StoreArgs),
+    /// Makes a room, and prints its streamer key, once.
+    Create(CreateArgs),
+    /// Archives a room that was made by `rooms create` or in the browser: it ends for everybody, and keeps its id.
+    Archive(RoomArgs),
+    /// Opens an archived room again.
+    Reopen(RoomArgs),
     /// Makes a new streamer key for a room and prints it, once. Whoever has it is the streamer there. The key before is worth
     /// nothing then, and neither is what it opened.
-    Key(KeyArgs),
+    Key(RoomArgs),
 }
 
-/// Whose streamer key is made.
+/// The room that is made.
 #[derive(Clone, Debug, clap::Args)]
-pub struct KeyArgs {
+pub struct CreateArgs {
+    /// Its id: a-z, 0-9, - and _.
+    #[arg(value_name = "ROOM")]
+    pub room: RoomId,
+
+    /// Its title. Without it, the id.
+    #[arg(long)]
+    pub title: Option<String>,
+
+    /// The address of its video: https://…, http://…, or a path of this server. Without it, there is none.
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub video: String,
+
+    /// The address of the picture before the video plays.
+    #[arg(long, value_name = "ADDRESS")]
+    pub poster: Option<String>,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Which room.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RoomArgs {
     /// The room's id.
     #[arg(value_name = "ROOM")]
     pub room: RoomId,
@@ -51,6 +85,9 @@ pub struct KeyArgs {
 pub async fn run(args: RoomsArgs) -> Result<(), RunError> {
     match args.command {
         RoomsCommand::List(args) => list(args).await,
+        RoomsCommand::Create(args) => create(args).await,
+        RoomsCommand::Archive(args) => archive(args, Some(now_ms())).await,
+        RoomsCommand::Reopen(args) => archive(args, None).await,
         RoomsCommand::Key(args) => key(args).await,
     }
 }
@@ -59,19 +96,64 @@ async fn list(args: StoreArgs) -> Result<(), RunError> {
     let ((store, config), now_ms) = (args.open().await?, now_ms());
     let keys = store.streamer_keys().await?;
     let made: HashMap<_, _> = keys.into_iter().map(|row| (row.room, row.made_ms)).collect();
-    for RoomSettings { id, title, .. } in &config.rooms {
-        let key = made.get(id).map_or_else(
+    let key = |id: &RoomId| {
+        made.get(id).map_or_else(
             || "no streamer key".to_owned(),
             |made_ms| format!("streamer key made {} ago", span_ms(now_ms.saturating_sub(*made_ms))),
-        );
-        say(format_args!("{id}  {}  {key}", title.as_deref().unwrap_or(id.as_str())));
+        )
+    };
+    for RoomSettings { id, title, .. } in &config.rooms {
+        say(format_args!("{id}  {}  {}  in the settings", title.as_deref().unwrap_or(id.as_str()), key(id)));
+    }
+    for RoomRow { id, texts, archived_ms, .. } in store.rooms().await? {
+        let state = match archived_ms {
+            _ if is_declared(&config, &id) => ", hidden by the one of the settings".to_owned(),
+            Some(archived_ms) => format!(", archived {} ago", span_ms(now_ms.saturating_sub(archived_ms))),
+            None => String::new(),
+        };
+        say(format_args!("{id}  {}  {}{state}", texts.title, key(&id)));
     }
     Ok(())
 }
 
-async fn key(KeyArgs { room, store }: KeyArgs) -> Result<(), RunError> {
+fn is_declared(config: &Config, room: &RoomId) -> bool {
+    config.rooms.iter().any(|declared| declared.id == *room)
+}
+
+async fn create(CreateArgs { room, title, video, poster, store }: CreateArgs) -> Result<(), RunError> {
     let (store, config) = store.open().await?;
-    if !config.rooms.iter().any(|listed| listed.id == room) {
+    let title = title.unwrap_or_else(|| room.to_string());
+    let texts = checked(RoomTexts { title, video, poster }).map_err(|error| RunError::Room(error.to_string()))?;
+    if is_declared(&config, &room) || !store.make_room(&room, &texts, now_ms()).await? {
+        return Err(RunError::Room(format!("there is a room {room} already, or there was one; choose another id")));
+    }
+    let made = studio::rotate(&store, &config.stream.data, &room).await?;
+    say(format_args!(
+        "{}\nThis is the streamer key of room {room}. It is kept nowhere, and not shown again.",
+        made.key
+    ));
+    Ok(())
+}
+
+async fn archive(RoomArgs { room, store }: RoomArgs, archived_ms: Option<i64>) -> Result<(), RunError> {
+    let (store, config) = store.open().await?;
+    if is_declared(&config, &room) {
+        return Err(RunError::Room(format!(
+            "room {room} is declared in the settings, and ends when it is taken out there"
+        )));
+    }
+    if store.archive_room(&room, archived_ms).await? {
+        let now = if archived_ms.is_some() { "archived" } else { "open" };
+        say(format_args!("{room} is {now}; servers that run take it up within a second"));
+        return Ok(());
+    }
+    let which = if archived_ms.is_some() { "open" } else { "archived" };
+    Err(RunError::Room(format!("there is no {which} room {room}; danmu-server rooms list says which there are")))
+}
+
+async fn key(RoomArgs { room, store }: RoomArgs) -> Result<(), RunError> {
+    let (store, config) = store.open().await?;
+    if !is_room(&store, &config, &room).await? {
         return Err(RunError::NoRoom(room));
     }
     let made = studio::rotate(&store, &config.stream.data, &room).await?;

@@ -54,7 +54,7 @@ impl Config {
         format!(
             "pages      http://{}, to up to {} connections, {} % of them of one network\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
              network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
-             {}\nrooms      {}\nunsigned   {unsigned}",
+             {}\nrooms      {}; {} more in the browser\nunsigned   {unsigned}",
             self.http.addr,
             self.http.max_connections,
             self.http.network_percent,
@@ -75,6 +75,11 @@ impl Config {
             self.relay.window_s,
             if self.direct_allowed() { "browsers may read the stream themselves" } else { "off" },
             if rooms.is_empty() { "none" } else { &rooms },
+            match self.room_makers() {
+                RoomMakers::Anyone => "anyone makes",
+                RoomMakers::Members => "who is signed in makes",
+                RoomMakers::Nobody => "nobody makes",
+            },
         )
     }
 }

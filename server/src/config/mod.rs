@@ -24,7 +24,7 @@ pub use self::{
     http::{Http, parse_address},
     identity_pool::IdentityPoolSettings,
     overrides::Overrides,
-    rooms::{RateSettings, RoleRates, RoomSettings},
+    rooms::{RateSettings, RoleRates, RoomSettings, is_address},
 };
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
@@ -43,6 +43,8 @@ pub struct Config {
     pub vending: Vending,
     /// Who viewers are.
     pub identity: Identity,
+    /// Rooms that are made in the browser.
+    pub studio: StudioSettings,
     /// How viewers read.
     pub feed: FeedSettings,
     /// The relay, which reads the stream for all viewers.
@@ -137,6 +139,40 @@ pub struct Identity {
     pub issuers: Vec<IssuerSettings>,
 }
 
+/// Rooms that are made in the browser.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StudioSettings {
+    /// Who may make rooms at `/studio`. Default `auto`.
+    pub makers: Makers,
+}
+
+/// Who may make rooms in the browser, as the settings say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Makers {
+    /// Anyone while pages are served to this machine alone (a loopback address), else nobody.
+    #[default]
+    Auto,
+    /// Anyone.
+    Anyone,
+    /// Who is signed in.
+    Members,
+    /// Nobody; `danmu-server rooms create` makes rooms all the same.
+    Nobody,
+}
+
+/// Who may make rooms in the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomMakers {
+    /// Anyone.
+    Anyone,
+    /// Who is signed in.
+    Members,
+    /// Nobody.
+    Nobody,
+}
+
 /// How viewers read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -222,6 +258,7 @@ impl Default for Config {
             stream: Stream::default(),
             vending: Vending::default(),
             identity: Identity::default(),
+            studio: StudioSettings::default(),
             feed: FeedSettings::default(),
             relay: Relay::default(),
             log: Log::default(),
@@ -354,6 +391,17 @@ impl Config {
             Direct::On => true,
             Direct::Off => false,
             Direct::Auto => self.http.addr.ip().is_loopback(),
+        }
+    }
+
+    /// Who may make rooms in the browser.
+    #[must_use]
+    pub fn room_makers(&self) -> RoomMakers {
+        match self.studio.makers {
+            Makers::Anyone => RoomMakers::Anyone,
+            Makers::Auto if self.http.addr.ip().is_loopback() => RoomMakers::Anyone,
+            Makers::Members => RoomMakers::Members,
+            Makers::Auto | Makers::Nobody => RoomMakers::Nobody,
         }
     }
 

@@ -146,7 +146,8 @@ impl RoomSettings {
 }
 
 /// Whether a browser could load it: an absolute path here, or an `http(s)` URL with a host.
-fn is_address(text: &str) -> bool {
+#[must_use]
+pub fn is_address(text: &str) -> bool {
     let path = text.starts_with('/') && !text.starts_with("//");
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let named = host.is_some_and(|rest| {

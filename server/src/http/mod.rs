@@ -41,6 +41,7 @@ use tower_http::{
 
 pub use self::{
     client::Unlisted,
+    guest::STUDIO,
     serve::{Admission, serve},
     shed::Door,
     site::Site,

@@ -41,6 +41,8 @@ pub struct Viewer {
     pub key: SigningKey,
     pub ticket: String,
     pub client: aws_sdk_kinesis::Client,
+    /// The room that the ticket is for.
+    pub room: RoomId,
 }
 
 pub fn ask(program: &Program, room: &str, seed: u8, head: &[&str]) -> Result<Answer, Failure> {
@@ -69,28 +71,37 @@ impl Viewer {
             key: SigningKey::from_bytes(&[seed; 32]),
             ticket,
             client: client_of(program, &session),
+            room: RoomId::demo(),
         })
+    }
+
+    /// The same viewer in another room.
+    pub fn enters(&self, program: &Program, room: &str, seed: u8) -> Result<Self, Failure> {
+        let session: Session = serde_json::from_str(&ask(program, room, seed, &[&self.cookie])?.body)?;
+        let (ticket, room) = (session.ticket.clone().ok_or("no ticket")?, room.parse()?);
+        Ok(Self { ticket, room, client: client_of(program, &session), ..self.again() })
     }
 
     /// The same viewer, for another task.
     pub fn again(&self) -> Self {
         let (key, client) = (self.key.clone(), self.client.clone());
-        Self { id: self.id.clone(), cookie: self.cookie.clone(), key, ticket: self.ticket.clone(), client }
+        let (id, cookie, ticket, room) = (self.id.clone(), self.cookie.clone(), self.ticket.clone(), self.room.clone());
+        Self { id, cookie, key, ticket, client, room }
     }
 
     /// What it says, signed.
     pub fn record(&self, text: &str) -> Result<Vec<u8>, Failure> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, SeqCst);
-        let line = Danmu::new(RecordId::new(now_ms(), number.into()), RoomId::demo(), text, now_ms()).encode();
+        let line = Danmu::new(RecordId::new(now_ms(), number.into()), self.room.clone(), text, now_ms()).encode();
         let signature = Signature::new(self.key.sign(&line).to_bytes());
         Ok(Proof { ticket: &self.ticket, signature }.attach(line))
     }
 
     /// Puts what it says by its own credentials; the error's name, if there is one.
     pub async fn says(&self, text: &str) -> Result<Option<String>, Failure> {
-        let put =
-            self.client.put_record().stream_name(STREAM).partition_key("demo").data(Blob::new(self.record(text)?));
+        let data = Blob::new(self.record(text)?);
+        let put = self.client.put_record().stream_name(STREAM).partition_key(self.room.as_str()).data(data);
         match put.send().await {
             Ok(_) => Ok(None),
             Err(error) => Ok(Some(error.code().ok_or_else(|| error.to_string())?.to_owned())),

@@ -33,7 +33,7 @@ use thiserror::Error;
 pub use self::{
     decisions::Row,
     guests::in_records,
-    rooms::{RoomRow, RoomTexts},
+    rooms::RoomRow,
     speakers::Speaker,
     streamer_keys::{StreamerKeyChange, StreamerKeyRow},
     whom::{Whom, WhomError, named},

@@ -1,23 +1,12 @@
 //! Rooms that were made in the studio or by a command, as rows. A counter shows other processes that one has changed.
 
-use danmu::room::RoomId;
+use danmu::room::{RoomId, RoomTexts};
 use sqlx::{Row as _, query, query_scalar, sqlite::SqliteRow};
 
 use super::{Store, StoreError, in_time};
 
 /// The counter of changes.
 const COUNTER: &str = "rooms";
-
-/// What can be changed of a room in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomTexts {
-    /// Its display name.
-    pub title: String,
-    /// The URL of its video; empty if there is none.
-    pub video: String,
-    /// The URL of the picture before the video plays.
-    pub poster: Option<String>,
-}
 
 /// A room in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]

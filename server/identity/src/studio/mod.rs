@@ -162,6 +162,15 @@ impl Studio {
         }
     }
 
+    /// The value of the cookie that opens a room's studio to a viewer without its key: to who made the room. `None` if the room
+    /// has no key.
+    pub async fn admit(&self, room: RoomId, viewer: ViewerId) -> Option<String> {
+        self.refresh_or_log().await;
+        let id =
+            self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.get(&room).map(|row| row.id.clone());
+        Some(self.0.identity.studio_cookie(room, id?, viewer))
+    }
+
     /// The id of the room's key, if this is the key.
     async fn verify(&self, room: &RoomId, key: &str, from: IpAddr) -> Result<String, ApiError> {
         let too_many = |retry_after_s| ApiError::TooMany { retry_after_s };

@@ -142,7 +142,7 @@ impl Past {
                 evidence: evidence.as_ref(),
             });
             let Err(Reason::Moderation(decided)) = verdict else { return };
-            self.moderation.decided(decided)
+            self.moderation.decided(*decided)
         };
         self.snapshot |= self.moderation.0.snapshot_ms.load(std::sync::atomic::Ordering::Relaxed) > 0;
         if heard.is_new() {

@@ -95,7 +95,7 @@ impl Work {
                 metrics.refused(refused.name(), refused.notice(), record);
                 if let Refused::Gate(Reason::Moderation(decided)) = refused {
                     self.line.decided(&decided);
-                    self.unkept.push_back(moderation.decided(decided));
+                    self.unkept.push_back(moderation.decided(*decided));
                 }
             }
         }

@@ -209,7 +209,7 @@ impl Dispatcher {
             }
         };
         if let Heard::Decision(decided) = &heard {
-            refused(Reason::Moderation(decided.clone()));
+            refused(Reason::Moderation(decided.clone().into()));
         }
         if heard.is_new() {
             // Back-pressure: no more is read while the store's queue is full, unless the server stops.

@@ -149,8 +149,8 @@ fn retracted(feed: &RoomFeed, since_ms: i64) -> Vec<Retracted> {
         return all;
     }
     let (hidden, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|retracted| retracted.id.is_some());
-    let had = |retracted: &Retracted| match &retracted.id {
-        Some(DanmuKey::Record(id)) => id.at_ms() < since_ms + 2 * LATE_MS,
+    let had = |retracted: &Retracted| match retracted.id.as_deref().map(str::parse) {
+        Some(Ok(DanmuKey::Record(id))) => id.at_ms() < since_ms + 2 * LATE_MS,
         _ => true,
     };
     let mut told =

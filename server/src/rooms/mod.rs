@@ -1,8 +1,12 @@
-//! The rooms, as the app's pages query them.
+//! The rooms: as the app's pages query them, and those that are made in the studio.
+
+mod stored;
 
 use danmu::room::{Room, RoomId};
 use danmu_app::services::Rooms;
 use danmu_relay::{relay::Relay, rooms::RoomMap};
+
+pub use self::stored::{StoredRooms, checked};
 
 /// The rooms, as the app's pages query them.
 pub struct ServedRooms {

@@ -1,0 +1,223 @@
+//! Rooms that are made in the studio: kept in the store, beside those of the settings, and acted on by every server that shares
+//! it within a second.
+
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use danmu::{
+    rights::Rights,
+    room::{Paces, Room, RoomId, RoomTexts, Unsigned, is_title},
+    viewer::Role,
+};
+use danmu_app::{
+    error::ApiError,
+    services::{Caller, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
+};
+use danmu_identity::{
+    capacity::network,
+    clock::now_ms,
+    identity::STUDIO_AGE_S,
+    store::{RoomRow, Store, StoreError},
+    studio::{Studio, rotate},
+    vending::{Limit, Rate},
+};
+use danmu_relay::rooms::RoomMap;
+use danmu_stream::Seldom;
+use http::HeaderMap;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{RoomMakers, is_address},
+    http::STUDIO,
+};
+
+/// How often the store is asked whether a room has changed.
+const EVERY: Duration = Duration::from_millis(250);
+/// How often idle rate-limit entries are removed.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// The longest address, in bytes.
+const MAX_ADDRESS: usize = 2_000;
+/// The most rooms in a store, archived ones included.
+const MOST: usize = 10_000;
+/// Rate limit of rooms made from one network.
+const PACE: Rate = Rate { per_minute: NonZeroU32::new(120).unwrap(), burst: NonZeroU32::new(120).unwrap() };
+
+/// Keeps the rooms of the store. A handle.
+#[derive(Clone)]
+pub struct StoredRooms(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    /// The data directory.
+    data: PathBuf,
+    studio: Studio,
+    map: RoomMap,
+    /// The rooms of the settings.
+    declared: Vec<Room>,
+    makers: RoomMakers,
+    /// The store's number of changes up to which the map is.
+    changes: AtomicI64,
+    pace: Limit<IpAddr>,
+    unread: Seldom<()>,
+}
+
+/// A room of the store, as pages and relay know it. Only what the store may change of a room is in it; the rest is as usual.
+fn room(row: RoomRow) -> Room {
+    let RoomTexts { title, video, poster } = row.texts;
+    Room { id: row.id, title, video, poster, unsigned: Unsigned::default(), paces: Paces::default() }
+}
+
+impl StoredRooms {
+    /// Adds the rooms of the store to those of the settings, which the map has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(
+        (store, data): (Store, PathBuf),
+        studio: Studio,
+        map: RoomMap,
+        makers: RoomMakers,
+    ) -> Result<Self, StoreError> {
+        let declared = map.all().to_vec();
+        let (changes, pace, unread) = (AtomicI64::new(-1), Limit::new(PACE), Seldom::default());
+        let rooms = Self(Arc::new(Inner { store, data, studio, map, declared, makers, changes, pace, unread }));
+        rooms.refresh().await?;
+        Ok(rooms)
+    }
+
+    /// Takes up what has changed in the store. A room of the settings hides one of the store with its id.
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let Inner { store, map, declared, changes, .. } = &*self.0;
+        // Counted first: a change in between is read again next time.
+        let now = store.room_changes().await?;
+        if changes.load(Relaxed) != now {
+            let rows = store.rooms().await?.into_iter().filter(|row| row.archived_ms.is_none());
+            let stored = rows.filter(|row| declared.iter().all(|room| room.id != row.id)).map(room);
+            map.set(declared.iter().cloned().chain(stored).collect());
+            changes.store(now, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Keeps the rooms up to date until `stop` is cancelled. If the store cannot be read, the rooms stay as they are.
+    pub async fn follow(self, stop: CancellationToken) {
+        let mut forgotten = Instant::now();
+        while timeout(EVERY, stop.cancelled()).await.is_err() {
+            if let Err(error) = self.refresh().await
+                && let Some(times) = self.0.unread.note(&(), Instant::now())
+            {
+                tracing::error!(times, %error, "rooms cannot be read; those from before stay");
+            }
+            if forgotten.elapsed() >= FORGET_EVERY {
+                forgotten = Instant::now();
+                self.0.pace.forget_idle();
+            }
+        }
+    }
+
+    async fn make_room(
+        &self,
+        id: RoomId,
+        texts: RoomTexts,
+        caller: Caller,
+        headers: HeaderMap,
+    ) -> Result<MadeRoom, ApiError> {
+        let Inner { store, data, studio, declared, pace, .. } = &*self.0;
+        if !self.may_make(&caller.rights) {
+            return Err(ApiError::MayNotMakeRooms);
+        }
+        let texts = checked(texts)?;
+        pace.check(&network(caller.addr)).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
+        let full = store.rooms().await.map_err(not_stored)?.len() >= MOST;
+        if full {
+            return Err(ApiError::Other(format!("there are {MOST} rooms, which is the most; no room was made")));
+        }
+        let free = declared.iter().all(|room| room.id != id);
+        if !free || !store.make_room(&id, &texts, now_ms()).await.map_err(not_stored)? {
+            return Err(ApiError::RoomExists(id.to_string()));
+        }
+        tracing::info!(room = %id, by = %caller.viewer, "a room is made");
+        let key = rotate(store, data, &id).await.map_err(|error| {
+            tracing::error!(room = %id, %error, "a room is made without a streamer key; `danmu-server rooms key` makes one");
+            ApiError::Store
+        })?;
+        self.refresh().await.map_err(not_stored)?;
+        let pass = studio.admit(id.clone(), caller.viewer).await;
+        let cookie = pass.and_then(|pass| STUDIO.set_for(id.as_str(), &pass, STUDIO_AGE_S, &headers));
+        Ok(MadeRoom { key: key.key.to_string(), cookie })
+    }
+}
+
+/// The texts without blanks around them.
+///
+/// # Errors
+/// [`ApiError::BadTitle`], [`ApiError::BadAddress`].
+pub fn checked(RoomTexts { title, video, poster }: RoomTexts) -> Result<RoomTexts, ApiError> {
+    let title = title.trim().to_owned();
+    if !is_title(&title) {
+        return Err(ApiError::BadTitle);
+    }
+    let address = |text: String| {
+        let text = text.trim().to_owned();
+        let fits = text.is_empty() || text.len() <= MAX_ADDRESS && is_address(&text);
+        if fits { Ok(text) } else { Err(ApiError::BadAddress(text.chars().take(80).collect())) }
+    };
+    let poster = poster.map(address).transpose()?.filter(|poster| !poster.is_empty());
+    Ok(RoomTexts { title, video: address(video)?, poster })
+}
+
+fn not_stored(error: StoreError) -> ApiError {
+    tracing::error!(%error, "rooms cannot be read or written");
+    ApiError::Store
+}
+
+impl RoomKeeper for StoredRooms {
+    fn may_make(&self, rights: &Rights) -> bool {
+        match self.0.makers {
+            RoomMakers::Anyone => true,
+            RoomMakers::Members => rights.lowest() >= Role::Member,
+            RoomMakers::Nobody => false,
+        }
+    }
+
+    fn keeps(&self, room: &RoomId) -> bool {
+        self.0.declared.iter().all(|declared| declared.id != *room)
+    }
+
+    fn make(&self, room: RoomId, texts: RoomTexts, caller: Caller, headers: HeaderMap) -> MakeFuture {
+        let rooms = self.clone();
+        Box::pin(async move { rooms.make_room(room, texts, caller, headers).await })
+    }
+
+    fn edit(&self, room: RoomId, texts: RoomTexts) -> DecisionFuture {
+        let rooms = self.clone();
+        Box::pin(async move {
+            let texts = checked(texts)?;
+            if !rooms.keeps(&room) || !rooms.0.store.edit_room(&room, &texts).await.map_err(not_stored)? {
+                return Err(ApiError::NotKept);
+            }
+            tracing::info!(%room, "a room is changed");
+            rooms.refresh().await.map_err(not_stored)
+        })
+    }
+
+    fn archive(&self, room: RoomId) -> DecisionFuture {
+        let rooms = self.clone();
+        Box::pin(async move {
+            if !rooms.keeps(&room) || !rooms.0.store.archive_room(&room, Some(now_ms())).await.map_err(not_stored)? {
+                return Err(ApiError::NotKept);
+            }
+            tracing::info!(%room, "a room is archived");
+            rooms.refresh().await.map_err(not_stored)
+        })
+    }
+}
