@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
 use danmu::{
-    room::Unsigned,
+    room::{RoomMode, Unsigned},
     session::{Purpose, Session},
 };
 use leptos::prelude::*;
@@ -43,6 +43,12 @@ pub async fn unban(room: String, viewer: String) -> Result<(), ApiError> {
 #[server(endpoint = "hide")]
 pub async fn hide(room: String, danmu: String, viewer: Option<String>) -> Result<(), ApiError> {
     ssr::answer(ssr::hide(room, danmu, viewer).await)
+}
+
+/// Switches a mode of a room on or off, with the same rights as `ban`.
+#[server(endpoint = "set_mode")]
+pub async fn set_mode(room: String, mode: RoomMode, on: bool) -> Result<(), ApiError> {
+    ssr::answer(ssr::set_mode(room, mode, on).await)
 }
 
 /// Makes a room, and its caller the streamer there, as `open_studio` does; returns the room's streamer key, which nobody is shown
@@ -88,7 +94,7 @@ mod ssr {
 
     use danmu::{
         record::DanmuRef,
-        room::{Room, RoomId, RoomTexts},
+        room::{Room, RoomId, RoomMode, RoomTexts},
         session::{Purpose, Session},
         ticket::PublicKey,
         viewer::{Rank, Role, ViewerId},
@@ -149,6 +155,11 @@ mod ssr {
         let key = danmu.parse().map_err(|_| ApiError::BadDanmu(danmu))?;
         let viewer = viewer.map(parse_viewer).transpose()?;
         moderating.hide(by, &room, DanmuRef { key, viewer }).await
+    }
+
+    pub(super) async fn set_mode(room: String, mode: RoomMode, on: bool) -> Result<(), ApiError> {
+        let (moderating, by, room) = crew(room)?;
+        moderating.set_mode(by, &room, mode, on).await
     }
 
     /// What decides, who decides, and in which room; only for those who may moderate there.

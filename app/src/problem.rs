@@ -1,6 +1,9 @@
 //! What can go wrong for a viewer, and how the page says it in the viewer's language.
 
-use danmu::record::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError};
+use danmu::{
+    record::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError},
+    room::RoomMode,
+};
 
 use crate::{
     error::ApiError,
@@ -14,6 +17,8 @@ pub enum Problem {
     Text(TextError),
     /// The viewer exceeds the room's rate limit; seconds until the next danmu is allowed.
     TooFast(u32),
+    /// A mode of the room forbids it.
+    Mode(RoomMode),
     /// The server refused, or cannot be reached.
     Api(ApiError),
     /// The page shows the viewer as signed in, but the server gave a guest's session.
@@ -59,6 +64,9 @@ impl Problem {
         match self {
             Self::Text(error) => say_text(*error, i18n),
             Self::TooFast(seconds) => fill(t_string!(i18n, problem.too_fast), &[("seconds", seconds)]),
+            Self::Mode(RoomMode::Members) => t_string!(i18n, problem.members).to_owned(),
+            Self::Mode(RoomMode::Emoji) => t_string!(i18n, problem.emoji).to_owned(),
+            Self::Mode(_) => t_string!(i18n, problem.quiet).to_owned(),
             Self::Api(error) => say_api(error, i18n),
             Self::Guest => t_string!(i18n, problem.guest).to_owned(),
             Self::Network => t_string!(i18n, problem.network).to_owned(),

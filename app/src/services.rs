@@ -8,7 +8,7 @@ use danmu::{
     feed::Ways,
     record::DanmuRef,
     rights::Rights,
-    room::{Room, RoomId, RoomTexts},
+    room::{Room, RoomId, RoomMode, RoomTexts},
     session::{Purpose, Session},
     ticket::PublicKey,
     viewer::{Name, Rank, ViewerId},
@@ -107,6 +107,8 @@ pub trait Moderating: Send + Sync {
     fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
     /// Lifts a ban, if there is one. Fails like [`Self::ban`].
     fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
+    /// Switches a mode on or off. Fails like [`Self::ban`].
+    fn set_mode(&self, by: Decider, room: &Room, mode: RoomMode, on: bool) -> DecisionFuture;
     /// Hides one danmu. Fails like [`Self::ban`].
     fn hide(&self, by: Decider, room: &Room, danmu: DanmuRef) -> DecisionFuture;
 }

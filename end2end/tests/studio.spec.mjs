@@ -3,7 +3,7 @@ import { CHATTY, startServer } from '../lib/server.mjs';
 import { drawn, enter, fresh, input, line, problem, say } from '../lib/room.mjs';
 import { act, decided, list, openStudio, ready, row, rows, streamerKey } from '../lib/studio.mjs';
 
-test.use({ tolerated: /status of (400|403)/ });
+test.use({ tolerated: /status of (400|403|404|409)/ });
 
 let server;
 test.beforeAll(async () => {
@@ -143,4 +143,94 @@ test('the overlay is made to look as it should, without CSS', async ({ page }) =
   await expect(address).toHaveValue(`${server.origin}/overlay/demo?${query}`);
   await expect(preview.locator('ol[data-fades]')).toHaveCount(1);
   await expect(preview.locator('[data-problem]')).toHaveText('');
+});
+
+test('modes act at once, are said before one types, and are what everybody of the crew sees', async ({ page, context, otherPage }) => {
+  await enter(otherPage, `${server.origin}/room/demo`);
+  await openStudio(page, server);
+  const second = await context.newPage();
+  await second.goto(`${server.origin}/studio/demo`);
+  await ready(second);
+  const mode = (each, name) => each.locator(`[data-mode=${name}]`);
+  await mode(page, 'members').click();
+  for (const each of [page, second]) await expect(mode(each, 'members')).toHaveAttribute('aria-pressed', 'true');
+  await expect(problem(otherPage)).toHaveText('Only signed-in members may speak here now.');
+  const text = fresh('let me in');
+  await say(otherPage, text);
+  await expect(input(otherPage)).toHaveValue(text);
+  await expect(line(otherPage, text)).toHaveCount(0);
+  // Whoever comes now is told, too.
+  await otherPage.reload();
+  await expect(problem(otherPage)).toHaveText('Only signed-in members may speak here now.');
+  await mode(second, 'members').click();
+  await expect(problem(otherPage)).toBeHidden();
+  await say(otherPage, text);
+  await expect(row(page, text)).toHaveCount(1);
+
+  await mode(page, 'emoji').click();
+  await expect(problem(otherPage)).toHaveText('Only emoji are shown here now.');
+  await say(otherPage, 'words');
+  await expect(input(otherPage)).toHaveValue('words');
+  await say(otherPage, '🎉🎉');
+  await expect(row(page, '🎉🎉')).toHaveCount(1);
+  await mode(page, 'emoji').click();
+  await expect(problem(otherPage)).toBeHidden();
+
+  await page.locator('[data-slow]').selectOption('30');
+  await expect(second.locator('[data-slow]')).toHaveValue('30');
+  await expect(decided(page).first()).toHaveText('On: Slow, 30 s');
+  await say(otherPage, fresh('one'));
+  await say(otherPage, fresh('two'));
+  await expect(problem(otherPage)).toContainText(/too fast|seconds|s\./i);
+  await page.locator('[data-slow]').selectOption('0');
+  await expect(second.locator('[data-slow]')).toHaveValue('0');
+});
+
+test('a room is made, watched, changed and archived, with a browser alone', async ({ page, context, otherPage }) => {
+  const id = fresh('late').replaceAll(/[^a-z0-9]+/g, '-');
+  await page.goto(`${server.origin}/studio`);
+  await page.locator('[name=title]').fill("Anna's Late Show");
+  await expect(page.locator('[name=id]')).toHaveValue('anna-s-late-show');
+  await page.locator('[name=id]').fill('demo');
+  await page.locator('.make button[type=submit]').click();
+  await expect(page.locator('.make [data-problem]')).toContainText('There is a room “demo” already');
+  await page.locator('[name=id]').fill(id);
+  await page.locator('[name=video]').fill('ftp://nowhere');
+  await page.locator('.make button[type=submit]').click();
+  await expect(page.locator('.make [data-problem]')).toContainText('“ftp://nowhere” is no address');
+  await page.locator('[name=video]').fill('/sample.mp4');
+  await page.locator('.make button[type=submit]').click();
+  const key = await page.locator('[data-key]').textContent();
+  expect(key.replaceAll('-', '')).toMatch(/^[0-9a-z]{28}$/);
+  await page.locator('[data-made] a').click();
+  await ready(page);
+  await expect(page.locator('#watch-address')).toHaveValue(`${server.origin}/room/${id}`);
+
+  // A viewer in another browser, and the overlay.
+  await enter(otherPage, `${server.origin}/room/${id}`);
+  await expect(otherPage.locator('h1')).toHaveText("Anna's Late Show");
+  const overlay = await context.newPage();
+  await enter(overlay, `${server.origin}/overlay/${id}?style=list`);
+  const text = fresh('good evening');
+  await say(otherPage, text);
+  await expect(row(page, text)).toHaveCount(1);
+  await expect(overlay.locator('.danmu-line', { hasText: text })).toHaveCount(1);
+  await act(page, text, 'hide');
+  for (const gone of [row(page, text), line(otherPage, text), overlay.locator('.danmu-line', { hasText: text })]) {
+    await expect(gone).toHaveCount(0);
+  }
+
+  await page.locator('[data-room-form] summary').click();
+  await page.locator('[data-room-form] [name=title]').fill('Nightcap');
+  await page.locator('[data-room-form] button[type=submit]').click();
+  await expect(page.locator('[data-room-form] [role=status]')).toHaveText('Saved');
+  await otherPage.reload();
+  await expect(otherPage.locator('h1')).toHaveText('Nightcap');
+  await page.locator('[data-archive]').click();
+  await expect(page.locator('[data-archive]')).toHaveText('Really? It ends for everybody');
+  await page.locator('[data-archive]').click();
+  await page.waitForURL(`${server.origin}/studio`);
+  await expect(page.locator('.cards')).not.toContainText('Nightcap');
+  await otherPage.goto(`${server.origin}/room/${id}`);
+  await expect(otherPage.locator('[data-problem]')).toContainText(id);
 });

@@ -11,6 +11,7 @@
 //! | `hello` | first, once per connection | `recovered`, `from`, `missed`, `reading`, `now`, and history in `danmu` |
 //! | (none) | new danmu; with `past`, danmu from while this viewer was away | `danmu`, `dropped`, `past` |
 //! | (none) | a viewer was banned, or a danmu hidden: take down what it said before, or that one; also in the hello of a returning viewer | `retracted` |
+//! | (none) | the room's modes changed | `modes` |
 //! | `gap` | this viewer read too slowly, its absence cannot be refilled, or the stream was created anew | `missed` |
 //! | `state` | the server's reading changed, nothing was sent for 6 s, or the refill is done | `reading`, `behind_ms` |
 //!
@@ -33,6 +34,7 @@ pub use self::{
 use crate::{
     gate::{Admitted, Retracted},
     record::{Color, DanmuKey, Mode},
+    room::Modes,
     viewer::Role,
 };
 
@@ -74,6 +76,9 @@ pub struct Told {
     /// The requested token, where it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// The room's modes, in every hello and whenever they change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modes: Option<Modes>,
     /// How the server's own reading of the stream goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,

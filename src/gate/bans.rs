@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     record::{Decided, Decision, Guests, Moderation, Network, RecordId, Subject},
-    room::RoomId,
+    room::{Modes, RoomId, RoomMode},
     viewer::{Rank, Role, ViewerId},
 };
 
@@ -32,6 +32,8 @@ pub struct Decisions(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
+    /// The modes among these subjects.
+    modes: Vec<RoomMode>,
     /// How many of these subjects are danmu.
     pub(super) hidden: usize,
     /// Guests who had sessions from banned networks.
@@ -78,8 +80,12 @@ impl Decisions {
         known.forget(arrival_ms);
         known.newest_ms = known.newest_ms.max(arrival_ms);
         let entry = BanEntry { at_ms: arrival_ms, id, until_ms: decision.until_ms(), by: decision.by };
-        if matches!(decision.on, Subject::Danmu(_)) && !known.timelines.contains_key(&decision.on) {
-            known.hidden += 1;
+        if !known.timelines.contains_key(&decision.on) {
+            match decision.on {
+                Subject::Danmu(_) => known.hidden += 1,
+                Subject::Mode(mode) => known.modes.push(mode),
+                _ => {}
+            }
         }
         let timeline = known.timelines.entry(decision.on.clone()).or_default();
         if decision.on == Subject::Sessions {
@@ -269,6 +275,7 @@ impl Known {
             counts.max(timeline.last().map(|last| last.at_ms)).is_some_and(|ms| ms >= over_ms)
         });
         self.hidden = self.timelines.keys().filter(|on| matches!(on, Subject::Danmu(_))).count();
+        self.modes.retain(|mode| self.timelines.contains_key(&Subject::Mode(*mode)));
         self.guests.retain(|_, stays| {
             stays.retain(|stay| stay.until_ms >= over_ms);
             !stays.is_empty()
@@ -312,6 +319,17 @@ impl Bans {
     /// Applies the decision of a room's record that arrived at `arrival_ms` (Unix milliseconds); returns whether it was new.
     pub fn apply(&self, id: RecordId, moderation: &Moderation, arrival_ms: i64) -> bool {
         moderation.of_room().is_some_and(|decision| self.room.apply(id, &decision, arrival_ms))
+    }
+
+    /// The room's modes for a danmu that arrives at `arrival_ms` (Unix milliseconds).
+    #[must_use]
+    pub fn modes(&self, arrival_ms: i64) -> Modes {
+        let known = self.room.read();
+        let holds = |mode: &&RoomMode| {
+            // Nobody below the crew stands above any rank.
+            known.covers(&Subject::Mode(**mode), Role::Viewer, arrival_ms, arrival_ms)
+        };
+        known.modes.iter().filter(holds).fold(Modes::default(), |modes, mode| modes.and(*mode))
     }
 
     /// Whether a danmu of the viewer, with that role in the room, is banned if it arrives at `arrival_ms`.

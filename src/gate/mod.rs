@@ -25,7 +25,7 @@ use crate::{
         self, Color, Content, DanmuKey, Decided, Decision, Mode, Order, RecordError, SERVICE_KEY, Subject, TextError,
         Unicode,
     },
-    room::{Paces, Room, RoomId, Unsigned},
+    room::{Paces, Room, RoomId, RoomMode, Unsigned},
     ticket::LEEWAY_MS,
     viewer::{Name, Rank, Role, ViewerId},
 };
@@ -150,6 +150,9 @@ pub enum Reason {
     /// Its author was banned when it arrived.
     #[error("its author is banned")]
     Banned,
+    /// A mode of the room forbids it.
+    #[error("the room's mode forbids it: {0:?}")]
+    Mode(RoomMode),
     /// It is a decision that its author may not make.
     #[error("its author may not moderate")]
     NotModerator,
@@ -185,6 +188,8 @@ pub struct Counts {
     pub stale: u64,
     /// [`Reason::Banned`]
     pub banned: u64,
+    /// [`Reason::Mode`]
+    pub mode: u64,
     /// [`Reason::NotModerator`]
     pub not_moderator: u64,
     /// [`Reason::Moderation`]
@@ -206,6 +211,7 @@ impl Counts {
             Reason::Expired => &mut self.expired,
             Reason::Stale(_) => &mut self.stale,
             Reason::Banned => &mut self.banned,
+            Reason::Mode(_) => &mut self.mode,
             Reason::NotModerator => &mut self.not_moderator,
             Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,
@@ -326,12 +332,17 @@ impl Gate {
         // NFC, so that texts that look alike compare as equal.
         let text = if text.is_ascii() { text } else { (self.unicode.nfc)(&text) };
         record::check_text(&text, self.unicode)?;
+        let (modes, role) =
+            (self.bans.modes(arrival_ms), evidence.map_or_else(Role::default, |evidence| evidence.role));
+        if let Some(mode) = modes.forbid(role, &text) {
+            return Err(Reason::Mode(mode));
+        }
         if !self.seen.insert(viewer, &key, arrival_ms) {
             return Err(Reason::Duplicate);
         }
         // After deduplication: a replay of another's record takes nothing from that viewer's bucket.
         if let Some(evidence) = evidence
-            && let Some(pace) = self.paces.of(evidence.role)
+            && let Some(pace) = modes.pace(self.paces, evidence.role)
             && !self.buckets.take(&evidence.viewer, pace, arrival_ms)
         {
             return Err(Reason::TooFast);

@@ -399,3 +399,42 @@ fn only_the_server_hides_a_danmu_and_a_moderators_own_record_does_not() {
     assert!(matches!(put(2, &server), Some(Reason::Moderation(_))));
     assert!(gate.bans().retract("s1", None, Role::Viewer, NOW_MS));
 }
+
+#[test]
+fn a_mode_of_the_room_counts_from_its_arrival_to_its_end_and_the_crew_is_free_of_it() {
+    let mut gate = gate(Unsigned::Allow);
+    let [ann, bob, keeper] = [("ann", Role::Viewer), ("bob", Role::Member), ("keeper", Role::Moderator)]
+        .map(|(id, role)| evidence(id, role));
+    let server = evidence(ViewerId::server().as_str(), Role::Streamer);
+    let mut put = |data: Vec<u8>, evidence: Option<&Arc<Evidence>>, arrival_ms| {
+        gate.admit(Incoming { evidence, arrival_ms, ..incoming(&data, "1") }).err()
+    };
+    let mode = |n, mode, until, at| {
+        let decision = Decision { on: Subject::Mode(mode), until, by: Rank::Streamer };
+        decided(n, Moderation::Decide(decision), at)
+    };
+    assert_eq!(put(mode(1, RoomMode::Members, None, 1_000), Some(&keeper), 1_000), Some(Reason::NotModerator));
+    assert!(matches!(put(mode(2, RoomMode::Members, None, 1_000), Some(&server), 1_000), Some(Reason::Moderation(_))));
+    assert_eq!(put(signed(3, 1_001), Some(&ann), 1_001), Some(Reason::Mode(RoomMode::Members)));
+    assert_eq!(put(danmu("demo", 4), None, 1_001), Some(Reason::Mode(RoomMode::Members)), "who has no name is a guest");
+    assert_eq!(put(signed(5, 1_001), Some(&bob), 1_001), None);
+    assert!(matches!(
+        put(mode(6, RoomMode::Quiet, Some(3_000), 2_000), Some(&server), 2_000),
+        Some(Reason::Moderation(_))
+    ));
+    assert_eq!(put(signed(7, 2_999), Some(&bob), 2_999), Some(Reason::Mode(RoomMode::Quiet)));
+    assert_eq!(put(signed(8, 2_999), Some(&keeper), 2_999), None);
+    assert_eq!(put(signed(9, 3_000), Some(&bob), 3_000), None, "it has ended");
+    assert!(matches!(
+        put(mode(10, RoomMode::Members, Some(0), 4_000), Some(&server), 4_000),
+        Some(Reason::Moderation(_))
+    ));
+    assert_eq!(put(signed(3, 4_001), Some(&ann), 4_001), None, "and what was refused may come again");
+    assert!(matches!(
+        put(mode(11, RoomMode::Slow(10), None, 5_000), Some(&server), 5_000),
+        Some(Reason::Moderation(_))
+    ));
+    let said: Vec<_> =
+        [(20, 31_000), (21, 40_999), (22, 41_000)].map(|(n, at)| put(signed(n, at), Some(&ann), at)).into();
+    assert_eq!(said, [None, Some(Reason::TooFast), None]);
+}

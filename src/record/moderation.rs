@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{DanmuRef, RecordError, RecordId, VERSION, is_default};
 use crate::{
-    room::RoomId,
+    room::{RoomId, RoomMode},
     viewer::{Rank, ViewerId},
 };
 
@@ -61,6 +61,8 @@ pub enum Subject {
     Network(Network),
     /// One danmu, to be hidden. In its room only.
     Danmu(DanmuRef),
+    /// What viewers of a room may say, to be restricted. In its room only.
+    Mode(RoomMode),
     /// The vending of sessions, to be frozen. For every room only.
     Vending,
     /// Sessions: all that were issued before the decision's end are revoked. For every room only.
@@ -179,8 +181,7 @@ impl Moderation {
     /// Its decision, if it is one that a room may have.
     #[must_use]
     pub fn of_room(&self) -> Option<Decision> {
-        let of_room = |on: &Subject| matches!(on, Subject::Viewer(_) | Subject::Network(_) | Subject::Danmu(_));
-        self.decision().filter(|decision| of_room(&decision.on))
+        self.decision().filter(|decision| !matches!(decision.on, Subject::Vending | Subject::Sessions))
     }
 }
 

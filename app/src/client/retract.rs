@@ -1,16 +1,26 @@
 //! Retraction: removes a banned viewer's danmu, and hidden ones, from wherever this page shows them.
 
-use danmu::gate::Retracted;
+use danmu::{gate::Retracted, viewer::ViewerId};
 use leptos::prelude::*;
 
 use super::{remember::own_viewer, room::inner::Inner};
-use crate::live::{ChatLine, LineState};
+use crate::{
+    error::ApiError,
+    live::{ChatLine, LineState},
+    problem::Problem,
+};
 
 impl Inner {
     /// Removes hidden danmu and those of banned viewers from the picture and the chat; this viewer's own, too.
     pub(super) fn retract(&self, retracted: &[Retracted]) {
         let mut keys = self.traces.borrow_mut().retract(retracted);
         let me = own_viewer();
+        // A ban from this room leaves the session, by which this page would go on to put what nobody is shown.
+        let banned = |it: &Retracted| it.id.is_none() && it.viewer.as_ref().map(ViewerId::as_str) == me.as_deref();
+        if me.is_some() && self.speaker.has_session() && retracted.iter().any(banned) {
+            self.speaker.begin_anew();
+            self.live.notice.try_set(Some(Problem::Api(ApiError::Banned)));
+        }
         let role = self.role();
         self.live.lines.try_with_untracked(|lines| {
             let is_gone = |line: &&ChatLine| {

@@ -83,10 +83,13 @@ impl RoomClient {
     /// Sends a danmu. Its text has been checked.
     ///
     /// # Errors
-    /// [`Problem::TooFast`].
+    /// [`Problem::TooFast`], [`Problem::Mode`].
     pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
         let now = inner.clock.now_ms();
+        if let Some(forbidden) = untrack(|| inner.live.forbidden(&draft.text)) {
+            return Err(forbidden);
+        }
         let paced = self.take_pace()?;
         // The same text sent again after it failed keeps its id: had it arrived after all, it is shown once.
         let failed = inner.live.lines.with_untracked(|lines| lines.find_failed(&draft)?.own.clone());
@@ -109,7 +112,7 @@ impl RoomClient {
 
     /// Takes a danmu out of the viewer's token bucket, if its role has one; returns the role's pace.
     fn take_pace(&self) -> Result<Option<Pace>, Problem> {
-        let pace = self.0.room.paces.of(self.0.role());
+        let pace = self.0.live.modes.get_untracked().pace(self.0.room.paces, self.0.role());
         if let Some(pace) = pace {
             // By the browser's clock: `inner.clock` jumps when it is corrected.
             self.0.pace.borrow_mut().take(pace, Browser.now_ms()).map_err(Problem::TooFast)?;

@@ -70,6 +70,16 @@ impl Speaker {
         });
     }
 
+    /// Whether there are credentials to put by.
+    pub fn has_session(&self) -> bool {
+        self.keeper.current().is_some()
+    }
+
+    /// Drops the credentials: the next danmu asks for new ones.
+    pub fn begin_anew(&self) {
+        begin_anew(&self.keeper);
+    }
+
     /// Puts a danmu on the stream, after all earlier ones.
     pub fn say(&self, danmu: Danmu) -> impl Future<Output = Result<Receipt, PutError>> + use<> {
         let (queued, last) = oneshot::channel::<()>();
@@ -96,13 +106,15 @@ impl Speaker {
     }
 }
 
+fn begin_anew(keeper: &Keeper<Browser, ServerVend>) {
+    if let Some(session) = keeper.current() {
+        keeper.drop_session(&session);
+    }
+}
+
 /// Signing in or out needs a new session. The event comes from `account`, of which the page's module knows nothing.
 fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
-    let begin = Closure::<dyn FnMut()>::new(move || {
-        if let Some(session) = keeper.current() {
-            keeper.drop_session(&session);
-        }
-    });
+    let begin = Closure::<dyn FnMut()>::new(move || begin_anew(&keeper));
     let _ = window().add_event_listener_with_callback("danmu:identity", begin.as_ref().unchecked_ref());
     // It lives until the page goes.
     begin.forget();

@@ -105,6 +105,14 @@ pub fn Composer(
         }
     });
 
+    Effect::new(move || {
+        if let Some(notice) = live.notice.get() {
+            problem.set(Some(notice));
+        }
+    });
+    // What the room's modes ask for is said before one types: none of them lets an empty text pass.
+    let shown = move || problem.get().or_else(|| live.forbidden(""));
+
     // A wait that is shown counts down; a problem of the connection is cleared once the connection is back.
     Effect::new(move || {
         if problem.read().as_ref().is_some_and(Problem::waits) {
@@ -167,8 +175,8 @@ pub fn Composer(
                 <Icon glyph=Glyph::Send />
                 <span>{say!(i18n, composer.send)}</span>
             </button>
-            <p id="composer-problem" class="problem" role="alert" data-problem hidden=move || problem.read().is_none()>
-                {move || problem.get().map(|problem| problem.say(i18n)).unwrap_or_default()}
+            <p id="composer-problem" class="problem" role="alert" data-problem hidden=move || shown().is_none()>
+                {move || shown().map(|problem| problem.say(i18n)).unwrap_or_default()}
             </p>
         </form>
     }

@@ -11,7 +11,8 @@ mod traces;
 use danmu::{
     feed::{Way, Ways},
     record::{Color, Danmu, Mode},
-    room::Room,
+    room::{Modes, Room},
+    viewer::Role,
 };
 use leptos::prelude::*;
 
@@ -133,6 +134,10 @@ pub struct Live {
     pub returned: RwSignal<Option<Returned>>,
     /// Who the viewer is, once it has a ticket.
     pub me: RwSignal<Option<Author>>,
+    /// The room's modes.
+    pub modes: RwSignal<Modes>,
+    /// What the viewer must know before writing: a ban that was just made.
+    pub notice: RwSignal<Option<Problem>>,
     /// Why danmu cannot be drawn here, so that only the chat has them.
     pub undrawn: RwSignal<Option<Problem>>,
     /// False until the page can send.
@@ -162,6 +167,8 @@ impl Live {
             reads: RwSignal::default(),
             returned: RwSignal::default(),
             me: RwSignal::default(),
+            modes: RwSignal::default(),
+            notice: RwSignal::default(),
             undrawn: RwSignal::default(),
             ready: RwSignal::new(false),
             #[cfg(feature = "hydrate")]
@@ -181,6 +188,14 @@ impl Live {
         #[cfg(not(feature = "hydrate"))]
         let _ = (room, entry, wants);
         live
+    }
+
+    /// The mode of the room by which the viewer may not say that text, if there is one. While the viewer's role is not known yet,
+    /// only what everybody may not is forbidden.
+    #[must_use]
+    pub fn forbidden(self, text: &str) -> Option<Problem> {
+        let role = self.me.read().as_ref().map_or(Role::Member, |me| me.role);
+        self.modes.read().forbid(role, text).map(Problem::Mode)
     }
 
     /// The viewer means to speak: fetches the credentials.

@@ -1,8 +1,9 @@
 //! What was decided on this page: the calls to the server, their outcomes, and how to undo them.
 
+use danmu::room::RoomMode;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::problem::say_error;
+use super::{modes, problem::say_error};
 use crate::{
     api,
     error::ApiError,
@@ -20,6 +21,8 @@ pub enum Deed {
     Hide(String, Option<String>),
     /// A viewer may not speak for so many seconds, or for good.
     Ban(String, Option<u32>),
+    /// A mode is switched on, or off.
+    Mode(RoomMode, bool),
 }
 
 /// How a decision stands.
@@ -78,6 +81,11 @@ impl Decisions {
         }
     }
 
+    /// Switches a mode on or off.
+    pub fn set_mode(self, mode: RoomMode, on: bool, i18n: I18n) {
+        self.decide(Deed::Mode(mode, on), modes::name(mode, i18n), i18n);
+    }
+
     fn decide(self, deed: Deed, about: String, i18n: I18n) {
         let n = self.count.get_value();
         self.count.set_value(n + 1);
@@ -91,6 +99,7 @@ impl Decisions {
             let done = match made.deed.clone() {
                 Deed::Hide(key, viewer) => api::hide(room, key, viewer).await,
                 Deed::Ban(viewer, seconds) => api::ban(room, viewer, seconds).await.map(drop),
+                Deed::Mode(mode, on) => api::set_mode(room, mode, on).await,
             };
             self.end(&made, done, Outcome::Holds, i18n);
         });
@@ -120,6 +129,8 @@ impl Made {
             (Deed::Hide(..), _) => t_string!(i18n, studio.hidden),
             (Deed::Ban(..), Outcome::Asked) => t_string!(i18n, studio.banning),
             (Deed::Ban(..), Outcome::Undone) => t_string!(i18n, studio.unbanned),
+            (Deed::Mode(_, true), _) => t_string!(i18n, studio.mode_on),
+            (Deed::Mode(_, false), _) => t_string!(i18n, studio.mode_off),
             (Deed::Ban(_, None), _) => t_string!(i18n, studio.banned_for_good),
             (Deed::Ban(..), _) => t_string!(i18n, studio.banned),
         };

@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use super::{
     decided::{DecidedList, Decisions},
     links::Links,
+    modes::ModeBar,
     room_form::EditRoom,
     row::DanmuRow,
 };
@@ -195,6 +196,7 @@ pub fn DeskPage(
                     </label>
                     <BanLength decisions />
                 </div>
+                <ModeBar live decisions />
                 <div
                     class="lines"
                     role="log"

@@ -10,6 +10,7 @@ mod door;
 mod home;
 mod links;
 mod look;
+mod modes;
 mod overlay_maker;
 mod problem;
 mod room_form;

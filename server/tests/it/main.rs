@@ -39,6 +39,7 @@ mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
 mod still;
 mod studio_key;
+mod studio_modes;
 mod studio_rooms;
 mod truth;
 mod vending;

@@ -22,13 +22,13 @@ const HAY: &str = "what another viewer said";
 const TOLD: &str = "danmu_refused_total{reason=\"moderation\"}";
 
 /// A feed, byte by byte.
-struct Tape {
+pub struct Tape {
     line: TcpStream,
     bytes: Vec<u8>,
 }
 
 impl Tape {
-    fn follow(program: &Program, query: &str) -> Result<Self, Failure> {
+    pub fn follow(program: &Program, query: &str) -> Result<Self, Failure> {
         let site = address(&program.url)?;
         let mut line = TcpStream::connect(site)?;
         line.set_read_timeout(Some(Duration::from_secs(1)))?;
@@ -37,7 +37,7 @@ impl Tape {
     }
 
     /// Reads on until that was told.
-    fn until(&mut self, told: &str) -> Result<String, Failure> {
+    pub fn until(&mut self, told: &str) -> Result<String, Failure> {
         let since = Instant::now();
         loop {
             let text = String::from_utf8_lossy(&self.bytes).into_owned();

@@ -213,7 +213,7 @@ fn an_operator_makes_keys_with_a_server_and_without_and_lists_who_has_one() -> T
     let listed = program.order(&["rooms", "list"])?;
     let lines: Vec<_> = listed.lines().collect();
     assert!(lines[0].starts_with("demo  demo  streamer key made "), "{listed}");
-    assert_eq!(lines[1..], ["other  Another  no streamer key"], "{listed}");
+    assert_eq!(lines[1..], ["other  Another  no streamer key  in the settings"], "{listed}");
     let said = program.order(&["rooms", "key", "other"])?;
     assert!(said.contains("There was none before it") && said.contains("not shown again"), "{said}");
     let (viewer, key) = (Viewer::new(&program, 1)?, said.lines().next().ok_or("no key")?);

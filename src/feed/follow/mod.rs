@@ -31,6 +31,7 @@ use self::{
     log::{FeedEvent, Log, Note, Retractions, Seen},
 };
 use super::{FeedToken, GAP, HELLO, Reading, STATE, Told};
+use crate::room::Modes;
 
 /// The name of an event with new danmu.
 const MESSAGE: &str = "message";
@@ -73,6 +74,8 @@ pub struct Follow {
     retracted: Retractions,
     /// The last state event's data.
     state: String,
+    /// The room's modes, as they were told last.
+    modes: Option<Modes>,
     acts: VecDeque<Act>,
 }
 
@@ -91,6 +94,7 @@ impl Follow {
             seen: Seen::default(),
             retracted: Retractions::default(),
             state: String::new(),
+            modes: None,
             acts: VecDeque::new(),
         };
         if shared {
@@ -294,6 +298,10 @@ impl Follow {
         };
         // Retractions are not bound to a token: a tab that slept may have missed them.
         entries.extend(self.retracted.told().map(|data| here(MESSAGE, data)));
+        let modes = Told { modes: self.modes, ..Told::default() };
+        entries.extend(
+            serde_json::to_string(&modes).ok().filter(|_| self.modes.is_some()).map(|data| here(MESSAGE, data)),
+        );
         entries.push(here(STATE, self.state.clone()));
         self.acts.push_back(Act::Post(Note::told(to, self.way, entries.iter())));
     }
@@ -374,6 +382,7 @@ impl Follow {
             self.retracted.add(&told.retracted);
             self.log.retract(&told.retracted);
         }
+        self.modes = told.modes.or(self.modes);
         told.danmu.retain(|item| self.seen.insert(item.key()) && !self.retracted.cover(item));
         match entry.name.as_str() {
             STATE => self.state.clone_from(&entry.data),

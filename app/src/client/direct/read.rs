@@ -83,6 +83,7 @@ fn of_problem(kind: u8, problem: Problem) -> (u8, JsValue, JsValue) {
         Problem::Stream(reason) => (4, reason),
         Problem::Text(_)
         | Problem::TooFast(_)
+        | Problem::Mode(_)
         | Problem::Guest
         | Problem::Unanswered
         | Problem::VideoRefused(_)

@@ -155,6 +155,9 @@ impl Inner {
         if !told.retracted.is_empty() {
             self.retract(&told.retracted);
         }
+        if let Some(modes) = told.modes {
+            self.live.modes.try_set(modes);
+        }
         self.receive(told.danmu, fresh, told.past);
         if fresh && !told.past && told.dropped > 0 {
             self.leave_out(told.dropped);

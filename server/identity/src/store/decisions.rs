@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use danmu::{
     gate::KEPT_MS,
     record::{DanmuRef, Decided, Decision, Network, RecordId, Subject},
-    room::RoomId,
+    room::{RoomId, RoomMode},
     viewer::Rank,
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
@@ -319,8 +319,29 @@ fn columns_of(on: &Subject) -> (&'static str, String) {
         // Neither has a blank.
         Subject::Danmu(DanmuRef { key, viewer: None }) => ("danmu", key.to_string()),
         Subject::Danmu(DanmuRef { key, viewer: Some(viewer) }) => ("danmu", format!("{key} {viewer}")),
+        Subject::Mode(mode) => ("mode", name_of(*mode)),
         Subject::Vending => ("vending", String::new()),
         Subject::Sessions => ("sessions", String::new()),
+    }
+}
+
+/// A mode's name in the table.
+fn name_of(mode: RoomMode) -> String {
+    match mode {
+        RoomMode::Quiet => "quiet".to_owned(),
+        RoomMode::Members => "members".to_owned(),
+        RoomMode::Emoji => "emoji".to_owned(),
+        RoomMode::Slow(seconds) => format!("slow {seconds}"),
+    }
+}
+
+/// The mode of that name.
+fn mode_of(name: &str) -> Option<RoomMode> {
+    match name {
+        "quiet" => Some(RoomMode::Quiet),
+        "members" => Some(RoomMode::Members),
+        "emoji" => Some(RoomMode::Emoji),
+        _ => name.strip_prefix("slow ")?.parse().ok().map(RoomMode::Slow),
     }
 }
 
@@ -335,6 +356,7 @@ fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
             let viewer = viewer.map(str::parse).transpose().map_err(|error| decode(Box::new(error)))?;
             Subject::Danmu(DanmuRef { key: key.parse().map_err(|error| decode(Box::new(error)))?, viewer })
         }
+        "mode" => Subject::Mode(mode_of(subject).ok_or_else(|| decode(format!("a mode {subject:?}").into()))?),
         "vending" => Subject::Vending,
         "sessions" => Subject::Sessions,
         other => return Err(decode(format!("a decision of kind {other:?}").into())),

@@ -33,7 +33,7 @@ use danmu::{
     gate::{Admitted, Bans, Incoming, Reason, admit_order},
     kinesis::Record,
     record::{DanmuRef, Decided, Decision, Guests, Moderation as Told, Subject},
-    room::{Room, RoomId, Unsigned},
+    room::{MAX_SLOW_S, Room, RoomId, RoomMode, Unsigned},
     viewer::ViewerId,
 };
 use danmu_app::{
@@ -333,7 +333,7 @@ impl Decisions for Moderation {
             of.as_ref().is_none_or(|of| of == room)
                 && match decision.on {
                     Subject::Viewer(_) | Subject::Danmu(_) => *at > now_ms - LONGEST_MS,
-                    Subject::Network(_) => true,
+                    Subject::Network(_) | Subject::Mode(_) => true,
                     Subject::Vending | Subject::Sessions => false,
                 }
         });
@@ -367,6 +367,31 @@ impl Moderating for Moderation {
         Box::pin(async move {
             tracing::info!(by = %by.viewer, %room, %viewer, "a moderator ends a ban");
             moderation.decide(&by, &room, Decision::end(Subject::Viewer(viewer), by.rank)).await
+        })
+    }
+
+    fn set_mode(&self, by: Decider, room: &Room, mode: RoomMode, on: bool) -> DecisionFuture {
+        let (moderation, room) = (self.clone(), room.id.clone());
+        Box::pin(async move {
+            if let RoomMode::Slow(seconds) = mode
+                && !(1..=MAX_SLOW_S).contains(&seconds)
+            {
+                return Err(ApiError::Other(format!("slow mode is 1 to {MAX_SLOW_S} seconds, not {seconds}")));
+            }
+            tracing::info!(by = %by.viewer, %room, ?mode, on, "a moderator sets a mode");
+            let end = |mode| Decision::end(Subject::Mode(mode), by.rank);
+            if !on {
+                return moderation.decide(&by, &room, end(mode)).await;
+            }
+            moderation.decide(&by, &room, Decision { on: Subject::Mode(mode), until: None, by: by.rank }).await?;
+            // Of two slow modes the slower would count.
+            let others = (1..=MAX_SLOW_S).map(RoomMode::Slow).filter(|other| *other != mode);
+            for other in others.filter(|_| matches!(mode, RoomMode::Slow(_))) {
+                if moderation.0.ledger.until(Some(&room), &Subject::Mode(other)) > now_ms() {
+                    moderation.decide(&by, &room, end(other)).await?;
+                }
+            }
+            Ok(())
         })
     }
 

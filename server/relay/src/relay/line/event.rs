@@ -1,6 +1,9 @@
 //! The events of a feed that carry no danmu.
 
-use danmu::feed::{self, Told};
+use danmu::{
+    feed::{self, Told},
+    room::Modes,
+};
 use hyper::body::Bytes;
 
 use super::{super::take::log_position::LogPosition, sse};
@@ -16,4 +19,9 @@ pub fn gap(place: Option<&LogPosition>, missed: Option<u64>) -> Bytes {
 pub fn state((reading, behind_ms): (feed::Reading, i64), place: Option<&LogPosition>) -> Bytes {
     let id = place.map(ToString::to_string);
     sse::event(Some(feed::STATE), id.as_deref(), &Told { reading: Some(reading), behind_ms, ..Told::default() })
+}
+
+/// The event of the room's modes, which have changed.
+pub fn modes(modes: Modes) -> Bytes {
+    sse::event(None, None, &Told { modes: Some(modes), ..Told::default() })
 }

@@ -17,7 +17,7 @@ use danmu::{
     gate::Retracted,
     kinesis::shard_map::Shard,
     record::Decided,
-    room::RoomId,
+    room::{Modes, RoomId},
     viewer::{Role, ViewerId},
 };
 
@@ -57,6 +57,8 @@ pub struct RoomLine {
     retracted: Vec<(ViewerId, i64)>,
     /// Danmu that were hidden, and are not removed yet.
     hidden: Vec<Retracted>,
+    /// The modes that viewers were told last.
+    modes: Modes,
     /// When merged and dropped danmu are sent, if nothing follows.
     settles: Option<Instant>,
     /// When the last frame or heartbeat was sent.
@@ -75,6 +77,7 @@ impl RoomLine {
             pending: Vec::new(),
             retracted: Vec::new(),
             hidden: Vec::new(),
+            modes: Modes::default(),
             settles: None,
             told: Instant::now(),
             last_frame: 0,
@@ -136,6 +139,14 @@ impl RoomLine {
         }
         retracted.extend(hidden);
         ring.retract(retracted);
+    }
+
+    /// Tells viewers the room's modes if these have changed, by a decision or by its end.
+    pub fn tell_modes(&mut self, now_ms: i64) {
+        let modes = self.feed.bans.modes(now_ms);
+        if std::mem::replace(&mut self.modes, modes) != modes {
+            self.feed.ring.note(event::modes(modes));
+        }
     }
 
     /// Adds an admitted danmu to the next frame, if it is to be shown.

@@ -4,6 +4,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use danmu::{gate::Reason, kinesis::Record, room::Room};
+use danmu_identity::clock::now_ms;
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 
 use super::{
@@ -103,6 +104,7 @@ impl Work {
 
     fn speak(&mut self) {
         let now = Instant::now();
+        self.line.tell_modes(now_ms());
         if self.line.due(self.means.tick) <= now {
             self.line.speak(now, self.means.status.reading(), &self.means.metrics);
         }

@@ -50,6 +50,7 @@ impl Refused {
             Self::Gate(Reason::Expired) => "expired",
             Self::Gate(Reason::Stale(_)) => "stale",
             Self::Gate(Reason::Banned) => "banned",
+            Self::Gate(Reason::Mode(_)) => "mode",
             Self::Gate(Reason::NotModerator) => "not_moderator",
             Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",
