@@ -231,6 +231,9 @@ test('a room is made, watched, changed and archived, with a browser alone', asyn
   await page.locator('[data-archive]').click();
   await page.waitForURL(`${server.origin}/studio`);
   await expect(page.locator('.cards')).not.toContainText('Nightcap');
+  // Who is still there is told.
+  await expect(otherPage.locator('[data-feed]')).toHaveAttribute('data-state', 'stopped');
+  await expect(otherPage.locator('[data-feed]')).toContainText(id);
   await otherPage.goto(`${server.origin}/room/${id}`);
   await expect(otherPage.locator('[data-problem]')).toContainText(id);
 });

@@ -22,7 +22,8 @@ pub enum RoomMode {
     Slow(u8),
 }
 
-/// The modes in force together, packed into one number, to keep pages small: a bit for each, and the seconds of slow mode above.
+/// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
+/// them, and a bit for a room that has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Modes(u16);
@@ -32,6 +33,16 @@ impl Modes {
     const MEMBERS: u16 = 2;
     const EMOJI: u16 = 4;
     const SLOW: u32 = 3;
+    const CLOSED: u16 = 1 << 8;
+
+    /// The room has ended: what its viewers are told last.
+    pub const ENDED: Self = Self(Self::CLOSED);
+
+    /// Whether the room has ended.
+    #[must_use]
+    pub const fn is_ended(self) -> bool {
+        self.0 & Self::CLOSED > 0
+    }
 
     /// These and one more. Of two slow modes the slower counts.
     #[must_use]
@@ -42,7 +53,7 @@ impl Modes {
             RoomMode::Emoji => Self(self.0 | Self::EMOJI),
             RoomMode::Slow(seconds) => {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
-                Self(self.0 & (1 << Self::SLOW) - 1 | u16::from(slow) << Self::SLOW)
+                Self(self.0 & (Self::CLOSED | (1 << Self::SLOW) - 1) | u16::from(slow) << Self::SLOW)
             }
         }
     }
@@ -61,7 +72,7 @@ impl Modes {
     /// The seconds between two danmu of a viewer; 0 without slow mode.
     #[must_use]
     pub const fn slow_s(self) -> u8 {
-        (self.0 >> Self::SLOW) as u8
+        ((self.0 & Self::CLOSED - 1) >> Self::SLOW) as u8
     }
 
     /// The mode by which somebody in that role may not say that text now, if there is one.
@@ -143,6 +154,8 @@ mod tests {
         let both = slow.and(RoomMode::Slow(3)).and(RoomMode::Quiet);
         assert_eq!((both.slow_s(), both.has(RoomMode::Quiet), both.has(RoomMode::Slow(10))), (10, true, true));
         assert_eq!(Modes::default().and(RoomMode::Slow(200)).slow_s(), MAX_SLOW_S);
+        let ended = Modes::ENDED.and(RoomMode::Slow(30)).and(RoomMode::Slow(4));
+        assert_eq!((ended.is_ended(), ended.slow_s(), both.is_ended()), (true, 30, false));
     }
 
     #[test]

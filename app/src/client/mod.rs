@@ -27,5 +27,6 @@ pub use self::{
     start::{start, start_studio},
     time::time_of_day,
     unicode::UNICODE,
+    vend::shows_somebody,
 };
 use crate::overlay;

@@ -103,7 +103,7 @@ impl Vend for ServerVend {
 }
 
 /// Whether the page shows the viewer as signed in, as written by the server or later by the account module.
-fn shows_somebody() -> bool {
+pub fn shows_somebody() -> bool {
     let slot = document().query_selector("[data-account]").ok().flatten();
     slot.and_then(|slot| slot.get_attribute("data-until")).is_some_and(|until| until != "0")
 }

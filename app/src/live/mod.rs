@@ -190,11 +190,15 @@ impl Live {
         live
     }
 
-    /// The mode of the room by which the viewer may not say that text, if there is one. While the viewer's role is not known yet,
-    /// only what everybody may not is forbidden.
+    /// The mode of the room by which the viewer may not say that text, if there is one. Until a ticket says the viewer's role, it
+    /// is a guest's, or a member's where the page shows somebody as signed in.
     #[must_use]
     pub fn forbidden(self, text: &str) -> Option<Problem> {
-        let role = self.me.read().as_ref().map_or(Role::Member, |me| me.role);
+        #[cfg(feature = "hydrate")]
+        let unknown = if crate::client::shows_somebody() { Role::Member } else { Role::Viewer };
+        #[cfg(not(feature = "hydrate"))]
+        let unknown = Role::Viewer;
+        let role = self.me.read().as_ref().map_or(unknown, |me| me.role);
         self.modes.read().forbid(role, text).map(Problem::Mode)
     }
 

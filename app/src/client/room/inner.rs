@@ -26,8 +26,10 @@ use crate::{
         speaker::Speaker,
         vend::ServerVend,
     },
+    error::ApiError,
     i18n::I18n,
     live::{Author, ChatLine, FeedState, LineState, Live, OwnPace, Traces},
+    problem::Problem,
 };
 
 /// Danmu that arrived longer ago than this, in milliseconds, no longer fly: a tab that slept catches up in the chat list. It
@@ -157,6 +159,15 @@ impl Inner {
         }
         if let Some(modes) = told.modes {
             self.live.modes.try_set(modes);
+            if modes.is_ended() {
+                // There is nothing more to follow: every attempt would be refused.
+                let ended = Problem::Api(ApiError::NoRoom(self.room.id.to_string()));
+                self.live.feed.try_set(FeedState::Stopped(ended));
+                if let Some(reading) = self.reading.take() {
+                    reading.abort();
+                }
+                return;
+            }
         }
         self.receive(told.danmu, fresh, told.past);
         if fresh && !told.past && told.dropped > 0 {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use danmu::room::{Room, RoomId};
+use danmu::room::{Modes, Room, RoomId};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinSet},
@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    line::{feed::RoomFeed, ring::Window, work::Work},
+    line::{event::modes, feed::RoomFeed, ring::Window, work::Work},
     take::{
         dispatch::{Change, Queue},
         means::Means,
@@ -125,7 +125,9 @@ impl Crew {
     fn end(&self, id: &RoomId) {
         if let Some(relayed) = self.relayed.remove(id) {
             self.change(Change::Ended(id.clone()));
-            relayed.audience.feed.ring.close();
+            let ring = &relayed.audience.feed.ring;
+            ring.note(modes(Modes::ENDED));
+            ring.close();
         }
     }
 
