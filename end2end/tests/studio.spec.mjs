@@ -237,3 +237,19 @@ test('a room is made, watched, changed and archived, with a browser alone', asyn
   await otherPage.goto(`${server.origin}/room/${id}`);
   await expect(otherPage.locator('[data-problem]')).toContainText(id);
 });
+
+test('in a dock of OBS there is the list alone, and it fits', async ({ page, otherPage }) => {
+  await openStudio(page, server);
+  await enter(otherPage, `${server.origin}/room/demo`);
+  await page.setViewportSize({ width: 300, height: 500 });
+  await page.goto(await page.locator('#dock-address').inputValue());
+  await ready(page);
+  const text = fresh('seen in the dock');
+  await say(otherPage, text);
+  await expect(row(page, text)).toBeInViewport();
+  await expect(page.locator('aside, .top')).toHaveCount(0);
+  const [wide, high] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
+  expect([wide <= 300, high <= 500]).toEqual([true, true]);
+  await act(page, text, 'hide');
+  await expect(row(page, text)).toHaveCount(0);
+});

@@ -67,6 +67,11 @@ impl Decisions {
         Self { room, made: RwSignal::default(), count, seconds: RwSignal::new(600), said: RwSignal::default() }
     }
 
+    /// What is announced last.
+    pub fn said(self) -> String {
+        self.said.get()
+    }
+
     /// Hides a danmu.
     pub fn hide(self, line: &ChatLine, i18n: I18n) {
         let viewer = line.by.as_ref().map(|by| by.viewer.clone());
@@ -182,7 +187,7 @@ pub fn DecidedList(
                 <For each=move || decisions.made.get() key=|made| made.n children=row />
             </ol>
             <p class="unseen" role="status" data-said>
-                {move || decisions.said.get()}
+                {move || decisions.said()}
             </p>
         </section>
     }

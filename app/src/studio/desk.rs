@@ -5,6 +5,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
 use super::{
+    DeskKind,
     decided::{DecidedList, Decisions},
     links::Links,
     modes::ModeBar,
@@ -144,10 +145,8 @@ pub fn DeskPage(
     room: Room,
     /// How it can be followed here.
     entry: FeedStart,
-    /// The caller's role in it.
-    role: Role,
-    /// Whether the room may be changed here.
-    kept: bool,
+    /// What the desk has.
+    kind: DeskKind,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.of_title();
@@ -171,15 +170,15 @@ pub fn DeskPage(
             }
         });
     };
-    let by_key = role == Role::Streamer;
+    let DeskKind { role, kept, dock } = kind;
     view! {
         <Title text=move || [leptos_i18n::td_string!(locale(), studio.name), " · ", &page_title].concat() />
-        <PageHeader />
-        <main class="studio">
+        {(!dock).then(|| view! { <PageHeader /> })}
+        <main class=if dock { "studio dock" } else { "studio" }>
             <div class="desk-head">
                 <h1>{room.title.clone()}</h1>
                 <FeedBadge live />
-                <button class="quiet" type="button" hidden=!by_key on:click=leave>
+                <button class="quiet" type="button" hidden=role != Role::Streamer || dock on:click=leave>
                     {say!(i18n, studio.leave)}
                 </button>
             </div>
@@ -222,15 +221,20 @@ pub fn DeskPage(
                         count => fill(t_string!(i18n, studio.waiting), &[("count", &count)]),
                     }}
                 </button>
+                {dock.then(|| view! { <p class="last" role="status" data-said>{move || decisions.said()}</p> })}
                 <p class="keys" id="desk-keys">
                     {say!(i18n, studio.keys)}
                 </p>
             </section>
-            <aside>
-                {kept.then(|| view! { <EditRoom room=room.clone() /> })}
-                <Links room=room.id />
-                <DecidedList decisions />
-            </aside>
+            {(!dock).then(|| {
+                view! {
+                    <aside>
+                        {kept.then(|| view! { <EditRoom room=room.clone() /> })}
+                        <Links room=room.id />
+                        <DecidedList decisions />
+                    </aside>
+                }
+            })}
         </main>
     }
 }

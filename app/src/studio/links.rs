@@ -1,4 +1,4 @@
-//! A room's addresses, to copy: one for viewers, one for OBS.
+//! A room's addresses, to copy: for viewers, and for OBS.
 
 use danmu::room::RoomId;
 use leptos::prelude::*;
@@ -19,10 +19,12 @@ pub fn Links(
         origin.set(window().location().origin().unwrap_or_default());
     });
     let watch = Signal::stored(format!("/room/{room}"));
+    let dock = Signal::stored(format!("/studio/{room}?dock"));
     view! {
         <section class="links" aria-label=say!(i18n, studio.links)>
             <h2>{say!(i18n, studio.links)}</h2>
             <Link id="watch-address" label=say!(i18n, studio.link_watch) origin path=watch />
+            <Link id="dock-address" label=say!(i18n, studio.link_dock) origin path=dock />
             <OverlayMaker room origin />
         </section>
     }

@@ -31,10 +31,21 @@ enum StudioPage {
     Home(Vec<Room>, bool),
     /// `/studio/{room}` for a viewer who may not moderate there.
     Door(Room),
-    /// `/studio/{room}` for the crew, and whether the room may be changed here.
-    Desk(Room, Ways, String, Role, bool),
+    /// `/studio/{room}` for the crew.
+    Desk(Room, Ways, String, DeskKind),
     /// A room that does not exist.
     Missing(Option<ApiError>),
+}
+
+/// What the desk of somebody has.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct DeskKind {
+    /// The caller's role in the room.
+    role: Role,
+    /// Whether the room may be changed here.
+    kept: bool,
+    /// Whether only the list is wanted, for a dock of OBS (`?dock`).
+    dock: bool,
 }
 
 /// Whether a path is one of the studio's.
@@ -61,8 +72,8 @@ fn CurrentStudioPage() -> impl IntoView {
     match serde_json::from_slice(page.as_bytes()).unwrap_or(StudioPage::Missing(None)) {
         StudioPage::Home(rooms, may_make) => EitherOf4::A(view! { <StudioHome rooms may_make /> }),
         StudioPage::Door(room) => EitherOf4::B(view! { <DoorPage room /> }),
-        StudioPage::Desk(room, ways, place, role, kept) => {
-            EitherOf4::C(view! { <DeskPage room entry=FeedStart { ways, place } role kept /> })
+        StudioPage::Desk(room, ways, place, kind) => {
+            EitherOf4::C(view! { <DeskPage room entry=FeedStart { ways, place } kind /> })
         }
         StudioPage::Missing(error) => EitherOf4::D(view! { <MissingPage error /> }),
     }
@@ -81,7 +92,9 @@ fn find() -> StudioPage {
         Some(id) => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| match api::role_in(&room.id) {
             role if role.may_moderate() => {
                 let kept = role == Role::Streamer && api::is_kept(&room.id);
-                StudioPage::Desk(room, ways, place, role, kept)
+                let dock =
+                    uri.query().is_some_and(|query| query.split('&').any(|part| matches!(part, "dock" | "dock=")));
+                StudioPage::Desk(room, ways, place, DeskKind { role, kept, dock })
             }
             _ => StudioPage::Door(room),
         }),
