@@ -25,6 +25,25 @@ pub struct Banned {
     pub unsigned: Unsigned,
 }
 
+/// How a room does, on the server that answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomFigures {
+    /// The server's clock, Unix milliseconds.
+    pub now_ms: i64,
+    /// The viewers that it has here.
+    pub viewers: u32,
+    /// The danmu that were admitted since the relay began.
+    pub admitted: u64,
+    /// The records that were refused since, by reason.
+    pub refused: Vec<(String, u64)>,
+}
+
+/// A room's figures, for its crew.
+#[server(endpoint = "figures")]
+pub async fn figures(room: String) -> Result<RoomFigures, ApiError> {
+    ssr::answer(ssr::figures(room))
+}
+
 /// Bans a viewer from a room, for `seconds` or for good. The caller must be a signed-in moderator or streamer of that room, and
 /// rank above the viewer.
 #[server(endpoint = "ban")]
@@ -103,7 +122,7 @@ mod ssr {
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
 
-    use super::Banned;
+    use super::{Banned, RoomFigures};
     use crate::{
         error::ApiError,
         live::FeedStart,
@@ -137,6 +156,11 @@ mod ssr {
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
         services()?.vending.vend(room.id, purpose, key, caller()?).await
+    }
+
+    pub(super) fn figures(room: String) -> Result<RoomFigures, ApiError> {
+        let (_, _, room) = crew(room)?;
+        Ok(services()?.rooms.figures(&room.id).unwrap_or_default())
     }
 
     pub(super) async fn ban(room: String, viewer: String, seconds: Option<u32>) -> Result<Banned, ApiError> {

@@ -15,7 +15,7 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::{account::Offer, error::ApiError};
+use crate::{account::Offer, api::RoomFigures, error::ApiError};
 
 /// The server's services.
 #[derive(Clone)]
@@ -81,6 +81,8 @@ pub trait Rooms: Send + Sync {
     fn rooms(&self) -> Vec<Room>;
     /// A room's current feed token, if it is relayed here: a page resumes from it, so it misses nothing said while it loads.
     fn place(&self, id: &RoomId) -> Option<String>;
+    /// A room's figures, if it is relayed here.
+    fn figures(&self, id: &RoomId) -> Option<RoomFigures>;
     /// Origins of videos and pictures that are served over plain HTTP, for the same policy as [`Services::connect`]; `https`
     /// ones need none.
     fn plain_origins(&self) -> Vec<String>;

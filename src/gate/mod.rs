@@ -201,6 +201,25 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// The refused ones, by a name of the reason; decisions of the crew are none.
+    #[must_use]
+    pub const fn refused(&self) -> [(&'static str, u64); 12] {
+        [
+            ("other_room", self.other_room),
+            ("unreadable", self.unreadable),
+            ("text", self.text),
+            ("unsigned", self.unsigned),
+            ("forged", self.forged),
+            ("expired", self.expired),
+            ("stale", self.stale),
+            ("banned", self.banned),
+            ("mode", self.mode),
+            ("not_moderator", self.not_moderator),
+            ("duplicate", self.duplicate),
+            ("too_fast", self.too_fast),
+        ]
+    }
+
     fn of(&mut self, reason: &Reason) -> &mut u64 {
         match reason {
             Reason::OtherRoom => &mut self.other_room,

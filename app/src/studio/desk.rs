@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use super::{
     DeskKind,
     decided::{DecidedList, Decisions},
+    figures::Figures,
     links::Links,
     modes::ModeBar,
     room_form::EditRoom,
@@ -171,12 +172,14 @@ pub fn DeskPage(
         });
     };
     let DeskKind { role, kept, dock } = kind;
+    let figures_of = room.id.to_string();
     view! {
         <Title text=move || [leptos_i18n::td_string!(locale(), studio.name), " · ", &page_title].concat() />
         {(!dock).then(|| view! { <PageHeader /> })}
         <main class=if dock { "studio dock" } else { "studio" }>
             <div class="desk-head">
                 <h1>{room.title.clone()}</h1>
+                <Figures room=figures_of />
                 <FeedBadge live />
                 <button class="quiet" type="button" hidden=role != Role::Streamer || dock on:click=leave>
                     {say!(i18n, studio.leave)}

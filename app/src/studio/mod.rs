@@ -7,6 +7,7 @@
 mod decided;
 mod desk;
 mod door;
+mod figures;
 mod home;
 mod links;
 mod look;

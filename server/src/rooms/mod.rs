@@ -3,7 +3,8 @@
 mod stored;
 
 use danmu::room::{Room, RoomId};
-use danmu_app::services::Rooms;
+use danmu_app::{api::RoomFigures, services::Rooms};
+use danmu_identity::clock::now_ms;
 use danmu_relay::{relay::Relay, rooms::RoomMap};
 
 pub use self::stored::{StoredRooms, checked};
@@ -32,6 +33,17 @@ impl Rooms for ServedRooms {
 
     fn place(&self, id: &RoomId) -> Option<String> {
         self.relay.as_ref()?.place(id)
+    }
+
+    fn figures(&self, id: &RoomId) -> Option<RoomFigures> {
+        let (viewers, counts) = self.relay.as_ref()?.figures(id)?;
+        let refused = counts.refused().into_iter().filter(|(_, count)| *count > 0);
+        Some(RoomFigures {
+            now_ms: now_ms(),
+            viewers: u32::try_from(viewers).unwrap_or(u32::MAX),
+            admitted: counts.admitted,
+            refused: refused.map(|(reason, count)| (reason.to_owned(), count)).collect(),
+        })
     }
 
     fn plain_origins(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Room modes in the real program: what they forbid, whom they leave alone, and what viewers are told of them.
 
 use danmu::viewer::Role;
+use serde_json::{Value, json};
 
 use crate::{
     program::Program,
@@ -33,6 +34,10 @@ async fn a_mode_acts_at_once_is_told_outlives_the_server_and_is_ended_by_nobody_
     let refused = program.figure(REFUSED).unwrap_or(0);
     assert_eq!(guest.says("I am a guest").await?, None, "the stream takes it");
     until("the gate refuses it", || Ok(program.figure(REFUSED)? == refused + 1)).await?;
+    let figures = || -> Result<Value, Failure> { Ok(serde_json::from_str(&host.asks("figures", "room=demo")?.body)?) };
+    until("the crew is told", || Ok(figures()?["refused"] == json!([["mode", 1]]))).await?;
+    assert_eq!((figures()?["viewers"].as_u64(), figures()?["admitted"].as_u64()), (Some(1), Some(0)));
+    assert_eq!(member.asks("figures", "room=demo")?.status, 403);
     let (status, why) = set(&keeper, "mode=members", false)?;
     assert_eq!((status, why.contains("NotAbove")), (403, true), "a moderator ends what the streamer decided: {why}");
 

@@ -15,9 +15,16 @@ mod scrape;
 pub mod take;
 mod tell;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
-use danmu::{gate::REMEMBERED_MS, room::RoomId};
+use danmu::{
+    gate::{Counts, REMEMBERED_MS},
+    room::RoomId,
+};
 use danmu_identity::{aws::bus::KinesisBus, clock::now_ms, identity::RecordVerifier};
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -135,6 +142,15 @@ impl<B: Bus> Relay<B> {
     #[must_use]
     pub fn place(&self, room: &RoomId) -> Option<String> {
         self.rooms.get(room)?.audience.feed.ring.tip().map(|place| place.to_string())
+    }
+
+    /// The viewers that a room has here, and what its gate has admitted and refused since the relay began, as of the last frame or
+    /// heartbeat; `None` if there is no such room.
+    #[must_use]
+    pub fn figures(&self, room: &RoomId) -> Option<(usize, Counts)> {
+        let audience = self.rooms.get(room)?.audience;
+        let counts = *audience.feed.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((audience.feed.ring.viewers(), counts))
     }
 
     /// Whether the reader has reached the newest record once, so that viewers may be admitted.

@@ -1,8 +1,8 @@
 //! The feed of a room: its ring, lineage, refill desk, bans and broadcast.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use danmu::gate::Bans;
+use danmu::gate::{Bans, Counts};
 
 use super::{
     super::take::{
@@ -26,6 +26,8 @@ pub struct RoomFeed {
     pub bans: Bans,
     /// Broadcast of admitted danmu.
     pub verdicts: Verdicts,
+    /// What the room's gate has admitted and refused, as of its last frame or heartbeat.
+    pub counts: Mutex<Counts>,
 }
 
 impl RoomFeed {
@@ -38,6 +40,7 @@ impl RoomFeed {
             lineage: SharedLineage::default(),
             bans,
             verdicts: Verdicts::default(),
+            counts: Mutex::default(),
         }
     }
 

@@ -1,7 +1,11 @@
 //! The task of a room: it judges what the dispatcher hands it, and has the room's [line](super::room) make the frames that are
 //! due. Never waits for a viewer.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 
 use danmu::{gate::Reason, kinesis::Record, room::Room};
 use danmu_identity::clock::now_ms;
@@ -106,6 +110,7 @@ impl Work {
         let now = Instant::now();
         self.line.tell_modes(now_ms());
         if self.line.due(self.means.tick) <= now {
+            *self.feed.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.judge.counts();
             self.line.speak(now, self.means.status.reading(), &self.means.metrics);
         }
     }

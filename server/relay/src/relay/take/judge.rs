@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use danmu::{
-    gate::{Admitted, Bans, Gate, Incoming},
+    gate::{Admitted, Bans, Counts, Gate, Incoming},
     kinesis::Record,
     room::Room,
 };
@@ -42,6 +42,11 @@ impl Judge {
     /// A judge that has seen no records yet; `bans` says who may not speak.
     pub fn new(room: &Room, bans: Bans, lineage: SharedLineage, verifier: Arc<RecordVerifier>) -> Self {
         Self { gate: Gate::new(room, UNICODE).with_bans(bans), lineage, verifier }
+    }
+
+    /// What it has admitted and refused so far.
+    pub fn counts(&self) -> Counts {
+        self.gate.counts()
     }
 
     /// Applies changed settings of the room from now on.
