@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
+mod invite;
+
 use danmu::{
     room::{RoomMode, Unsigned},
     session::{Purpose, Session},
@@ -9,6 +11,7 @@ use danmu::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::invite::{accept_invitation, invitations, make_invitation, revoke_invitation};
 use crate::error::ApiError;
 
 /// Temporary credentials for `purpose` on the room's stream, and nothing else. Given the viewer's public key
@@ -129,7 +132,7 @@ mod ssr {
         services::{Caller, Decider, Moderating, Services},
     };
 
-    fn services() -> Result<Services, ApiError> {
+    pub(super) fn services() -> Result<Services, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("the server offers no services".into()))
     }
 
@@ -142,7 +145,7 @@ mod ssr {
         Ok((room, FeedStart { ways: services.ways, place }))
     }
 
-    fn room_id(id: &str) -> Result<RoomId, ApiError> {
+    pub(super) fn room_id(id: &str) -> Result<RoomId, ApiError> {
         id.parse().map_err(|_| ApiError::BadRoom(id.to_owned()))
     }
 
@@ -240,9 +243,13 @@ mod ssr {
     }
 
     /// A room whose streamer the caller is.
-    fn own_room(id: String) -> Result<RoomId, ApiError> {
+    pub(super) fn own_room(id: String) -> Result<RoomId, ApiError> {
         let (Room { id, .. }, _) = room(id)?;
-        if role_in(&id) == Role::Streamer { Ok(id) } else { Err(ApiError::NotModerator) }
+        match role_in(&id) {
+            Role::Streamer => Ok(id),
+            role if role.may_moderate() => Err(ApiError::NotAbove),
+            _ => Err(ApiError::NotModerator),
+        }
     }
 
     /// Whether the caller may make rooms. Who has no cookie yet will be a guest.
@@ -256,18 +263,18 @@ mod ssr {
         services().is_ok_and(|services| services.room_keeper.keeps(room))
     }
 
-    fn set_cookie(cookie: HeaderValue) {
+    pub(super) fn set_cookie(cookie: HeaderValue) {
         if let Some(response) = use_context::<ResponseOptions>() {
             response.append_header(header::SET_COOKIE, cookie);
         }
     }
 
-    fn headers() -> Result<HeaderMap, ApiError> {
+    pub(super) fn headers() -> Result<HeaderMap, ApiError> {
         let parts = use_context::<Parts>().ok_or_else(|| ApiError::Other("the request has no head".into()))?;
         Ok(parts.headers)
     }
 
-    fn caller() -> Result<Caller, ApiError> {
+    pub(super) fn caller() -> Result<Caller, ApiError> {
         use_context().ok_or_else(|| ApiError::Other("nobody knows who is asking".into()))
     }
 
@@ -282,6 +289,7 @@ mod ssr {
             | ApiError::NotModerator
             | ApiError::NotAbove
             | ApiError::WrongKey
+            | ApiError::BadInvitation
             | ApiError::MayNotMakeRooms => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -40,6 +40,9 @@ pub enum ApiError {
     /// Not the room's streamer key, or the room has none. Status 403.
     #[error("the streamer key is wrong: copy it whole, and see that no newer one has been made")]
     WrongKey,
+    /// Not an invitation to the room, or one that was revoked or has expired. Status 403.
+    #[error("this invitation does not work (any more): ask the streamer for a new one")]
+    BadInvitation,
     /// The caller may not make rooms. Status 403.
     #[error("you may not make rooms on this server; its operator says who may (studio.makers)")]
     MayNotMakeRooms,

@@ -17,6 +17,7 @@ mod failure;
 #[cfg(feature = "hydrate")]
 pub use client::{direct, start, start_studio};
 mod i18n;
+pub mod invitation;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser's half has anything to tell it"))]
 mod live;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only browsers draw"))]

@@ -138,6 +138,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         | ApiError::NotAbove
         | ApiError::Store
         | ApiError::WrongKey
+        | ApiError::BadInvitation
         | ApiError::MayNotMakeRooms
         | ApiError::RoomExists(_)
         | ApiError::NotKept

@@ -15,7 +15,7 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::{account::Offer, api::RoomFigures, error::ApiError};
+use crate::{account::Offer, api::RoomFigures, error::ApiError, invitation::Invitation};
 
 /// The server's services.
 #[derive(Clone)]
@@ -41,6 +41,8 @@ pub struct Services {
     pub account_module: Option<Arc<str>>,
     /// The address of the studio module's glue, if it is a module of its own.
     pub studio_module: Option<Arc<str>>,
+    /// Invites moderators.
+    pub inviting: Arc<dyn Inviting>,
 }
 
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
@@ -155,4 +157,31 @@ pub trait RoomKeeper: Send + Sync {
     fn edit(&self, room: RoomId, texts: RoomTexts) -> DecisionFuture;
     /// Archives a room. Fails with [`ApiError::NotKept`] and [`ApiError::Store`].
     fn archive(&self, room: RoomId) -> DecisionFuture;
+}
+
+/// The future that [`Inviting::invite`] returns.
+pub type InviteFuture = Pin<Box<dyn Future<Output = Result<String, ApiError>> + Send>>;
+/// The future that [`Inviting::list`] returns.
+pub type ListFuture = Pin<Box<dyn Future<Output = Result<Vec<Invitation>, ApiError>> + Send>>;
+/// The future that [`Inviting::accept`] returns.
+pub type AcceptFuture = Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, ApiError>> + Send>>;
+
+/// Invitations of moderators. The caller must have checked that the room exists, and who may make, see and revoke them.
+pub trait Inviting: Send + Sync {
+    /// Makes an invitation; returns its token.
+    ///
+    /// Fails with [`ApiError::Other`] for a label or a number of hours that it cannot have and where the room has too many,
+    /// [`ApiError::TooMany`] over the room's rate limit, and [`ApiError::Store`].
+    fn invite(&self, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture;
+    /// All invitations to a room. Fails with [`ApiError::Store`].
+    fn list(&self, room: RoomId) -> ListFuture;
+    /// Revokes an invitation. Fails with [`ApiError::Other`] where there is none of that id, [`ApiError::TooMany`], and
+    /// [`ApiError::Store`].
+    fn revoke(&self, room: RoomId, id: String) -> DecisionFuture;
+    /// The `Set-Cookie` header that makes the caller a moderator of the room, if this is the token of an invitation in
+    /// force; none for who is its streamer. `headers` are those of the request.
+    ///
+    /// Fails with [`ApiError::BadInvitation`], [`ApiError::TooMany`] over the rate limit of the caller's network or the
+    /// room, and [`ApiError::Store`].
+    fn accept(&self, room: RoomId, token: String, caller: Caller, headers: HeaderMap) -> AcceptFuture;
 }

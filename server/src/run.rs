@@ -44,7 +44,7 @@ use crate::{
     crowd,
     error::RunError,
     health::Health,
-    http::{Admission, AppState, Door, Site, StudioDoor, router, serve},
+    http::{Admission, AppState, Door, Invitations, Site, StudioDoor, router, serve},
     listen::listen,
     rooms::{ServedRooms, StoredRooms},
     say::{announce, log_to_stderr},
@@ -262,6 +262,7 @@ fn app_state(
         offers: issuers.settings().map(IssuerSettings::offer).collect(),
         account_module: site.account_module().map(Into::into),
         studio_module: site.studio_module().map(Into::into),
+        inviting: Arc::new(Invitations::new(studio.clone())),
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

@@ -25,7 +25,7 @@ pub use self::{
     remember::{keep_draft, kept_draft, remember},
     room::RoomClient,
     start::{start, start_studio},
-    time::time_of_day,
+    time::{date_and_time, time_of_day},
     unicode::UNICODE,
     vend::shows_somebody,
 };

@@ -85,6 +85,7 @@ impl Vend for ServerVend {
                     | ApiError::NotModerator
                     | ApiError::NotAbove
                     | ApiError::WrongKey
+                    | ApiError::BadInvitation
                     | ApiError::BadViewer(_)
                     | ApiError::BadDanmu(_)
                     | ApiError::MayNotMakeRooms

@@ -6,8 +6,10 @@ use leptos_meta::Title;
 
 use super::{
     DeskKind,
+    crew::CrewList,
     decided::{DecidedList, Decisions},
     figures::Figures,
+    invited::accept_beside,
     links::Links,
     modes::ModeBar,
     room_form::EditRoom,
@@ -173,6 +175,7 @@ pub fn DeskPage(
     };
     let DeskKind { role, kept, dock } = kind;
     let figures_of = room.id.to_string();
+    accept_beside(room.id.to_string(), role);
     view! {
         <Title text=move || [leptos_i18n::td_string!(locale(), studio.name), " · ", &page_title].concat() />
         {(!dock).then(|| view! { <PageHeader /> })}
@@ -233,6 +236,7 @@ pub fn DeskPage(
                 view! {
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
+                        {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         <Links room=room.id />
                         <DecidedList decisions />
                     </aside>

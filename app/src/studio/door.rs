@@ -1,18 +1,26 @@
-//! The studio's door: who has the room's streamer key comes in.
+//! The studio's door: who has the room's streamer key comes in, and who was invited.
 
 use danmu::room::Room;
 use leptos::{html, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
-use super::problem::say_error;
+use super::{invited::on_invitation, problem::say_error};
 use crate::{
-    api::open_studio,
+    api::{accept_invitation, open_studio},
     components::PageHeader,
     error::ApiError,
     i18n::{fill, say, t_string, use_i18n},
 };
 
-/// Asks for the streamer key of a room.
+/// Asks the server for the page anew, which is another one now. Not by `reload`: where another site linked to the page, browsers
+/// may go on to leave out cookies that are `SameSite=Strict`.
+fn come_in() {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+    let _ = location.replace(&path);
+}
+
+/// Asks for the streamer key of a room. If the address has an invitation, that is accepted at once.
 #[component]
 pub fn DoorPage(
     /// The room.
@@ -26,6 +34,21 @@ pub fn DoorPage(
     let ready = RwSignal::new(false);
     Effect::new(move || ready.set(true));
     let id = room.id.to_string();
+    let invited = id.clone();
+    on_invitation(move |token| {
+        let room = invited.clone();
+        problem.set(None);
+        asking.set(true);
+        spawn_local(async move {
+            match accept_invitation(room, token).await {
+                Ok(()) => come_in(),
+                Err(error) => {
+                    problem.try_set(Some(error));
+                    asking.try_set(false);
+                }
+            }
+        });
+    });
     let open = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let Some(key) = field.get_untracked().map(|field| field.value()) else { return };
@@ -37,8 +60,7 @@ pub fn DoorPage(
         let room = id.clone();
         spawn_local(async move {
             match open_studio(room, key).await {
-                // The page is another one now.
-                Ok(()) => drop(window().location().reload()),
+                Ok(()) => come_in(),
                 Err(error) => {
                     problem.set(Some(error));
                     asking.set(false);

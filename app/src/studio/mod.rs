@@ -4,11 +4,13 @@
 //! It is an app of its own in a WASM module of its own (`danmu-studio`), so that the watch page loads nothing of it.
 //! `cargo leptos watch` builds one module for all.
 
+mod crew;
 mod decided;
 mod desk;
 mod door;
 mod figures;
 mod home;
+mod invited;
 mod links;
 mod look;
 mod modes;

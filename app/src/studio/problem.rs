@@ -12,6 +12,7 @@ pub fn say_error(error: &ApiError, i18n: I18n) -> String {
         ApiError::NotModerator => t_string!(i18n, studio.not_moderator).to_owned(),
         ApiError::NotAbove => t_string!(i18n, studio.not_above).to_owned(),
         ApiError::Store => t_string!(i18n, studio.store).to_owned(),
+        ApiError::BadInvitation => t_string!(i18n, studio.bad_invitation).to_owned(),
         ApiError::WrongKey => t_string!(i18n, studio.wrong_key).to_owned(),
         ApiError::MayNotMakeRooms => t_string!(i18n, studio.may_not_make).to_owned(),
         ApiError::RoomExists(room) => fill(t_string!(i18n, studio.room_exists), &[("room", room)]),

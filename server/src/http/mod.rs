@@ -12,6 +12,7 @@ mod handover;
 mod heads;
 mod health;
 mod host;
+mod inviting;
 mod metrics;
 mod pages;
 mod serve;
@@ -42,6 +43,7 @@ use tower_http::{
 pub use self::{
     client::Unlisted,
     guest::STUDIO,
+    inviting::Invitations,
     serve::{Admission, serve},
     shed::Door,
     site::Site,

@@ -32,7 +32,7 @@ pub use self::{
     key_file::{KeyFile, KeyFileError, Rotation},
     member::{MAX_AGE_S, MAX_COOKIE_BYTES, MEMBER_COOKIE, Member},
     private_file::write_private,
-    studio::{STUDIO_AGE_S, STUDIO_COOKIE, StudioPass},
+    studio::{PassedBy, STUDIO_AGE_S, STUDIO_COOKIE, StudioPass},
     verifier::{RecordVerifier, Sound, Verified},
 };
 use crate::clock::now_ms;
@@ -146,10 +146,10 @@ impl Identity {
         self.keys(|keys| studio::read(keys.guest_secret(), cookie, now_s()))
     }
 
-    /// A pass for a room by the key with that id, for this viewer, from now on: the cookie's value.
+    /// A pass for a room by that key or invitation, for this viewer, from now on: the cookie's value.
     #[must_use]
-    pub fn studio_cookie(&self, room: RoomId, key: String, viewer: ViewerId) -> String {
-        let pass = StudioPass { room, key, viewer, expires_s: now_s().saturating_add(STUDIO_AGE_S) };
+    pub fn studio_cookie(&self, room: RoomId, by: PassedBy, viewer: ViewerId) -> String {
+        let pass = StudioPass { room, by, viewer, expires_s: now_s().saturating_add(STUDIO_AGE_S) };
         self.keys(|keys| studio::write(keys.guest_secret(), &pass))
     }
 

@@ -1,7 +1,8 @@
-//! Passes: cookies of viewers who opened a room's studio by its streamer key.
+//! Passes: cookies of viewers who opened a room's studio by its streamer key, or by an invitation.
 //!
-//! A pass names the room, the id of the key that opened it, and the viewer, and has a MAC of its own kind. It counts only
-//! together with the viewer's own cookie, and only while that key is the room's: whoever looks at it checks both.
+//! A pass names the room, the id of the key or the invitation that opened it, and the viewer, and has a MAC of its own kind. It
+//! counts only together with the viewer's own cookie, and only while that key is the room's, or the invitation in force: whoever
+//! looks at it checks both.
 
 use danmu::{room::RoomId, viewer::ViewerId};
 use serde::{Deserialize, Serialize};
@@ -15,14 +16,25 @@ pub const STUDIO_AGE_S: i64 = 30 * 24 * 3_600;
 /// Domain separation of the MAC.
 const USE: &[u8] = b"danmu studio\0";
 
-/// What the cookie says: this viewer opened the room's studio by this key.
+/// What opened a studio. As JSON a field of the pass, `"key":"…"` or `"invitation":"…"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedBy {
+    /// The room's streamer key, by its id; not the key.
+    Key(String),
+    /// An invitation of a moderator, by its id; not its token.
+    Invitation(String),
+}
+
+/// What the cookie says: this viewer opened the room's studio by this key or invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudioPass {
     /// The room.
     pub room: RoomId,
-    /// The id of the key; not the key.
-    pub key: String,
-    /// The viewer that typed it.
+    /// What opened it.
+    #[serde(flatten)]
+    pub by: PassedBy,
+    /// The viewer that opened it.
     pub viewer: ViewerId,
     /// When it expires, in Unix seconds.
     pub expires_s: i64,
@@ -48,7 +60,19 @@ mod tests {
 
     fn pass(room: &str) -> StudioPass {
         let (room, viewer) = (room.parse().expect("a room"), ViewerId::guest(7));
-        StudioPass { room, key: "k1".into(), viewer, expires_s: 1_000 }
+        StudioPass { room, by: PassedBy::Key("k1".into()), viewer, expires_s: 1_000 }
+    }
+
+    #[test]
+    fn what_opened_a_studio_is_told_apart_and_passes_by_keys_are_as_they_always_were() {
+        let text = |pass: &StudioPass| serde_json::to_string(pass).expect("JSON");
+        let viewer = ViewerId::guest(7);
+        let old = format!(r#"{{"room":"demo","key":"k1","viewer":"{viewer}","expires_s":1000}}"#);
+        assert_eq!(text(&pass("demo")), old);
+        assert_eq!(serde_json::from_str::<StudioPass>(&old).expect("a pass"), pass("demo"));
+        let invited = StudioPass { by: PassedBy::Invitation("k1".into()), ..pass("demo") };
+        assert_eq!(text(&invited), old.replace("key", "invitation"));
+        assert_eq!(read(&[7; 32], &write(&[7; 32], &invited), 999), Some(invited));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The store: decisions about who may speak, recent speakers, sign-outs, pool identities and streamer keys, which must outlive
-//! the stream. SQLite, in a file of the data directory.
+//! The store: decisions about who may speak, recent speakers, sign-outs, pool identities, streamer keys and invitations, which
+//! must outlive the stream. SQLite, in a file of the data directory.
 //!
 //! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change of
 //! decisions and guests takes the next number of one counter in its transaction, so that polling the counter shows whether
@@ -9,6 +9,7 @@
 mod decisions;
 mod guests;
 mod identities;
+mod invitations;
 mod rooms;
 mod sign_outs;
 mod speakers;
@@ -33,6 +34,7 @@ use thiserror::Error;
 pub use self::{
     decisions::Row,
     guests::in_records,
+    invitations::InvitationRow,
     rooms::RoomRow,
     speakers::Speaker,
     streamer_keys::{StreamerKeyChange, StreamerKeyRow},
@@ -49,7 +51,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
@@ -57,6 +59,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "sign-outs", include_str!("../../migrations/0005_sign_outs.sql")),
     (6, "streamer keys", include_str!("../../migrations/0006_streamer_keys.sql")),
     (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
+    (8, "invitations", include_str!("../../migrations/0008_invitations.sql")),
 ];
 
 /// The store. A handle.

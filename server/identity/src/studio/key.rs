@@ -1,4 +1,4 @@
-//! Streamer keys: as text, and as argon2id hashes.
+//! Streamer keys: as text, and as argon2id hashes. Tokens of invitations have the same form, and another hash.
 //!
 //! A key is 140 random bits as 28 letters and digits of [Crockford's base32](https://www.crockford.com/base32.html), which has
 //! none that look alike. It is written in groups of four; whoever types it may leave out the hyphens, and need not mind the case.
@@ -9,6 +9,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The digits, in order.
@@ -58,6 +59,13 @@ impl StreamerKey {
         let hash: PasswordHash =
             argon2().and_then(|argon2| argon2.hash_password_with_salt(self.0.as_bytes(), &salt)).map_err(HashError)?;
         Ok(hash.to_string())
+    }
+
+    /// Its SHA-256, as 64 hexadecimal digits: by it the token of an invitation is looked up. Nobody guesses 140 random bits, so
+    /// a fast hash is enough, and a token costs no more to refuse than any other request.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether the hash is of this key. Takes as long, whatever the answer; compares in constant time.
@@ -129,6 +137,15 @@ mod tests {
             assert_eq!(wrong.parse::<StreamerKey>(), Err(NoKey), "{wrong}");
         }
         assert_eq!(format!("{key:?}"), "StreamerKey");
+    }
+
+    #[test]
+    fn the_digest_of_a_key_is_its_sha_256_however_it_is_written() {
+        let digest = |text: &str| text.parse::<StreamerKey>().expect("a key").digest();
+        let expected = "d77bd86a0e004d9c21a03cdbfeac637b484d184bdda05d72ad726e029c9003a1";
+        assert_eq!(digest("0000-0000-0000-0000-0000-0000-0000"), expected);
+        assert_eq!(digest(&"O".repeat(28)), expected);
+        assert_ne!(digest(&"1".repeat(28)), expected);
     }
 
     #[test]

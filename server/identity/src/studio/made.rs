@@ -107,11 +107,19 @@ pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioE
 }
 
 fn row(key: &StreamerKey, room: &RoomId) -> Result<StreamerKeyRow, StudioError> {
-    let (mut salt, mut id) = ([0; 16], [0; 8]);
+    let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
+    Ok(StreamerKeyRow { room: room.clone(), id: random_id()?, hash: key.hash(salt)?, made_ms: now_ms() })
+}
+
+/// An id for a key or an invitation: 16 hexadecimal digits at random.
+///
+/// # Errors
+/// The operating system gives no random bytes.
+pub(super) fn random_id() -> Result<String, getrandom::Error> {
+    let mut id = [0; 8];
     getrandom::fill(&mut id)?;
-    let id = format!("{:016x}", u64::from_be_bytes(id));
-    Ok(StreamerKeyRow { room: room.clone(), id, hash: key.hash(salt)?, made_ms: now_ms() })
+    Ok(format!("{:016x}", u64::from_be_bytes(id)))
 }
 
 fn write(path: &Path, key: &StreamerKey) -> Result<(), StudioError> {

@@ -1,4 +1,5 @@
-//! Studios: whoever has a room's streamer key is the streamer of that room, with no identity provider.
+//! Studios: whoever has a room's streamer key is the streamer of that room, with no identity provider. Whom the streamer invites
+//! by a link is a moderator there ([`invitations`]).
 //!
 //! The key opens the studio to the viewer that types it: a cookie ([`StudioPass`]) that names the room, the key's id and the
 //! viewer. It counts together with the viewer's own cookie, and while that key is the room's; each rotation makes a new id.
@@ -6,6 +7,7 @@
 //! Guessing: attempts are limited for each network and each room before anything is computed, argon2 runs on other threads,
 //! two at a time, and where there is no key a hash of the same cost is verified. Promises: keys are never logged.
 
+mod invitations;
 mod key;
 mod made;
 
@@ -27,13 +29,15 @@ use danmu_stream::Seldom;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::invitations::Invitations;
 pub use self::{
     key::{HashError, NoKey, StreamerKey},
     made::{NewKey, StudioError, demo_key, rotate},
 };
 use crate::{
     capacity::network,
-    identity::{Identity, StudioPass},
+    clock::now_ms,
+    identity::{Identity, PassedBy, StudioPass},
     store::{Store, StoreError, StreamerKeyRow},
     vending::{Limit, Rate},
 };
@@ -53,7 +57,7 @@ const AT_ONCE: usize = 2;
 /// How long an attempt waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The rooms' streamer keys, and who came in by them. A handle.
+/// The rooms' streamer keys and invitations, and who came in by them. A handle.
 #[derive(Clone)]
 pub struct Studio(Arc<Inner>);
 
@@ -67,6 +71,9 @@ struct Inner {
     turns: Arc<Semaphore>,
     refused: Seldom<(RoomId, IpAddr, &'static str)>,
     unread: Seldom<()>,
+    invitations: RwLock<Invitations>,
+    /// Invitations that are made and revoked.
+    inviting: Limit<RoomId>,
 }
 
 /// The keys as the store had them after so many changes.
@@ -91,13 +98,20 @@ impl Studio {
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             refused: Seldom::default(),
             unread: Seldom::default(),
+            invitations: RwLock::default(),
+            inviting: Limit::new(invitations::PACE),
         }));
         studio.refresh().await?;
         Ok(studio)
     }
 
-    /// Reads keys that another process has changed. If the store cannot be read, those in memory stay.
+    /// Reads keys and invitations that another process has changed. If the store cannot be read, those in memory stay.
     async fn refresh(&self) -> Result<(), StoreError> {
+        let keys = self.refresh_keys().await;
+        self.refresh_invitations().await.and(keys)
+    }
+
+    async fn refresh_keys(&self) -> Result<(), StoreError> {
         let Inner { store, keys, .. } = &*self.0;
         // Counted first: a change in between is read again next time.
         let changes = store.streamer_key_changes().await?;
@@ -113,11 +127,11 @@ impl Studio {
         if let Err(error) = self.refresh().await
             && let Some(times) = self.0.unread.note(&(), Instant::now())
         {
-            tracing::error!(times, %error, "streamer keys cannot be read; those from before are used");
+            tracing::error!(times, %error, "streamer keys or invitations cannot be read; those from before are used");
         }
     }
 
-    /// Keeps the keys up to date until `stop` is cancelled.
+    /// Keeps keys and invitations up to date until `stop` is cancelled.
     pub async fn follow(self, stop: CancellationToken) {
         let mut forgotten = Instant::now();
         while timeout(EVERY, stop.cancelled()).await.is_err() {
@@ -126,18 +140,27 @@ impl Studio {
                 forgotten = Instant::now();
                 self.0.networks.forget_idle();
                 self.0.rooms.forget_idle();
+                self.0.inviting.forget_idle();
             }
         }
     }
 
-    /// A viewer's rights with those that its passes add: streamer of each room whose studio it has open. Passes of other
-    /// viewers, and by older keys, count for nothing.
+    /// A viewer's rights with those that its passes add: streamer of each room whose studio it opened by the key, moderator of
+    /// each where it was invited. Passes of other viewers, by older keys, and by invitations that have ended, count for nothing.
     pub fn rights<'a>(&self, viewer: &ViewerId, rights: Rights, cookies: impl Iterator<Item = &'a str>) -> Rights {
         let passes = cookies.take(MAX_PASSES).filter_map(|cookie| self.0.identity.studio_pass(cookie));
         let own = passes.filter(|pass| pass.viewer == *viewer);
         let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let current = |pass: &StudioPass| keys.by_room.get(&pass.room).is_some_and(|row| row.id == pass.key);
-        own.filter(current).fold(rights, |rights, pass| rights.and_in(pass.room, Role::Streamer))
+        let invitations = self.0.invitations.read().unwrap_or_else(PoisonError::into_inner);
+        let now_ms = now_ms();
+        let role = |pass: &StudioPass| match &pass.by {
+            PassedBy::Key(id) => {
+                keys.by_room.get(&pass.room).is_some_and(|row| row.id == *id).then_some(Role::Streamer)
+            }
+            PassedBy::Invitation(id) => invitations.holds(&pass.room, id, now_ms).then_some(Role::Moderator),
+        };
+        own.filter_map(|pass| role(&pass).map(|role| (pass.room, role)))
+            .fold(rights, |rights, (room, role)| rights.and_in(room, role))
     }
 
     /// Checks a room's streamer key. Returns the value of the caller's cookie for the studio.
@@ -150,7 +173,7 @@ impl Studio {
         match self.verify(&room, key, from).await {
             Ok(id) => {
                 tracing::info!(%room, network = %from, viewer = %caller.viewer, "a studio is opened by its key");
-                Ok(self.0.identity.studio_cookie(room, id, caller.viewer))
+                Ok(self.0.identity.studio_cookie(room, PassedBy::Key(id), caller.viewer))
             }
             Err(error) => {
                 let what = if error == ApiError::WrongKey { "wrong" } else { "too many" };
@@ -168,7 +191,7 @@ impl Studio {
         self.refresh_or_log().await;
         let id =
             self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.get(&room).map(|row| row.id.clone());
-        Some(self.0.identity.studio_cookie(room, id?, viewer))
+        Some(self.0.identity.studio_cookie(room, PassedBy::Key(id?), viewer))
     }
 
     /// The id of the room's key, if this is the key.

@@ -1,4 +1,7 @@
-use danmu_app::error::ApiError::{TooMany, WrongKey};
+use danmu_app::{
+    error::ApiError::{BadInvitation, Other, TooMany, WrongKey},
+    invitation::InvitationState::{Expired, InForce, Revoked},
+};
 
 use super::*;
 
@@ -144,7 +147,7 @@ async fn of_too_many_cookies_the_first_are_looked_at() -> Test {
         let (room, id) = (format!("room-{n:02}").parse::<RoomId>()?, format!("key-{n}"));
         let row = StreamerKeyRow { room: room.clone(), id: id.clone(), hash: String::new(), made_ms: 0 };
         server.store.change_streamer_keys().await?.put(&row).await?;
-        passes.push(server.studio.0.identity.studio_cookie(room, id, ViewerId::guest(1)));
+        passes.push(server.studio.0.identity.studio_cookie(room, PassedBy::Key(id), ViewerId::guest(1)));
     }
     server.studio.refresh().await?;
     let cookies = passes.iter().map(String::as_str);
@@ -166,4 +169,169 @@ async fn a_rotation_by_another_process_is_followed() -> Test {
     }
     stop.cancel();
     Ok(following.await?)
+}
+
+impl Server {
+    async fn invite(&self, room: &str, label: &str, hours: Option<u32>) -> Result<String, ApiError> {
+        self.studio.invite(room.parse().expect("a room"), label, hours).await
+    }
+
+    async fn accept(&self, room: &str, token: &str, addr: &str, viewer: u128) -> Result<Option<String>, ApiError> {
+        self.studio.accept(room.parse().expect("a room"), token, caller(addr, viewer)).await
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_makes_whoever_accepts_it_a_moderator_there_until_it_is_revoked() -> Test {
+    let server = Server::start().await?;
+    let token = server.invite("demo", " Ann ", None).await?;
+    let pass = server.accept("demo", &token.to_uppercase(), "192.0.2.1", 1).await?.ok_or("no pass")?;
+    let roles = [("demo", 1), ("other", 1), ("demo", 2)].map(|(room, viewer)| server.role(room, viewer, &[&pass]));
+    assert_eq!(roles, [Role::Moderator, Role::Viewer, Role::Viewer]);
+    for (room, token) in [("other", &*token), ("demo", "no token"), ("demo", &StreamerKey::new()?.to_string())] {
+        assert_eq!(server.accept(room, token, "192.0.2.2", 1).await, Err(BadInvitation), "{room} {token}");
+    }
+    let streamer = Caller { rights: Rights::everywhere(Role::Streamer), ..caller("192.0.2.3", 3) };
+    assert_eq!(
+        server.studio.accept(RoomId::demo(), &token, streamer).await,
+        Ok(None),
+        "the streamer's pass is replaced"
+    );
+
+    // A new streamer key changes nothing.
+    server.rotate("demo").await?;
+    server.studio.refresh().await?;
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
+    let [invitation] = &server.studio.invitations(&RoomId::demo()).await?[..] else { return Err("not one".into()) };
+    assert_eq!((&*invitation.label, invitation.uses, invitation.state), ("Ann", 2, InForce));
+    assert!(invitation.used_ms >= Some(invitation.made_ms) && invitation.expires_ms.is_none());
+
+    let elsewhere = server.studio.revoke(&"other".parse()?, &invitation.id).await;
+    assert!(matches!(&elsewhere, Err(Other(why)) if why.contains(&invitation.id)), "{elsewhere:?}");
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
+    server.studio.revoke(&RoomId::demo(), &invitation.id).await?;
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Viewer, "it is revoked");
+    assert_eq!(server.accept("demo", &token, "192.0.2.2", 1).await, Err(BadInvitation), "it is revoked");
+    assert_eq!(server.studio.invitations(&RoomId::demo()).await?[0].state, Revoked);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_that_has_expired_and_what_it_opened_are_worth_nothing() -> Test {
+    let server = Server::start().await?;
+    let token = server.invite("demo", "", Some(1)).await?;
+    let pass = server.accept("demo", &token, "192.0.2.1", 1).await?.ok_or("no pass")?;
+    let [invitation] = &server.studio.invitations(&RoomId::demo()).await?[..] else { return Err("not one".into()) };
+    assert_eq!(invitation.expires_ms, Some(invitation.made_ms + 3_600_000));
+    let holds = |now_ms| {
+        server.studio.0.invitations.read().unwrap_or_else(PoisonError::into_inner).holds(
+            &RoomId::demo(),
+            &invitation.id,
+            now_ms,
+        )
+    };
+    assert!(holds(invitation.made_ms + 3_599_999));
+    assert!(!holds(invitation.made_ms + 3_600_000), "it has expired");
+    // The clock does not run faster for a test, so the hour is another one. Those in memory are as they were read.
+    server.store.execute("UPDATE invitations SET expires_ms = 1").await?;
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
+    assert_eq!(server.accept("demo", &token, "192.0.2.1", 1).await, Err(BadInvitation), "it has expired");
+    assert_eq!(server.studio.invitations(&RoomId::demo()).await?[0].state, Expired);
+    server.store.execute("UPDATE counters SET value = value + 1 WHERE name = 'invitations'").await?;
+    server.studio.refresh().await?;
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Viewer);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_of_another_form_is_refused_with_what_it_may_be_and_there_are_a_hundred() -> Test {
+    let server = Server::start().await?;
+    for (label, hours, why) in [
+        ("a".repeat(41), None, "0 to 40 characters"),
+        ("a\u{202e}b".to_owned(), None, "0 to 40 characters"),
+        ("a\nb".to_owned(), None, "0 to 40 characters"),
+        (String::new(), Some(0), "not 0 hours"),
+        (String::new(), Some(8_761), "1 to 8760 hours or for good"),
+        (String::new(), Some(u32::MAX), "not 4294967295 hours"),
+    ] {
+        let refused = server.invite("demo", &label, hours).await;
+        assert!(matches!(&refused, Err(Other(said)) if said.contains(why)), "{label:?} {hours:?}: {refused:?}");
+    }
+    assert_eq!(server.studio.invitations(&RoomId::demo()).await?, []);
+    for label in ["a".repeat(40), " ".to_owned(), "弹幕".repeat(20)] {
+        server.invite("demo", &label, Some(8_760)).await?;
+    }
+    for _ in 3..100 {
+        server.invite("demo", "", None).await?;
+    }
+    let refused = server.invite("demo", "", None).await;
+    assert!(matches!(&refused, Err(Other(why)) if why.contains("revoke one")), "{refused:?}");
+    assert!(server.invite("other", "", None).await.is_ok());
+    let id = server.studio.invitations(&RoomId::demo()).await?.pop().ok_or("none")?.id;
+    server.studio.revoke(&RoomId::demo(), &id).await?;
+    assert!(server.invite("demo", "", None).await.is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_makes_and_revokes_without_end_is_limited() -> Test {
+    let server = Server::start().await?;
+    let mut limited = 0;
+    for _ in 0..300 {
+        limited += i32::from(matches!(server.studio.revoke(&RoomId::demo(), "none").await, Err(TooMany { .. })));
+    }
+    assert!(limited > 50, "{limited} of 300 were limited");
+    assert!(matches!(server.invite("demo", "", None).await, Err(TooMany { .. })));
+    assert!(server.invite("other", "", None).await.is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_are_guessed_under_the_limits_of_keys() -> Test {
+    let server = Server::start().await?;
+    let (token, key) = (server.invite("demo", "", None).await?, server.rotate("demo").await?);
+    let mut limited = 0;
+    for n in 0..100 {
+        let guess = server.accept("demo", &StreamerKey::new()?.to_string(), "192.0.2.1", n).await;
+        limited += i32::from(matches!(guess, Err(TooMany { .. })));
+    }
+    assert!(limited >= 90, "{limited} of 100 were limited");
+    assert!(matches!(server.accept("demo", &token, "192.0.2.1", 1).await, Err(TooMany { .. })));
+    assert!(matches!(server.enter("demo", &key, "192.0.2.1", 1).await, Err(TooMany { .. })));
+    assert!(server.accept("demo", &token, "192.0.2.2", 1).await?.is_some(), "the neighbour was invited");
+    for n in 0..200 {
+        let _ = server.accept("demo", "no token", &format!("198.51.100.{n}"), 1).await;
+    }
+    assert!(matches!(server.accept("demo", &token, "192.0.2.3", 1).await, Err(TooMany { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn while_the_store_is_out_of_order_the_invitations_from_before_count_and_nobody_is_let_in() -> Test {
+    let server = Server::start().await?;
+    let token = server.invite("demo", "", None).await?;
+    let pass = server.accept("demo", &token, "192.0.2.1", 1).await?.ok_or("no pass")?;
+    server.store.execute("ALTER TABLE invitations RENAME TO gone").await?;
+    server.store.execute("UPDATE counters SET value = value + 1 WHERE name = 'invitations'").await?;
+    assert!(server.studio.refresh().await.is_err());
+    assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
+    assert_eq!(server.accept("demo", &token, "192.0.2.1", 2).await, Err(ApiError::Store));
+    assert_eq!(server.invite("demo", "", None).await, Err(ApiError::Store));
+    assert_eq!(server.studio.revoke(&RoomId::demo(), "any").await, Err(ApiError::Store));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pass_by_a_key_is_none_by_an_invitation_and_the_other_way_round() -> Test {
+    let server = Server::start().await?;
+    server.rotate("demo").await?;
+    server.studio.refresh().await?;
+    server.invite("demo", "", None).await?;
+    let invitation = server.studio.invitations(&RoomId::demo()).await?.pop().ok_or("none")?.id;
+    let key = server.store.streamer_keys().await?.pop().ok_or("none")?.id;
+    let pass = |by| server.studio.0.identity.studio_cookie(RoomId::demo(), by, ViewerId::guest(1));
+    for by in [PassedBy::Key(invitation), PassedBy::Invitation(key)] {
+        assert_eq!(server.role("demo", 1, &[&pass(by.clone())]), Role::Viewer, "{by:?}");
+    }
+    Ok(())
 }
