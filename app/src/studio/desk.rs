@@ -184,7 +184,7 @@ pub fn DeskPage(
                 <h1>{room.title.clone()}</h1>
                 <Figures room=figures_of />
                 <FeedBadge live />
-                <button class="quiet" type="button" hidden=role != Role::Streamer || dock on:click=leave>
+                <button class="quiet" type="button" hidden=dock on:click=leave>
                     {say!(i18n, studio.leave)}
                 </button>
             </div>
