@@ -12,7 +12,10 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::invite::{accept_invitation, invitations, make_invitation, revoke_invitation};
-use crate::error::ApiError;
+use crate::{
+    audit::{AuditEntry, AuditFilter},
+    error::ApiError,
+};
 
 /// Temporary credentials for `purpose` on the room's stream, and nothing else. Given the viewer's public key
 /// ([`danmu::ticket::PublicKey`] as text), with a ticket for that key.
@@ -105,6 +108,16 @@ pub async fn close_studio(room: String) -> Result<(), ApiError> {
     ssr::answer(ssr::close_studio(room))
 }
 
+/// What was done in a room, the newest first: 50 entries whose number is less than `before`. For its moderators and its streamer.
+#[server(endpoint = "audit")]
+pub async fn audit(
+    room: String,
+    before: Option<i64>,
+    #[server(default)] filter: AuditFilter,
+) -> Result<Vec<AuditEntry>, ApiError> {
+    ssr::answer(ssr::audit(room, before, filter).await)
+}
+
 #[cfg(feature = "ssr")]
 pub use ssr::status;
 #[cfg(feature = "ssr")]
@@ -125,7 +138,7 @@ mod ssr {
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
 
-    use super::{Banned, RoomFigures};
+    use super::{AuditEntry, AuditFilter, Banned, RoomFigures};
     use crate::{
         error::ApiError,
         live::FeedStart,
@@ -193,7 +206,7 @@ mod ssr {
     fn crew(room_id: String) -> Result<(Arc<dyn Moderating>, Decider, Room), ApiError> {
         let (caller, (room, _)) = (caller()?, room(room_id)?);
         let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(ApiError::NotModerator)?;
-        Ok((services()?.moderating, Decider { viewer: caller.viewer, rank }, room))
+        Ok((services()?.moderating, Decider { viewer: caller.viewer, rank, name: caller.name }, room))
     }
 
     fn parse_viewer(viewer: String) -> Result<ViewerId, ApiError> {
@@ -231,25 +244,32 @@ mod ssr {
     }
 
     pub(super) async fn edit_room(room: String, title: String, video: String, poster: String) -> Result<(), ApiError> {
-        services()?.room_keeper.edit(own_room(room)?, texts(title, video, poster)).await
+        let (by, room) = own_room(room)?;
+        services()?.room_keeper.edit(by, room, texts(title, video, poster)).await
     }
 
     pub(super) async fn archive_room(room: String) -> Result<(), ApiError> {
-        services()?.room_keeper.archive(own_room(room)?).await
+        let (by, room) = own_room(room)?;
+        services()?.room_keeper.archive(by, room).await
     }
 
     fn texts(title: String, video: String, poster: String) -> RoomTexts {
         RoomTexts { title, video, poster: Some(poster) }
     }
 
-    /// A room whose streamer the caller is.
-    pub(super) fn own_room(id: String) -> Result<RoomId, ApiError> {
-        let (Room { id, .. }, _) = room(id)?;
-        match role_in(&id) {
-            Role::Streamer => Ok(id),
-            role if role.may_moderate() => Err(ApiError::NotAbove),
-            _ => Err(ApiError::NotModerator),
-        }
+    /// A room whose streamer the caller is, and the caller.
+    pub(super) fn own_room(id: String) -> Result<(Decider, RoomId), ApiError> {
+        let (_, by, room) = crew(id)?;
+        if by.rank == Rank::Streamer { Ok((by, room.id)) } else { Err(ApiError::NotAbove) }
+    }
+
+    pub(super) async fn audit(
+        room: String,
+        before: Option<i64>,
+        filter: AuditFilter,
+    ) -> Result<Vec<AuditEntry>, ApiError> {
+        let (_, _, room) = crew(room)?;
+        services()?.auditing.audit(room.id, before, filter).await
     }
 
     /// Whether the caller may make rooms. Who has no cookie yet will be a guest.

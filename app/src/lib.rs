@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod api;
+pub mod audit;
 #[cfg(feature = "hydrate")]
 mod client;
 mod components;

@@ -15,7 +15,13 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::{account::Offer, api::RoomFigures, error::ApiError, invitation::Invitation};
+use crate::{
+    account::Offer,
+    api::RoomFigures,
+    audit::{AuditEntry, AuditFilter},
+    error::ApiError,
+    invitation::Invitation,
+};
 
 /// The server's services.
 #[derive(Clone)]
@@ -43,6 +49,8 @@ pub struct Services {
     pub studio_module: Option<Arc<str>>,
     /// Invites moderators.
     pub inviting: Arc<dyn Inviting>,
+    /// Reads the audit.
+    pub auditing: Arc<dyn Auditing>,
 }
 
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
@@ -96,10 +104,12 @@ pub type DecisionFuture = Pin<Box<dyn Future<Output = Result<(), ApiError>> + Se
 /// The viewer who makes a moderation decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decider {
-    /// The viewer's id, for the log.
+    /// The viewer's id, for the log and the audit.
     pub viewer: ViewerId,
     /// The viewer's rank in the room.
     pub rank: Rank,
+    /// The viewer's name, if it signed in.
+    pub name: Option<Name>,
 }
 
 /// Bans and unbans viewers, and hides danmu. The caller must have checked the decider's rank in the room.
@@ -154,9 +164,20 @@ pub trait RoomKeeper: Send + Sync {
     /// [`ApiError::TooMany`] over the network's rate limit, and [`ApiError::Store`].
     fn make(&self, room: RoomId, texts: RoomTexts, caller: Caller, headers: HeaderMap) -> MakeFuture;
     /// Changes a room. Fails like [`Self::make`], and with [`ApiError::NotKept`] for one of the settings.
-    fn edit(&self, room: RoomId, texts: RoomTexts) -> DecisionFuture;
+    fn edit(&self, by: Decider, room: RoomId, texts: RoomTexts) -> DecisionFuture;
     /// Archives a room. Fails with [`ApiError::NotKept`] and [`ApiError::Store`].
-    fn archive(&self, room: RoomId) -> DecisionFuture;
+    fn archive(&self, by: Decider, room: RoomId) -> DecisionFuture;
+}
+
+/// The future that an [`Auditing`] returns.
+pub type AuditFuture = Pin<Box<dyn Future<Output = Result<Vec<AuditEntry>, ApiError>> + Send>>;
+
+/// Reads the audit. The caller must have checked who may read it.
+pub trait Auditing: Send + Sync {
+    /// The 50 newest entries of a room whose number is less than `before`, the newest first.
+    ///
+    /// Fails with [`ApiError::Store`].
+    fn audit(&self, room: RoomId, before: Option<i64>, filter: AuditFilter) -> AuditFuture;
 }
 
 /// The future that [`Inviting::invite`] returns.
@@ -172,12 +193,12 @@ pub trait Inviting: Send + Sync {
     ///
     /// Fails with [`ApiError::Other`] for a label or a number of hours that it cannot have and where the room has too many,
     /// [`ApiError::TooMany`] over the room's rate limit, and [`ApiError::Store`].
-    fn invite(&self, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture;
+    fn invite(&self, by: Decider, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture;
     /// All invitations to a room. Fails with [`ApiError::Store`].
     fn list(&self, room: RoomId) -> ListFuture;
     /// Revokes an invitation. Fails with [`ApiError::Other`] where there is none of that id, [`ApiError::TooMany`], and
     /// [`ApiError::Store`].
-    fn revoke(&self, room: RoomId, id: String) -> DecisionFuture;
+    fn revoke(&self, by: Decider, room: RoomId, id: String) -> DecisionFuture;
     /// The `Set-Cookie` header that makes the caller a moderator of the room, if this is the token of an invitation in
     /// force; none for who is its streamer. `headers` are those of the request.
     ///

@@ -1,6 +1,7 @@
 //! The Danmu server: renders the pages, vends temporary credentials for the stream, and offers an embedded stream to those
 //! without one on AWS. It is never in the write path: viewers put their danmu onto the stream themselves.
 
+mod audit;
 pub mod cli;
 pub mod config;
 pub mod crowd;

@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{
         args::{Args, Command},
-        decide, policies, rooms as rooms_command, rotate,
+        audit, decide, erase, policies, rooms as rooms_command, rotate,
     },
     config::{BusKind, Config, ServerRole},
     crowd,
@@ -84,6 +84,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         Some(Command::Thaw(args)) => return decide::freeze(args, false).await,
         Some(Command::Revoke(args)) => return decide::revoke(args).await,
         Some(Command::Rooms(args)) => return rooms_command::run(args).await,
+        Some(Command::Audit(args)) => return audit::run(args).await,
+        Some(Command::Erase(args)) => return erase::run(args).await,
         None => {}
     }
     let mut config = Config::load(&args.settings)?;
@@ -133,7 +135,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     };
     let studio = Studio::open(store.clone(), identity.clone()).await?;
     let (following, until) = (studio.clone(), stop.clone());
-    supervisor.restart("streamer keys", &stop, move || following.clone().follow(until.clone()));
+    let key_keeping = supervisor.restart("streamer keys", &stop, move || following.clone().follow(until.clone()));
     let (place, makers) = ((store.clone(), config.stream.data.clone()), config.room_makers());
     let stored = StoredRooms::open(place, studio.clone(), rooms.clone(), makers).await?;
     let (following, until) = (stored.clone(), stop.clone());
@@ -156,6 +158,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         signer: Signer::new(identity.clone())?,
         endpoint: stream.as_ref().map(|(endpoint, _)| endpoint.clone()),
         roles: role_policies(&config, &bus, &store),
+        keep_audit: config.audit.keep(),
     };
     let moderating = supervisor.watch("moderation", &stop, work.run(means, stop.clone()));
     let (keys, until) = (identity.clone(), stop.clone());
@@ -206,6 +209,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         let _ = serving.await;
         // The moderation task uses the stream, so it ends first.
         let _ = moderating.await;
+        // It writes down refused attempts that are counted only.
+        let _ = key_keeping.await;
         if let Some(relay) = relay {
             relay.ended().await;
         }
@@ -263,6 +268,7 @@ fn app_state(
         account_module: site.account_module().map(Into::into),
         studio_module: site.studio_module().map(Into::into),
         inviting: Arc::new(Invitations::new(studio.clone())),
+        auditing: Arc::new(store.clone()),
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

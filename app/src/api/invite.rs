@@ -44,18 +44,18 @@ mod ssr {
     };
 
     pub(super) async fn make(room: String, label: String, hours: Option<u32>) -> Result<String, ApiError> {
-        let room = own_room(room)?;
-        services()?.inviting.invite(room, label, hours).await
+        let (by, room) = own_room(room)?;
+        services()?.inviting.invite(by, room, label, hours).await
     }
 
     pub(super) async fn list(room: String) -> Result<Vec<Invitation>, ApiError> {
-        let room = own_room(room)?;
+        let (_, room) = own_room(room)?;
         services()?.inviting.list(room).await
     }
 
     pub(super) async fn revoke(room: String, id: String) -> Result<(), ApiError> {
-        let room = own_room(room)?;
-        services()?.inviting.revoke(room, id).await
+        let (by, room) = own_room(room)?;
+        services()?.inviting.revoke(by, room, id).await
     }
 
     pub(super) async fn accept(room: String, token: String) -> Result<(), ApiError> {

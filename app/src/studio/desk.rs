@@ -6,6 +6,7 @@ use leptos_meta::Title;
 
 use super::{
     DeskKind,
+    audit::AuditList,
     crew::CrewList,
     decided::{DecidedList, Decisions},
     figures::Figures,
@@ -237,8 +238,9 @@ pub fn DeskPage(
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
-                        <Links room=room.id />
+                        <Links room=room.id.clone() />
                         <DecidedList decisions />
+                        <AuditList room=room.id />
                     </aside>
                 }
             })}

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
+    audit::AuditArgs,
     decide::{BanArgs, RevokeArgs, StoreArgs, UnbanArgs},
+    erase::EraseArgs,
     policies::PoliciesArgs,
     rooms::RoomsArgs,
 };
@@ -55,6 +57,10 @@ pub enum Command {
     Revoke(RevokeArgs),
     /// Lists the rooms, and makes streamer keys.
     Rooms(RoomsArgs),
+    /// Says who did what, when and to whom.
+    Audit(AuditArgs),
+    /// Erases what the store keeps of a viewer.
+    Erase(EraseArgs),
 }
 
 /// Where the keys are, and how urgent it is.

@@ -14,9 +14,10 @@ use danmu::{
     room::RoomId,
     viewer::Rank,
 };
+use danmu_app::audit::AuditDetail;
 use danmu_identity::{
     clock::now_ms,
-    store::{Row, Store, StoreError, Whom},
+    store::{By, Row, Store, StoreError, Whom},
 };
 use danmu_relay::moderation::UNSIGNED;
 
@@ -56,6 +57,10 @@ pub struct BanArgs {
     /// For how long, as in 90s, 10m, 1h or 7d. Without it, for good.
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub lasting: Option<Duration>,
+
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 
     /// In this room alone; its viewers' credentials stay good for others.
     #[arg(long, value_name = "ROOM")]
@@ -126,7 +131,8 @@ pub async fn ban(args: BanArgs) -> Result<(), RunError> {
     let whom = whom::whom(&store, whom, args.yes, now_ms).await?;
     let until_ms = args.lasting.map(|lasting| now_ms.saturating_add_unsigned(ms(lasting)));
     let decision = Decision { on: Subject::from(&whom), until: until_ms, by: Rank::Operator };
-    store.decide(args.room.as_ref(), &decision, now_ms).await?;
+    let by = By::operator().with(AuditDetail { reason: args.reason, ..AuditDetail::default() });
+    store.decide(args.room.as_ref(), &decision, &by, now_ms).await?;
     say(format_args!("{whom} is banned from {}, {}", place(args.room.as_ref()), until(until_ms, now_ms)));
     for room in config.unsigned_rooms().filter(|room| args.room.as_ref().is_none_or(|only| only == *room)) {
         say(format_args!("room {room}: {UNSIGNED}"));
@@ -150,19 +156,15 @@ async fn speakers(store: &Store, now_ms: i64) -> Result<(), RunError> {
 /// The settings or the store cannot be read or written, or there is no such ban.
 pub async fn unban(args: UnbanArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
-    if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, now_ms()).await? {
+    if !store.end(args.room.as_ref(), &Subject::from(&args.whom), Rank::Operator, &By::operator(), now_ms()).await? {
         return Err(RunError::NoBan(format!("{} from {}", args.whom, place(args.room.as_ref()))));
     }
     say(format_args!("{} may speak again", args.whom));
     Ok(())
 }
 
-/// Lists the bans in force, and whether vending is frozen.
-///
-/// # Errors
-/// The settings or the store cannot be read.
-pub async fn list(args: StoreArgs) -> Result<(), RunError> {
-    let ((store, _), now_ms) = (args.open().await?, now_ms());
+/// The decisions in force, in the order in which they were written.
+pub(super) async fn in_force(store: &Store, now_ms: i64) -> Result<Vec<Row>, StoreError> {
     let mut last = HashMap::new();
     let mut rows = store.decisions_since(0).await?;
     rows.sort_by_key(|row| (row.arrival_ms.unwrap_or(i64::MAX), row.change));
@@ -176,6 +178,16 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
     }
     let mut in_force: Vec<_> = last.into_values().filter(|row| row.decision.until_ms() > now_ms).collect();
     in_force.sort_by_key(|row| row.change);
+    Ok(in_force)
+}
+
+/// Lists the bans in force, and whether vending is frozen.
+///
+/// # Errors
+/// The settings or the store cannot be read.
+pub async fn list(args: StoreArgs) -> Result<(), RunError> {
+    let ((store, _), now_ms) = (args.open().await?, now_ms());
+    let in_force = in_force(&store, now_ms).await?;
     let frozen = in_force.iter().any(|row| row.decision.on == Subject::Vending);
     let names = |row: &Row| match &row.decision.on {
         Subject::Viewer(viewer) => Some(viewer.to_string()),
@@ -210,9 +222,10 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
 pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
     let (store, _) = args.open().await?;
     let said = if frozen {
-        store.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, now_ms()).await?;
+        let frozen = Decision { on: Subject::Vending, until: None, by: Rank::Operator };
+        store.decide(None, &frozen, &By::operator(), now_ms()).await?;
         "nobody gets a session any more"
-    } else if store.end(None, &Subject::Vending, Rank::Operator, now_ms()).await? {
+    } else if store.end(None, &Subject::Vending, Rank::Operator, &By::operator(), now_ms()).await? {
         "sessions are vended"
     } else {
         "vending is not frozen"
@@ -228,9 +241,8 @@ pub async fn freeze(args: StoreArgs, frozen: bool) -> Result<(), RunError> {
 pub async fn revoke(args: RevokeArgs) -> Result<(), RunError> {
     let (store, _) = args.store.open().await?;
     let before_ms = now_ms().saturating_sub_unsigned(args.older_than.map_or(0, ms));
-    store
-        .decide(None, &Decision { on: Subject::Sessions, until: Some(before_ms), by: Rank::Operator }, now_ms())
-        .await?;
+    let revoked = Decision { on: Subject::Sessions, until: Some(before_ms), by: Rank::Operator };
+    store.decide(None, &revoked, &By::operator(), now_ms()).await?;
     say(format_args!(
         "sessions that are older than {} are revoked",
         args.older_than.map_or("this moment".to_owned(), span)
@@ -243,11 +255,11 @@ pub(super) fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-fn place(room: Option<&RoomId>) -> String {
+pub(super) fn place(room: Option<&RoomId>) -> String {
     room.map_or_else(|| "every room".to_owned(), |room| format!("room {room}"))
 }
 
-fn until(until_ms: Option<i64>, now_ms: i64) -> String {
+pub(super) fn until(until_ms: Option<i64>, now_ms: i64) -> String {
     let left = |until_ms: i64| span(Duration::from_millis(until_ms.saturating_sub(now_ms).unsigned_abs()));
     until_ms.map_or_else(|| "for good".to_owned(), |until_ms| format!("for {}", left(until_ms)))
 }

@@ -1,7 +1,9 @@
 //! The command line: its [arguments](args), and the commands other than serving.
 
 pub mod args;
+pub mod audit;
 pub mod decide;
+pub mod erase;
 pub mod policies;
 pub mod rooms;
 pub mod rotate;

@@ -10,7 +10,11 @@ use super::{
     decide::{StoreArgs, is_room, say},
     span::{span, span_ms},
 };
-use danmu_identity::{clock::now_ms, store::RoomRow, studio};
+use danmu_identity::{
+    clock::now_ms,
+    store::{By, RoomRow},
+    studio,
+};
 
 use crate::{
     config::{Config, RoomSettings},
@@ -86,8 +90,8 @@ pub async fn run(args: RoomsArgs) -> Result<(), RunError> {
     match args.command {
         RoomsCommand::List(args) => list(args).await,
         RoomsCommand::Create(args) => create(args).await,
-        RoomsCommand::Archive(args) => archive(args, Some(now_ms())).await,
-        RoomsCommand::Reopen(args) => archive(args, None).await,
+        RoomsCommand::Archive(args) => archive(args, true).await,
+        RoomsCommand::Reopen(args) => archive(args, false).await,
         RoomsCommand::Key(args) => key(args).await,
     }
 }
@@ -124,10 +128,10 @@ async fn create(CreateArgs { room, title, video, poster, store }: CreateArgs) ->
     let (store, config) = store.open().await?;
     let title = title.unwrap_or_else(|| room.to_string());
     let texts = checked(RoomTexts { title, video, poster }).map_err(|error| RunError::Room(error.to_string()))?;
-    if is_declared(&config, &room) || !store.make_room(&room, &texts, now_ms()).await? {
+    if is_declared(&config, &room) || !store.make_room(&room, &texts, &By::operator(), now_ms()).await? {
         return Err(RunError::Room(format!("there is a room {room} already, or there was one; choose another id")));
     }
-    let made = studio::rotate(&store, &config.stream.data, &room).await?;
+    let made = studio::rotate(&store, &config.stream.data, &room, None).await?;
     say(format_args!(
         "{}\nThis is the streamer key of room {room}. It is kept nowhere, and not shown again.",
         made.key
@@ -135,19 +139,19 @@ async fn create(CreateArgs { room, title, video, poster, store }: CreateArgs) ->
     Ok(())
 }
 
-async fn archive(RoomArgs { room, store }: RoomArgs, archived_ms: Option<i64>) -> Result<(), RunError> {
+async fn archive(RoomArgs { room, store }: RoomArgs, archived: bool) -> Result<(), RunError> {
     let (store, config) = store.open().await?;
     if is_declared(&config, &room) {
         return Err(RunError::Room(format!(
             "room {room} is declared in the settings, and ends when it is taken out there"
         )));
     }
-    if store.archive_room(&room, archived_ms).await? {
-        let now = if archived_ms.is_some() { "archived" } else { "open" };
+    if store.archive_room(&room, archived, &By::operator(), now_ms()).await? {
+        let now = if archived { "archived" } else { "open" };
         say(format_args!("{room} is {now}; servers that run take it up within a second"));
         return Ok(());
     }
-    let which = if archived_ms.is_some() { "open" } else { "archived" };
+    let which = if archived { "open" } else { "archived" };
     Err(RunError::Room(format!("there is no {which} room {room}; danmu-server rooms list says which there are")))
 }
 
@@ -156,7 +160,7 @@ async fn key(RoomArgs { room, store }: RoomArgs) -> Result<(), RunError> {
     if !is_room(&store, &config, &room).await? {
         return Err(RunError::NoRoom(room));
     }
-    let made = studio::rotate(&store, &config.stream.data, &room).await?;
+    let made = studio::rotate(&store, &config.stream.data, &room, Some(&By::operator())).await?;
     let ends = match made.replaced_ms {
         Some(made_ms) => format!(
             "The key before it, made {} ago, is worth nothing any more, and neither is what it opened. Tickets that its \

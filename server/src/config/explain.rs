@@ -54,7 +54,7 @@ impl Config {
         format!(
             "pages      http://{}, to up to {} connections, {} % of them of one network\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
              network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
-             {}\nrooms      {}; {} more in the browser\nunsigned   {unsigned}",
+             {}\nrooms      {}; {} more in the browser\naudit      kept for {} days\nunsigned   {unsigned}",
             self.http.addr,
             self.http.max_connections,
             self.http.network_percent,
@@ -80,6 +80,7 @@ impl Config {
                 RoomMakers::Members => "who is signed in makes",
                 RoomMakers::Nobody => "nobody makes",
             },
+            self.audit.keep_days,
         )
     }
 }

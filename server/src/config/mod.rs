@@ -53,6 +53,8 @@ pub struct Config {
     pub log: Log,
     /// The rooms.
     pub rooms: Vec<RoomSettings>,
+    /// The audit.
+    pub audit: AuditSettings,
 }
 
 /// The stream that carries the danmu.
@@ -249,6 +251,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// The audit: who did what, when and to whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// How long entries are kept, in days: 1 to 3,650. Default 180.
+    pub keep_days: u32,
+}
+
+impl AuditSettings {
+    /// How long entries are kept.
+    #[must_use]
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(u64::from(self.keep_days) * 86_400)
+    }
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { keep_days: 180 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -263,6 +287,7 @@ impl Default for Config {
             relay: Relay::default(),
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
+            audit: AuditSettings::default(),
         }
     }
 }

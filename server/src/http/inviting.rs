@@ -3,9 +3,9 @@
 use danmu::room::RoomId;
 use danmu_app::{
     error::ApiError,
-    services::{AcceptFuture, Caller, DecisionFuture, InviteFuture, Inviting, ListFuture},
+    services::{AcceptFuture, Caller, Decider, DecisionFuture, InviteFuture, Inviting, ListFuture},
 };
-use danmu_identity::{identity::STUDIO_AGE_S, studio::Studio};
+use danmu_identity::{identity::STUDIO_AGE_S, store::By, studio::Studio};
 use http::HeaderMap;
 
 use super::guest::STUDIO;
@@ -21,10 +21,14 @@ impl Invitations {
     }
 }
 
+fn who(by: &Decider) -> By {
+    By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank))
+}
+
 impl Inviting for Invitations {
-    fn invite(&self, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture {
+    fn invite(&self, by: Decider, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture {
         let studio = self.0.clone();
-        Box::pin(async move { studio.invite(room, &label, hours).await })
+        Box::pin(async move { studio.invite(&who(&by), room, &label, hours).await })
     }
 
     fn list(&self, room: RoomId) -> ListFuture {
@@ -32,9 +36,9 @@ impl Inviting for Invitations {
         Box::pin(async move { studio.invitations(&room).await })
     }
 
-    fn revoke(&self, room: RoomId, id: String) -> DecisionFuture {
+    fn revoke(&self, by: Decider, room: RoomId, id: String) -> DecisionFuture {
         let studio = self.0.clone();
-        Box::pin(async move { studio.revoke(&room, &id).await })
+        Box::pin(async move { studio.revoke(&who(&by), &room, &id).await })
     }
 
     fn accept(&self, room: RoomId, token: String, caller: Caller, headers: HeaderMap) -> AcceptFuture {

@@ -2,6 +2,7 @@
 
 mod account;
 mod article;
+mod audit;
 mod client;
 mod connection;
 mod events;
@@ -112,7 +113,9 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(middleware::from_fn(forms::take_whole))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
-    let pages = pages::router(&state).layer(middleware::from_fn_with_state(state.clone(), guest::recognise_known));
+    let pages = pages::router(&state)
+        .merge(audit::router())
+        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_known));
     let mut router = pages
         .merge(guarded)
         .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_member))

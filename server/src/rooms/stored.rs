@@ -19,13 +19,13 @@ use danmu::{
 };
 use danmu_app::{
     error::ApiError,
-    services::{Caller, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
+    services::{Caller, Decider, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
 };
 use danmu_identity::{
     capacity::network,
     clock::now_ms,
     identity::STUDIO_AGE_S,
-    store::{RoomRow, Store, StoreError},
+    store::{By, RoomRow, Store, StoreError},
     studio::{Studio, rotate},
     vending::{Limit, Rate},
 };
@@ -142,11 +142,12 @@ impl StoredRooms {
             return Err(ApiError::Other(format!("there are {MOST} rooms, which is the most; no room was made")));
         }
         let free = declared.iter().all(|room| room.id != id);
-        if !free || !store.make_room(&id, &texts, now_ms()).await.map_err(not_stored)? {
+        let by = By::viewer(&caller.viewer, caller.name.as_ref(), None);
+        if !free || !store.make_room(&id, &texts, &by, now_ms()).await.map_err(not_stored)? {
             return Err(ApiError::RoomExists(id.to_string()));
         }
         tracing::info!(room = %id, by = %caller.viewer, "a room is made");
-        let key = rotate(store, data, &id).await.map_err(|error| {
+        let key = rotate(store, data, &id, None).await.map_err(|error| {
             tracing::error!(room = %id, %error, "a room is made without a streamer key; `danmu-server rooms key` makes one");
             ApiError::Store
         })?;
@@ -175,6 +176,11 @@ pub fn checked(RoomTexts { title, video, poster }: RoomTexts) -> Result<RoomText
     Ok(RoomTexts { title, video: address(video)?, poster })
 }
 
+/// Who changes a room, for the audit.
+fn who(by: &Decider) -> By {
+    By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank))
+}
+
 fn not_stored(error: StoreError) -> ApiError {
     tracing::error!(%error, "rooms cannot be read or written");
     ApiError::Store
@@ -198,25 +204,29 @@ impl RoomKeeper for StoredRooms {
         Box::pin(async move { rooms.make_room(room, texts, caller, headers).await })
     }
 
-    fn edit(&self, room: RoomId, texts: RoomTexts) -> DecisionFuture {
+    fn edit(&self, by: Decider, room: RoomId, texts: RoomTexts) -> DecisionFuture {
         let rooms = self.clone();
         Box::pin(async move {
             let texts = checked(texts)?;
-            if !rooms.keeps(&room) || !rooms.0.store.edit_room(&room, &texts).await.map_err(not_stored)? {
+            if !rooms.keeps(&room)
+                || !rooms.0.store.edit_room(&room, &texts, &who(&by), now_ms()).await.map_err(not_stored)?
+            {
                 return Err(ApiError::NotKept);
             }
-            tracing::info!(%room, "a room is changed");
+            tracing::info!(by = %by.viewer, %room, "a room is changed");
             rooms.refresh().await.map_err(not_stored)
         })
     }
 
-    fn archive(&self, room: RoomId) -> DecisionFuture {
+    fn archive(&self, by: Decider, room: RoomId) -> DecisionFuture {
         let rooms = self.clone();
         Box::pin(async move {
-            if !rooms.keeps(&room) || !rooms.0.store.archive_room(&room, Some(now_ms())).await.map_err(not_stored)? {
+            if !rooms.keeps(&room)
+                || !rooms.0.store.archive_room(&room, true, &who(&by), now_ms()).await.map_err(not_stored)?
+            {
                 return Err(ApiError::NotKept);
             }
-            tracing::info!(%room, "a room is archived");
+            tracing::info!(by = %by.viewer, %room, "a room is archived");
             rooms.refresh().await.map_err(not_stored)
         })
     }

@@ -15,7 +15,12 @@ use danmu::{
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_app::services::Caller;
-use danmu_identity::{aws::bus::KinesisBus, identity::Identity, store::Store, vending::Decisions};
+use danmu_identity::{
+    aws::bus::KinesisBus,
+    identity::Identity,
+    store::{By, Store},
+    vending::Decisions,
+};
 use danmu_relay::{
     moderation::{Means, Moderation, Signer},
     relay::Relay,
@@ -320,7 +325,7 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     );
     relay.caught_up().wait_for(|caught_up| *caught_up).await?;
     let signer = Signer::new(identity.clone())?;
-    let means = Means { bus, signer, endpoint: Some(aws.endpoint.clone()), roles: None };
+    let means = Means { bus, signer, endpoint: Some(aws.endpoint.clone()), roles: None, keep_audit: Duration::MAX };
     let working = tokio::spawn(work.run(means, stop.clone()));
 
     let guests: Vec<_> = (0..10_000).map(ViewerId::guest).collect();
@@ -333,7 +338,9 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     }
     let network = Subject::Network("10.9.0.0/16".to_owned().try_into()?);
     let before = store.change().await?;
-    store.decide(Some(&RoomId::demo()), &Decision { on: network, until: None, by: Rank::Operator }, now).await?;
+    store
+        .decide(Some(&RoomId::demo()), &Decision { on: network, until: None, by: Rank::Operator }, &By::operator(), now)
+        .await?;
     let (demo, other) = (moderation.bans(&RoomId::demo()), moderation.bans(&"other".parse()?));
     // Another room talks meanwhile, and what it says is told.
     let mut said = 0;
@@ -361,7 +368,7 @@ async fn ten_thousand_guests_of_a_network_are_banned_by_one_decision_while_anoth
     assert_eq!(aws.endpoint.denied().sources.len(), 0);
     let everywhere =
         Decision { on: Subject::Network("10.9.0.0/16".to_owned().try_into()?), until: None, by: Rank::Operator };
-    store.decide(None, &everywhere, now).await?;
+    store.decide(None, &everywhere, &By::operator(), now).await?;
     until("all are denied", async || Ok(aws.endpoint.denied().sources.len() == 10_000)).await?;
     assert_eq!(named(&aws.told().await?), 56, "the stream knows them");
     stop.cancel();

@@ -38,6 +38,7 @@ mod shards;
 mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
 mod still;
+mod studio_audit;
 mod studio_invite;
 mod studio_key;
 mod studio_modes;

@@ -11,9 +11,15 @@ use danmu::{
     room::{RoomId, RoomMode},
     viewer::Rank,
 };
+use danmu_app::audit::{Act, AuditDetail};
 use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
 
-use super::{Store, StoreError, in_time, next_change, next_changes};
+use super::{
+    Store, StoreError,
+    audit::{self, By, New},
+    in_time, next_change, next_changes,
+    ranks::{number, rank},
+};
 
 /// Lease of a claim, milliseconds: after it another server may publish the decision.
 const CLAIM_MS: i64 = 5_000;
@@ -42,7 +48,7 @@ pub struct Row {
 }
 
 impl Store {
-    /// Writes a decision, pending for the stream; returns its id.
+    /// Writes a decision, pending for the stream, and its entry in the audit, both or neither; returns its id.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -50,6 +56,7 @@ impl Store {
         &self,
         room: Option<&RoomId>,
         decision: &Decision,
+        by: &By,
         now_ms: i64,
     ) -> Result<RecordId, StoreError> {
         let id = new_id(now_ms)?;
@@ -63,22 +70,30 @@ impl Store {
             let mut writing = self.pool.begin().await?;
             let change = next_change(&mut writing).await?;
             row.bind(change).execute(&mut *writing).await?;
+            audit::write(&mut writing, entry(room, decision, by, now_ms)).await?;
             writing.commit().await
         })
         .await?;
         Ok(id)
     }
 
-    /// Ends the decision in force on a scope and subject, with the rank `by`; returns whether there was one.
+    /// Ends the decision in force on a scope and subject, with that rank; returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end(&self, room: Option<&RoomId>, on: &Subject, by: Rank, now_ms: i64) -> Result<bool, StoreError> {
+    pub async fn end(
+        &self,
+        room: Option<&RoomId>,
+        on: &Subject,
+        rank: Rank,
+        by: &By,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
         let last = self.last(room, on).await?;
         if last.is_none_or(|row| row.decision.until_ms() <= now_ms) {
             return Ok(false);
         }
-        self.decide(room, &Decision::end(on.clone(), by), now_ms).await?;
+        self.decide(room, &Decision::end(on.clone(), rank), by, now_ms).await?;
         Ok(true)
     }
 
@@ -288,22 +303,25 @@ impl Row {
     }
 }
 
-/// A rank's number in the table.
-const fn number(rank: Rank) -> i64 {
-    match rank {
-        Rank::Moderator => 0,
-        Rank::Streamer => 1,
-        Rank::Operator => 2,
-    }
-}
-
-/// A higher number, from a newer server with more ranks, reads as the highest rank known here.
-const fn rank(number: i64) -> Rank {
-    match number {
-        ..1 => Rank::Moderator,
-        1 => Rank::Streamer,
-        2.. => Rank::Operator,
-    }
+/// The entry of a decision in the audit, with the rank that the decision has.
+fn entry<'a>(room: Option<&'a RoomId>, decision: &'a Decision, by: &'a By, at_ms: i64) -> New<'a> {
+    let ends = decision.until == Some(0);
+    let (act, viewer) = match &decision.on {
+        Subject::Viewer(viewer) => (if ends { Act::Unban } else { Act::Ban }, Some(viewer)),
+        Subject::Network(_) => (if ends { Act::Unban } else { Act::Ban }, None),
+        Subject::Danmu(danmu) => {
+            (if ends { Act::Unhide } else { Act::Hide }, by.author.as_ref().or(danmu.viewer.as_ref()))
+        }
+        Subject::Mode(_) => (if ends { Act::ModeOff } else { Act::ModeOn }, None),
+        Subject::Vending => (if ends { Act::Thaw } else { Act::Freeze }, None),
+        Subject::Sessions => (Act::Revoke, None),
+    };
+    let subject = match &decision.on {
+        Subject::Danmu(DanmuRef { key, .. }) => key.to_string(),
+        on => columns_of(on).1,
+    };
+    let detail = AuditDetail { until: decision.until.filter(|until| *until != 0), ..by.detail.clone() };
+    New { viewer, rank: Some(decision.by), detail, ..New::of(room, act, &subject, by, at_ms) }
 }
 
 /// A room's key in the table; empty for every room.

@@ -1,15 +1,18 @@
-//! The store: decisions about who may speak, recent speakers, sign-outs, pool identities, streamer keys and invitations, which
-//! must outlive the stream. SQLite, in a file of the data directory.
+//! The store: decisions about who may speak, recent speakers, sign-outs, pool identities, streamer keys, invitations and the audit,
+//! which must outlive the stream. SQLite, in a file of the data directory.
 //!
 //! Several processes may have it open: servers that share a directory, and `danmu-server ban` beside them. Each change of
 //! decisions and guests takes the next number of one counter in its transaction, so that polling the counter shows whether
 //! anything is new. Promises: what was acknowledged is on disk. The queries are plain SQL that PostgreSQL accepts too. Never
 //! decides anything, never uses the stream.
 
+mod audit;
 mod decisions;
+mod erase;
 mod guests;
 mod identities;
 mod invitations;
+mod ranks;
 mod rooms;
 mod sign_outs;
 mod speakers;
@@ -32,7 +35,9 @@ use sqlx::{
 use thiserror::Error;
 
 pub use self::{
+    audit::{By, Entries},
     decisions::Row,
+    erase::Erased,
     guests::in_records,
     invitations::InvitationRow,
     rooms::RoomRow,
@@ -51,7 +56,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
@@ -60,6 +65,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "streamer keys", include_str!("../../migrations/0006_streamer_keys.sql")),
     (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
     (8, "invitations", include_str!("../../migrations/0008_invitations.sql")),
+    (9, "audit", include_str!("../../migrations/0009_audit.sql")),
 ];
 
 /// The store. A handle.

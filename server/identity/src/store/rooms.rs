@@ -1,9 +1,14 @@
 //! Rooms that were made in the studio or by a command, as rows. A counter shows other processes that one has changed.
 
 use danmu::room::{RoomId, RoomTexts};
+use danmu_app::audit::{Act, AuditDetail};
 use sqlx::{Row as _, query, query_scalar, sqlite::SqliteRow};
 
-use super::{Store, StoreError, in_time};
+use super::{
+    Store, StoreError,
+    audit::{self, By, New},
+    in_time,
+};
 
 /// The counter of changes.
 const COUNTER: &str = "rooms";
@@ -45,46 +50,62 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn make_room(&self, id: &RoomId, texts: &RoomTexts, now_ms: i64) -> Result<bool, StoreError> {
+    pub async fn make_room(&self, id: &RoomId, texts: &RoomTexts, by: &By, now_ms: i64) -> Result<bool, StoreError> {
         let sql = "INSERT INTO rooms (id, title, video, poster, made_ms) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (id) DO NOTHING";
         let RoomTexts { title, video, poster } = texts;
-        self.change_rooms(query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster).bind(now_ms)).await
+        let change = query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster).bind(now_ms);
+        self.change_rooms(change, titled(id, Act::MakeRoom, title, by, now_ms)).await
     }
 
     /// Changes an open room; returns whether there is one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn edit_room(&self, id: &RoomId, texts: &RoomTexts) -> Result<bool, StoreError> {
+    pub async fn edit_room(&self, id: &RoomId, texts: &RoomTexts, by: &By, now_ms: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE rooms SET title = $2, video = $3, poster = $4 WHERE id = $1 AND archived_ms IS NULL";
         let RoomTexts { title, video, poster } = texts;
-        self.change_rooms(query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster)).await
+        let change = query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster);
+        self.change_rooms(change, titled(id, Act::EditRoom, title, by, now_ms)).await
     }
 
-    /// Archives an open room, or opens an archived one again; returns whether there is one.
+    /// Archives an open room, or opens an archived one again (`archived` false); returns whether there is one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn archive_room(&self, id: &RoomId, archived_ms: Option<i64>) -> Result<bool, StoreError> {
+    pub async fn archive_room(&self, id: &RoomId, archived: bool, by: &By, now_ms: i64) -> Result<bool, StoreError> {
+        let archived_ms = archived.then_some(now_ms);
         let sql = "UPDATE rooms SET archived_ms = $2 WHERE id = $1 AND (archived_ms IS NULL) = ($2 IS NOT NULL)";
-        self.change_rooms(query(sql).bind(id.as_str()).bind(archived_ms)).await
+        let act = if archived { Act::ArchiveRoom } else { Act::ReopenRoom };
+        let change = query(sql).bind(id.as_str()).bind(archived_ms);
+        self.change_rooms(change, New::of(Some(id), act, "", by, now_ms)).await
     }
 
-    /// Makes a change of rooms, and counts it if it changed one.
+    /// Makes a change of rooms; if it changed one, counts it and writes the entry of the audit.
     async fn change_rooms(
         &self,
         change: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        new: New<'_>,
     ) -> Result<bool, StoreError> {
         in_time(async {
             let mut writing = self.pool.begin().await?;
             // Takes the write lock, so that changes are serialized.
             query("UPDATE counters SET value = value + 1 WHERE name = $1").bind(COUNTER).execute(&mut *writing).await?;
             let changed = change.execute(&mut *writing).await?.rows_affected() > 0;
-            if changed { writing.commit().await.map(|()| true) } else { writing.rollback().await.map(|()| false) }
+            if !changed {
+                return writing.rollback().await.map(|()| false);
+            }
+            audit::write(&mut writing, new).await?;
+            writing.commit().await.map(|()| true)
         })
         .await
     }
+}
+
+/// The entry of an act that gives a room this title.
+fn titled<'a>(id: &'a RoomId, act: Act, title: &str, by: &'a By, now_ms: i64) -> New<'a> {
+    let new = New::of(Some(id), act, "", by, now_ms);
+    New { detail: AuditDetail { text: Some(title.to_owned()), ..new.detail.clone() }, ..new }
 }
 
 /// `None` for a row with an id that no room can have.
@@ -107,19 +128,22 @@ mod tests {
     -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
-        let id: RoomId = "anna".parse()?;
-        assert!(store.make_room(&id, &texts("Anna"), 7).await?);
-        assert!(!other.make_room(&id, &texts("Bob"), 8).await?, "it is hers");
-        assert!(!store.edit_room(&"bob".parse()?, &texts("Bob")).await?);
-        assert!(store.edit_room(&id, &texts("Anna's")).await?);
+        let (id, by): (RoomId, _) = ("anna".parse()?, By::operator());
+        assert!(store.make_room(&id, &texts("Anna"), &by, 7).await?);
+        assert!(!other.make_room(&id, &texts("Bob"), &by, 8).await?, "it is hers");
+        assert!(!store.edit_room(&"bob".parse()?, &texts("Bob"), &by, 8).await?);
+        assert!(store.edit_room(&id, &texts("Anna's"), &by, 8).await?);
         let room = |archived_ms| RoomRow { id: id.clone(), texts: texts("Anna's"), made_ms: 7, archived_ms };
         assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(None)], 2));
-        assert!(!store.archive_room(&id, None).await?, "it is open");
-        assert!(store.archive_room(&id, Some(9)).await?);
-        assert!(!store.archive_room(&id, Some(10)).await?, "it is archived");
-        assert!(!store.edit_room(&id, &texts("late")).await? && !store.make_room(&id, &texts("new"), 11).await?);
+        assert!(!store.archive_room(&id, false, &by, 9).await?, "it is open");
+        assert!(store.archive_room(&id, true, &by, 9).await?);
+        assert!(!store.archive_room(&id, true, &by, 10).await?, "it is archived");
+        assert!(
+            !store.edit_room(&id, &texts("late"), &by, 11).await?
+                && !store.make_room(&id, &texts("new"), &by, 11).await?
+        );
         assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(Some(9))], 3));
-        assert!(store.archive_room(&id, None).await?);
+        assert!(store.archive_room(&id, false, &by, 12).await?);
         assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(None)], 4));
         Ok(())
     }

@@ -1,9 +1,14 @@
 //! The rooms' streamer keys, as rows: argon2id hashes, never the keys. A counter shows other processes that one has changed.
 
 use danmu::room::RoomId;
+use danmu_app::audit::Act;
 use sqlx::{Row as _, SqliteTransaction, query, query_scalar, sqlite::SqliteRow};
 
-use super::{Store, StoreError, in_time};
+use super::{
+    Store, StoreError,
+    audit::{self, By, New},
+    in_time,
+};
 
 /// The counter of changes.
 const COUNTER: &str = "streamer_keys";
@@ -77,17 +82,21 @@ impl StreamerKeyChange {
         Ok(in_time(row).await?.as_ref().and_then(read))
     }
 
-    /// Gives the room this key in the place of the one before, if there is one, and ends the change.
+    /// Gives the room this key in the place of the one before, if there is one, and ends the change. `by`: who does that, for
+    /// the audit; `None` if the making of the room is there.
     ///
     /// # Errors
     /// [`StoreError`]. Then nothing has changed.
-    pub async fn put(mut self, row: &StreamerKeyRow) -> Result<(), StoreError> {
+    pub async fn put(mut self, row: &StreamerKeyRow, by: Option<&By>) -> Result<(), StoreError> {
         let StreamerKeyRow { room, id, hash, made_ms } = row;
         let sql = "INSERT INTO streamer_keys (room, id, hash, made_ms) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (room) DO UPDATE SET id = excluded.id, hash = excluded.hash, made_ms = excluded.made_ms";
         let put = query(sql).bind(room.as_str()).bind(id).bind(hash).bind(made_ms);
         in_time(async {
             put.execute(&mut *self.writing).await?;
+            if let Some(by) = by {
+                audit::write(&mut self.writing, New::of(Some(room), Act::NewKey, "", by, *made_ms)).await?;
+            }
             self.writing.commit().await
         })
         .await
@@ -115,14 +124,14 @@ mod tests {
         let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
         let mut change = store.change_streamer_keys().await?;
         assert_eq!(change.key(&RoomId::demo()).await?, None);
-        change.put(&row("first")).await?;
+        change.put(&row("first"), None).await?;
         assert_eq!((other.streamer_key_changes().await?, other.streamer_keys().await?), (1, vec![row("first")]));
 
         let mut change = other.change_streamer_keys().await?;
         assert_eq!(change.key(&RoomId::demo()).await?, Some(row("first")));
         drop(change);
         assert_eq!(store.streamer_key_changes().await?, 1, "nothing has changed");
-        store.change_streamer_keys().await?.put(&row("second")).await?;
+        store.change_streamer_keys().await?.put(&row("second"), None).await?;
         assert_eq!((other.streamer_key_changes().await?, other.streamer_keys().await?), (2, vec![row("second")]));
         Ok(())
     }
@@ -135,7 +144,7 @@ mod tests {
         let waiting = tokio::spawn(async move { other.change_streamer_keys().await?.key(&RoomId::demo()).await });
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         assert!(!waiting.is_finished(), "both have the store to themselves");
-        change.put(&row("first")).await?;
+        change.put(&row("first"), None).await?;
         assert_eq!(waiting.await??, Some(row("first")));
         Ok(())
     }

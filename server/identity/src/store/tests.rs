@@ -23,6 +23,11 @@ fn ban(text: &str, until: Option<i64>) -> Decision {
     Decision { on: on(text), until, by: Rank::Streamer }
 }
 
+/// A moderator.
+fn keeper() -> By {
+    By::viewer(&ViewerId::guest(7), None, Some(Rank::Moderator))
+}
+
 fn demo() -> RoomId {
     RoomId::demo()
 }
@@ -35,9 +40,9 @@ async fn last(store: &Store, room: Option<&RoomId>, text: &str) -> Result<Option
 async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> Test {
     let (dir, store) = store().await?;
     let other = Store::open(dir.path()).await?;
-    store.decide(None, &ban("ann", Some(90)), 10).await?;
-    other.decide(Some(&demo()), &ban("192.0.2.7/24", None), 20).await?;
-    other.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, 30).await?;
+    store.decide(None, &ban("ann", Some(90)), &keeper(), 10).await?;
+    other.decide(Some(&demo()), &ban("192.0.2.7/24", None), &keeper(), 20).await?;
+    other.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, &keeper(), 30).await?;
     assert_eq!(store.change().await?, 3);
     drop((store, other));
     let store = Store::open(dir.path()).await?;
@@ -56,13 +61,13 @@ async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> 
 #[tokio::test]
 async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
     let (_dir, store) = store().await?;
-    store.decide(None, &ban("ann", None), 10).await?;
-    store.decide(Some(&demo()), &ban("ann", None), 20).await?;
-    assert!(store.end(Some(&demo()), &on("ann"), Rank::Streamer, 30).await?);
+    store.decide(None, &ban("ann", None), &keeper(), 10).await?;
+    store.decide(Some(&demo()), &ban("ann", None), &keeper(), 20).await?;
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Streamer, &keeper(), 30).await?);
     assert_eq!(last(&store, None, "ann").await?, Some(None), "the ban from every room goes on");
     assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
-    assert!(!store.end(Some(&demo()), &on("ann"), Rank::Streamer, 31).await?, "there is none any more");
-    assert!(!store.end(None, &on("bob"), Rank::Streamer, 31).await?);
+    assert!(!store.end(Some(&demo()), &on("ann"), Rank::Streamer, &keeper(), 31).await?, "there is none any more");
+    assert!(!store.end(None, &on("bob"), Rank::Streamer, &keeper(), 31).await?);
     Ok(())
 }
 
@@ -70,15 +75,15 @@ async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
 async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
     let (_dir, store) = store().await?;
     let by = |rank, until| Decision { by: rank, ..ban("ann", until) };
-    store.decide(Some(&demo()), &by(Rank::Streamer, Some(90)), 10).await?;
-    store.decide(Some(&demo()), &by(Rank::Moderator, Some(0)), 20).await?;
+    store.decide(Some(&demo()), &by(Rank::Streamer, Some(90)), &keeper(), 10).await?;
+    store.decide(Some(&demo()), &by(Rank::Moderator, Some(0)), &keeper(), 20).await?;
     assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(90)));
-    store.decide(Some(&demo()), &by(Rank::Moderator, None), 90).await?;
+    store.decide(Some(&demo()), &by(Rank::Moderator, None), &keeper(), 90).await?;
     assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(None), "it was over");
-    assert!(store.end(Some(&demo()), &on("ann"), Rank::Operator, 100).await?);
+    assert!(store.end(Some(&demo()), &on("ann"), Rank::Operator, &keeper(), 100).await?);
     assert_eq!(last(&store, Some(&demo()), "ann").await?, Some(Some(0)));
     // And it is there after it was kept for long.
-    store.decide(None, &by(Rank::Operator, None), 110).await?;
+    store.decide(None, &by(Rank::Operator, None), &keeper(), 110).await?;
     let rows: Vec<_> = store.decisions_since(0).await?.into_iter().enumerate().collect();
     let arrived =
         |(at, row): (usize, Row)| Decided { id: row.id, room: row.room, decision: row.decision, at: 1_000 + at as i64 };
@@ -94,7 +99,7 @@ async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
 #[tokio::test]
 async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Test {
     let (_dir, store) = store().await?;
-    let id = store.decide(None, &ban("ann", None), 1_000).await?;
+    let id = store.decide(None, &ban("ann", None), &keeper(), 1_000).await?;
     let own = Decided { id, room: None, decision: ban("ann", None), at: 500 };
     store.keep(std::slice::from_ref(&own)).await?;
     // Another server's clock is an hour behind.
@@ -106,7 +111,7 @@ async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Tes
     store.keep(&[Decided { at: 700, ..own }, unban]).await?;
     assert_eq!(last(&store, None, "ann").await?, Some(Some(0)));
     assert_eq!(store.decisions_since(change).await?, [], "it changes nothing");
-    store.decide(None, &ban("ann", Some(90)), 5).await?;
+    store.decide(None, &ban("ann", Some(90)), &keeper(), 5).await?;
     assert_eq!(last(&store, None, "ann").await?, Some(Some(90)), "what is yet to arrive comes after it");
     Ok(())
 }
@@ -115,9 +120,9 @@ async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Tes
 async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_died() -> Test {
     let (dir, store) = store().await?;
     let other = Store::open(dir.path()).await?;
-    let first = store.decide(None, &ban("ann", None), 10).await?;
-    let later = store.decide(None, &ban("ann", Some(0)), 20).await?;
-    let elsewhere = store.decide(Some(&demo()), &ban("ann", None), 30).await?;
+    let first = store.decide(None, &ban("ann", None), &keeper(), 10).await?;
+    let later = store.decide(None, &ban("ann", Some(0)), &keeper(), 20).await?;
+    let elsewhere = store.decide(Some(&demo()), &ban("ann", None), &keeper(), 30).await?;
     let ids = |rows: Vec<Row>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids(store.claim(10, 1_000_000).await?), [first, elsewhere], "none overtakes another of its scope");
     assert_eq!(ids(other.claim(10, 1_000_100).await?), []);
@@ -138,7 +143,7 @@ async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_die
 #[tokio::test]
 async fn what_was_heard_before_it_is_known_to_be_told_is_owed_no_more() -> Test {
     let (_dir, store) = store().await?;
-    let id = store.decide(None, &ban("ann", None), 10).await?;
+    let id = store.decide(None, &ban("ann", None), &keeper(), 10).await?;
     // The server died between the put and the note of it, and reads its own record at the next start.
     store.keep(&[Decided { id, room: None, decision: ban("ann", None), at: 12 }]).await?;
     assert_eq!(store.claim(10, 1_000_000).await?, []);

@@ -8,9 +8,10 @@ use std::{collections::HashMap, num::NonZeroU32, sync::PoisonError, time::Instan
 
 use danmu::{
     room::{RoomId, is_title},
-    viewer::Role,
+    viewer::{Rank, Role},
 };
 use danmu_app::{
+    audit::{Act, AuditDetail},
     error::ApiError,
     invitation::{Invitation, InvitationState},
     services::Caller,
@@ -21,7 +22,7 @@ use crate::{
     capacity::network,
     clock::now_ms,
     identity::PassedBy,
-    store::{InvitationRow, StoreError},
+    store::{By, InvitationRow, StoreError},
     vending::Rate,
 };
 
@@ -74,7 +75,7 @@ impl Studio {
     /// # Errors
     /// [`ApiError::Other`] for a label or a time that it cannot have, and where the room has a hundred in force;
     /// [`ApiError::TooMany`] over the room's rate limit; [`ApiError::Store`].
-    pub async fn invite(&self, room: RoomId, label: &str, hours: Option<u32>) -> Result<String, ApiError> {
+    pub async fn invite(&self, by: &By, room: RoomId, label: &str, hours: Option<u32>) -> Result<String, ApiError> {
         let label = label.trim().to_owned();
         if label.chars().count() > MAX_LABEL || !label.is_empty() && !is_title(&label) {
             let label: String = label.chars().take(2 * MAX_LABEL).collect();
@@ -99,6 +100,8 @@ impl Studio {
             return Err(ApiError::Other(why));
         }
         tracing::info!(room = %row.room, invitation = row.id, ?hours, "a streamer invites moderators");
+        let detail = AuditDetail { until: row.expires_ms, text: named(&row.label), ..AuditDetail::default() };
+        self.note_invitation(&row.room, Act::Invite, &row.id, &by.clone().with(detail)).await;
         self.refresh_or_log().await;
         Ok(token.to_string())
     }
@@ -129,7 +132,7 @@ impl Studio {
     /// # Errors
     /// [`ApiError::Other`] if the room has no such invitation, [`ApiError::TooMany`] over the room's rate limit,
     /// [`ApiError::Store`].
-    pub async fn revoke(&self, room: &RoomId, id: &str) -> Result<(), ApiError> {
+    pub async fn revoke(&self, by: &By, room: &RoomId, id: &str) -> Result<(), ApiError> {
         self.0.inviting.check(room).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
         if !self.0.store.revoke_invitation(room, id, now_ms()).await.map_err(not_stored)? {
             let id: String = id.chars().take(MAX_LABEL).collect();
@@ -137,6 +140,7 @@ impl Studio {
             return Err(ApiError::Other(why));
         }
         tracing::info!(%room, invitation = id, "an invitation is revoked");
+        self.note_invitation(room, Act::Uninvite, id, by).await;
         self.refresh_or_log().await;
         Ok(())
     }
@@ -152,6 +156,8 @@ impl Studio {
         match self.look_up(&room, token, &caller).await {
             Ok(id) => {
                 tracing::info!(%room, network = %from, viewer = %caller.viewer, invitation = id, "an invitation is accepted");
+                let by = By::viewer(&caller.viewer, caller.name.as_ref(), Some(Rank::Moderator));
+                self.note_invitation(&room, Act::Join, &id, &by).await;
                 // One that another process made a moment ago is known from here on.
                 self.refresh_or_log().await;
                 let keeps = caller.rights.role_in(&room) >= Role::Streamer;
@@ -168,6 +174,15 @@ impl Studio {
         }
     }
 
+    /// Writes to the audit what was done with an invitation. Nobody is kept out, or let in, where that fails.
+    async fn note_invitation(&self, room: &RoomId, act: Act, id: &str, by: &By) {
+        if let Err(error) = self.0.store.note(Some(room), act, id, by, now_ms()).await
+            && let Some(times) = self.0.unnoted.note(&(), Instant::now())
+        {
+            tracing::error!(times, %error, "the audit lacks who was invited");
+        }
+    }
+
     /// The id of the room's invitation with that token, if it is in force. Counts its use.
     async fn look_up(&self, room: &RoomId, token: &str, caller: &Caller) -> Result<String, ApiError> {
         let too_many = |retry_after_s| ApiError::TooMany { retry_after_s };
@@ -178,6 +193,11 @@ impl Studio {
         let used = self.0.store.use_invitation(room, &token.digest(), now_ms()).await;
         used.map_err(not_stored)?.ok_or(ApiError::BadInvitation)
     }
+}
+
+/// A label, if there is one.
+fn named(label: &str) -> Option<String> {
+    (!label.is_empty()).then(|| label.to_owned())
 }
 
 fn not_stored(error: StoreError) -> ApiError {

@@ -16,7 +16,7 @@ use super::key::{HashError, NoKey, StreamerKey};
 use crate::{
     clock::now_ms,
     identity::write_private,
-    store::{Store, StoreError, StreamerKeyRow},
+    store::{By, Store, StoreError, StreamerKeyRow},
 };
 
 /// The file with the key of `demo`, in the data directory.
@@ -64,11 +64,11 @@ pub struct NewKey {
 }
 
 /// Makes a new key for a room. The one before, and what it opened, is worth nothing as soon as servers have read that in the
-/// store.
+/// store. `by` is who does that, for the audit; `None` where the making of the room is written there.
 ///
 /// # Errors
 /// See [`StudioError`].
-pub async fn rotate(store: &Store, data: &Path, room: &RoomId) -> Result<NewKey, StudioError> {
+pub async fn rotate(store: &Store, data: &Path, room: &RoomId, by: Option<&By>) -> Result<NewKey, StudioError> {
     let key = StreamerKey::new()?;
     let row = row(&key, room)?;
     let mut change = store.change_streamer_keys().await?;
@@ -77,7 +77,7 @@ pub async fn rotate(store: &Store, data: &Path, room: &RoomId) -> Result<NewKey,
     if let Some(path) = &file {
         write(path, &key)?;
     }
-    change.put(&row).await?;
+    change.put(&row, by).await?;
     Ok(NewKey { key, replaced_ms, file })
 }
 
@@ -101,7 +101,7 @@ pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioE
         Err(source) => return Err(StudioError::File { path, source }),
     };
     if !change.key(&room).await?.is_some_and(|row| key.fits(&row.hash)) {
-        change.put(&row(&key, &room)?).await?;
+        change.put(&row(&key, &room)?, Some(&By::server())).await?;
     }
     Ok(key)
 }
@@ -167,7 +167,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let (path, store) = (dir.path().join(FILE), Store::open(dir.path()).await?);
         let first = demo_key(&store, dir.path()).await?;
-        let rotated = rotate(&store, dir.path(), &RoomId::demo()).await?;
+        let rotated = rotate(&store, dir.path(), &RoomId::demo(), None).await?;
         assert!(rotated.replaced_ms.is_some() && rotated.file.as_ref() == Some(&path));
         assert_eq!(demo_key(&store, dir.path()).await?, rotated.key, "a rotation rewrites the file");
         assert!(!fits(&store, &first).await? && fits(&store, &rotated.key).await?);
@@ -193,7 +193,8 @@ mod tests {
     async fn the_key_of_another_room_is_in_no_file_and_leaves_demos_alone() -> Test {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path()).await?;
-        let (demo, other) = (demo_key(&store, dir.path()).await?, rotate(&store, dir.path(), &"other".parse()?).await?);
+        let (demo, other) =
+            (demo_key(&store, dir.path()).await?, rotate(&store, dir.path(), &"other".parse()?, None).await?);
         assert_eq!((other.replaced_ms, other.file), (None, None));
         assert!(fits(&store, &demo).await?);
         assert_eq!(fs::read_to_string(dir.path().join(FILE))?, format!("{demo}\n"));
@@ -209,7 +210,7 @@ mod tests {
             tokio::spawn(async move {
                 match n % 2 {
                     0 => demo_key(&store, &data).await.map(drop),
-                    _ => rotate(&store, &data, &RoomId::demo()).await.map(drop),
+                    _ => rotate(&store, &data, &RoomId::demo(), None).await.map(drop),
                 }
             })
         });

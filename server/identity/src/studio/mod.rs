@@ -7,6 +7,7 @@
 //! Guessing: attempts are limited for each network and each room before anything is computed, argon2 runs on other threads,
 //! two at a time, and where there is no key a hash of the same cost is verified. Promises: keys are never logged.
 
+mod attempts;
 mod invitations;
 mod key;
 mod made;
@@ -22,14 +23,21 @@ use std::{
 use danmu::{
     rights::Rights,
     room::RoomId,
-    viewer::{Role, ViewerId},
+    viewer::{Rank, Role, ViewerId},
 };
-use danmu_app::{error::ApiError, services::Caller};
+use danmu_app::{
+    audit::{Act, AuditDetail},
+    error::ApiError,
+    services::Caller,
+};
 use danmu_stream::Seldom;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::invitations::Invitations;
+use self::{
+    attempts::{Attempts, Due},
+    invitations::Invitations,
+};
 pub use self::{
     key::{HashError, NoKey, StreamerKey},
     made::{NewKey, StudioError, demo_key, rotate},
@@ -38,7 +46,7 @@ use crate::{
     capacity::network,
     clock::now_ms,
     identity::{Identity, PassedBy, StudioPass},
-    store::{Store, StoreError, StreamerKeyRow},
+    store::{By, Store, StoreError, StreamerKeyRow},
     vending::{Limit, Rate},
 };
 
@@ -74,6 +82,8 @@ struct Inner {
     invitations: RwLock<Invitations>,
     /// Invitations that are made and revoked.
     inviting: Limit<RoomId>,
+    attempts: Attempts,
+    unnoted: Seldom<()>,
 }
 
 /// The keys as the store had them after so many changes.
@@ -100,6 +110,8 @@ impl Studio {
             unread: Seldom::default(),
             invitations: RwLock::default(),
             inviting: Limit::new(invitations::PACE),
+            attempts: Attempts::default(),
+            unnoted: Seldom::default(),
         }));
         studio.refresh().await?;
         Ok(studio)
@@ -136,12 +148,32 @@ impl Studio {
         let mut forgotten = Instant::now();
         while timeout(EVERY, stop.cancelled()).await.is_err() {
             self.refresh_or_log().await;
+            self.note_attempts(false).await;
             if forgotten.elapsed() >= FORGET_EVERY {
                 forgotten = Instant::now();
                 self.0.networks.forget_idle();
                 self.0.rooms.forget_idle();
                 self.0.inviting.forget_idle();
             }
+        }
+        self.note_attempts(true).await;
+    }
+
+    /// Writes refused attempts to the audit, those that would wait too if `all`.
+    async fn note_attempts(&self, all: bool) {
+        for Due { room, network, viewer, count } in self.0.attempts.due(Instant::now(), all) {
+            let by = By::viewer(&viewer, None, None).with(AuditDetail { count: Some(count), ..AuditDetail::default() });
+            self.note(room.as_ref(), Act::WrongKey, network, &by).await;
+        }
+    }
+
+    /// Writes to the audit what was done from a network. Nobody is kept out, or let in, where that fails.
+    async fn note(&self, room: Option<&RoomId>, act: Act, network: Option<IpAddr>, by: &By) {
+        let network = network.map(named).unwrap_or_default();
+        if let Err(error) = self.0.store.note(room, act, &network, by, now_ms()).await
+            && let Some(times) = self.0.unnoted.note(&(), Instant::now())
+        {
+            tracing::error!(times, %error, "the audit lacks who opened a studio, or tried to");
         }
     }
 
@@ -173,9 +205,13 @@ impl Studio {
         match self.verify(&room, key, from).await {
             Ok(id) => {
                 tracing::info!(%room, network = %from, viewer = %caller.viewer, "a studio is opened by its key");
+                let by = By::viewer(&caller.viewer, caller.name.as_ref(), Some(Rank::Streamer));
+                self.note(Some(&room), Act::OpenStudio, Some(from), &by).await;
                 Ok(self.0.identity.studio_cookie(room, PassedBy::Key(id), caller.viewer))
             }
             Err(error) => {
+                let known = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.contains_key(&room);
+                self.0.attempts.count(known.then(|| room.clone()), from, caller.viewer);
                 let what = if error == ApiError::WrongKey { "wrong" } else { "too many" };
                 if let Some(times) = self.0.refused.note(&(room.clone(), from, what), Instant::now()) {
                     tracing::warn!(times, %room, network = %from, %error, "a streamer key is refused");
@@ -216,6 +252,11 @@ impl Studio {
         let fits = verifying.await.unwrap_or_default();
         id.filter(|_| fits).ok_or(ApiError::WrongKey)
     }
+}
+
+/// A network of [`network`] as text: an IPv4 address, or an IPv6 /64.
+fn named(network: IpAddr) -> String {
+    if network.is_ipv6() { format!("{network}/64") } else { network.to_string() }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Server {
     }
 
     async fn rotate(&self, room: &str) -> Result<String, Box<dyn std::error::Error>> {
-        Ok(rotate(&self.store, self.dir.path(), &room.parse()?).await?.key.to_string())
+        Ok(rotate(&self.store, self.dir.path(), &room.parse()?, Some(&By::operator())).await?.key.to_string())
     }
 
     async fn enter(&self, room: &str, key: &str, addr: &str, viewer: u128) -> Result<String, ApiError> {
@@ -146,7 +146,7 @@ async fn of_too_many_cookies_the_first_are_looked_at() -> Test {
     for n in 0..MAX_PASSES + 5 {
         let (room, id) = (format!("room-{n:02}").parse::<RoomId>()?, format!("key-{n}"));
         let row = StreamerKeyRow { room: room.clone(), id: id.clone(), hash: String::new(), made_ms: 0 };
-        server.store.change_streamer_keys().await?.put(&row).await?;
+        server.store.change_streamer_keys().await?.put(&row, None).await?;
         passes.push(server.studio.0.identity.studio_cookie(room, PassedBy::Key(id), ViewerId::guest(1)));
     }
     server.studio.refresh().await?;
@@ -162,7 +162,7 @@ async fn a_rotation_by_another_process_is_followed() -> Test {
     let pass = server.enter("demo", &key, "192.0.2.1", 1).await?;
     let stop = CancellationToken::new();
     let following = tokio::spawn(server.studio.clone().follow(stop.clone()));
-    rotate(&Store::open(server.dir.path()).await?, server.dir.path(), &RoomId::demo()).await?;
+    rotate(&Store::open(server.dir.path()).await?, server.dir.path(), &RoomId::demo(), None).await?;
     assert!(2 * EVERY <= Duration::from_secs(1), "a second at most");
     while server.role("demo", 1, &[&pass]) == Role::Streamer {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -18,6 +18,7 @@ mod role;
 mod snapshot;
 mod speakers;
 mod staff;
+mod texts;
 mod work;
 
 use std::{
@@ -37,13 +38,14 @@ use danmu::{
     viewer::ViewerId,
 };
 use danmu_app::{
+    audit::AuditDetail,
     error::ApiError,
     services::{Caller, Decider, DecisionFuture, Moderating},
 };
 use danmu_identity::{
     clock::now_ms,
     identity::{Identity, RecordVerifier},
-    store::{Store, StoreError},
+    store::{By, Store, StoreError},
     vending::Decisions,
 };
 use governor::{
@@ -59,7 +61,7 @@ pub use self::{
     role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
-use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff};
+use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff, texts::Texts};
 
 /// Warning about a room where a ban can be evaded.
 pub const UNSIGNED: &str =
@@ -91,6 +93,7 @@ struct Inner {
     visitors: Visitors,
     staff: Staff,
     speakers: Speakers,
+    texts: Texts,
     pace: DefaultKeyedRateLimiter<ViewerId>,
     /// Change counter of the ledger; work on credentials waits for it.
     changed: watch::Sender<u64>,
@@ -173,6 +176,7 @@ impl Moderation {
             visitors: Visitors::default(),
             staff: Staff::default(),
             speakers: Speakers::default(),
+            texts: Texts::default(),
             pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
             changed: watch::Sender::new(0),
             decided: Notify::new(),
@@ -183,8 +187,10 @@ impl Moderation {
         Ok((moderation, work))
     }
 
-    /// Records the author of a danmu that the gate admitted, so that operators can find its id for an hour.
+    /// Records the author of a danmu that the gate admitted, so that operators can find its id for an hour, and its text, in
+    /// case it is hidden.
     pub fn spoke(&self, room: &RoomId, admitted: &Admitted) {
+        self.0.texts.heard(room, admitted);
         self.0.speakers.heard(room, admitted);
     }
 
@@ -270,7 +276,7 @@ impl Moderation {
         self.0.changed.send_modify(|number| *number += 1);
     }
 
-    /// Writes a moderator's decision for a room to the store.
+    /// Writes a moderator's decision for a room to the store, with its entry in the audit.
     async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
         self.0.pace.check_key(&by.viewer).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(DefaultClock::default().now());
@@ -287,10 +293,17 @@ impl Moderation {
         if outranked || equal {
             return Err(ApiError::NotAbove);
         }
+        let known = match &decision.on {
+            Subject::Danmu(danmu) => self.0.texts.of(room, &danmu.key),
+            _ => None,
+        };
+        let (text, author) = known.map(|known| (known.text, known.viewer)).unzip();
+        let who = By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank)).about(author.flatten());
+        let who = who.with(AuditDetail { text, ..AuditDetail::default() });
         let written = if decision.until == Some(0) {
-            store.end(Some(room), &decision.on, by.rank, now_ms).await.map(drop)
+            store.end(Some(room), &decision.on, by.rank, &who, now_ms).await.map(drop)
         } else {
-            store.decide(Some(room), &decision, now_ms).await.map(drop)
+            store.decide(Some(room), &decision, &who, now_ms).await.map(drop)
         };
         self.0.decided.notify_one();
         written.map_err(|error| {

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::atomic::Ordering::Relaxed,
+    time::Duration,
 };
 
 use danmu::{
@@ -74,6 +75,8 @@ pub struct Means<B = KinesisBus> {
     pub endpoint: Option<Endpoint>,
     /// The roles of viewers' sessions on AWS, if any: deny credentials.
     pub roles: Option<RolePolicies>,
+    /// How long entries of the audit are kept.
+    pub keep_audit: Duration,
 }
 
 /// Why a step failed.
@@ -151,7 +154,7 @@ impl Work {
             report("telling what is decided", told);
         }
         report("denying credentials", self.deny(means, now_ms).await);
-        report("looking after the store", self.look_after(now_ms).await);
+        report("looking after the store", self.look_after(means, now_ms).await);
         report("keeping who spoke", self.keep_speakers(now_ms).await);
         report("telling what is in force", self.tell_again(means, now_ms).await);
     }
@@ -290,7 +293,7 @@ impl Work {
         Ok(())
     }
 
-    async fn look_after(&mut self, now_ms: i64) -> Result<(), Undone> {
+    async fn look_after(&mut self, means: &Means<impl Bus>, now_ms: i64) -> Result<(), Undone> {
         let inner = &self.moderation.0;
         let all_kept = self.inbox.is_empty() && self.unkept.is_empty() && inner.reads_newest.load(Relaxed);
         if now_ms - self.mark_ms > MARK_MS && all_kept && *inner.begun.borrow() == Begun::Yes {
@@ -301,6 +304,8 @@ impl Work {
             inner.store.forget(now_ms).await?;
             inner.store.forget_identities(now_ms).await?;
             inner.store.forget_speakers(now_ms).await?;
+            let kept_ms = i64::try_from(means.keep_audit.as_millis()).unwrap_or(i64::MAX);
+            inner.store.forget_audit(now_ms.saturating_sub(kept_ms)).await?;
             // A put that was never read back: the clock was too wrong for the gates, or the stream was recreated.
             inner.store.owe_again(now_ms - FORGET_MS).await?;
             inner.pace.retain_recent();

@@ -9,8 +9,6 @@ use danmu_app::{
     services::{Caller, Decider, Moderating},
 };
 
-use std::time::Duration;
-
 use danmu_identity::{identity::Identity, store::Store, vending::Decisions};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::time::timeout;
@@ -35,7 +33,7 @@ fn room() -> Room {
 
 /// A moderator of that name.
 fn keeper(name: &str) -> Decider {
-    Decider { viewer: name.parse().expect("an id"), rank: Rank::Moderator }
+    Decider { viewer: name.parse().expect("an id"), rank: Rank::Moderator, name: None }
 }
 
 /// Runs a statement in the file of a store, for fault injection.
@@ -51,7 +49,7 @@ fn means(dir: &std::path::Path) -> Result<Means, Box<dyn std::error::Error>> {
     let key = aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
     let bus = KinesisBus::embedded(([127, 0, 0, 1], 9).into(), key, "000000000000", "us-east-1", "danmu");
     let signer = Signer::new(Identity::open(&dir.join("keys.json"))?)?;
-    Ok(Means { bus, signer, endpoint: None, roles: None })
+    Ok(Means { bus, signer, endpoint: None, roles: None, keep_audit: Duration::from_secs(86_400) })
 }
 
 #[tokio::test]
