@@ -140,7 +140,7 @@ mod ssr {
 
     use super::{AuditEntry, AuditFilter, Banned, RoomFigures};
     use crate::{
-        error::ApiError,
+        error::{ApiError, CrewError},
         live::FeedStart,
         services::{Caller, Decider, Moderating, Services},
     };
@@ -192,7 +192,7 @@ mod ssr {
 
     pub(super) async fn hide(room: String, danmu: String, viewer: Option<String>) -> Result<(), ApiError> {
         let (moderating, by, room) = crew(room)?;
-        let key = danmu.parse().map_err(|_| ApiError::BadDanmu(danmu))?;
+        let key = danmu.parse().map_err(|_| CrewError::BadDanmu(danmu))?;
         let viewer = viewer.map(parse_viewer).transpose()?;
         moderating.hide(by, &room, DanmuRef { key, viewer }).await
     }
@@ -205,12 +205,12 @@ mod ssr {
     /// What decides, who decides, and in which room; only for those who may moderate there.
     fn crew(room_id: String) -> Result<(Arc<dyn Moderating>, Decider, Room), ApiError> {
         let (caller, (room, _)) = (caller()?, room(room_id)?);
-        let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(ApiError::NotModerator)?;
+        let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(CrewError::NotModerator)?;
         Ok((services()?.moderating, Decider { viewer: caller.viewer, rank, name: caller.name }, room))
     }
 
     fn parse_viewer(viewer: String) -> Result<ViewerId, ApiError> {
-        viewer.parse().map_err(|_| ApiError::BadViewer(viewer))
+        viewer.parse().map_err(|_| CrewError::BadViewer(viewer).into())
     }
 
     /// The caller's role in a room; the lowest if nobody knows who is asking.
@@ -260,7 +260,7 @@ mod ssr {
     /// A room whose streamer the caller is, and the caller.
     pub(super) fn own_room(id: String) -> Result<(Decider, RoomId), ApiError> {
         let (_, by, room) = crew(id)?;
-        if by.rank == Rank::Streamer { Ok((by, room.id)) } else { Err(ApiError::NotAbove) }
+        if by.rank == Rank::Streamer { Ok((by, room.id)) } else { Err(CrewError::NotAbove.into()) }
     }
 
     pub(super) async fn audit(
@@ -304,21 +304,28 @@ mod ssr {
         match error {
             ApiError::BadRoom(_) | ApiError::NoRoom(_) => StatusCode::NOT_FOUND,
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::DirectOff
-            | ApiError::Banned
-            | ApiError::NotModerator
-            | ApiError::NotAbove
-            | ApiError::WrongKey
-            | ApiError::BadInvitation
-            | ApiError::MayNotMakeRooms => StatusCode::FORBIDDEN,
+            ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
-            ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::RoomExists(_) | ApiError::NotKept => StatusCode::CONFLICT,
-            ApiError::BadViewer(_)
-            | ApiError::BadDanmu(_)
-            | ApiError::BadTitle
-            | ApiError::BadAddress(_)
-            | ApiError::Other(_) => StatusCode::BAD_REQUEST,
+            ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Crew { code, about, .. } => {
+                CrewError::of(code, about).map_or(StatusCode::BAD_REQUEST, status_of_crew)
+            }
+            ApiError::Other(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn status_of_crew(error: CrewError) -> StatusCode {
+        match error {
+            CrewError::NotModerator
+            | CrewError::NotAbove
+            | CrewError::WrongKey
+            | CrewError::BadInvitation
+            | CrewError::MayNotMakeRooms => StatusCode::FORBIDDEN,
+            CrewError::RoomExists(_) | CrewError::NotKept => StatusCode::CONFLICT,
+            CrewError::BadTitle | CrewError::BadAddress(_) | CrewError::BadViewer(_) | CrewError::BadDanmu(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            CrewError::Store => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

@@ -31,6 +31,42 @@ pub enum ApiError {
     /// The viewer must be signed in. Status 401.
     #[error("sign in to speak here")]
     SignIn,
+    /// What is told to the crew of a room, and to who wants to be of it: a [`CrewError`], as text, since the watch page never has
+    /// one. The status is that of the error.
+    #[error("{message}")]
+    Crew {
+        /// The name of the error.
+        code: String,
+        /// The value that is wrong, if there is one.
+        about: String,
+        /// The error, for those who have no text of their own for it.
+        message: String,
+    },
+    /// No credentials: STS or the identity pool fails, or vending is frozen. Status 503. The server's log has the reason.
+    #[error("no credentials can be had at the moment; try again in a few seconds")]
+    VendingDown,
+    /// The request did not arrive, or its answer did not. Status 503.
+    #[error("the server cannot be reached: {0}")]
+    Network(String),
+    /// Anything else: a bug, or a request that no page of ours makes. Status 400.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(reason) => Self::Network(reason),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Why a call of the studio failed. It travels as [`ApiError::Crew`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CrewError {
     /// Only moderators and streamers of the room may do that. Status 403.
     #[error("only moderators and streamers of the room may do that")]
     NotModerator,
@@ -67,24 +103,77 @@ pub enum ApiError {
     /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,
-    /// No credentials: STS or the identity pool fails, or vending is frozen. Status 503. The server's log has the reason.
-    #[error("no credentials can be had at the moment; try again in a few seconds")]
-    VendingDown,
-    /// The request did not arrive, or its answer did not. Status 503.
-    #[error("the server cannot be reached: {0}")]
-    Network(String),
-    /// Anything else: a bug, or a request that no page of ours makes. Status 400.
-    #[error("{0}")]
-    Other(String),
 }
 
-impl FromServerFnError for ApiError {
-    type Encoder = JsonEncoding;
-
-    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        match error {
-            ServerFnErrorErr::Request(reason) => Self::Network(reason),
-            other => Self::Other(other.to_string()),
+impl CrewError {
+    /// Its name.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotModerator => "NotModerator",
+            Self::NotAbove => "NotAbove",
+            Self::WrongKey => "WrongKey",
+            Self::BadInvitation => "BadInvitation",
+            Self::MayNotMakeRooms => "MayNotMakeRooms",
+            Self::RoomExists(_) => "RoomExists",
+            Self::NotKept => "NotKept",
+            Self::BadTitle => "BadTitle",
+            Self::BadAddress(_) => "BadAddress",
+            Self::BadViewer(_) => "BadViewer",
+            Self::BadDanmu(_) => "BadDanmu",
+            Self::Store => "Store",
         }
+    }
+
+    /// The error of that name, about that value; `None` for one that this version does not know.
+    #[must_use]
+    pub fn of(code: &str, about: &str) -> Option<Self> {
+        let about = || about.to_owned();
+        let all = [
+            Self::NotModerator,
+            Self::NotAbove,
+            Self::WrongKey,
+            Self::BadInvitation,
+            Self::MayNotMakeRooms,
+            Self::RoomExists(about()),
+            Self::NotKept,
+            Self::BadTitle,
+            Self::BadAddress(about()),
+            Self::BadViewer(about()),
+            Self::BadDanmu(about()),
+            Self::Store,
+        ];
+        all.into_iter().find(|error| error.code() == code)
+    }
+}
+
+impl From<CrewError> for ApiError {
+    fn from(error: CrewError) -> Self {
+        let (code, message) = (error.code().to_owned(), error.to_string());
+        let about = match error {
+            CrewError::RoomExists(about)
+            | CrewError::BadAddress(about)
+            | CrewError::BadViewer(about)
+            | CrewError::BadDanmu(about) => about,
+            _ => String::new(),
+        };
+        Self::Crew { code, about, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_crew_survives_its_way_as_text() {
+        for error in [CrewError::NotAbove, CrewError::RoomExists("anna".into()), CrewError::Store] {
+            let json = serde_json::to_string(&ApiError::from(error.clone())).expect("JSON");
+            let ApiError::Crew { code, about, message } = serde_json::from_str(&json).expect("an error") else {
+                panic!("another error: {json}");
+            };
+            assert_eq!((CrewError::of(&code, &about), message), (Some(error.clone()), error.to_string()));
+        }
+        assert_eq!(CrewError::of("Elsewhere", ""), None);
     }
 }

@@ -134,17 +134,6 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
         // The studio has texts of its own for what its crew is told (`studio::problem`).
-        ApiError::NotModerator
-        | ApiError::NotAbove
-        | ApiError::Store
-        | ApiError::WrongKey
-        | ApiError::BadInvitation
-        | ApiError::MayNotMakeRooms
-        | ApiError::RoomExists(_)
-        | ApiError::NotKept
-        | ApiError::BadTitle
-        | ApiError::BadAddress(_)
-        | ApiError::BadViewer(_)
-        | ApiError::BadDanmu(_) => fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())]),
+        ApiError::Crew { message, .. } => fill(t_string!(i18n, problem.server), &[("reason", message)]),
     }
 }

@@ -76,7 +76,7 @@ pub trait StudioKeys: Send + Sync {
     /// The `Set-Cookie` header that makes the caller the room's streamer, if this is the room's key. `headers` are those of
     /// the request.
     ///
-    /// Fails with [`ApiError::WrongKey`] for a wrong key and for a room that has none or does not exist, and with
+    /// Fails with [`CrewError::WrongKey`](crate::error::CrewError::WrongKey) for a wrong key and for a room that has none or does not exist, and with
     /// [`ApiError::TooMany`] over the rate limit of the caller's network or the room.
     fn open(&self, room: RoomId, key: String, caller: Caller, headers: HeaderMap) -> StudioFuture;
     /// The `Set-Cookie` header that ends this in the caller's browser.
@@ -116,8 +116,8 @@ pub struct Decider {
 pub trait Moderating: Send + Sync {
     /// Bans a viewer from a room, for `seconds` or for good; replaces the end of an earlier ban.
     ///
-    /// Fails with [`ApiError::TooMany`] over the decider's rate limit, [`ApiError::NotAbove`] if the viewer is known to rank as
-    /// high or a higher rank decided before, [`ApiError::Store`] if it could not be stored. Then nothing is decided.
+    /// Fails with [`ApiError::TooMany`] over the decider's rate limit, [`CrewError::NotAbove`](crate::error::CrewError::NotAbove) if the viewer is known to rank as
+    /// high or a higher rank decided before, [`CrewError::Store`](crate::error::CrewError::Store) if it could not be stored. Then nothing is decided.
     fn ban(&self, by: Decider, room: &Room, viewer: ViewerId, seconds: Option<u32>) -> DecisionFuture;
     /// Lifts a ban, if there is one. Fails like [`Self::ban`].
     fn unban(&self, by: Decider, room: &Room, viewer: ViewerId) -> DecisionFuture;
@@ -160,12 +160,12 @@ pub trait RoomKeeper: Send + Sync {
     fn keeps(&self, room: &RoomId) -> bool;
     /// Makes a room.
     ///
-    /// Fails with [`ApiError::MayNotMakeRooms`], [`ApiError::RoomExists`], [`ApiError::BadTitle`], [`ApiError::BadAddress`],
-    /// [`ApiError::TooMany`] over the network's rate limit, and [`ApiError::Store`].
+    /// Fails with [`CrewError::MayNotMakeRooms`](crate::error::CrewError::MayNotMakeRooms), [`CrewError::RoomExists`](crate::error::CrewError::RoomExists), [`CrewError::BadTitle`](crate::error::CrewError::BadTitle), [`CrewError::BadAddress`](crate::error::CrewError::BadAddress),
+    /// [`ApiError::TooMany`] over the network's rate limit, and [`CrewError::Store`](crate::error::CrewError::Store).
     fn make(&self, room: RoomId, texts: RoomTexts, caller: Caller, headers: HeaderMap) -> MakeFuture;
-    /// Changes a room. Fails like [`Self::make`], and with [`ApiError::NotKept`] for one of the settings.
+    /// Changes a room. Fails like [`Self::make`], and with [`CrewError::NotKept`](crate::error::CrewError::NotKept) for one of the settings.
     fn edit(&self, by: Decider, room: RoomId, texts: RoomTexts) -> DecisionFuture;
-    /// Archives a room. Fails with [`ApiError::NotKept`] and [`ApiError::Store`].
+    /// Archives a room. Fails with [`CrewError::NotKept`](crate::error::CrewError::NotKept) and [`CrewError::Store`](crate::error::CrewError::Store).
     fn archive(&self, by: Decider, room: RoomId) -> DecisionFuture;
 }
 
@@ -176,7 +176,7 @@ pub type AuditFuture = Pin<Box<dyn Future<Output = Result<Vec<AuditEntry>, ApiEr
 pub trait Auditing: Send + Sync {
     /// The 50 newest entries of a room whose number is less than `before`, the newest first.
     ///
-    /// Fails with [`ApiError::Store`].
+    /// Fails with [`CrewError::Store`](crate::error::CrewError::Store).
     fn audit(&self, room: RoomId, before: Option<i64>, filter: AuditFilter) -> AuditFuture;
 }
 
@@ -192,17 +192,17 @@ pub trait Inviting: Send + Sync {
     /// Makes an invitation; returns its token.
     ///
     /// Fails with [`ApiError::Other`] for a label or a number of hours that it cannot have and where the room has too many,
-    /// [`ApiError::TooMany`] over the room's rate limit, and [`ApiError::Store`].
+    /// [`ApiError::TooMany`] over the room's rate limit, and [`CrewError::Store`](crate::error::CrewError::Store).
     fn invite(&self, by: Decider, room: RoomId, label: String, hours: Option<u32>) -> InviteFuture;
-    /// All invitations to a room. Fails with [`ApiError::Store`].
+    /// All invitations to a room. Fails with [`CrewError::Store`](crate::error::CrewError::Store).
     fn list(&self, room: RoomId) -> ListFuture;
     /// Revokes an invitation. Fails with [`ApiError::Other`] where there is none of that id, [`ApiError::TooMany`], and
-    /// [`ApiError::Store`].
+    /// [`CrewError::Store`](crate::error::CrewError::Store).
     fn revoke(&self, by: Decider, room: RoomId, id: String) -> DecisionFuture;
     /// The `Set-Cookie` header that makes the caller a moderator of the room, if this is the token of an invitation in
     /// force; none for who is its streamer. `headers` are those of the request.
     ///
-    /// Fails with [`ApiError::BadInvitation`], [`ApiError::TooMany`] over the rate limit of the caller's network or the
-    /// room, and [`ApiError::Store`].
+    /// Fails with [`CrewError::BadInvitation`](crate::error::CrewError::BadInvitation), [`ApiError::TooMany`] over the rate limit of the caller's network or the
+    /// room, and [`CrewError::Store`](crate::error::CrewError::Store).
     fn accept(&self, room: RoomId, token: String, caller: Caller, headers: HeaderMap) -> AcceptFuture;
 }

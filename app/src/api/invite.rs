@@ -39,7 +39,7 @@ pub async fn accept_invitation(room: String, token: String) -> Result<(), ApiErr
 mod ssr {
     use crate::{
         api::ssr::{caller, headers, own_room, room_id, services, set_cookie},
-        error::ApiError,
+        error::{ApiError, CrewError},
         invitation::Invitation,
     };
 
@@ -62,7 +62,7 @@ mod ssr {
         let (room, services) = (room_id(&room)?, services()?);
         if services.rooms.room(&room).is_none() {
             // Of a room that is archived, too: it may be opened again.
-            return Err(ApiError::BadInvitation);
+            return Err(CrewError::BadInvitation.into());
         }
         let cookie = services.inviting.accept(room, token, caller()?, headers()?).await?;
         cookie.into_iter().for_each(set_cookie);

@@ -76,23 +76,13 @@ impl Vend for ServerVend {
             Err(error) => {
                 let retry_after = match &error {
                     ApiError::TooMany { retry_after_s } => Some(Duration::from_secs(u64::from(*retry_after_s))),
-                    ApiError::VendingDown | ApiError::Store | ApiError::Network(_) => Some(RETRY),
+                    ApiError::VendingDown | ApiError::Network(_) => Some(RETRY),
                     ApiError::BadRoom(_)
                     | ApiError::NoRoom(_)
                     | ApiError::DirectOff
                     | ApiError::Banned
                     | ApiError::SignIn
-                    | ApiError::NotModerator
-                    | ApiError::NotAbove
-                    | ApiError::WrongKey
-                    | ApiError::BadInvitation
-                    | ApiError::BadViewer(_)
-                    | ApiError::BadDanmu(_)
-                    | ApiError::MayNotMakeRooms
-                    | ApiError::RoomExists(_)
-                    | ApiError::NotKept
-                    | ApiError::BadTitle
-                    | ApiError::BadAddress(_)
+                    | ApiError::Crew { .. }
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

@@ -18,7 +18,7 @@ use danmu::{
     viewer::Role,
 };
 use danmu_app::{
-    error::ApiError,
+    error::{ApiError, CrewError},
     services::{Caller, Decider, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
 };
 use danmu_identity::{
@@ -133,7 +133,7 @@ impl StoredRooms {
     ) -> Result<MadeRoom, ApiError> {
         let Inner { store, data, studio, declared, pace, .. } = &*self.0;
         if !self.may_make(&caller.rights) {
-            return Err(ApiError::MayNotMakeRooms);
+            return Err(CrewError::MayNotMakeRooms.into());
         }
         let texts = checked(texts)?;
         pace.check(&network(caller.addr)).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
@@ -144,12 +144,12 @@ impl StoredRooms {
         let free = declared.iter().all(|room| room.id != id);
         let by = By::viewer(&caller.viewer, caller.name.as_ref(), None);
         if !free || !store.make_room(&id, &texts, &by, now_ms()).await.map_err(not_stored)? {
-            return Err(ApiError::RoomExists(id.to_string()));
+            return Err(CrewError::RoomExists(id.to_string()).into());
         }
         tracing::info!(room = %id, by = %caller.viewer, "a room is made");
         let key = rotate(store, data, &id, None).await.map_err(|error| {
             tracing::error!(room = %id, %error, "a room is made without a streamer key; `danmu-server rooms key` makes one");
-            ApiError::Store
+            CrewError::Store
         })?;
         self.refresh().await.map_err(not_stored)?;
         let pass = studio.admit(id.clone(), caller.viewer).await;
@@ -161,16 +161,16 @@ impl StoredRooms {
 /// The texts without blanks around them.
 ///
 /// # Errors
-/// [`ApiError::BadTitle`], [`ApiError::BadAddress`].
+/// [`CrewError::BadTitle`], [`CrewError::BadAddress`].
 pub fn checked(RoomTexts { title, video, poster }: RoomTexts) -> Result<RoomTexts, ApiError> {
     let title = title.trim().to_owned();
     if !is_title(&title) {
-        return Err(ApiError::BadTitle);
+        return Err(CrewError::BadTitle.into());
     }
     let address = |text: String| {
         let text = text.trim().to_owned();
         let fits = text.is_empty() || text.len() <= MAX_ADDRESS && is_address(&text);
-        if fits { Ok(text) } else { Err(ApiError::BadAddress(text.chars().take(80).collect())) }
+        if fits { Ok(text) } else { Err(CrewError::BadAddress(text.chars().take(80).collect())) }
     };
     let poster = poster.map(address).transpose()?.filter(|poster| !poster.is_empty());
     Ok(RoomTexts { title, video: address(video)?, poster })
@@ -183,7 +183,7 @@ fn who(by: &Decider) -> By {
 
 fn not_stored(error: StoreError) -> ApiError {
     tracing::error!(%error, "rooms cannot be read or written");
-    ApiError::Store
+    CrewError::Store.into()
 }
 
 impl RoomKeeper for StoredRooms {
@@ -211,7 +211,7 @@ impl RoomKeeper for StoredRooms {
             if !rooms.keeps(&room)
                 || !rooms.0.store.edit_room(&room, &texts, &who(&by), now_ms()).await.map_err(not_stored)?
             {
-                return Err(ApiError::NotKept);
+                return Err(CrewError::NotKept.into());
             }
             tracing::info!(by = %by.viewer, %room, "a room is changed");
             rooms.refresh().await.map_err(not_stored)
@@ -224,7 +224,7 @@ impl RoomKeeper for StoredRooms {
             if !rooms.keeps(&room)
                 || !rooms.0.store.archive_room(&room, true, &who(&by), now_ms()).await.map_err(not_stored)?
             {
-                return Err(ApiError::NotKept);
+                return Err(CrewError::NotKept.into());
             }
             tracing::info!(by = %by.viewer, %room, "a room is archived");
             rooms.refresh().await.map_err(not_stored)

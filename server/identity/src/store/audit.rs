@@ -8,7 +8,7 @@ use danmu::{
 };
 use danmu_app::{
     audit::{Act, AuditDetail, AuditEntry, AuditFilter},
-    error::ApiError,
+    error::CrewError,
     services::{AuditFuture, Auditing},
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteTransaction, query, query_scalar, sqlite::SqliteRow};
@@ -230,7 +230,7 @@ impl Auditing for Store {
             let which = Entries::Before(before.unwrap_or(i64::MAX));
             Self::audit(&store, Some(&room), which, &filter, PAGE).await.map_err(|error| {
                 tracing::error!(%room, %error, "the audit cannot be read");
-                ApiError::Store
+                CrewError::Store.into()
             })
         })
     }

@@ -12,7 +12,7 @@ use danmu::{
 };
 use danmu_app::{
     audit::{Act, AuditDetail},
-    error::ApiError,
+    error::{ApiError, CrewError},
     invitation::{Invitation, InvitationState},
     services::Caller,
 };
@@ -74,7 +74,7 @@ impl Studio {
     ///
     /// # Errors
     /// [`ApiError::Other`] for a label or a time that it cannot have, and where the room has a hundred in force;
-    /// [`ApiError::TooMany`] over the room's rate limit; [`ApiError::Store`].
+    /// [`ApiError::TooMany`] over the room's rate limit; [`CrewError::Store`].
     pub async fn invite(&self, by: &By, room: RoomId, label: &str, hours: Option<u32>) -> Result<String, ApiError> {
         let label = label.trim().to_owned();
         if label.chars().count() > MAX_LABEL || !label.is_empty() && !is_title(&label) {
@@ -110,7 +110,7 @@ impl Studio {
     /// that the streamer asks.
     ///
     /// # Errors
-    /// [`ApiError::Store`].
+    /// [`CrewError::Store`].
     pub async fn invitations(&self, room: &RoomId) -> Result<Vec<Invitation>, ApiError> {
         let now_ms = now_ms();
         let told = |row: InvitationRow| {
@@ -131,7 +131,7 @@ impl Studio {
     ///
     /// # Errors
     /// [`ApiError::Other`] if the room has no such invitation, [`ApiError::TooMany`] over the room's rate limit,
-    /// [`ApiError::Store`].
+    /// [`CrewError::Store`].
     pub async fn revoke(&self, by: &By, room: &RoomId, id: &str) -> Result<(), ApiError> {
         self.0.inviting.check(room).map_err(|retry_after_s| ApiError::TooMany { retry_after_s })?;
         if !self.0.store.revoke_invitation(room, id, now_ms()).await.map_err(not_stored)? {
@@ -149,8 +149,8 @@ impl Studio {
     /// for the room's streamer, who keeps what it has.
     ///
     /// # Errors
-    /// [`ApiError::BadInvitation`] if the token is wrong, or its invitation revoked or expired; [`ApiError::TooMany`] over the
-    /// rate limit of the network or the room, which streamer keys count for too; [`ApiError::Store`].
+    /// [`CrewError::BadInvitation`] if the token is wrong, or its invitation revoked or expired; [`ApiError::TooMany`] over the
+    /// rate limit of the network or the room, which streamer keys count for too; [`CrewError::Store`].
     pub async fn accept(&self, room: RoomId, token: &str, caller: Caller) -> Result<Option<String>, ApiError> {
         let from = network(caller.addr);
         match self.look_up(&room, token, &caller).await {
@@ -165,7 +165,8 @@ impl Studio {
                 Ok((!keeps).then(cookie))
             }
             Err(error) => {
-                let what = if error == ApiError::BadInvitation { "no invitation" } else { "invitations too fast" };
+                let what =
+                    if error == CrewError::BadInvitation.into() { "no invitation" } else { "invitations too fast" };
                 if let Some(times) = self.0.refused.note(&(room.clone(), from, what), Instant::now()) {
                     tracing::warn!(times, %room, network = %from, %error, "an invitation is refused");
                 }
@@ -189,9 +190,9 @@ impl Studio {
         // Network first, as for keys.
         self.0.networks.check(&network(caller.addr)).map_err(too_many)?;
         self.0.rooms.check(&Some(room.clone())).map_err(too_many)?;
-        let token: StreamerKey = token.parse().map_err(|_| ApiError::BadInvitation)?;
+        let token: StreamerKey = token.parse().map_err(|_| CrewError::BadInvitation)?;
         let used = self.0.store.use_invitation(room, &token.digest(), now_ms()).await;
-        used.map_err(not_stored)?.ok_or(ApiError::BadInvitation)
+        used.map_err(not_stored)?.ok_or(CrewError::BadInvitation.into())
     }
 }
 
@@ -202,5 +203,5 @@ fn named(label: &str) -> Option<String> {
 
 fn not_stored(error: StoreError) -> ApiError {
     tracing::error!(%error, "invitations cannot be read or written");
-    ApiError::Store
+    CrewError::Store.into()
 }

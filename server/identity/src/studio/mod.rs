@@ -27,7 +27,7 @@ use danmu::{
 };
 use danmu_app::{
     audit::{Act, AuditDetail},
-    error::ApiError,
+    error::{ApiError, CrewError},
     services::Caller,
 };
 use danmu_stream::Seldom;
@@ -198,7 +198,7 @@ impl Studio {
     /// Checks a room's streamer key. Returns the value of the caller's cookie for the studio.
     ///
     /// # Errors
-    /// [`ApiError::WrongKey`], also for a room that has no key or does not exist; [`ApiError::TooMany`] over the rate limit of
+    /// [`CrewError::WrongKey`], also for a room that has no key or does not exist; [`ApiError::TooMany`] over the rate limit of
     /// the network or the room, and while too many others wait for the same.
     pub async fn enter(&self, room: RoomId, key: &str, caller: Caller) -> Result<String, ApiError> {
         let from = network(caller.addr);
@@ -212,7 +212,7 @@ impl Studio {
             Err(error) => {
                 let known = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.contains_key(&room);
                 self.0.attempts.count(known.then(|| room.clone()), from, caller.viewer);
-                let what = if error == ApiError::WrongKey { "wrong" } else { "too many" };
+                let what = if error == CrewError::WrongKey.into() { "wrong" } else { "too many" };
                 if let Some(times) = self.0.refused.note(&(room.clone(), from, what), Instant::now()) {
                     tracing::warn!(times, %room, network = %from, %error, "a streamer key is refused");
                 }
@@ -240,7 +240,7 @@ impl Studio {
         let row = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.get(room).cloned();
         self.0.rooms.check(&row.as_ref().map(|row| row.room.clone())).map_err(too_many)?;
         // What has not the form of a key cannot be one, which tells nothing about the room.
-        let key: StreamerKey = key.parse().map_err(|_| ApiError::WrongKey)?;
+        let key: StreamerKey = key.parse().map_err(|_| CrewError::WrongKey)?;
         let waits = timeout(PATIENCE, Arc::clone(&self.0.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = waits else { return Err(too_many(1)) };
         let (id, hash) = row.map(|row| (row.id, row.hash)).unzip();
@@ -250,7 +250,7 @@ impl Studio {
             key.fits(hash.as_deref().unwrap_or(key::NOBODYS))
         });
         let fits = verifying.await.unwrap_or_default();
-        id.filter(|_| fits).ok_or(ApiError::WrongKey)
+        id.filter(|_| fits).ok_or(CrewError::WrongKey.into())
     }
 }
 

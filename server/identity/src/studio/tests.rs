@@ -1,5 +1,8 @@
 use danmu_app::{
-    error::ApiError::{BadInvitation, Other, TooMany, WrongKey},
+    error::{
+        ApiError::{self, Other, TooMany},
+        CrewError::{self, BadInvitation, WrongKey},
+    },
     invitation::InvitationState::{Expired, InForce, Revoked},
 };
 
@@ -52,14 +55,14 @@ async fn a_key_opens_its_room_to_its_viewer_until_there_is_another() -> Test {
     let both = ["demo", "other"].map(|room| server.role(room, 1, &["junk", &of_other, &pass]));
     assert_eq!(both, [Role::Streamer, Role::Streamer]);
     for (room, key) in [("demo", &other), ("nowhere", &key)] {
-        assert_eq!(server.enter(room, key, "192.0.2.2", 1).await, Err(WrongKey), "{room}");
+        assert_eq!(server.enter(room, key, "192.0.2.2", 1).await, Err(WrongKey.into()), "{room}");
     }
 
     let newer = server.rotate("demo").await?;
     server.studio.refresh().await?;
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Viewer, "an older key's");
     assert_eq!(server.role("other", 1, &[&of_other]), Role::Streamer, "the other room's is as it was");
-    assert_eq!(server.enter("demo", &key, "192.0.2.3", 1).await, Err(WrongKey));
+    assert_eq!(server.enter("demo", &key, "192.0.2.3", 1).await, Err(WrongKey.into()));
     assert!(server.enter("demo", &newer, "192.0.2.3", 1).await.is_ok());
     Ok(())
 }
@@ -67,7 +70,7 @@ async fn a_key_opens_its_room_to_its_viewer_until_there_is_another() -> Test {
 #[tokio::test]
 async fn a_key_that_another_process_made_a_moment_ago_is_known() -> Test {
     let server = Server::start().await?;
-    assert_eq!(server.enter("demo", "abcd", "192.0.2.1", 1).await, Err(WrongKey));
+    assert_eq!(server.enter("demo", "abcd", "192.0.2.1", 1).await, Err(WrongKey.into()));
     let key = server.rotate("demo").await?;
     let pass = server.enter("demo", &key, "192.0.2.1", 1).await?;
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Streamer);
@@ -95,7 +98,7 @@ async fn a_network_that_guesses_is_limited_and_leaves_the_rooms_limit_to_others(
     for n in 0..200_u128 {
         // Another viewer each time, and another address of the same household.
         match server.enter("demo", &wrong, &format!("2001:db8:1:2::{n:x}"), n).await {
-            Err(WrongKey) => refused[0] += 1,
+            Err(error) if error == WrongKey.into() => refused[0] += 1,
             Err(TooMany { retry_after_s: 1..=7 }) => refused[1] += 1,
             answer => panic!("{answer:?}"),
         }
@@ -173,7 +176,7 @@ async fn a_rotation_by_another_process_is_followed() -> Test {
 
 impl Server {
     async fn invite(&self, room: &str, label: &str, hours: Option<u32>) -> Result<String, ApiError> {
-        self.studio.invite(room.parse().expect("a room"), label, hours).await
+        self.studio.invite(&By::server(), room.parse().expect("a room"), label, hours).await
     }
 
     async fn accept(&self, room: &str, token: &str, addr: &str, viewer: u128) -> Result<Option<String>, ApiError> {
@@ -189,7 +192,7 @@ async fn an_invitation_makes_whoever_accepts_it_a_moderator_there_until_it_is_re
     let roles = [("demo", 1), ("other", 1), ("demo", 2)].map(|(room, viewer)| server.role(room, viewer, &[&pass]));
     assert_eq!(roles, [Role::Moderator, Role::Viewer, Role::Viewer]);
     for (room, token) in [("other", &*token), ("demo", "no token"), ("demo", &StreamerKey::new()?.to_string())] {
-        assert_eq!(server.accept(room, token, "192.0.2.2", 1).await, Err(BadInvitation), "{room} {token}");
+        assert_eq!(server.accept(room, token, "192.0.2.2", 1).await, Err(BadInvitation.into()), "{room} {token}");
     }
     let streamer = Caller { rights: Rights::everywhere(Role::Streamer), ..caller("192.0.2.3", 3) };
     assert_eq!(
@@ -206,12 +209,12 @@ async fn an_invitation_makes_whoever_accepts_it_a_moderator_there_until_it_is_re
     assert_eq!((&*invitation.label, invitation.uses, invitation.state), ("Ann", 2, InForce));
     assert!(invitation.used_ms >= Some(invitation.made_ms) && invitation.expires_ms.is_none());
 
-    let elsewhere = server.studio.revoke(&"other".parse()?, &invitation.id).await;
+    let elsewhere = server.studio.revoke(&By::server(), &"other".parse()?, &invitation.id).await;
     assert!(matches!(&elsewhere, Err(Other(why)) if why.contains(&invitation.id)), "{elsewhere:?}");
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
-    server.studio.revoke(&RoomId::demo(), &invitation.id).await?;
+    server.studio.revoke(&By::server(), &RoomId::demo(), &invitation.id).await?;
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Viewer, "it is revoked");
-    assert_eq!(server.accept("demo", &token, "192.0.2.2", 1).await, Err(BadInvitation), "it is revoked");
+    assert_eq!(server.accept("demo", &token, "192.0.2.2", 1).await, Err(BadInvitation.into()), "it is revoked");
     assert_eq!(server.studio.invitations(&RoomId::demo()).await?[0].state, Revoked);
     Ok(())
 }
@@ -235,7 +238,7 @@ async fn an_invitation_that_has_expired_and_what_it_opened_are_worth_nothing() -
     // The clock does not run faster for a test, so the hour is another one. Those in memory are as they were read.
     server.store.execute("UPDATE invitations SET expires_ms = 1").await?;
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
-    assert_eq!(server.accept("demo", &token, "192.0.2.1", 1).await, Err(BadInvitation), "it has expired");
+    assert_eq!(server.accept("demo", &token, "192.0.2.1", 1).await, Err(BadInvitation.into()), "it has expired");
     assert_eq!(server.studio.invitations(&RoomId::demo()).await?[0].state, Expired);
     server.store.execute("UPDATE counters SET value = value + 1 WHERE name = 'invitations'").await?;
     server.studio.refresh().await?;
@@ -268,7 +271,7 @@ async fn an_invitation_of_another_form_is_refused_with_what_it_may_be_and_there_
     assert!(matches!(&refused, Err(Other(why)) if why.contains("revoke one")), "{refused:?}");
     assert!(server.invite("other", "", None).await.is_ok());
     let id = server.studio.invitations(&RoomId::demo()).await?.pop().ok_or("none")?.id;
-    server.studio.revoke(&RoomId::demo(), &id).await?;
+    server.studio.revoke(&By::server(), &RoomId::demo(), &id).await?;
     assert!(server.invite("demo", "", None).await.is_ok());
     Ok(())
 }
@@ -278,7 +281,10 @@ async fn who_makes_and_revokes_without_end_is_limited() -> Test {
     let server = Server::start().await?;
     let mut limited = 0;
     for _ in 0..300 {
-        limited += i32::from(matches!(server.studio.revoke(&RoomId::demo(), "none").await, Err(TooMany { .. })));
+        limited += i32::from(matches!(
+            server.studio.revoke(&By::server(), &RoomId::demo(), "none").await,
+            Err(TooMany { .. })
+        ));
     }
     assert!(limited > 50, "{limited} of 300 were limited");
     assert!(matches!(server.invite("demo", "", None).await, Err(TooMany { .. })));
@@ -315,9 +321,9 @@ async fn while_the_store_is_out_of_order_the_invitations_from_before_count_and_n
     server.store.execute("UPDATE counters SET value = value + 1 WHERE name = 'invitations'").await?;
     assert!(server.studio.refresh().await.is_err());
     assert_eq!(server.role("demo", 1, &[&pass]), Role::Moderator);
-    assert_eq!(server.accept("demo", &token, "192.0.2.1", 2).await, Err(ApiError::Store));
-    assert_eq!(server.invite("demo", "", None).await, Err(ApiError::Store));
-    assert_eq!(server.studio.revoke(&RoomId::demo(), "any").await, Err(ApiError::Store));
+    assert_eq!(server.accept("demo", &token, "192.0.2.1", 2).await, Err(CrewError::Store.into()));
+    assert_eq!(server.invite("demo", "", None).await, Err(CrewError::Store.into()));
+    assert_eq!(server.studio.revoke(&By::server(), &RoomId::demo(), "any").await, Err(CrewError::Store.into()));
     Ok(())
 }
 

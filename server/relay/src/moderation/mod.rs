@@ -39,7 +39,7 @@ use danmu::{
 };
 use danmu_app::{
     audit::AuditDetail,
-    error::ApiError,
+    error::{ApiError, CrewError},
     services::{Caller, Decider, DecisionFuture, Moderating},
 };
 use danmu_identity::{
@@ -291,7 +291,7 @@ impl Moderation {
         };
         let equal = concerned.is_some_and(|viewer| self.0.staff.stands(viewer, room, by.rank, now_ms));
         if outranked || equal {
-            return Err(ApiError::NotAbove);
+            return Err(CrewError::NotAbove.into());
         }
         let known = match &decision.on {
             Subject::Danmu(danmu) => self.0.texts.of(room, &danmu.key),
@@ -308,7 +308,7 @@ impl Moderation {
         self.0.decided.notify_one();
         written.map_err(|error| {
             tracing::error!(%error, "what a moderator decided could not be written down");
-            ApiError::Store
+            CrewError::Store.into()
         })
     }
 }
