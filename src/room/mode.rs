@@ -34,6 +34,8 @@ impl Modes {
     const EMOJI: u16 = 4;
     const SLOW: u32 = 3;
     const CLOSED: u16 = 1 << 8;
+    /// The bits of the seconds.
+    const SECONDS: u16 = 0b1_1111 << Self::SLOW;
 
     /// The room has ended: what its viewers are told last.
     pub const ENDED: Self = Self(Self::CLOSED);
@@ -53,7 +55,7 @@ impl Modes {
             RoomMode::Emoji => Self(self.0 | Self::EMOJI),
             RoomMode::Slow(seconds) => {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
-                Self(self.0 & (Self::CLOSED | (1 << Self::SLOW) - 1) | u16::from(slow) << Self::SLOW)
+                Self((self.0 & !Self::SECONDS) | (u16::from(slow) << Self::SLOW))
             }
         }
     }
@@ -72,7 +74,7 @@ impl Modes {
     /// The seconds between two danmu of a viewer; 0 without slow mode.
     #[must_use]
     pub const fn slow_s(self) -> u8 {
-        ((self.0 & Self::CLOSED - 1) >> Self::SLOW) as u8
+        ((self.0 & Self::SECONDS) >> Self::SLOW) as u8
     }
 
     /// The mode by which somebody in that role may not say that text now, if there is one.

@@ -44,7 +44,7 @@ impl Viewer {
         let (tell, frames) = mpsc::channel();
         thread::spawn(move || {
             let told = |line: std::io::Result<String>| serde_json::from_str(line.ok()?.strip_prefix("data: ")?).ok();
-            BufReader::new(stream).lines().filter_map(told).try_for_each(|told| tell.send(told))
+            BufReader::new(stream).lines().filter_map(told).try_for_each(|told| tell.send(told).map_err(drop))
         });
         let hello: Told = frames.recv_timeout(PATIENCE)?;
         assert!(hello.danmu.is_empty() && hello.now.is_some(), "{hello:?}");
