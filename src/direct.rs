@@ -233,7 +233,7 @@ mod tests {
     fn what_was_said_before_a_ban_is_shown_no_more_whether_it_is_read_or_handed_along() {
         let banned: ViewerId = "ann".parse().expect("an id");
         let ban = Decision { on: Subject::Viewer(banned.clone()), until: None, by: Rank::Operator };
-        let gone = |before| vec![Retracted { viewer: Some(banned.clone()), id: None, before, by: Rank::Operator }];
+        let gone = |before| vec![Retracted { viewer: Some(banned.to_string()), id: None, before, by: Rank::Operator }];
         let handed = gate();
         handed.bans().of_room().apply(RecordId::new(1, 9), &ban, 100_000);
         let mut late = Direct::after(handed, place("parent", "1", 90_000));

@@ -307,9 +307,7 @@ mod ssr {
             ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::Crew { code, about, .. } => {
-                CrewError::of(code, about).map_or(StatusCode::BAD_REQUEST, status_of_crew)
-            }
+            ApiError::Crew(lines) => CrewError::of(lines).map_or(StatusCode::BAD_REQUEST, status_of_crew),
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }
     }

@@ -33,15 +33,9 @@ pub enum ApiError {
     SignIn,
     /// What is told to the crew of a room, and to who wants to be of it: a [`CrewError`], as text, since the watch page never has
     /// one. The status is that of the error.
-    #[error("{message}")]
-    Crew {
-        /// The name of the error.
-        code: String,
-        /// The value that is wrong, if there is one.
-        about: String,
-        /// The error, for those who have no text of their own for it.
-        message: String,
-    },
+    /// Three lines: the error's name, the value that is wrong (or nothing), and what the error says.
+    #[error("{0}")]
+    Crew(String),
     /// No credentials: STS or the identity pool fails, or vending is frozen. Status 503. The server's log has the reason.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
@@ -125,9 +119,11 @@ impl CrewError {
         }
     }
 
-    /// The error of that name, about that value; `None` for one that this version does not know.
+    /// The error in an [`ApiError::Crew`]; `None` for one that this version does not know.
     #[must_use]
-    pub fn of(code: &str, about: &str) -> Option<Self> {
+    pub fn of(lines: &str) -> Option<Self> {
+        let mut lines = lines.split('\n');
+        let (code, about) = (lines.next()?, lines.next()?);
         let about = || about.to_owned();
         let all = [
             Self::NotModerator,
@@ -149,7 +145,7 @@ impl CrewError {
 
 impl From<CrewError> for ApiError {
     fn from(error: CrewError) -> Self {
-        let (code, message) = (error.code().to_owned(), error.to_string());
+        let (code, message) = (error.code(), error.to_string());
         let about = match error {
             CrewError::RoomExists(about)
             | CrewError::BadAddress(about)
@@ -157,7 +153,7 @@ impl From<CrewError> for ApiError {
             | CrewError::BadDanmu(about) => about,
             _ => String::new(),
         };
-        Self::Crew { code, about, message }
+        Self::Crew([code, &about, &message].map(|line| line.replace('\n', " ")).join("\n"))
     }
 }
 
@@ -169,11 +165,12 @@ mod tests {
     fn an_error_of_the_crew_survives_its_way_as_text() {
         for error in [CrewError::NotAbove, CrewError::RoomExists("anna".into()), CrewError::Store] {
             let json = serde_json::to_string(&ApiError::from(error.clone())).expect("JSON");
-            let ApiError::Crew { code, about, message } = serde_json::from_str(&json).expect("an error") else {
+            let ApiError::Crew(lines) = serde_json::from_str(&json).expect("an error") else {
                 panic!("another error: {json}");
             };
-            assert_eq!((CrewError::of(&code, &about), message), (Some(error.clone()), error.to_string()));
+            assert_eq!(CrewError::of(&lines), Some(error.clone()));
+            assert!(lines.ends_with(&format!("\n{error}")), "{lines}");
         }
-        assert_eq!(CrewError::of("Elsewhere", ""), None);
+        assert_eq!(CrewError::of("Elsewhere\n\n"), None);
     }
 }

@@ -134,6 +134,6 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
         // The studio has texts of its own for what its crew is told (`studio::problem`).
-        ApiError::Crew { message, .. } => fill(t_string!(i18n, problem.server), &[("reason", message)]),
+        ApiError::Crew(_) => fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())]),
     }
 }

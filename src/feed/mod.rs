@@ -34,7 +34,6 @@ pub use self::{
 use crate::{
     gate::{Admitted, Retracted},
     record::{Color, DanmuKey, Mode},
-    room::Modes,
     viewer::Role,
 };
 
@@ -76,9 +75,9 @@ pub struct Told {
     /// The requested token, where it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// The room's modes, in every hello and whenever they change.
+    /// The room's modes ([`Modes`](crate::room::Modes) as a number), in every hello and whenever they change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modes: Option<Modes>,
+    pub modes: Option<u64>,
     /// How the server's own reading of the stream goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,

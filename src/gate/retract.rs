@@ -14,10 +14,10 @@ use crate::{
 /// A retraction in a room: of one danmu, or of all that a viewer said before a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retracted {
-    /// The viewer. `None` for one danmu whose author was not verified.
+    /// The viewer's id, as text, since pages only compare it. `None` for one danmu whose author was not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub viewer: Option<ViewerId>,
-    /// The one danmu that it concerns, by its key as text, since pages only compare it; `None` for all of the viewer's.
+    pub viewer: Option<String>,
+    /// The key of the one danmu that it concerns, as text; `None` for all of the viewer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// It concerns danmu of the viewer that arrived before this, in Unix milliseconds. One danmu was there before it was hidden.
@@ -32,7 +32,7 @@ impl Retracted {
     pub fn hidden(decided: &Decided) -> Option<Self> {
         let Decided { decision, at, .. } = decided;
         let Subject::Danmu(DanmuRef { key, viewer }) = &decision.on else { return None };
-        let (viewer, id) = (viewer.clone(), Some(key.to_string()));
+        let (viewer, id) = (viewer.as_ref().map(ViewerId::to_string), Some(key.to_string()));
         (decision.until_ms() > *at).then_some(Self { viewer, id, before: *at + 1, by: decision.by })
     }
 
@@ -40,7 +40,7 @@ impl Retracted {
     /// milliseconds).
     #[must_use]
     pub fn covers(&self, key: &str, viewer: Option<&str>, role: Role, arrival_ms: i64) -> bool {
-        self.viewer.as_ref().map(ViewerId::as_str) == viewer
+        self.viewer.as_deref() == viewer
             && self.by.is_above(role)
             && self.id.as_ref().map_or(arrival_ms < self.before, |id| id == key)
     }
@@ -103,8 +103,10 @@ impl Bans {
         for (decisions, after_ms) in scopes {
             decisions.each_ban(of.map(|viewer| Subject::Viewer(viewer.clone())).as_ref(), &mut |on, entry| {
                 let (viewer, id) = match on {
-                    Subject::Viewer(viewer) => (Some(viewer.clone()), None),
-                    Subject::Danmu(danmu) => (danmu.viewer.clone(), Some(danmu.key.to_string())),
+                    Subject::Viewer(viewer) => (Some(viewer.to_string()), None),
+                    Subject::Danmu(danmu) => {
+                        (danmu.viewer.as_ref().map(ViewerId::to_string), Some(danmu.key.to_string()))
+                    }
                     _ => return,
                 };
                 let before = entry.at_ms.saturating_add(after_ms);
@@ -117,7 +119,7 @@ impl Bans {
                     // A ban that had ended when the guest was named does not concern the guest.
                     if entry.until_ms > told_ms {
                         let before = (entry.at_ms.saturating_add(after_ms)).max(told_ms + EVERYWHERE_AFTER_MS);
-                        let retracted = Retracted { viewer: Some(viewer.clone()), id: None, before, by: entry.by };
+                        let retracted = Retracted { viewer: Some(viewer.to_string()), id: None, before, by: entry.by };
                         look(entry.at_ms.max(told_ms), retracted);
                     }
                 });
@@ -164,7 +166,7 @@ mod tests {
         let before = [0, 100, 200, 300, 400, 500];
         assert_eq!(times(&bans, Role::Viewer), before);
         assert!(times(&bans, Role::Moderator).is_empty(), "nobody takes back what an equal said");
-        let told = Retracted { viewer: Some(viewer()), id: None, before: 501, by: Rank::Moderator };
+        let told = Retracted { viewer: Some(viewer().to_string()), id: None, before: 501, by: Rank::Moderator };
         assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told.clone()], vec![]));
         assert_eq!((bans.retracted_of(&viewer(), 500), bans.retracted_of(&viewer(), 501)), (vec![told], vec![]));
         assert_eq!(bans.retracted_of(&ViewerId::guest(8), 0), []);
@@ -222,7 +224,8 @@ mod tests {
         assert!(!hidden("s7", Some(&ViewerId::guest(8)), Role::Viewer), "another's, who copied the key");
         assert!(!hidden("s7", None, Role::Viewer), "and one that nobody signed");
         assert!(!bans.cover(&viewer(), Role::Viewer, 600), "its author may go on");
-        let told = Retracted { viewer: Some(viewer()), id: Some("s7".into()), before: 501, by: Rank::Moderator };
+        let told =
+            Retracted { viewer: Some(viewer().to_string()), id: Some("s7".into()), before: 501, by: Rank::Moderator };
         assert_eq!((bans.retracted(500), bans.retracted(501)), (vec![told], vec![]));
         hide(2, of(None), Some(10_000));
         assert!(hidden("s7", None, Role::Viewer));

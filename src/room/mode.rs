@@ -24,18 +24,17 @@ pub enum RoomMode {
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
 /// them, and a bit for a room that has ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Modes(u16);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modes(u64);
 
 impl Modes {
-    const QUIET: u16 = 1;
-    const MEMBERS: u16 = 2;
-    const EMOJI: u16 = 4;
+    const QUIET: u64 = 1;
+    const MEMBERS: u64 = 2;
+    const EMOJI: u64 = 4;
     const SLOW: u32 = 3;
-    const CLOSED: u16 = 1 << 8;
+    const CLOSED: u64 = 1 << 8;
     /// The bits of the seconds.
-    const SECONDS: u16 = 0b1_1111 << Self::SLOW;
+    const SECONDS: u64 = 0b1_1111 << Self::SLOW;
 
     /// The room has ended: what its viewers are told last.
     pub const ENDED: Self = Self(Self::CLOSED);
@@ -55,7 +54,7 @@ impl Modes {
             RoomMode::Emoji => Self(self.0 | Self::EMOJI),
             RoomMode::Slow(seconds) => {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
-                Self((self.0 & !Self::SECONDS) | (u16::from(slow) << Self::SLOW))
+                Self((self.0 & !Self::SECONDS) | (u64::from(slow) << Self::SLOW))
             }
         }
     }
@@ -98,6 +97,18 @@ impl Modes {
             return Some(pace);
         }
         Some(Pace { per_minute: pace.per_minute.min(60 / slow_s), burst: 1 })
+    }
+}
+
+impl From<u64> for Modes {
+    fn from(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl From<Modes> for u64 {
+    fn from(Modes(bits): Modes) -> Self {
+        bits
     }
 }
 
@@ -174,8 +185,7 @@ mod tests {
     #[test]
     fn modes_survive_their_number_and_a_mode_its_json() {
         let modes = Modes::default().and(RoomMode::Members).and(RoomMode::Slow(30));
-        let json = serde_json::to_string(&modes).expect("JSON");
-        assert_eq!((&*json, serde_json::from_str::<Modes>(&json).expect("modes")), ("242", modes));
+        assert_eq!((u64::from(modes), Modes::from(242)), (242, modes));
         for (mode, json) in [(RoomMode::Quiet, r#""quiet""#), (RoomMode::Slow(10), r#"{"slow":10}"#)] {
             assert_eq!(serde_json::to_string(&mode).expect("JSON"), json);
         }

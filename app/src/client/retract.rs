@@ -1,9 +1,11 @@
 //! Retraction: removes a banned viewer's danmu, and hidden ones, from wherever this page shows them.
 
-use danmu::{gate::Retracted, viewer::ViewerId};
+use danmu::gate::Retracted;
 use leptos::prelude::*;
 
-use super::{remember::own_viewer, room::inner::Inner};
+use web_sys::Event;
+
+use super::{remember::own_viewer, room::inner::Inner, speaker::IDENTITY};
 use crate::{
     error::ApiError,
     live::{ChatLine, LineState},
@@ -16,9 +18,11 @@ impl Inner {
         let mut keys = self.traces.borrow_mut().retract(retracted);
         let me = own_viewer();
         // A ban from this room leaves the session, by which this page would go on to put what nobody is shown.
-        let banned = |it: &Retracted| it.id.is_none() && it.viewer.as_ref().map(ViewerId::as_str) == me.as_deref();
-        if me.is_some() && self.speaker.has_session() && retracted.iter().any(banned) {
-            self.speaker.begin_anew();
+        let banned = |it: &Retracted| it.id.is_none() && it.viewer == me;
+        if me.is_some() && retracted.iter().any(banned) {
+            if let Ok(event) = Event::new(IDENTITY) {
+                let _ = window().dispatch_event(&event);
+            }
             self.live.notice.try_set(Some(Problem::Api(ApiError::Banned)));
         }
         let role = self.role();

@@ -87,8 +87,9 @@ impl RoomClient {
     pub fn send(&self, draft: Draft) -> Result<(), Problem> {
         let inner = &self.0;
         let now = inner.clock.now_ms();
-        if let Some(forbidden) = untrack(|| inner.live.forbidden(&draft.text)) {
-            return Err(forbidden);
+        inner.live.notice.set(None);
+        if let Some(mode) = inner.live.modes.get_untracked().forbid(inner.role(), &draft.text) {
+            return Err(Problem::Mode(mode));
         }
         let paced = self.take_pace()?;
         // The same text sent again after it failed keeps its id: had it arrived after all, it is shown once.

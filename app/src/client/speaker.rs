@@ -33,6 +33,8 @@ use crate::live::Live;
 /// The clock error, milliseconds, from which a danmu is dated and put again: half of what makes its record stale.
 const WRONG_MS: u64 = SENT_AFTER_MS.unsigned_abs() / 2;
 
+/// The event by which the session is dropped: the viewer is another one, or was banned.
+pub const IDENTITY: &str = "danmu:identity";
 /// How long a session is retried before the danmu is given back, milliseconds.
 const PATIENCE_MS: i64 = 10_000;
 
@@ -70,16 +72,6 @@ impl Speaker {
         });
     }
 
-    /// Whether there are credentials to put by.
-    pub fn has_session(&self) -> bool {
-        self.keeper.current().is_some()
-    }
-
-    /// Drops the credentials: the next danmu asks for new ones.
-    pub fn begin_anew(&self) {
-        begin_anew(&self.keeper);
-    }
-
     /// Puts a danmu on the stream, after all earlier ones.
     pub fn say(&self, danmu: Danmu) -> impl Future<Output = Result<Receipt, PutError>> + use<> {
         let (queued, last) = oneshot::channel::<()>();
@@ -106,16 +98,14 @@ impl Speaker {
     }
 }
 
-fn begin_anew(keeper: &Keeper<Browser, ServerVend>) {
-    if let Some(session) = keeper.current() {
-        keeper.drop_session(&session);
-    }
-}
-
 /// Signing in or out needs a new session. The event comes from `account`, of which the page's module knows nothing.
 fn begin_anew_with_identity(keeper: Keeper<Browser, ServerVend>) {
-    let begin = Closure::<dyn FnMut()>::new(move || begin_anew(&keeper));
-    let _ = window().add_event_listener_with_callback("danmu:identity", begin.as_ref().unchecked_ref());
+    let begin = Closure::<dyn FnMut()>::new(move || {
+        if let Some(session) = keeper.current() {
+            keeper.drop_session(&session);
+        }
+    });
+    let _ = window().add_event_listener_with_callback(IDENTITY, begin.as_ref().unchecked_ref());
     // It lives until the page goes.
     begin.forget();
 }

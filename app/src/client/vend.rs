@@ -82,7 +82,7 @@ impl Vend for ServerVend {
                     | ApiError::DirectOff
                     | ApiError::Banned
                     | ApiError::SignIn
-                    | ApiError::Crew { .. }
+                    | ApiError::Crew(_)
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();

@@ -105,13 +105,9 @@ pub fn Composer(
         }
     });
 
-    Effect::new(move || {
-        if let Some(notice) = live.notice.get() {
-            problem.set(Some(notice));
-        }
-    });
-    // What the room's modes ask for is said before one types: none of them lets an empty text pass.
-    let shown = move || problem.get().or_else(|| live.forbidden(""));
+    // A ban, and what the room's modes ask for, are said before one types: no mode that asks for a text lets an empty one pass.
+    let forbidden = move || live.modes.get().forbid(Live::role_of(&live.me.read()), "").map(Problem::Mode);
+    let shown = move || problem.get().or_else(|| live.notice.get()).or_else(forbidden);
 
     // A wait that is shown counts down; a problem of the connection is cleared once the connection is back.
     Effect::new(move || {

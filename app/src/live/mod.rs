@@ -190,16 +190,14 @@ impl Live {
         live
     }
 
-    /// The mode of the room by which the viewer may not say that text, if there is one. Until a ticket says the viewer's role, it
-    /// is a guest's, or a member's where the page shows somebody as signed in.
+    /// A viewer's role. Until a ticket says it, it is a guest's, or a member's where the page shows somebody as signed in.
     #[must_use]
-    pub fn forbidden(self, text: &str) -> Option<Problem> {
+    pub fn role_of(me: &Option<Author>) -> Role {
         #[cfg(feature = "hydrate")]
-        let unknown = if crate::client::shows_somebody() { Role::Member } else { Role::Viewer };
+        let unknown = || if crate::client::shows_somebody() { Role::Member } else { Role::Viewer };
         #[cfg(not(feature = "hydrate"))]
-        let unknown = Role::Viewer;
-        let role = self.me.read().as_ref().map_or(unknown, |me| me.role);
-        self.modes.read().forbid(role, text).map(Problem::Mode)
+        let unknown = Role::default;
+        me.as_ref().map_or_else(unknown, |me| me.role)
     }
 
     /// The viewer means to speak: fetches the credentials.

@@ -55,7 +55,7 @@ mod tests {
         {
             traces.add(&item);
         }
-        let ban = [Retracted { viewer: Some("ann".parse().expect("an id")), id: None, before: 4, by: Rank::Moderator }];
+        let ban = [Retracted { viewer: Some("ann".into()), id: None, before: 4, by: Rank::Moderator }];
         assert_eq!(traces.retract(&ban), ["1"]);
         assert_eq!(traces.retract(&ban), [""; 0]);
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_hidden_danmu_goes_alone_also_where_its_author_has_it_beside_the_own() {
         let hidden = |viewer: Option<&str>| {
-            let viewer = viewer.map(|viewer| viewer.parse().expect("an id"));
+            let viewer = viewer.map(str::to_owned);
             [Retracted { viewer, id: Some("s7".into()), before: 9, by: Rank::Moderator }]
         };
         let mut traces = Traces::default();

@@ -149,7 +149,7 @@ pub fn AuditList(
     let problem = move || match &*audit.problem.read() {
         None => String::new(),
         // Its text is about writing.
-        Some(ApiError::Crew { .. }) => t_string!(i18n, studio.audit_failed).to_owned(),
+        Some(ApiError::Crew(_)) => t_string!(i18n, studio.audit_failed).to_owned(),
         Some(error) => say_error(error, i18n),
     };
     let row = move |entry: AuditEntry| {

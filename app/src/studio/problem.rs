@@ -8,8 +8,8 @@ use crate::{
 
 /// The error of a call, with a remedy where there is one.
 pub fn say_error(error: &ApiError, i18n: I18n) -> String {
-    let ApiError::Crew { code, about, .. } = error else { return Problem::Api(error.clone()).say(i18n) };
-    match CrewError::of(code, about) {
+    let ApiError::Crew(lines) = error else { return Problem::Api(error.clone()).say(i18n) };
+    match CrewError::of(lines) {
         Some(CrewError::NotModerator) => t_string!(i18n, studio.not_moderator).to_owned(),
         Some(CrewError::NotAbove) => t_string!(i18n, studio.not_above).to_owned(),
         Some(CrewError::Store) => t_string!(i18n, studio.store).to_owned(),

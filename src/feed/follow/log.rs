@@ -254,12 +254,7 @@ mod tests {
         let mut log = Log::default();
         log.push(FeedEvent { data: item("ann"), ..entry("a", "b") });
         log.push(FeedEvent { data: item("bob"), ..entry("b", "c") });
-        let ann = Retracted {
-            viewer: Some("ann".parse().expect("an id")),
-            id: None,
-            before: 6,
-            by: crate::viewer::Rank::Operator,
-        };
+        let ann = Retracted { viewer: Some("ann".into()), id: None, before: 6, by: crate::viewer::Rank::Operator };
         log.retract(std::slice::from_ref(&ann));
         let left: Vec<_> = log.after("a").map(|entry| entry.data.clone()).collect();
         assert_eq!(left, ["{}".to_owned(), item("bob")]);

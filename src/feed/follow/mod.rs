@@ -31,7 +31,6 @@ use self::{
     log::{FeedEvent, Log, Note, Retractions, Seen},
 };
 use super::{FeedToken, GAP, HELLO, Reading, STATE, Told};
-use crate::room::Modes;
 
 /// The name of an event with new danmu.
 const MESSAGE: &str = "message";
@@ -75,7 +74,7 @@ pub struct Follow {
     /// The last state event's data.
     state: String,
     /// The room's modes, as they were told last.
-    modes: Option<Modes>,
+    modes: Option<u64>,
     acts: VecDeque<Act>,
 }
 

@@ -11,7 +11,7 @@ use danmu::{
     feed::{Item, Reading, Told},
     kinesis::{Clock, Host},
     record::{Danmu, DanmuKey},
-    room::Room,
+    room::{Modes, Room},
     viewer::Role,
 };
 use futures::future::AbortHandle;
@@ -74,9 +74,9 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    /// This viewer's role here, as far as it is known.
+    /// This viewer's role here. Until a ticket says it, it is a guest's, or a member's where the page shows somebody as signed in.
     pub fn role(&self) -> Role {
-        self.live.me.with_untracked(|me| me.as_ref().map_or(Role::Viewer, |me| me.role))
+        self.live.me.with_untracked(Live::role_of)
     }
 
     pub fn show(&self, danmu: Shown) {
@@ -157,7 +157,7 @@ impl Inner {
         if !told.retracted.is_empty() {
             self.retract(&told.retracted);
         }
-        if let Some(modes) = told.modes {
+        if let Some(modes) = told.modes.map(Modes::from) {
             self.live.modes.try_set(modes);
             if modes.is_ended() {
                 // There is nothing more to follow: every attempt would be refused.

@@ -23,5 +23,5 @@ pub fn state((reading, behind_ms): (feed::Reading, i64), place: Option<&LogPosit
 
 /// The event of the room's modes, which have changed.
 pub fn modes(modes: Modes) -> Bytes {
-    sse::event(None, None, &Told { modes: Some(modes), ..Told::default() })
+    sse::event(None, None, &Told { modes: Some(modes.into()), ..Told::default() })
 }

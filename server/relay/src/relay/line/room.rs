@@ -129,9 +129,9 @@ impl RoomLine {
         // A decision read late, from another shard: danmu admitted in the meantime are retracted, too.
         if let Some(told_ms) = ring.tip().map(|tip| tip.arrival_ms()) {
             for Retracted { viewer, before, .. } in &mut retracted {
-                if let Some(viewer) = viewer
+                if let Some(Ok(viewer)) = viewer.as_deref().map(str::parse)
                     && *before <= told_ms
-                    && bans.cover(viewer, Role::Viewer, told_ms)
+                    && bans.cover(&viewer, Role::Viewer, told_ms)
                 {
                     *before = told_ms + 1;
                 }

@@ -15,7 +15,6 @@ use danmu::{
     feed::{self, FeedToken, Progress, Told},
     gate::Retracted,
     record::DanmuKey,
-    viewer::ViewerId,
 };
 use danmu_identity::{capacity::Permit, clock::now_ms};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
@@ -93,7 +92,7 @@ impl Viewer {
             recovered: joined.recovered,
             from: asked.heard.as_ref().map(ToString::to_string),
             missed: joined.recovered.then_some(0),
-            modes: Some(feed.bans.modes(now_ms())),
+            modes: Some(feed.bans.modes(now_ms()).into()),
             reading: Some(reading),
             behind_ms,
             now: Some(now_ms()),
@@ -154,8 +153,7 @@ fn retracted(feed: &RoomFeed, since_ms: i64) -> Vec<Retracted> {
         Some(Ok(DanmuKey::Record(id))) => id.at_ms() < since_ms + 2 * LATE_MS,
         _ => true,
     };
-    let mut told =
-        feed.ring.of_speakers(all.into_iter(), |retracted| retracted.viewer.as_ref().map_or("", ViewerId::as_str));
+    let mut told = feed.ring.of_speakers(all.into_iter(), |retracted| retracted.viewer.as_deref().unwrap_or_default());
     told.extend(hidden.into_iter().filter(had));
     told
 }

@@ -210,12 +210,7 @@ fn what_is_retracted_is_told_to_nobody_any_more_and_places_and_counts_stay() {
     tell_of(&ring, "bob", 3..=3);
     let (mut lags, kept) = (ring.join(Start::After(place(0)), 0), ring.size().1);
     assert_eq!(read(&ring, &mut heard).0, [1, 2, 3]);
-    let ban = Retracted {
-        viewer: Some("ann".parse().expect("an id")),
-        id: None,
-        before: 3,
-        by: danmu::viewer::Rank::Operator,
-    };
+    let ban = Retracted { viewer: Some("ann".into()), id: None, before: 3, by: danmu::viewer::Rank::Operator };
     ring.retract(vec![ban.clone()]);
     let Next::Event { frame, .. } = ring.next(&mut heard.cursor) else { panic!("an event") };
     assert_eq!(
