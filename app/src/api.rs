@@ -15,6 +15,7 @@ pub use self::invite::{accept_invitation, invitations, make_invitation, revoke_i
 use crate::{
     audit::{AuditEntry, AuditFilter},
     error::ApiError,
+    figures::RoomFigures,
 };
 
 /// Temporary credentials for `purpose` on the room's stream, and nothing else. Given the viewer's public key
@@ -29,19 +30,6 @@ pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) ->
 pub struct Banned {
     /// What the room does with unsigned danmu. Where it shows them, a banned viewer can go on without a ticket.
     pub unsigned: Unsigned,
-}
-
-/// How a room does, on the server that answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomFigures {
-    /// The server's clock, Unix milliseconds.
-    pub now_ms: i64,
-    /// The viewers that it has here.
-    pub viewers: u32,
-    /// The danmu that were admitted since the relay began.
-    pub admitted: u64,
-    /// The records that were refused since, by reason.
-    pub refused: Vec<(String, u64)>,
 }
 
 /// A room's figures, for its crew.

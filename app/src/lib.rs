@@ -15,6 +15,7 @@ mod element_ids;
 pub mod error;
 #[cfg(feature = "ssr")]
 mod failure;
+pub mod figures;
 #[cfg(feature = "hydrate")]
 pub use client::{direct, start, start_studio};
 mod i18n;

@@ -17,9 +17,9 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     account::Offer,
-    api::RoomFigures,
     audit::{AuditEntry, AuditFilter},
     error::ApiError,
+    figures::RoomFigures,
     invitation::Invitation,
 };
 

@@ -3,16 +3,13 @@
 #[cfg(feature = "ssr")]
 use leptos::either::Either;
 use leptos::prelude::*;
-use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
 
 #[cfg(feature = "ssr")]
 use crate::element_ids::{APP_ID, COPY_ID};
 #[cfg(feature = "ssr")]
 use crate::studio::StudioApp;
-use crate::{
-    i18n::{PageLanguage, use_i18n},
-    pages::CurrentPage,
-};
+use crate::{components::AppTitle, i18n::PageLanguage, pages::CurrentPage};
 
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -128,17 +125,6 @@ pub fn App() -> impl IntoView {
         <AppTitle />
         <CurrentPage />
     }
-}
-
-/// Puts the product's name behind the page's own title.
-#[component]
-pub fn AppTitle() -> impl IntoView {
-    let locale = use_i18n().of_title();
-    let formatter = move |page: String| {
-        let name = leptos_i18n::td_string!(locale(), app.name);
-        if page.is_empty() { name.to_string() } else { format!("{page} · {name}") }
-    };
-    view! { <Title formatter /> }
 }
 
 #[cfg(feature = "ssr")]

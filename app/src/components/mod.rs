@@ -12,6 +12,7 @@ mod overlay_canvas;
 mod overlay_settings;
 mod player;
 mod readable;
+mod title;
 
 pub use self::{
     by::By,
@@ -26,4 +27,5 @@ pub use self::{
     overlay_settings::{OverlaySettings, choice_controls},
     player::Player,
     readable::readable,
+    title::AppTitle,
 };

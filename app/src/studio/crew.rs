@@ -3,7 +3,7 @@
 use danmu::room::RoomId;
 use leptos::{html, prelude::*, task::spawn_local, web_sys};
 
-use super::{invited::FRAGMENT, links::Link, problem::say_error};
+use super::{copy::Link, invited::FRAGMENT, problem::say_error};
 use crate::{
     api::{invitations, make_invitation, revoke_invitation},
     error::ApiError,

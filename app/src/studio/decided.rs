@@ -3,7 +3,7 @@
 use danmu::room::RoomMode;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{modes, problem::say_error};
+use super::{mode_name, problem::say_error};
 use crate::{
     api,
     error::ApiError,
@@ -88,7 +88,7 @@ impl Decisions {
 
     /// Switches a mode on or off.
     pub fn set_mode(self, mode: RoomMode, on: bool, i18n: I18n) {
-        self.decide(Deed::Mode(mode, on), modes::name(mode, i18n), i18n);
+        self.decide(Deed::Mode(mode, on), mode_name::name(mode, i18n), i18n);
     }
 
     fn decide(self, deed: Deed, about: String, i18n: I18n) {

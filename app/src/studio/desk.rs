@@ -1,7 +1,7 @@
 //! The studio's desk: everything that is said in a room, as it is said, for those who decide what stays.
 
 use danmu::{room::Room, viewer::Role};
-use leptos::{ev, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
 use super::{
@@ -13,134 +13,19 @@ use super::{
     invited::accept_beside,
     links::Links,
     modes::ModeBar,
+    reading::Desk,
     room_form::EditRoom,
     row::DanmuRow,
 };
 use crate::{
     api::close_studio,
-    components::{FeedBadge, Follow, PageHeader},
-    i18n::{I18n, fill, say, t_string, use_i18n},
-    live::{ChatLine, FeedStart, Lines, Live, Wants},
+    components::{FeedBadge, PageHeader},
+    i18n::{fill, say, t_string, use_i18n},
+    live::{FeedStart, Live, Wants},
 };
 
 /// The lengths of a ban, in seconds; 0 is for good.
 const LENGTHS: [u32; 5] = [600, 3_600, 86_400, 604_800, 0];
-
-/// The state of the desk. A handle.
-#[derive(Clone, Copy)]
-pub struct Desk {
-    live: Live,
-    /// What was decided here.
-    pub decisions: Decisions,
-    /// What the search field says: a part of a text, a name, or a viewer's id.
-    search: RwSignal<String>,
-    /// The key of the danmu that is picked by keyboard.
-    pub picked: RwSignal<Option<String>>,
-    /// The last line when the list was held: its key and its time. `None` while it follows.
-    held: RwSignal<Option<(String, i64)>>,
-    follow: Follow,
-}
-
-impl Desk {
-    /// Shows only what one viewer said.
-    pub fn only_of(self, viewer: Option<String>) {
-        if let Some(viewer) = viewer {
-            self.search.set(viewer);
-        }
-    }
-
-    /// The time of day of a danmu, by this browser's clock and zone: hours, minutes and seconds.
-    pub fn time(self, at_ms: i64) -> String {
-        #[cfg(feature = "hydrate")]
-        return crate::client::time_of_day(at_ms);
-        #[cfg(not(feature = "hydrate"))]
-        return at_ms.to_string();
-    }
-
-    /// The lines that are shown: up to where the list is held, and of them those that the search finds.
-    fn shown(self) -> Vec<ChatLine> {
-        let lines = self.live.lines.read();
-        let search = self.search.read().trim().to_lowercase();
-        let shown = lines.iter().take(self.held_count(&lines));
-        shown.filter(|line| search.is_empty() || finds(line, &search)).cloned().collect()
-    }
-
-    /// How many of the lines are shown: all, or those up to where the list is held. That line may be gone, as it was hidden.
-    fn held_count(self, lines: &Lines) -> usize {
-        let held = self.held.read();
-        let Some((key, at)) = &*held else { return usize::MAX };
-        let end = lines.iter().position(|line| line.key == *key);
-        end.map_or_else(|| lines.iter().take_while(|line| line.at <= *at).count(), |end| end + 1)
-    }
-
-    /// How many lines came since the list is held.
-    fn waiting(self) -> usize {
-        let lines = self.live.lines.read();
-        lines.iter().count().saturating_sub(self.held_count(&lines))
-    }
-
-    /// Holds the list, so that what is being read stays where it is.
-    fn hold(self) {
-        if self.held.with_untracked(Option::is_none) {
-            let of = |line: &ChatLine| (line.key.clone(), line.at);
-            let last = self.live.lines.with_untracked(|lines| lines.iter().next_back().map(of));
-            self.live.lines.update(|lines| lines.hold(true));
-            self.held.set(last);
-        }
-    }
-
-    /// Goes back to the newest.
-    fn resume(self) {
-        self.picked.set(None);
-        self.held.set(None);
-        self.live.lines.update(|lines| lines.hold(false));
-        request_animation_frame(move || self.follow.resume());
-    }
-
-    /// Picks the line so many steps after the picked one, or the last one.
-    fn pick(self, steps: isize) {
-        self.hold();
-        let shown = untrack(|| self.shown());
-        let danmu: Vec<_> = shown.iter().filter(|line| line.is_danmu()).collect();
-        let picked = self.picked.get_untracked();
-        let at = picked.and_then(|picked| danmu.iter().position(|line| line.key == picked));
-        let last = danmu.len().saturating_sub(1);
-        let next = at.map_or(last, |at| at.saturating_add_signed(steps).min(last));
-        self.picked.set(danmu.get(next).map(|line| line.key.clone()));
-    }
-
-    fn picked_line(self) -> Option<ChatLine> {
-        let picked = self.picked.get_untracked()?;
-        self.live.lines.with_untracked(|lines| lines.find(&picked).cloned())
-    }
-
-    /// A key pressed in the list.
-    fn on_key(self, event: &ev::KeyboardEvent, i18n: I18n) {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
-        }
-        match event.key().as_str() {
-            "ArrowUp" | "k" => self.pick(-1),
-            "ArrowDown" | "j" => self.pick(1),
-            "Escape" => self.resume(),
-            key @ ("h" | "Delete" | "b") => {
-                let Some(line) = self.picked_line() else { return };
-                self.pick(1);
-                if key == "b" { self.decisions.ban(&line, i18n) } else { self.decisions.hide(&line, i18n) }
-            }
-            _ => return,
-        }
-        event.prevent_default();
-    }
-}
-
-/// Whether a search (in lower case) finds a line: in its text, in its author's name, or as its author's id.
-fn finds(line: &ChatLine, search: &str) -> bool {
-    let by = line.by.as_ref();
-    line.text.to_lowercase().contains(search)
-        || by.is_some_and(|by| by.viewer.eq_ignore_ascii_case(search))
-        || by.and_then(|by| by.name.as_ref()).is_some_and(|name| name.to_lowercase().contains(search))
-}
 
 /// The page at `/studio/{room}` for the crew.
 #[component]
@@ -156,9 +41,8 @@ pub fn DeskPage(
     let locale = i18n.of_title();
     let live = Live::join(room.clone(), entry, Wants { chat: true, ..Wants::default() });
     let decisions = Decisions::new(room.id.to_string());
-    let (search, picked, held) = (RwSignal::default(), RwSignal::default(), RwSignal::default());
-    let follow = Follow::new();
-    let desk = Desk { live, decisions, search, picked, held, follow };
+    let desk = Desk::new(live, decisions);
+    let Desk { search, picked, held, follow, .. } = desk;
     Effect::new(move || {
         // Who scrolls back reads: nothing that is being read moves away.
         if !follow.follows.get() {

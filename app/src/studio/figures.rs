@@ -5,7 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
-    api::{RoomFigures, figures},
+    api::figures,
+    figures::RoomFigures,
     i18n::{I18n, fill, say, t_string, use_i18n},
 };
 

@@ -5,6 +5,7 @@
 //! `cargo leptos watch` builds one module for all.
 
 mod audit;
+mod copy;
 mod crew;
 mod decided;
 mod desk;
@@ -14,9 +15,11 @@ mod home;
 mod invited;
 mod links;
 mod look;
+mod mode_name;
 mod modes;
 mod overlay_maker;
 mod problem;
+mod reading;
 mod room_form;
 mod row;
 
@@ -26,7 +29,7 @@ use leptos_meta::provide_meta_context;
 use serde::{Deserialize, Serialize};
 
 use self::{desk::DeskPage, door::DoorPage, home::StudioHome};
-use crate::{error::ApiError, i18n::PageLanguage, live::FeedStart, pages::MissingPage, shell::AppTitle};
+use crate::{components::AppTitle, error::ApiError, i18n::PageLanguage, live::FeedStart, pages::MissingPage};
 
 /// A page of the studio, and its data from the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,24 +3,14 @@
 use danmu::room::RoomMode;
 use leptos::prelude::*;
 
-use super::decided::Decisions;
+use super::{decided::Decisions, mode_name::name};
 use crate::{
-    i18n::{I18n, fill, say, t_string, use_i18n},
+    i18n::{fill, say, t_string, use_i18n},
     live::Live,
 };
 
 /// The lengths of slow mode, in seconds.
 const SLOW: [u8; 6] = [2, 3, 5, 10, 20, 30];
-
-/// A mode's name.
-pub fn name(mode: RoomMode, i18n: I18n) -> String {
-    match mode {
-        RoomMode::Quiet => t_string!(i18n, studio.mode_quiet).to_owned(),
-        RoomMode::Members => t_string!(i18n, studio.mode_members).to_owned(),
-        RoomMode::Emoji => t_string!(i18n, studio.mode_emoji).to_owned(),
-        RoomMode::Slow(seconds) => fill(t_string!(i18n, studio.mode_slow_s), &[("seconds", &seconds)]),
-    }
-}
 
 /// A button for each mode, and the seconds of slow mode. They show what is in force, whoever switched it.
 #[component]

@@ -3,7 +3,7 @@
 use danmu::room::RoomId;
 use leptos::prelude::*;
 
-use super::{links::Link, look::Look};
+use super::{copy::Link, look::Look};
 use crate::{
     components::choice_controls,
     i18n::{say, use_i18n},

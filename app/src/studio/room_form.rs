@@ -3,7 +3,7 @@
 use danmu::room::{Room, RoomId};
 use leptos::{html, prelude::*, task::spawn_local};
 
-use super::{links::CopyButton, problem::say_error};
+use super::{copy::CopyButton, problem::say_error};
 use crate::{
     api::{archive_room, edit_room, make_room},
     error::ApiError,

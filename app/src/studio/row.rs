@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::desk::Desk;
+use super::reading::Desk;
 use crate::{
     components::{By, readable},
     i18n::{fill, say, t_string, use_i18n},

@@ -3,7 +3,7 @@
 mod stored;
 
 use danmu::room::{Room, RoomId};
-use danmu_app::{api::RoomFigures, services::Rooms};
+use danmu_app::{figures::RoomFigures, services::Rooms};
 use danmu_identity::clock::now_ms;
 use danmu_relay::{relay::Relay, rooms::RoomMap};
 

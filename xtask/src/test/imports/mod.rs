@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The root files of the crates to check.
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 15] = [
     "src/lib.rs",
     "app/src/lib.rs",
     "app/account/src/lib.rs",
@@ -23,6 +23,7 @@ const ROOTS: [&str; 14] = [
     "app/overlay/src/lib.rs",
     "app/reader/src/lib.rs",
     "app/signer/src/lib.rs",
+    "app/studio/src/lib.rs",
     "partitions/src/lib.rs",
     "server/src/lib.rs",
     "server/identity/src/lib.rs",

@@ -1,0 +1,15 @@
+//! The names of the room's modes.
+
+use danmu::room::RoomMode;
+
+use crate::i18n::{I18n, fill, t_string};
+
+/// A mode's name.
+pub fn name(mode: RoomMode, i18n: I18n) -> String {
+    match mode {
+        RoomMode::Quiet => t_string!(i18n, studio.mode_quiet).to_owned(),
+        RoomMode::Members => t_string!(i18n, studio.mode_members).to_owned(),
+        RoomMode::Emoji => t_string!(i18n, studio.mode_emoji).to_owned(),
+        RoomMode::Slow(seconds) => fill(t_string!(i18n, studio.mode_slow_s), &[("seconds", &seconds)]),
+    }
+}
