@@ -108,6 +108,17 @@ impl Scene {
         Ok(())
     }
 
+    /// So much is said that a small window has passed what was said before.
+    async fn move_window(&self) -> Test {
+        for _ in 0..4 {
+            let texts: Vec<_> = (0..200).map(|_| "long enough to move the window on").collect();
+            self.put(&texts).await?;
+            // A shard takes a thousand a second.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        Ok(())
+    }
+
     async fn is_nowhere(&mut self) -> Test {
         let from = format!("from={}", self.before);
         for query in ["history=50", &from, &format!("since={}&history=50", self.before)] {
@@ -162,12 +173,7 @@ async fn what_was_said_before_a_ban_from_a_room_is_in_no_feed_history_or_page_an
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_window_has_passed_is_read_again_without_what_a_ban_took_back() -> Test {
     let (mut scene, mut tape) = Scene::begin(&[("DANMU_RELAY__WINDOW_BYTES", "65536")]).await?;
-    for _ in 0..4 {
-        let texts: Vec<_> = (0..200).map(|_| "long enough to move the window on").collect();
-        scene.put(&texts).await?;
-        // A shard takes a thousand a second.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+    scene.move_window().await?;
     let from = format!("from={}", scene.before);
     assert!(scene.sent(&from).await?.contains(NEEDLE), "it is read again");
     let refilled = "danmu_refilled_total{reason=\"done\"}";
@@ -258,12 +264,7 @@ async fn what_the_window_has_passed_is_read_again_without_what_was_hidden() -> T
     let window = [("DANMU_RELAY__WINDOW_BYTES", "65536")];
     let (mut scene, mut tape) = Scene::begin(&window).await?;
     let needle = key_of(&tape.until(NEEDLE)?, NEEDLE)?;
-    for _ in 0..4 {
-        let texts: Vec<_> = (0..200).map(|_| "long enough to move the window on").collect();
-        scene.put(&texts).await?;
-        // A shard takes a thousand a second.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+    scene.move_window().await?;
     let from = format!("from={}", scene.before);
     assert!(scene.sent(&from).await?.contains(NEEDLE), "it is read again");
     let keeper = Person::with(&scene.program, "keeper", &[("demo", Role::Moderator)])?;
