@@ -12,6 +12,7 @@ mod listen;
 mod rooms;
 mod run;
 mod say;
+mod stream;
 mod supervise;
 
 pub use error::RunError;

@@ -1,12 +1,15 @@
 //! The settings: their names, their defaults, and where they come from.
 
+mod audit;
 mod check;
 mod explain;
 mod http;
 mod identity_pool;
+mod log;
 mod overrides;
 mod read;
 mod rooms;
+mod studio;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -21,10 +24,13 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use self::{
+    audit::AuditSettings,
     http::{Http, parse_address},
     identity_pool::IdentityPoolSettings,
+    log::{Log, LogFormat},
     overrides::Overrides,
     rooms::{RateSettings, RoleRates, RoomSettings, is_address},
+    studio::{Makers, RoomMakers, StudioSettings},
 };
 
 /// All settings. Each has a default with which `danmu-server` runs on one machine, with no cloud account.
@@ -141,40 +147,6 @@ pub struct Identity {
     pub issuers: Vec<IssuerSettings>,
 }
 
-/// Rooms that are made in the browser.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StudioSettings {
-    /// Who may make rooms at `/studio`. Default `auto`.
-    pub makers: Makers,
-}
-
-/// Who may make rooms in the browser, as the settings say it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Makers {
-    /// Anyone while pages are served to this machine alone (a loopback address), else nobody.
-    #[default]
-    Auto,
-    /// Anyone.
-    Anyone,
-    /// Who is signed in.
-    Members,
-    /// Nobody; `danmu-server rooms create` makes rooms all the same.
-    Nobody,
-}
-
-/// Who may make rooms in the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoomMakers {
-    /// Anyone.
-    Anyone,
-    /// Who is signed in.
-    Members,
-    /// Nobody.
-    Nobody,
-}
-
 /// How viewers read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -228,49 +200,6 @@ pub enum ReaderKind {
     Polling,
     /// `SubscribeToShard`, as a registered consumer: records are pushed, and other readers keep their share.
     EnhancedFanOut,
-}
-
-/// The log.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    /// What is logged, in the syntax of `tracing`'s `EnvFilter`. Default `info`.
-    pub filter: String,
-    /// How a line is written. Default `text`.
-    pub format: LogFormat,
-}
-
-/// The format of a log line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text, for people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// The audit: who did what, when and to whom.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuditSettings {
-    /// How long entries are kept, in days: 1 to 3,650. Default 180.
-    pub keep_days: u32,
-}
-
-impl AuditSettings {
-    /// How long entries are kept.
-    #[must_use]
-    pub fn keep(&self) -> Duration {
-        Duration::from_secs(u64::from(self.keep_days) * 86_400)
-    }
-}
-
-impl Default for AuditSettings {
-    fn default() -> Self {
-        Self { keep_days: 180 }
-    }
 }
 
 impl Default for Config {
@@ -333,12 +262,6 @@ impl Default for Relay {
             refill_s: 600,
             density: 150,
         }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::default() }
     }
 }
 
@@ -416,17 +339,6 @@ impl Config {
             Direct::On => true,
             Direct::Off => false,
             Direct::Auto => self.http.addr.ip().is_loopback(),
-        }
-    }
-
-    /// Who may make rooms in the browser.
-    #[must_use]
-    pub fn room_makers(&self) -> RoomMakers {
-        match self.studio.makers {
-            Makers::Anyone => RoomMakers::Anyone,
-            Makers::Auto if self.http.addr.ip().is_loopback() => RoomMakers::Anyone,
-            Makers::Members => RoomMakers::Members,
-            Makers::Auto | Makers::Nobody => RoomMakers::Nobody,
         }
     }
 
