@@ -84,14 +84,23 @@ pub fn MakeRoom() -> impl IntoView {
     let made = RwSignal::new(None::<(String, String)>);
     let ready = RwSignal::new(false);
     Effect::new(move || ready.set(true));
-    let suggest = move |event: leptos::ev::Event| {
-        let field = id_field.get_untracked();
-        let is_title = event_target::<leptos::web_sys::HtmlInputElement>(&event).name() == "title";
-        if let (true, false, Some(field)) = (is_title, chosen.get_untracked(), field) {
+    let suggest = move || {
+        if let (false, Some(field)) = (chosen.get_untracked(), id_field.get_untracked()) {
             let [title, ..] = fields.values();
             field.set_value(&id_of(&title));
         }
     };
+    let on_input = move |event: leptos::ev::Event| {
+        if event_target::<leptos::web_sys::HtmlInputElement>(&event).name() == "title" {
+            suggest();
+        }
+    };
+    // Somebody may have typed a title before the page was alive.
+    Effect::new(move || {
+        if id_field.get().is_some_and(|field| field.value().is_empty()) {
+            suggest();
+        }
+    });
     let make = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let Some(id) = id_field.get_untracked().map(|field| field.value()) else { return };
@@ -112,7 +121,7 @@ pub fn MakeRoom() -> impl IntoView {
     };
     let text = move || problem.read().as_ref().map(|error| say_error(error, i18n)).unwrap_or_default();
     view! {
-        <form class="make" hidden=move || made.read().is_some() on:submit=make on:input=suggest>
+        <form class="make" hidden=move || made.read().is_some() on:submit=make on:input=on_input>
             <h2>{say!(i18n, studio.make)}</h2>
             {fields.view(None)}
             <label class="field">
