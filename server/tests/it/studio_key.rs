@@ -7,6 +7,7 @@ use std::{
 };
 
 use danmu::viewer::Role;
+use sqlx::Connection as _;
 
 use crate::{
     program::{Answer, Program, command},
@@ -203,6 +204,19 @@ fn the_key_of_demo_is_in_a_file_of_its_owner_alone_and_whatever_is_lost_that_fil
     let program = program.crash(&OFTEN)?;
     assert_eq!(demo_key(&program)?, second, "the file is as it was");
     opened(&program, &viewer, "demo", &second)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_starts_and_is_ready_while_another_process_writes_the_store() -> Test {
+    let program = Program::start(&OFTEN)?;
+    program.get_ready()?;
+    let mut store =
+        sqlx::SqliteConnection::connect(program.directory().join("data/danmu.db").to_str().ok_or("no path")?).await?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut store).await?;
+    let program = program.crash(&OFTEN)?;
+    program.get_ready()?;
+    sqlx::query("ROLLBACK").execute(&mut store).await?;
     Ok(())
 }
 

@@ -81,29 +81,46 @@ pub async fn rotate(store: &Store, data: &Path, room: &RoomId, by: Option<&By>) 
     Ok(NewKey { key, replaced_ms, file })
 }
 
-/// The key of `demo`, from its file; made if there is none. The store is brought in line with it.
+/// The key of `demo`, from its file; made if there is none. The store is brought in line with it, if it is not: mostly this only
+/// reads, so that a start waits for nobody who writes the store.
 ///
 /// # Errors
 /// See [`StudioError`].
 pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioError> {
     let (room, path) = (RoomId::demo(), data.join(FILE));
+    if let Some(key) = read_key(&path)?
+        && store.streamer_keys().await?.iter().any(|row| row.room == room && key.fits(&row.hash))
+    {
+        return Ok(key);
+    }
     let mut change = store.change_streamer_keys().await?;
-    let key = match fs::read_to_string(&path) {
-        Ok(text) => {
-            keep_private(&path).map_err(|source| StudioError::File { path: path.clone(), source })?;
-            text.parse().map_err(|reason| StudioError::Malformed { path: path.clone(), reason })?
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    // Read again under the lock: another process may have just rotated it.
+    let key = match read_key(&path)? {
+        Some(key) => key,
+        None => {
             let key = StreamerKey::new()?;
             write(&path, &key)?;
             key
         }
-        Err(source) => return Err(StudioError::File { path, source }),
     };
     if !change.key(&room).await?.is_some_and(|row| key.fits(&row.hash)) {
         change.put(&row(&key, &room)?, Some(&By::server())).await?;
     }
     Ok(key)
+}
+
+/// The key in a file; `None` if there is no file.
+fn read_key(path: &Path) -> Result<Option<StreamerKey>, StudioError> {
+    let failed = |source| StudioError::File { path: path.to_owned(), source };
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            keep_private(path).map_err(failed)?;
+            let key = text.parse().map_err(|reason| StudioError::Malformed { path: path.to_owned(), reason })?;
+            Ok(Some(key))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(failed(source)),
+    }
 }
 
 fn row(key: &StreamerKey, room: &RoomId) -> Result<StreamerKeyRow, StudioError> {
@@ -159,6 +176,17 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
         assert_eq!(demo_key(&store, dir.path()).await?, key);
         assert_eq!(mode(&path)?, 0o600, "it was mended");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_start_waits_for_nobody_who_writes_the_store() -> Test {
+        let dir = tempfile::tempdir()?;
+        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+        let key = demo_key(&store, dir.path()).await?;
+        let writing = other.change_streamer_keys().await?;
+        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        drop(writing);
         Ok(())
     }
 
