@@ -18,6 +18,10 @@ pub enum Act {
     ModeOn,
     /// A mode of the room was switched off.
     ModeOff,
+    /// A rule of the room was made.
+    RuleOn,
+    /// A rule of the room was ended.
+    RuleOff,
     /// Moderators were invited.
     Invite,
     /// An invitation was revoked.
@@ -50,13 +54,15 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Ban,
         Self::Unban,
         Self::Hide,
         Self::Unhide,
         Self::ModeOn,
         Self::ModeOff,
+        Self::RuleOn,
+        Self::RuleOff,
         Self::Invite,
         Self::Uninvite,
         Self::Join,
@@ -83,6 +89,8 @@ impl Act {
             Self::Unhide => "unhide",
             Self::ModeOn => "mode_on",
             Self::ModeOff => "mode_off",
+            Self::RuleOn => "rule_on",
+            Self::RuleOff => "rule_off",
             Self::Invite => "invite",
             Self::Uninvite => "uninvite",
             Self::Join => "join",

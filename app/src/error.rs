@@ -94,6 +94,9 @@ pub enum CrewError {
     /// No danmu can have such a key. Status 400.
     #[error("{0:?} cannot be the key of a danmu")]
     BadDanmu(String),
+    /// The rule cannot be made: what is wrong with it. Status 400.
+    #[error("{0}")]
+    BadRule(String),
     /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,
@@ -115,6 +118,7 @@ impl CrewError {
             Self::BadAddress(_) => "BadAddress",
             Self::BadViewer(_) => "BadViewer",
             Self::BadDanmu(_) => "BadDanmu",
+            Self::BadRule(_) => "BadRule",
             Self::Store => "Store",
         }
     }
@@ -137,6 +141,7 @@ impl CrewError {
             Self::BadAddress(about()),
             Self::BadViewer(about()),
             Self::BadDanmu(about()),
+            Self::BadRule(about()),
             Self::Store,
         ];
         all.into_iter().find(|error| error.code() == code)
@@ -150,7 +155,8 @@ impl From<CrewError> for ApiError {
             CrewError::RoomExists(about)
             | CrewError::BadAddress(about)
             | CrewError::BadViewer(about)
-            | CrewError::BadDanmu(about) => about,
+            | CrewError::BadDanmu(about)
+            | CrewError::BadRule(about) => about,
             _ => String::new(),
         };
         Self::Crew([code, &about, &message].map(|line| line.replace('\n', " ")).join("\n"))

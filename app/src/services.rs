@@ -8,7 +8,7 @@ use danmu::{
     feed::Ways,
     record::DanmuRef,
     rights::Rights,
-    room::{Room, RoomId, RoomMode, RoomTexts},
+    room::{Room, RoomId, RoomMode, RoomTexts, RuleId},
     session::{Purpose, Session},
     ticket::PublicKey,
     viewer::{Name, Rank, ViewerId},
@@ -21,6 +21,7 @@ use crate::{
     error::ApiError,
     figures::RoomFigures,
     invitation::Invitation,
+    rules::{Rule, RuleEntry, RuleTrial},
 };
 
 /// The server's services.
@@ -51,6 +52,8 @@ pub struct Services {
     pub inviting: Arc<dyn Inviting>,
     /// Reads the audit.
     pub auditing: Arc<dyn Auditing>,
+    /// Makes the rules of rooms.
+    pub ruling: Arc<dyn Ruling>,
 }
 
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
@@ -205,4 +208,22 @@ pub trait Inviting: Send + Sync {
     /// Fails with [`CrewError::BadInvitation`](crate::error::CrewError::BadInvitation), [`ApiError::TooMany`] over the rate limit of the caller's network or the
     /// room, and [`CrewError::Store`](crate::error::CrewError::Store).
     fn accept(&self, room: RoomId, token: String, caller: Caller, headers: HeaderMap) -> AcceptFuture;
+}
+
+/// The future that [`Ruling::list`] returns.
+pub type RulesFuture = Pin<Box<dyn Future<Output = Result<Vec<RuleEntry>, ApiError>> + Send>>;
+/// The future that [`Ruling::try_out`] returns.
+pub type TrialFuture = Pin<Box<dyn Future<Output = Result<RuleTrial, ApiError>> + Send>>;
+
+/// The rules of rooms. The caller must have checked that the room exists, and the decider's rank in it.
+pub trait Ruling: Send + Sync {
+    /// The rules in force, the newest first. Fails with [`CrewError::Store`](crate::error::CrewError::Store).
+    fn list(&self, room: RoomId) -> RulesFuture;
+    /// What a rule would have stopped. Fails with [`CrewError::BadRule`](crate::error::CrewError::BadRule), and
+    /// [`ApiError::TooMany`] over the decider's rate limit.
+    fn try_out(&self, by: Decider, room: RoomId, rule: Rule) -> TrialFuture;
+    /// Makes a rule. Fails like [`Self::try_out`], and like [`Moderating::ban`].
+    fn make(&self, by: Decider, room: RoomId, rule: Rule) -> DecisionFuture;
+    /// Ends a rule, if there is one. Fails like [`Moderating::ban`].
+    fn end(&self, by: Decider, room: RoomId, id: RuleId) -> DecisionFuture;
 }

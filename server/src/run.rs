@@ -244,7 +244,7 @@ fn app_state(
     let abroad = issuers.settings().flat_map(IssuerSettings::origins);
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
-    let moderating = Arc::new(moderation.clone());
+    let (moderating, ruling) = (Arc::new(moderation.clone()), Arc::new(moderation.clone()));
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let vending = match pool {
         Some(pool) => vending.from_pool(pool),
@@ -261,6 +261,7 @@ fn app_state(
         studio_keys: Arc::new(StudioDoor::new(studio.clone())),
         room_keeper: Arc::new(stored),
         moderating,
+        ruling,
         connect,
         ways: Ways { relay: relay.is_some(), direct: config.direct_allowed(), wants_direct: false },
         offers: issuers.settings().map(IssuerSettings::offer).collect(),

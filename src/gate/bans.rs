@@ -12,9 +12,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use super::rules::{RuleBook, RuleVerdict};
 use crate::{
     record::{Decided, Decision, Guests, Moderation, Network, RecordId, Subject},
-    room::{Modes, RoomId, RoomMode},
+    room::{Modes, RoomId, RoomMode, RuleId},
     viewer::{Rank, Role, ViewerId},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
     /// The modes among these subjects.
     modes: Vec<RoomMode>,
+    /// The rules among these subjects.
+    rules: Vec<RuleId>,
     /// How many of these subjects are danmu.
     pub(super) hidden: usize,
     /// Guests who had sessions from banned networks.
@@ -84,6 +87,7 @@ impl Decisions {
             match decision.on {
                 Subject::Danmu(_) => known.hidden += 1,
                 Subject::Mode(mode) => known.modes.push(mode),
+                Subject::Rule(rule) => known.rules.push(rule),
                 _ => {}
             }
         }
@@ -151,12 +155,20 @@ impl Decisions {
         known.timelines.iter().filter_map(counts).collect()
     }
 
-    /// Whether a danmu is hidden at `now_ms` (Unix milliseconds).
+    /// Whether the raw stream has more than may be seen: a danmu is hidden, or a rule is in force, at `now_ms` (Unix
+    /// milliseconds).
     #[must_use]
     pub fn hides_any(&self, now_ms: i64) -> bool {
         let known = self.read();
         let holds = |on: &Subject| known.counts(on).is_some_and(|entry| entry.until_ms > now_ms);
-        known.hidden > 0 && known.timelines.keys().any(|on| matches!(on, Subject::Danmu(_)) && holds(on))
+        let hides = |on: &Subject| matches!(on, Subject::Danmu(_) | Subject::Rule(_));
+        (known.hidden > 0 || !known.rules.is_empty()) && known.timelines.keys().any(|on| hides(on) && holds(on))
+    }
+
+    /// The rules that were decided on, whether they are in force or not.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleId> {
+        self.read().rules.clone()
     }
 
     /// Whether it has that decision on the subject.
@@ -276,6 +288,7 @@ impl Known {
         });
         self.hidden = self.timelines.keys().filter(|on| matches!(on, Subject::Danmu(_))).count();
         self.modes.retain(|mode| self.timelines.contains_key(&Subject::Mode(*mode)));
+        self.rules.retain(|rule| self.timelines.contains_key(&Subject::Rule(*rule)));
         self.guests.retain(|_, stays| {
             stays.retain(|stay| stay.until_ms >= over_ms);
             !stays.is_empty()
@@ -295,13 +308,21 @@ fn superseded(timeline: &mut Vec<BanEntry>, over_ms: i64) {
 pub struct Bans {
     room: Decisions,
     everywhere: Decisions,
+    /// What the room's rules say; without it they forbid nothing.
+    book: Option<Arc<dyn RuleBook>>,
 }
 
 impl Bans {
     /// From the decisions for the room, and for every room.
     #[must_use]
     pub const fn new(room: Decisions, everywhere: Decisions) -> Self {
-        Self { room, everywhere }
+        Self { room, everywhere, book: None }
+    }
+
+    /// The same with the host's knowledge of rules.
+    #[must_use]
+    pub fn with_rules(self, book: Arc<dyn RuleBook>) -> Self {
+        Self { book: Some(book), ..self }
     }
 
     /// The decisions for every room.
@@ -330,6 +351,26 @@ impl Bans {
             known.covers(&Subject::Mode(**mode), Role::Viewer, arrival_ms, arrival_ms)
         };
         known.modes.iter().filter(holds).fold(Modes::default(), |modes, mode| modes.and(*mode))
+    }
+
+    /// The room's rules in force for a danmu that arrives at `arrival_ms` (Unix milliseconds), in the order of their ids.
+    #[must_use]
+    pub fn rules(&self, arrival_ms: i64) -> Vec<RuleId> {
+        let known = self.room.read();
+        let holds = |rule: &RuleId| known.covers(&Subject::Rule(*rule), Role::Viewer, arrival_ms, arrival_ms);
+        // In the order of ids, so that replicas that learned of them in another order give the same reason.
+        let mut rules: Vec<_> = known.rules.iter().copied().filter(holds).collect();
+        rules.sort_unstable();
+        rules
+    }
+
+    /// What the rules in force say about a text that arrives at `arrival_ms` (Unix milliseconds).
+    pub(super) fn look(&self, text: &str, arrival_ms: i64) -> RuleVerdict {
+        let rules = self.rules(arrival_ms);
+        match &self.book {
+            Some(book) if !rules.is_empty() => book.look(&rules, text),
+            _ => RuleVerdict::Allowed,
+        }
     }
 
     /// Whether a danmu of the viewer, with that role in the room, is banned if it arrives at `arrival_ms`.

@@ -25,6 +25,8 @@ pub struct Counts {
     pub banned: u64,
     /// [`Reason::Mode`]
     pub mode: u64,
+    /// [`Reason::Rule`]
+    pub rule: u64,
     /// [`Reason::NotModerator`]
     pub not_moderator: u64,
     /// [`Reason::Moderation`]
@@ -38,7 +40,7 @@ pub struct Counts {
 impl Counts {
     /// The refused ones, by a name of the reason; decisions of the crew are none.
     #[must_use]
-    pub const fn refused(&self) -> [(&'static str, u64); 12] {
+    pub const fn refused(&self) -> [(&'static str, u64); 13] {
         [
             ("other_room", self.other_room),
             ("unreadable", self.unreadable),
@@ -49,6 +51,7 @@ impl Counts {
             ("stale", self.stale),
             ("banned", self.banned),
             ("mode", self.mode),
+            ("rule", self.rule),
             ("not_moderator", self.not_moderator),
             ("duplicate", self.duplicate),
             ("too_fast", self.too_fast),
@@ -66,6 +69,7 @@ impl Counts {
             Reason::Stale(_) => &mut self.stale,
             Reason::Banned => &mut self.banned,
             Reason::Mode(_) => &mut self.mode,
+            Reason::Rule(_) => &mut self.rule,
             Reason::NotModerator => &mut self.not_moderator,
             Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,

@@ -9,6 +9,7 @@ mod counts;
 mod handed;
 mod pace;
 mod retract;
+mod rules;
 mod seen;
 
 use std::sync::Arc;
@@ -20,14 +21,15 @@ pub use self::{
     counts::Counts,
     handed::Handed,
     retract::Retracted,
+    rules::{MAX_AGAIN_MS, RuleBook, RuleVerdict},
 };
-use self::{pace::Buckets, seen::Seen};
+use self::{pace::Buckets, rules::Posted, seen::Seen};
 use crate::{
     record::{
         self, Color, Content, DanmuKey, Decided, Decision, Mode, Order, RecordError, SERVICE_KEY, Subject, TextError,
         Unicode,
     },
-    room::{Paces, Room, RoomId, RoomMode, Unsigned},
+    room::{Paces, Room, RoomId, RoomMode, RuleId, Unsigned},
     ticket::LEEWAY_MS,
     viewer::{Name, Rank, Role, ViewerId},
 };
@@ -155,6 +157,9 @@ pub enum Reason {
     /// A mode of the room forbids it.
     #[error("the room's mode forbids it: {0:?}")]
     Mode(RoomMode),
+    /// A rule of the room forbids its text.
+    #[error("a rule of the room forbids its text")]
+    Rule(RuleId),
     /// It is a decision that its author may not make.
     #[error("its author may not moderate")]
     NotModerator,
@@ -179,6 +184,7 @@ pub struct Gate {
     seen: Seen,
     paces: Paces,
     buckets: Buckets,
+    posted: Posted,
     counts: Counts,
 }
 
@@ -187,8 +193,8 @@ impl Gate {
     #[must_use]
     pub fn new(room: &Room, unicode: Unicode) -> Self {
         let (room, unsigned, paces) = (room.id.clone(), room.unsigned, room.paces);
-        let (bans, seen, buckets) = (Bans::default(), Seen::default(), Buckets::new());
-        Self { unicode, room, unsigned, bans, seen, paces, buckets, counts: Counts::default() }
+        let (bans, seen, buckets, posted) = (Bans::default(), Seen::default(), Buckets::new(), Posted::default());
+        Self { unicode, room, unsigned, bans, seen, paces, buckets, posted, counts: Counts::default() }
     }
 
     /// Uses the changed rules of its room from now on.
@@ -296,7 +302,23 @@ impl Gate {
         {
             return Err(Reason::TooFast);
         }
+        self.check_rules(role, viewer, &text, arrival_ms)?;
         Ok(Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() })
+    }
+
+    /// Whether the room's rules allow a text. The crew is free of them.
+    fn check_rules(&mut self, role: Role, by: Option<&ViewerId>, text: &str, arrival_ms: i64) -> Result<(), Reason> {
+        if role.may_moderate() {
+            return Ok(());
+        }
+        match self.bans.look(text, arrival_ms) {
+            RuleVerdict::Allowed => Ok(()),
+            RuleVerdict::Forbidden(rule) => Err(Reason::Rule(rule)),
+            RuleVerdict::Again { rule, fingerprint, within_ms } => match by {
+                Some(by) if !self.posted.insert(by, fingerprint, within_ms, arrival_ms) => Err(Reason::Rule(rule)),
+                _ => Ok(()),
+            },
+        }
     }
 
     /// Whether a ticket is valid here and for a record of that time.

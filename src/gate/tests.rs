@@ -1,4 +1,5 @@
 mod handed;
+mod rules;
 
 use proptest::prelude::*;
 

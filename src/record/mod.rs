@@ -22,7 +22,7 @@ pub use self::{
         Decided, Decision, Guests, Moderation, Network, NetworkError, Order, SERVICE_KEY, Scope, Subject, decode_order,
         is_order,
     },
-    text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text},
+    text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text, is_invisible},
 };
 use crate::room::RoomId;
 

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{DanmuRef, RecordError, RecordId, VERSION, is_default};
 use crate::{
-    room::{RoomId, RoomMode},
+    room::{RoomId, RoomMode, RuleId},
     viewer::{Rank, ViewerId},
 };
 
@@ -63,6 +63,8 @@ pub enum Subject {
     Danmu(DanmuRef),
     /// What viewers of a room may say, to be restricted. In its room only.
     Mode(RoomMode),
+    /// Texts that viewers of a room may not post, by a rule that servers know. In its room only.
+    Rule(RuleId),
     /// The vending of sessions, to be frozen. For every room only.
     Vending,
     /// Sessions: all that were issued before the decision's end are revoked. For every room only.

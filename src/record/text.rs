@@ -56,6 +56,12 @@ pub enum TextError {
     Bidi(char),
 }
 
+/// Whether a character is invisible and no white space.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    is_blank(c) && !c.is_whitespace()
+}
+
 /// Whether a character is invisible: white space, what fonts must ignore
 /// ([Default_Ignorable_Code_Point](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point)), and the two
 /// blanks that are neither.

@@ -89,6 +89,8 @@ fn what(entry: &AuditEntry, i18n: I18n) -> String {
         Act::Unhide => t_string!(i18n, studio.audit_unhide),
         Act::ModeOn => t_string!(i18n, studio.audit_mode_on),
         Act::ModeOff => t_string!(i18n, studio.audit_mode_off),
+        Act::RuleOn => t_string!(i18n, studio.audit_rule_on),
+        Act::RuleOff => t_string!(i18n, studio.audit_rule_off),
         Act::Invite => t_string!(i18n, studio.audit_invite),
         Act::Uninvite => t_string!(i18n, studio.audit_uninvite),
         Act::Join => t_string!(i18n, studio.audit_join),

@@ -16,6 +16,7 @@ use super::{
     reading::Desk,
     room_form::EditRoom,
     row::DanmuRow,
+    rules::RuleList,
 };
 use crate::{
     api::close_studio,
@@ -122,6 +123,7 @@ pub fn DeskPage(
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
+                        <RuleList room=room.id.clone() />
                         <Links room=room.id.clone() />
                         <DecidedList decisions />
                         <AuditList room=room.id />

@@ -28,6 +28,7 @@ fn reason(name: &str, i18n: I18n) -> &'static str {
         "banned" => t_string!(i18n, studio.refused_banned),
         "too_fast" => t_string!(i18n, studio.refused_fast),
         "mode" => t_string!(i18n, studio.refused_mode),
+        "rule" => t_string!(i18n, studio.refused_rule),
         "text" => t_string!(i18n, studio.refused_text),
         "duplicate" => t_string!(i18n, studio.refused_again),
         _ => t_string!(i18n, studio.refused_other),

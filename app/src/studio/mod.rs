@@ -22,6 +22,7 @@ mod problem;
 mod reading;
 mod room_form;
 mod row;
+mod rules;
 
 use danmu::{feed::Ways, room::Room, viewer::Role};
 use leptos::{either::EitherOf4, prelude::*};

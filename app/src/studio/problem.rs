@@ -4,6 +4,7 @@ use crate::{
     error::{ApiError, CrewError},
     i18n::{I18n, fill, t_string},
     problem::Problem,
+    rules::{MAX_PATTERN, MAX_RULES, MAX_WORD, MAX_WORDS, RuleError},
 };
 
 /// The error of a call, with a remedy where there is one.
@@ -18,9 +19,35 @@ pub fn say_error(error: &ApiError, i18n: I18n) -> String {
         Some(CrewError::MayNotMakeRooms) => t_string!(i18n, studio.may_not_make).to_owned(),
         Some(CrewError::RoomExists(room)) => fill(t_string!(i18n, studio.room_exists), &[("room", &room)]),
         Some(CrewError::NotKept) => t_string!(i18n, studio.not_kept).to_owned(),
+        Some(CrewError::BadRule(error)) => say_rule_error(&error, i18n),
         Some(CrewError::BadTitle) => t_string!(i18n, studio.bad_title).to_owned(),
         Some(CrewError::BadAddress(address)) => fill(t_string!(i18n, studio.bad_address), &[("address", &address)]),
         // No page of ours sends such a value.
         Some(CrewError::BadViewer(_) | CrewError::BadDanmu(_)) | None => Problem::Api(error.clone()).say(i18n),
+    }
+}
+
+/// Why a rule cannot be made.
+fn say_rule_error(error: &str, i18n: I18n) -> String {
+    let Ok(error) = serde_json::from_str(error) else { return error.to_owned() };
+    match error {
+        RuleError::NoWords => fill(t_string!(i18n, studio.rule_no_words), &[("most", &MAX_WORDS)]),
+        RuleError::TooManyWords(count) => {
+            fill(t_string!(i18n, studio.rule_many_words), &[("count", &count), ("most", &MAX_WORDS)])
+        }
+        RuleError::LongWord(word) => {
+            fill(t_string!(i18n, studio.rule_long_word), &[("word", &word), ("most", &MAX_WORD)])
+        }
+        RuleError::EmptyWord(word) => fill(t_string!(i18n, studio.rule_empty_word), &[("word", &word)]),
+        RuleError::LongPattern(count) => {
+            fill(t_string!(i18n, studio.rule_long_pattern), &[("count", &count), ("most", &MAX_PATTERN)])
+        }
+        RuleError::BigPattern => t_string!(i18n, studio.rule_big_pattern).to_owned(),
+        RuleError::Pattern(reason) => fill(t_string!(i18n, studio.rule_bad_pattern), &[("reason", &reason)]),
+        RuleError::MatchesAll => t_string!(i18n, studio.rule_matches_all).to_owned(),
+        RuleError::Number { given, from, to } => {
+            fill(t_string!(i18n, studio.rule_number), &[("given", &given), ("from", &from), ("to", &to)])
+        }
+        RuleError::TooManyRules => fill(t_string!(i18n, studio.rule_too_many), &[("most", &MAX_RULES)]),
     }
 }

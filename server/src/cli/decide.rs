@@ -192,7 +192,7 @@ pub async fn list(args: StoreArgs) -> Result<(), RunError> {
     let names = |row: &Row| match &row.decision.on {
         Subject::Viewer(viewer) => Some(viewer.to_string()),
         Subject::Network(network) => Some(network.to_string()),
-        Subject::Danmu(_) | Subject::Mode(_) | Subject::Vending | Subject::Sessions => None,
+        Subject::Danmu(_) | Subject::Mode(_) | Subject::Rule(_) | Subject::Vending | Subject::Sessions => None,
     };
     let mut bans = in_force.iter().filter_map(|row| Some((names(row)?, row))).peekable();
     if bans.peek().is_none() {

@@ -43,6 +43,7 @@ mod studio_invite;
 mod studio_key;
 mod studio_modes;
 mod studio_rooms;
+mod studio_rules;
 mod truth;
 mod vending;
 mod viewer;

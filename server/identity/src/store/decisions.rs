@@ -313,6 +313,7 @@ fn entry<'a>(room: Option<&'a RoomId>, decision: &'a Decision, by: &'a By, at_ms
             (if ends { Act::Unhide } else { Act::Hide }, by.author.as_ref().or(danmu.viewer.as_ref()))
         }
         Subject::Mode(_) => (if ends { Act::ModeOff } else { Act::ModeOn }, None),
+        Subject::Rule(_) => (if ends { Act::RuleOff } else { Act::RuleOn }, None),
         Subject::Vending => (if ends { Act::Thaw } else { Act::Freeze }, None),
         Subject::Sessions => (Act::Revoke, None),
     };
@@ -338,6 +339,7 @@ fn columns_of(on: &Subject) -> (&'static str, String) {
         Subject::Danmu(DanmuRef { key, viewer: None }) => ("danmu", key.to_string()),
         Subject::Danmu(DanmuRef { key, viewer: Some(viewer) }) => ("danmu", format!("{key} {viewer}")),
         Subject::Mode(mode) => ("mode", name_of(*mode)),
+        Subject::Rule(rule) => ("rule", rule.to_string()),
         Subject::Vending => ("vending", String::new()),
         Subject::Sessions => ("sessions", String::new()),
     }
@@ -375,6 +377,7 @@ fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
             Subject::Danmu(DanmuRef { key: key.parse().map_err(|error| decode(Box::new(error)))?, viewer })
         }
         "mode" => Subject::Mode(mode_of(subject).ok_or_else(|| decode(format!("a mode {subject:?}").into()))?),
+        "rule" => Subject::Rule(subject.parse().map_err(|error| decode(Box::new(error)))?),
         "vending" => Subject::Vending,
         "sessions" => Subject::Sessions,
         other => return Err(decode(format!("a decision of kind {other:?}").into())),

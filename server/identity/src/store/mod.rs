@@ -14,6 +14,7 @@ mod identities;
 mod invitations;
 mod ranks;
 mod rooms;
+mod rules;
 mod sign_outs;
 mod speakers;
 mod streamer_keys;
@@ -41,6 +42,7 @@ pub use self::{
     guests::in_records,
     invitations::InvitationRow,
     rooms::RoomRow,
+    rules::RuleRow,
     speakers::Speaker,
     streamer_keys::{StreamerKeyChange, StreamerKeyRow},
     whom::{Whom, WhomError, named},
@@ -56,7 +58,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
@@ -66,6 +68,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
     (8, "invitations", include_str!("../../migrations/0008_invitations.sql")),
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
+    (12, "rules", include_str!("../../migrations/0012_rules.sql")),
 ];
 
 /// The store. A handle.

@@ -6,13 +6,13 @@
 use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use danmu::{
     gate::{Bans, Decisions},
     record::{Decided, Guests, RecordId, Subject},
-    room::RoomId,
+    room::{RoomId, RuleId},
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_identity::{
@@ -20,6 +20,8 @@ use danmu_identity::{
     store::{Row, named},
 };
 use ipnet::IpNet;
+
+use super::rules::Book;
 
 /// Scope (`None`: every room) and subject.
 type Key = (Option<RoomId>, Subject);
@@ -32,6 +34,8 @@ pub(super) struct Ledger {
     rooms: RwLock<HashMap<RoomId, Decisions>>,
     /// Pending decisions, which were not read from the stream yet; the latest is last.
     owed: RwLock<HashMap<Key, Vec<Owed>>>,
+    /// What the rules of rooms say.
+    book: Arc<Book>,
     /// All networks that were ever decided about.
     networks: RwLock<HashSet<IpNet>>,
 }
@@ -55,9 +59,15 @@ impl Denials {
 }
 
 impl Ledger {
+    /// An empty ledger, whose gates ask that book what rules say.
+    pub(super) fn new(book: Arc<Book>) -> Self {
+        Self { book, ..Self::default() }
+    }
+
     /// The bans that the gate of a room judges by.
     pub(super) fn bans(&self, room: &RoomId) -> Bans {
-        Bans::new(self.of(Some(room)), self.everywhere.clone())
+        let book = Arc::<Book>::clone(&self.book);
+        Bans::new(self.of(Some(room)), self.everywhere.clone()).with_rules(book)
     }
 
     fn of(&self, room: Option<&RoomId>) -> Decisions {
@@ -95,12 +105,16 @@ impl Ledger {
         self.everywhere.viewers_of(subject)
     }
 
-    /// Whether a danmu of any room is hidden, or is about to be.
+    /// The rules that were decided on in a room, whether they are in force or not.
+    pub(super) fn rules(&self, room: &RoomId) -> Vec<RuleId> {
+        self.of(Some(room)).rules()
+    }
+
+    /// Whether a danmu of any room is hidden or a rule is in force, or is about to be.
     pub(super) fn hides_any(&self, now_ms: i64) -> bool {
-        let is_danmu = |on: &Subject| matches!(on, Subject::Danmu(_));
+        let hides = |on: &Subject| matches!(on, Subject::Danmu(_) | Subject::Rule(_));
         let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
-        owed.keys().any(|(_, on)| is_danmu(on))
-            || self.scopes().iter().any(|(_, decisions)| decisions.hides_any(now_ms))
+        owed.keys().any(|(_, on)| hides(on)) || self.scopes().iter().any(|(_, decisions)| decisions.hides_any(now_ms))
     }
 
     /// Applies rows and guests from the store.

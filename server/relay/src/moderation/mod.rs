@@ -15,6 +15,7 @@ mod ledger;
 mod networks;
 mod order;
 mod role;
+mod rules;
 mod snapshot;
 mod speakers;
 mod staff;
@@ -61,7 +62,9 @@ pub use self::{
     role::{KnownBy, RolePolicies},
     work::{Means, Work},
 };
-use self::{ledger::Ledger, networks::Guests as Visitors, speakers::Speakers, staff::Staff, texts::Texts};
+use self::{
+    ledger::Ledger, networks::Guests as Visitors, rules::Rules, speakers::Speakers, staff::Staff, texts::Texts,
+};
 
 /// Warning about a room where a ban can be evaded.
 pub const UNSIGNED: &str =
@@ -94,6 +97,7 @@ struct Inner {
     staff: Staff,
     speakers: Speakers,
     texts: Texts,
+    rules: Rules,
     pace: DefaultKeyedRateLimiter<ViewerId>,
     /// Change counter of the ledger; work on credentials waits for it.
     changed: watch::Sender<u64>,
@@ -163,7 +167,8 @@ impl Moderation {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn open(store: Store) -> Result<(Self, Work), StoreError> {
-        let ledger = Ledger::default();
+        let rules = Rules::default();
+        let ledger = Ledger::new(Arc::clone(&rules.book));
         // The change number is read first, so that changes made in between are read again.
         let change = store.change().await?;
         ledger.take(store.decisions_since(0).await?, &store.guests_since(0).await?);
@@ -177,6 +182,7 @@ impl Moderation {
             staff: Staff::default(),
             speakers: Speakers::default(),
             texts: Texts::default(),
+            rules,
             pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
             changed: watch::Sender::new(0),
             decided: Notify::new(),
@@ -191,6 +197,7 @@ impl Moderation {
     /// case it is hidden.
     pub fn spoke(&self, room: &RoomId, admitted: &Admitted) {
         self.0.texts.heard(room, admitted);
+        self.0.rules.heard(room, admitted);
         self.0.speakers.heard(room, admitted);
     }
 
@@ -276,12 +283,17 @@ impl Moderation {
         self.0.changed.send_modify(|number| *number += 1);
     }
 
-    /// Writes a moderator's decision for a room to the store, with its entry in the audit.
-    async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
-        self.0.pace.check_key(&by.viewer).map_err(|not_yet| {
+    /// Takes one from a moderator's token bucket.
+    fn check_pace(&self, by: &ViewerId) -> Result<(), ApiError> {
+        self.0.pace.check_key(by).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(DefaultClock::default().now());
             ApiError::TooMany { retry_after_s: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1) }
-        })?;
+        })
+    }
+
+    /// Writes a moderator's decision for a room to the store, with its entry in the audit.
+    async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
+        self.check_pace(&by.viewer)?;
         let (store, now_ms) = (&self.0.store, now_ms());
         let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
         let outranked = until_ms > now_ms && decided_by > by.rank;
@@ -299,7 +311,10 @@ impl Moderation {
         };
         let (text, author) = known.map(|known| (known.text, known.viewer)).unzip();
         let who = By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank)).about(author.flatten());
-        let who = who.with(AuditDetail { text, ..AuditDetail::default() });
+        let who = who.with(match decision.on {
+            Subject::Rule(rule) => self.told_rule(rule).await,
+            _ => AuditDetail { text, ..AuditDetail::default() },
+        });
         let written = if decision.until == Some(0) {
             store.end(Some(room), &decision.on, by.rank, &who, now_ms).await.map(drop)
         } else {
@@ -346,7 +361,7 @@ impl Decisions for Moderation {
             of.as_ref().is_none_or(|of| of == room)
                 && match decision.on {
                     Subject::Viewer(_) | Subject::Danmu(_) => *at > now_ms - LONGEST_MS,
-                    Subject::Network(_) | Subject::Mode(_) => true,
+                    Subject::Network(_) | Subject::Mode(_) | Subject::Rule(_) => true,
                     Subject::Vending | Subject::Sessions => false,
                 }
         });

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use danmu::{gate::Reason, kinesis::Record, room::Room};
+use danmu::{gate::Reason, kinesis::Record, record::Subject, room::Room};
 use danmu_identity::clock::now_ms;
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 
@@ -67,8 +67,13 @@ impl Work {
             ToRoom::Stream(created_ms) => self.line.begin(created_ms),
             ToRoom::Shards(shards, since_ms) => self.line.learn(&shards, since_ms),
             ToRoom::Records(records, _weight) => {
+                self.learn_rules().await;
                 for few in records.chunks(AT_ONCE) {
-                    few.iter().for_each(|record| self.judge(record));
+                    for record in few {
+                        if self.judge(record) {
+                            self.learn_rules().await;
+                        }
+                    }
                     self.line.retract(&[]);
                     if records.len() > AT_ONCE {
                         self.speak();
@@ -86,7 +91,13 @@ impl Work {
         }
     }
 
-    fn judge(&mut self, record: &Record) {
+    /// What was decided on rules counts for the next record, so they must be known by then.
+    async fn learn_rules(&self) {
+        self.means.moderation.learn_rules(&self.room.id).await;
+    }
+
+    /// Judges a record; returns whether it decides on a rule.
+    fn judge(&mut self, record: &Record) -> bool {
         let Means { metrics, moderation, .. } = &self.means;
         match self.judge.judge(record) {
             Ok(judged) => {
@@ -95,13 +106,15 @@ impl Work {
                 self.feed.verdicts.tell(&judged);
                 let fate = self.line.choose(judged);
                 metrics.chosen(&self.room.id, fate);
+                false
             }
             Err(refused) => {
                 metrics.refused(refused.name(), refused.notice(), record);
-                if let Refused::Gate(Reason::Moderation(decided)) = refused {
-                    self.line.decided(&decided);
-                    self.unkept.push_back(moderation.decided(*decided));
-                }
+                let Refused::Gate(Reason::Moderation(decided)) = refused else { return false };
+                let on_rule = matches!(decided.decision.on, Subject::Rule(_));
+                self.line.decided(&decided);
+                self.unkept.push_back(moderation.decided(*decided));
+                on_rule
             }
         }
     }

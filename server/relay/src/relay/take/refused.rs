@@ -51,6 +51,7 @@ impl Refused {
             Self::Gate(Reason::Stale(_)) => "stale",
             Self::Gate(Reason::Banned) => "banned",
             Self::Gate(Reason::Mode(_)) => "mode",
+            Self::Gate(Reason::Rule(_)) => "rule",
             Self::Gate(Reason::NotModerator) => "not_moderator",
             Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",
