@@ -7,6 +7,8 @@ use crate::error::CrewError;
 
 /// The most rules in force in a room.
 pub const MAX_RULES: usize = 50;
+/// The most shadow bans in force in a room.
+pub const MAX_SHADOWS: usize = 200;
 /// The most words of a rule.
 pub const MAX_WORDS: usize = 1_000;
 /// The longest word, in characters (Unicode scalar values).
@@ -31,11 +33,14 @@ pub enum RuleKind {
     Runs,
     /// What the same viewer posted already, within so many seconds, 5 to 60.
     Again,
+    /// All that one viewer posts: shown to that viewer alone (a shadow ban). The value is the viewer's id.
+    Shadow,
 }
 
 impl RuleKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Words, Self::Pattern, Self::Links, Self::Longer, Self::Runs, Self::Again];
+    pub const ALL: [Self; 7] =
+        [Self::Words, Self::Pattern, Self::Links, Self::Longer, Self::Runs, Self::Again, Self::Shadow];
 
     /// Its name, in forms and in the store.
     #[must_use]
@@ -47,6 +52,7 @@ impl RuleKind {
             Self::Longer => "longer",
             Self::Runs => "runs",
             Self::Again => "again",
+            Self::Shadow => "shadow",
         }
     }
 
@@ -60,7 +66,7 @@ impl RuleKind {
     #[must_use]
     pub const fn range(self) -> Option<(u32, u32)> {
         match self {
-            Self::Words | Self::Pattern | Self::Links => None,
+            Self::Words | Self::Pattern | Self::Links | Self::Shadow => None,
             Self::Longer => Some((1, 99)),
             Self::Runs => Some((2, 50)),
             Self::Again => Some((5, 60)),
@@ -128,6 +134,9 @@ pub enum RuleError {
     /// The expression matches the empty text, and so all.
     #[error("the expression would stop every text; let it match at least one character")]
     MatchesAll,
+    /// Not the id of a viewer.
+    #[error("{0:?} cannot be the id of a viewer")]
+    NoViewer(String),
     /// Not such a number.
     #[error("{given:?} is no such number; give {from} to {to}")]
     Number {
@@ -139,8 +148,8 @@ pub enum RuleError {
         to: u32,
     },
     /// The room has as many rules as it can have.
-    #[error("the room has {MAX_RULES} rules; end one that is not needed")]
-    TooManyRules,
+    #[error("the room has {0} of these rules, as many as it can have; end one that is not needed")]
+    TooManyRules(usize),
 }
 
 impl From<RuleError> for CrewError {

@@ -215,6 +215,9 @@ pub type RulesFuture = Pin<Box<dyn Future<Output = Result<Vec<RuleEntry>, ApiErr
 /// The future that [`Ruling::try_out`] returns.
 pub type TrialFuture = Pin<Box<dyn Future<Output = Result<RuleTrial, ApiError>> + Send>>;
 
+/// The future that [`Ruling::make`] returns.
+pub type MadeFuture = Pin<Box<dyn Future<Output = Result<String, ApiError>> + Send>>;
+
 /// The rules of rooms. The caller must have checked that the room exists, and the decider's rank in it.
 pub trait Ruling: Send + Sync {
     /// The rules in force, the newest first. Fails with [`CrewError::Store`](crate::error::CrewError::Store).
@@ -222,8 +225,9 @@ pub trait Ruling: Send + Sync {
     /// What a rule would have stopped. Fails with [`CrewError::BadRule`](crate::error::CrewError::BadRule), and
     /// [`ApiError::TooMany`] over the decider's rate limit.
     fn try_out(&self, by: Decider, room: RoomId, rule: Rule) -> TrialFuture;
-    /// Makes a rule. Fails like [`Self::try_out`], and like [`Moderating::ban`].
-    fn make(&self, by: Decider, room: RoomId, rule: Rule) -> DecisionFuture;
+    /// Makes a rule, if it is not in force already; returns its id. Fails like [`Self::try_out`], and like [`Moderating::ban`]:
+    /// a shadow ban is about its viewer.
+    fn make(&self, by: Decider, room: RoomId, rule: Rule) -> MadeFuture;
     /// Ends a rule, if there is one. Fails like [`Moderating::ban`].
     fn end(&self, by: Decider, room: RoomId, id: RuleId) -> DecisionFuture;
 }

@@ -364,11 +364,11 @@ impl Bans {
         rules
     }
 
-    /// What the rules in force say about a text that arrives at `arrival_ms` (Unix milliseconds).
-    pub(super) fn look(&self, text: &str, arrival_ms: i64) -> RuleVerdict {
+    /// What the rules in force say about a text by that author that arrives at `arrival_ms` (Unix milliseconds).
+    pub(super) fn look(&self, text: &str, by: Option<&ViewerId>, arrival_ms: i64) -> RuleVerdict {
         let rules = self.rules(arrival_ms);
         match &self.book {
-            Some(book) if !rules.is_empty() => book.look(&rules, text),
+            Some(book) if !rules.is_empty() => book.look(&rules, text, by),
             _ => RuleVerdict::Allowed,
         }
     }

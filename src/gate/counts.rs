@@ -27,6 +27,8 @@ pub struct Counts {
     pub mode: u64,
     /// [`Reason::Rule`]
     pub rule: u64,
+    /// [`Reason::Shadowed`]
+    pub shadow: u64,
     /// [`Reason::NotModerator`]
     pub not_moderator: u64,
     /// [`Reason::Moderation`]
@@ -40,7 +42,7 @@ pub struct Counts {
 impl Counts {
     /// The refused ones, by a name of the reason; decisions of the crew are none.
     #[must_use]
-    pub const fn refused(&self) -> [(&'static str, u64); 13] {
+    pub const fn refused(&self) -> [(&'static str, u64); 14] {
         [
             ("other_room", self.other_room),
             ("unreadable", self.unreadable),
@@ -52,6 +54,7 @@ impl Counts {
             ("banned", self.banned),
             ("mode", self.mode),
             ("rule", self.rule),
+            ("shadow", self.shadow),
             ("not_moderator", self.not_moderator),
             ("duplicate", self.duplicate),
             ("too_fast", self.too_fast),
@@ -70,6 +73,7 @@ impl Counts {
             Reason::Banned => &mut self.banned,
             Reason::Mode(_) => &mut self.mode,
             Reason::Rule(_) => &mut self.rule,
+            Reason::Shadowed(_) => &mut self.shadow,
             Reason::NotModerator => &mut self.not_moderator,
             Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,

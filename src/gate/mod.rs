@@ -160,6 +160,9 @@ pub enum Reason {
     /// A rule of the room forbids its text.
     #[error("a rule of the room forbids its text")]
     Rule(RuleId),
+    /// Its author is shadow-banned: it is shown to its author alone.
+    #[error("its author is shadow-banned")]
+    Shadowed(Box<Admitted>),
     /// It is a decision that its author may not make.
     #[error("its author may not moderate")]
     NotModerator,
@@ -302,21 +305,23 @@ impl Gate {
         {
             return Err(Reason::TooFast);
         }
-        self.check_rules(role, viewer, &text, arrival_ms)?;
-        Ok(Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() })
+        let is_shadowed = self.check_rules(role, viewer, &text, arrival_ms)?;
+        let admitted = Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() };
+        if is_shadowed { Err(Reason::Shadowed(admitted.into())) } else { Ok(admitted) }
     }
 
-    /// Whether the room's rules allow a text. The crew is free of them.
-    fn check_rules(&mut self, role: Role, by: Option<&ViewerId>, text: &str, arrival_ms: i64) -> Result<(), Reason> {
+    /// Whether the room's rules let its author alone see a text. The crew is free of them.
+    fn check_rules(&mut self, role: Role, by: Option<&ViewerId>, text: &str, arrival_ms: i64) -> Result<bool, Reason> {
         if role.may_moderate() {
-            return Ok(());
+            return Ok(false);
         }
-        match self.bans.look(text, arrival_ms) {
-            RuleVerdict::Allowed => Ok(()),
+        match self.bans.look(text, by, arrival_ms) {
+            RuleVerdict::Allowed => Ok(false),
+            RuleVerdict::Shadowed => Ok(true),
             RuleVerdict::Forbidden(rule) => Err(Reason::Rule(rule)),
             RuleVerdict::Again { rule, fingerprint, within_ms } => match by {
                 Some(by) if !self.posted.insert(by, fingerprint, within_ms, arrival_ms) => Err(Reason::Rule(rule)),
-                _ => Ok(()),
+                _ => Ok(false),
             },
         }
     }

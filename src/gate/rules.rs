@@ -11,8 +11,8 @@ const _: () = assert!(MAX_AGAIN_MS < super::REMEMBERED_MS);
 
 /// The host's knowledge of rules.
 pub trait RuleBook: Debug + Send + Sync {
-    /// What these rules say about a text (in normal form C).
-    fn look(&self, rules: &[RuleId], text: &str) -> RuleVerdict;
+    /// What these rules say about a text (in normal form C) of that verified author.
+    fn look(&self, rules: &[RuleId], text: &str, by: Option<&ViewerId>) -> RuleVerdict;
 }
 
 /// What rules say about a text.
@@ -20,6 +20,8 @@ pub trait RuleBook: Debug + Send + Sync {
 pub enum RuleVerdict {
     /// No rule forbids it.
     Allowed,
+    /// Its author is shadow-banned, whatever it says.
+    Shadowed,
     /// A rule forbids it.
     Forbidden(RuleId),
     /// A rule forbids it if the viewer posted the like before.

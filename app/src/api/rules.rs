@@ -23,9 +23,9 @@ pub async fn try_rule(room: String, rule: Rule) -> Result<RuleTrial, ApiError> {
     answer(ssr::try_out(room, rule).await)
 }
 
-/// Makes a rule: viewers of the room may not post what it forbids from now on. For the room's crew.
+/// Makes a rule: viewers of the room may not post what it forbids from now on; returns its id. For the room's crew.
 #[server(endpoint = "make_rule")]
-pub async fn make_rule(room: String, rule: Rule) -> Result<(), ApiError> {
+pub async fn make_rule(room: String, rule: Rule) -> Result<String, ApiError> {
     answer(ssr::make(room, rule).await)
 }
 
@@ -55,7 +55,7 @@ mod ssr {
         services()?.ruling.try_out(by, room.id, rule).await
     }
 
-    pub(super) async fn make(room: String, rule: Rule) -> Result<(), ApiError> {
+    pub(super) async fn make(room: String, rule: Rule) -> Result<String, ApiError> {
         let (_, by, room) = crew(room)?;
         services()?.ruling.make(by, room.id, rule).await
     }

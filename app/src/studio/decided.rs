@@ -9,18 +9,21 @@ use crate::{
     error::ApiError,
     i18n::{I18n, fill, say, t_string, use_i18n},
     live::ChatLine,
+    rules::{Rule, RuleKind},
 };
 
 /// How many decisions are listed.
 const LISTED: usize = 20;
 
 /// A decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Deed {
     /// One danmu goes: its key, and its author.
     Hide(String, Option<String>),
     /// A viewer may not speak for so many seconds, or for good.
     Ban(String, Option<u32>),
+    /// What a viewer says is shown to that viewer alone. The rule's id is known once it holds.
+    Shadow(String, ArcRwSignal<String>),
     /// A mode is switched on, or off.
     Mode(RoomMode, bool),
 }
@@ -56,6 +59,8 @@ pub struct Decisions {
     count: StoredValue<u32>,
     /// The seconds that a ban lasts; 0 for good.
     pub seconds: RwSignal<u32>,
+    /// Whether a ban is one that its viewer does not notice.
+    pub shadow: RwSignal<bool>,
     /// What is announced.
     said: RwSignal<String>,
 }
@@ -64,7 +69,8 @@ impl Decisions {
     /// None yet, about that room.
     pub fn new(room: String) -> Self {
         let (room, count) = (StoredValue::new(room), StoredValue::new(0));
-        Self { room, made: RwSignal::default(), count, seconds: RwSignal::new(600), said: RwSignal::default() }
+        let (seconds, shadow) = (RwSignal::new(600), RwSignal::new(false));
+        Self { room, made: RwSignal::default(), count, seconds, shadow, said: RwSignal::default() }
     }
 
     /// What is announced last.
@@ -81,6 +87,10 @@ impl Decisions {
     /// Bans the author of a danmu, if one is known.
     pub fn ban(self, line: &ChatLine, i18n: I18n) {
         if let Some(by) = &line.by {
+            if self.shadow.get_untracked() {
+                let deed = Deed::Shadow(by.viewer.clone(), ArcRwSignal::default());
+                return self.decide(deed, by.say(i18n), i18n);
+            }
             let seconds = Some(self.seconds.get_untracked()).filter(|seconds| *seconds > 0);
             self.decide(Deed::Ban(by.viewer.clone(), seconds), by.say(i18n), i18n);
         }
@@ -104,6 +114,10 @@ impl Decisions {
             let done = match made.deed.clone() {
                 Deed::Hide(key, viewer) => api::hide(room, key, viewer).await,
                 Deed::Ban(viewer, seconds) => api::ban(room, viewer, seconds).await.map(drop),
+                Deed::Shadow(viewer, id) => {
+                    let rule = Rule { kind: RuleKind::Shadow, value: viewer };
+                    api::make_rule(room, rule).await.map(|made| id.set(made))
+                }
                 Deed::Mode(mode, on) => api::set_mode(room, mode, on).await,
             };
             self.end(&made, done, Outcome::Holds, i18n);
@@ -112,11 +126,14 @@ impl Decisions {
 
     /// Undoes a ban.
     fn undo(self, made: Made, i18n: I18n) {
-        let Deed::Ban(viewer, _) = made.deed.clone() else { return };
         made.outcome.set(Outcome::Asked);
         let room = self.room.get_value();
         spawn_local(async move {
-            let done = api::unban(room, viewer).await;
+            let done = match made.deed.clone() {
+                Deed::Ban(viewer, _) => api::unban(room, viewer).await,
+                Deed::Shadow(_, id) => api::end_rule(room, id.get_untracked()).await,
+                Deed::Hide(..) | Deed::Mode(..) => return,
+            };
             self.end(&made, done, Outcome::Undone, i18n);
         });
     }
@@ -132,7 +149,9 @@ impl Made {
         let text = match (&self.deed, &*self.outcome.read()) {
             (Deed::Hide(..), Outcome::Asked) => t_string!(i18n, studio.hiding),
             (Deed::Hide(..), _) => t_string!(i18n, studio.hidden),
-            (Deed::Ban(..), Outcome::Asked) => t_string!(i18n, studio.banning),
+            (Deed::Ban(..) | Deed::Shadow(..), Outcome::Asked) => t_string!(i18n, studio.banning),
+            (Deed::Shadow(..), Outcome::Undone) => t_string!(i18n, studio.unshadowed),
+            (Deed::Shadow(..), _) => t_string!(i18n, studio.shadowed),
             (Deed::Ban(..), Outcome::Undone) => t_string!(i18n, studio.unbanned),
             (Deed::Mode(_, true), _) => t_string!(i18n, studio.mode_on),
             (Deed::Mode(_, false), _) => t_string!(i18n, studio.mode_off),
@@ -163,7 +182,7 @@ pub fn DecidedList(
         let (text, shown) = (made.clone(), made.clone());
         let undo = move || {
             let undone = made.clone();
-            let can = matches!((&made.deed, &*made.outcome.read()), (Deed::Ban(..), Outcome::Holds));
+            let can = matches!((&made.deed, &*made.outcome.read()), (Deed::Ban(..) | Deed::Shadow(..), Outcome::Holds));
             can.then(|| {
                 view! {
                     <button class="quiet" type="button" on:click=move |_| decisions.undo(undone.clone(), i18n)>

@@ -28,6 +28,9 @@ use crate::{
 /// The lengths of a ban, in seconds; 0 is for good.
 const LENGTHS: [u32; 5] = [600, 3_600, 86_400, 604_800, 0];
 
+/// The value of a ban that its viewer does not notice, in the place of a length.
+const SHADOW: &str = "shadow";
+
 /// The page at `/studio/{room}` for the crew.
 #[component]
 pub fn DeskPage(
@@ -153,12 +156,15 @@ fn BanLength(decisions: Decisions) -> impl IntoView {
             <select
                 data-length
                 on:change=move |event| {
-                    if let Ok(seconds) = event_target_value(&event).parse() {
+                    let chosen = event_target_value(&event);
+                    decisions.shadow.set(chosen == SHADOW);
+                    if let Ok(seconds) = chosen.parse() {
                         decisions.seconds.set(seconds);
                     }
                 }
             >
                 {choices.collect_view()}
+                <option value=SHADOW>{say!(i18n, studio.shadow)}</option>
             </select>
         </label>
     }

@@ -29,6 +29,7 @@ fn reason(name: &str, i18n: I18n) -> &'static str {
         "too_fast" => t_string!(i18n, studio.refused_fast),
         "mode" => t_string!(i18n, studio.refused_mode),
         "rule" => t_string!(i18n, studio.refused_rule),
+        "shadow" => t_string!(i18n, studio.refused_shadow),
         "text" => t_string!(i18n, studio.refused_text),
         "duplicate" => t_string!(i18n, studio.refused_again),
         _ => t_string!(i18n, studio.refused_other),

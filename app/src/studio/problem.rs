@@ -4,7 +4,7 @@ use crate::{
     error::{ApiError, CrewError},
     i18n::{I18n, fill, t_string},
     problem::Problem,
-    rules::{MAX_PATTERN, MAX_RULES, MAX_WORD, MAX_WORDS, RuleError},
+    rules::{MAX_PATTERN, MAX_WORD, MAX_WORDS, RuleError},
 };
 
 /// The error of a call, with a remedy where there is one.
@@ -48,6 +48,8 @@ fn say_rule_error(error: &str, i18n: I18n) -> String {
         RuleError::Number { given, from, to } => {
             fill(t_string!(i18n, studio.rule_number), &[("given", &given), ("from", &from), ("to", &to)])
         }
-        RuleError::TooManyRules => fill(t_string!(i18n, studio.rule_too_many), &[("most", &MAX_RULES)]),
+        RuleError::TooManyRules(most) => fill(t_string!(i18n, studio.rule_too_many), &[("most", &most)]),
+        // No page of ours sends such a value.
+        RuleError::NoViewer(_) => error.to_string(),
     }
 }

@@ -85,7 +85,8 @@ impl RuleBoard {
     fn make(self, i18n: I18n) {
         let rule = self.rule();
         let name = describe(&rule, i18n);
-        self.ask(make_rule(self.room.get_value(), rule), move || {
+        let room = self.room.get_value();
+        self.ask(async move { make_rule(room, rule).await.map(drop) }, move || {
             self.trial.try_set(None);
             self.value.try_set(String::new());
             self.said.try_set(fill(t_string!(i18n, studio.mode_on), &[("about", &name)]));
@@ -108,6 +109,7 @@ fn name_of(kind: RuleKind, i18n: I18n) -> &'static str {
         RuleKind::Longer => t_string!(i18n, studio.rule_longer),
         RuleKind::Runs => t_string!(i18n, studio.rule_runs),
         RuleKind::Again => t_string!(i18n, studio.rule_again),
+        RuleKind::Shadow => t_string!(i18n, studio.rule_shadow),
     }
 }
 
@@ -119,6 +121,7 @@ fn help(kind: RuleKind, i18n: I18n) -> &'static str {
         RuleKind::Longer => t_string!(i18n, studio.rule_longer_help),
         RuleKind::Runs => t_string!(i18n, studio.rule_runs_help),
         RuleKind::Again => t_string!(i18n, studio.rule_again_help),
+        RuleKind::Shadow => "",
     }
 }
 
@@ -141,7 +144,8 @@ pub fn RuleList(
     let i18n = use_i18n();
     let board = RuleBoard::new(room.to_string());
     let RuleBoard { kind, value, .. } = board;
-    let choices = RuleKind::ALL.map(|kind| {
+    // Shadow bans are made at the danmu of whom they concern.
+    let choices = RuleKind::ALL.into_iter().filter(|kind| *kind != RuleKind::Shadow).map(|kind| {
         view! { <option value=kind.code()>{move || name_of(kind, i18n)}</option> }
     });
     let choose = move |event| {

@@ -11,13 +11,14 @@ use axum::{
 use danmu::{
     feed::{FeedToken, MAX_HISTORY, Progress},
     room::RoomId,
+    viewer::ViewerId,
 };
 use danmu_relay::relay::{Asked, Relay, Viewer};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{AppState, client::ClientAddr, connection::Admitted, handover::Handover};
+use super::{AppState, client::ClientAddr, connection::Admitted, guest::viewer_of, handover::Handover};
 
 /// How long a viewer waits for a server that has just started to catch up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,7 +60,8 @@ pub async fn events(
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let wishes = Wishes { from: last.or(wishes.from), ..wishes };
-    let Some(viewer) = admit(&relay, &room, wishes) else { return no_room() };
+    let viewer = if relay.asks_who(&room) { viewer_of(&state.identity, &headers) } else { None };
+    let Some(viewer) = admit(&relay, &room, wishes, viewer) else { return no_room() };
     let (client, admitted) = (client.map(|client| client.0.0), admitted.map(|admitted| admitted.0));
     let Some(Extension(handover)) = handover else {
         let seated = seat(viewer, client, admitted.as_ref());
@@ -102,8 +104,8 @@ pub async fn caught_up(relay: &Relay) -> Result<(), Response> {
     Err(([(header::RETRY_AFTER, "2")], answer).into_response())
 }
 
-/// Admits a viewer to a room; `None` if there is no such room.
-pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
+/// Admits a viewer to a room, who is known where the room [asks who it is](Relay::asks_who); `None` if there is no such room.
+pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes, viewer: Option<ViewerId>) -> Option<Viewer> {
     let known = |token: &String| !token.is_empty() && token.len() <= MAX_TOKEN;
     let token = wishes.from.filter(known);
     let page = token.is_none();
@@ -112,7 +114,7 @@ pub fn admit(relay: &Relay, room: &RoomId, wishes: Wishes) -> Option<Viewer> {
     let retry_ms =
         RETRY_MS.start + u32::try_from(danmu_identity::clock::now_ms().unsigned_abs() % u64::from(spread)).unwrap_or(0);
     let heard = token.and_then(|token| token.parse::<Progress<FeedToken>>().ok());
-    let asked = Asked { heard, page, history: wishes.history.min(MAX_HISTORY) };
+    let asked = Asked { heard, page, history: wishes.history.min(MAX_HISTORY), viewer };
     relay.join(room, &asked, retry_ms)
 }
 

@@ -110,6 +110,12 @@ fn known_caller(state: &AppState, request: &Request, addr: IpAddr) -> Option<Cal
     Some(Caller { addr, viewer, name, rights, login })
 }
 
+/// The viewer whom the cookies name: for what shows a viewer only what it said itself.
+pub fn viewer_of(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
+    let member = cookies(headers, MEMBER).find_map(|value| identity.member(value));
+    member.map(|member| member.viewer).or_else(|| known(identity, headers))
+}
+
 /// The guest whom one of the cookies names.
 fn known(identity: &Identity, headers: &HeaderMap) -> Option<ViewerId> {
     cookies(headers, GUEST).find_map(|value| identity.guest(value))

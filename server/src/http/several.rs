@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use danmu_relay::relay::Viewer;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 
 use super::{
@@ -22,6 +22,7 @@ use super::{
     client::ClientAddr,
     connection::Admitted,
     events::{Wishes, admit, answer, caught_up, full, no_relay, no_room, seat},
+    guest::viewer_of,
 };
 
 /// The most rooms in one response.
@@ -40,6 +41,7 @@ pub async fn events(
     RawQuery(query): RawQuery,
     client: Option<Extension<ClientAddr>>,
     admitted: Option<Extension<Admitted>>,
+    headers: HeaderMap,
 ) -> Response {
     let Some(relay) = state.relay else { return no_relay() };
     let asked = parse(&query.unwrap_or_default());
@@ -53,7 +55,10 @@ pub async fn events(
     let (client, admitted) = (client.map(|client| client.0.0), admitted.map(|admitted| admitted.0));
     let mut viewers = Vec::with_capacity(asked.len());
     for (room, wishes) in asked {
-        let viewer = room.parse().ok().and_then(|room| admit(&relay, &room, wishes));
+        let viewer = room.parse().ok().and_then(|room| {
+            let who = if relay.asks_who(&room) { viewer_of(&state.identity, &headers) } else { None };
+            admit(&relay, &room, wishes, who)
+        });
         let Some(viewer) = viewer else { return no_room() };
         let Some(viewer) = seat(viewer, client, admitted.as_ref()) else { return full() };
         viewers.push(viewer);

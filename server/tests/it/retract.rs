@@ -29,10 +29,15 @@ pub struct Tape {
 
 impl Tape {
     pub fn follow(program: &Program, query: &str) -> Result<Self, Failure> {
+        Self::follow_as(program, query, "")
+    }
+
+    /// The same with these lines in the request's head, each with its end.
+    pub fn follow_as(program: &Program, query: &str, head: &str) -> Result<Self, Failure> {
         let site = address(&program.url)?;
         let mut line = TcpStream::connect(site)?;
         line.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(line, "GET /rooms/demo/events?{query} HTTP/1.1\r\nHost: {site}\r\n\r\n")?;
+        write!(line, "GET /rooms/demo/events?{query} HTTP/1.1\r\nHost: {site}\r\n{head}\r\n")?;
         Ok(Self { line, bytes: Vec::new() })
     }
 

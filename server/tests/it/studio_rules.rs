@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     program::{Answer, Program},
     replicas::until as patiently,
+    retract::Tape,
     rights::Person,
     shards::shards,
     speaker::{Viewer, until},
@@ -169,5 +170,57 @@ async fn another_server_of_the_store_follows_a_rule_from_the_same_danmu_on() -> 
         until("both judge alike", || Ok((server.figure(ADMITTED).ok(), server.figure(REFUSED).ok()) == expected))
             .await?;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_shadow_banned_viewer_says_is_on_its_own_page_alone_and_it_cannot_tell() -> Test {
+    let program = Program::start(&OFTEN)?;
+    program.get_ready()?;
+    let [keeper, host] = [("keeper", Role::Moderator), ("host", Role::Streamer)]
+        .map(|(name, role)| Person::with(&program, name, &[("demo", role)]));
+    let (keeper, host, eve, ann) = (keeper?, host?, Viewer::new(&program, 1)?, Viewer::new(&program, 2)?);
+    let history = |program: &Program, viewer: &Viewer| -> Result<String, Failure> {
+        Tape::follow_as(program, "history=50", &format!("{}\r\n", viewer.cookie))?.until("\n\n")
+    };
+    let mut others = Tape::follow(&program, "history=0")?;
+    says(&program, &eve, "before the ban", true).await?;
+    // Known here by now, so that nobody below bans who stands above.
+    assert_eq!((host.role("demo")?, keeper.role("demo")?), (Role::Streamer, Role::Moderator));
+    let refused = makes(&keeper, "shadow", "host")?;
+    assert_eq!((refused.status, refused.body.contains("NotAbove")), (403, true), "{}", refused.body);
+    let made = makes(&keeper, "shadow", &eve.id)?;
+    let id: String = serde_json::from_str(&made.body)?;
+    assert_eq!(makes(&host, "shadow", &eve.id)?.body, made.body, "it is one ban, however often it is asked for");
+    patiently("the stream has it", async || Ok(raw(&program).await?.iter().any(|data| data.contains(&id)))).await?;
+    let shadowed = || program.figure("danmu_refused_total{reason=\"shadow\"}").unwrap_or(0);
+    assert_eq!(eve.says("in the shadow").await?, None, "the stream takes it");
+    until("it is judged", || Ok(shadowed() == 1)).await?;
+    says(&program, &ann, "in the light", true).await?;
+    let heard = others.until("in the light")?;
+    assert!(heard.contains("before the ban") && !heard.contains("in the shadow"), "{heard}");
+    for (viewer, sees) in [(&eve, true), (&ann, false)] {
+        let history = history(&program, viewer)?;
+        let texts = ["before the ban", "in the shadow", "in the light"].map(|text| history.find(text));
+        assert_eq!((texts[1].is_some(), texts[0].is_some() && texts[0] < texts[2]), (sees, true), "{history}");
+        assert!(!sees || (texts[0] < texts[1] && texts[1] < texts[2]), "in the order of arrival: {history}");
+    }
+    assert!(
+        !raw(&program).await?.iter().any(|data| data.contains("\"mod\"") && data.contains(&eve.id)),
+        "not on the stream"
+    );
+    assert!(eve.comes_again(&program, 1)?.status == 200, "it gets sessions as before");
+
+    let keeper = keeper.cookie;
+    let program = program.crash(&OFTEN)?;
+    program.get_ready()?;
+    let keeper = Person { program: &program, cookie: keeper };
+    until("it is there after a restart", || Ok(history(&program, &eve)?.contains("in the shadow"))).await?;
+    assert!(!history(&program, &ann)?.contains("in the shadow"));
+    let refused = keeper.asks("end_rule", &format!("room=demo&id={id}"))?;
+    assert_eq!(refused.status, 200, "{}", refused.body);
+    let audit: Vec<Value> = serde_json::from_str(&keeper.asks("audit", "room=demo")?.body)?;
+    let about: Vec<_> = audit.iter().filter(|entry| entry["what"] == "rule_on").map(|entry| &entry["viewer"]).collect();
+    assert_eq!(about, [&*eve.id]);
     Ok(())
 }

@@ -313,7 +313,7 @@ fn entry<'a>(room: Option<&'a RoomId>, decision: &'a Decision, by: &'a By, at_ms
             (if ends { Act::Unhide } else { Act::Hide }, by.author.as_ref().or(danmu.viewer.as_ref()))
         }
         Subject::Mode(_) => (if ends { Act::ModeOff } else { Act::ModeOn }, None),
-        Subject::Rule(_) => (if ends { Act::RuleOff } else { Act::RuleOn }, None),
+        Subject::Rule(_) => (if ends { Act::RuleOff } else { Act::RuleOn }, by.author.as_ref()),
         Subject::Vending => (if ends { Act::Thaw } else { Act::Freeze }, None),
         Subject::Sessions => (Act::Revoke, None),
     };

@@ -11,7 +11,7 @@ use std::{
 
 use danmu::{
     gate::{Bans, Decisions},
-    record::{Decided, Guests, RecordId, Subject},
+    record::{Decided, Decision, Guests, RecordId, Subject},
     room::{RoomId, RuleId},
     viewer::{Rank, Role, ViewerId},
 };
@@ -125,19 +125,25 @@ impl Ledger {
                 self.arrived(&Decided { id, room, decision, at });
                 continue;
             }
-            self.note_network(&decision.on);
-            // It may have been read from the stream a moment ago.
-            if !self.of(room.as_ref()).knows(id, &decision.on) {
-                let (until_ms, by) = (decision.until_ms(), decision.by);
-                let mut owed = self.owed.write().unwrap_or_else(PoisonError::into_inner);
-                let waiting = owed.entry((room, decision.on)).or_default();
-                if waiting.iter().all(|(other, ..)| *other != id) {
-                    waiting.push((id, until_ms, by));
-                }
-            }
+            self.owe(id, room, decision);
         }
         for guests in guests {
             self.stayed(guests, guests.from.unwrap_or_default());
+        }
+    }
+
+    /// Applies a decision that is pending for the stream.
+    pub(super) fn owe(&self, id: RecordId, room: Option<RoomId>, decision: Decision) {
+        self.note_network(&decision.on);
+        // It may have been read from the stream a moment ago.
+        if self.of(room.as_ref()).knows(id, &decision.on) {
+            return;
+        }
+        let (until_ms, by) = (decision.until_ms(), decision.by);
+        let mut owed = self.owed.write().unwrap_or_else(PoisonError::into_inner);
+        let waiting = owed.entry((room, decision.on)).or_default();
+        if waiting.iter().all(|(other, ..)| *other != id) {
+            waiting.push((id, until_ms, by));
         }
     }
 

@@ -293,13 +293,24 @@ impl Moderation {
 
     /// Writes a moderator's decision for a room to the store, with its entry in the audit.
     async fn decide(&self, by: &Decider, room: &RoomId, decision: Decision) -> Result<(), ApiError> {
+        self.decide_about(by, room, decision, None).await
+    }
+
+    /// The same for a decision that concerns a viewer whom its subject does not name.
+    async fn decide_about(
+        &self,
+        by: &Decider,
+        room: &RoomId,
+        decision: Decision,
+        about: Option<ViewerId>,
+    ) -> Result<(), ApiError> {
         self.check_pace(&by.viewer)?;
         let (store, now_ms) = (&self.0.store, now_ms());
         let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
         let outranked = until_ms > now_ms && decided_by > by.rank;
         let concerned = match &decision.on {
             Subject::Viewer(viewer) | Subject::Danmu(DanmuRef { viewer: Some(viewer), .. }) => Some(viewer),
-            _ => None,
+            _ => about.as_ref(),
         };
         let equal = concerned.is_some_and(|viewer| self.0.staff.stands(viewer, room, by.rank, now_ms));
         if outranked || equal {
@@ -310,7 +321,7 @@ impl Moderation {
             _ => None,
         };
         let (text, author) = known.map(|known| (known.text, known.viewer)).unzip();
-        let who = By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank)).about(author.flatten());
+        let who = By::viewer(&by.viewer, by.name.as_ref(), Some(by.rank)).about(author.flatten().or(about.clone()));
         let who = who.with(match decision.on {
             Subject::Rule(rule) => self.told_rule(rule).await,
             _ => AuditDetail { text, ..AuditDetail::default() },
@@ -318,7 +329,9 @@ impl Moderation {
         let written = if decision.until == Some(0) {
             store.end(Some(room), &decision.on, by.rank, &who, now_ms).await.map(drop)
         } else {
-            store.decide(Some(room), &decision, &who, now_ms).await.map(drop)
+            let written = store.decide(Some(room), &decision, &who, now_ms).await;
+            // Who asks next, for what is in force or for a session, is answered by it.
+            written.map(|id| self.0.ledger.owe(id, Some(room.clone()), decision.clone()))
         };
         self.0.decided.notify_one();
         written.map_err(|error| {

@@ -131,6 +131,12 @@ impl<B: Bus> Relay<B> {
         Some(Viewer::join(audience, batches, asked, retry_ms, may_ask.then_some(ask)))
     }
 
+    /// Whether a room has what only its author is shown, so that [`Asked::viewer`] makes a difference.
+    #[must_use]
+    pub fn asks_who(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|relayed| !relayed.audience.feed.shadowed.is_empty())
+    }
+
     /// Broadcast of all danmu that pass a room's gate from now on, for subscribers that store them; `None` if there is no such
     /// room. A slow subscriber is told how many it lost, and delays nothing.
     #[must_use]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
+use danmu::viewer::ViewerId;
 use danmu_app::rules::{MAX_PATTERN, MAX_WORD, MAX_WORDS, Rule, RuleError, RuleKind};
 use danmu_identity::unicode::UNICODE;
 use linkify::LinkFinder;
@@ -39,6 +40,8 @@ pub enum Compiled {
     Runs(usize),
     /// The same again, within so many seconds.
     Again(u32),
+    /// All that a viewer posts, which it alone is shown.
+    Shadow(ViewerId),
     /// Nothing: what a later version made.
     Nothing,
 }
@@ -95,6 +98,9 @@ impl Compiled {
             RuleKind::Longer => Self::Longer(number(*kind, value)? as usize),
             RuleKind::Runs => Self::Runs(number(*kind, value)? as usize),
             RuleKind::Again => Self::Again(number(*kind, value)?),
+            RuleKind::Shadow => {
+                Self::Shadow(value.parse().map_err(|_| RuleError::NoViewer(value.chars().take(64).collect()))?)
+            }
         })
     }
 
@@ -111,7 +117,8 @@ impl Compiled {
             Self::Longer(most) => text.text.len() > *most && (UNICODE.graphemes)(text.text) > *most,
             Self::Runs(most) => longest_run(text.plain()) > *most,
             Self::Again(seconds) => return Says::Again(fingerprint(text.plain()), *seconds),
-            Self::Nothing => false,
+            // Not by the text: see `Book`.
+            Self::Shadow(_) | Self::Nothing => false,
         };
         if stops { Says::Stop } else { Says::Pass }
     }

@@ -16,12 +16,13 @@ use danmu::{
     gate::{Admitted, RuleBook, RuleVerdict},
     record::{Decision, Subject},
     room::{RoomId, RuleId},
+    viewer::ViewerId,
 };
 use danmu_app::{
     audit::AuditDetail,
     error::{ApiError, CrewError},
-    rules::{MAX_RULES, Rule, RuleEntry, RuleError},
-    services::{Decider, DecisionFuture, RulesFuture, Ruling, TrialFuture},
+    rules::{MAX_RULES, MAX_SHADOWS, Rule, RuleEntry, RuleError, RuleKind},
+    services::{Decider, DecisionFuture, MadeFuture, RulesFuture, Ruling, TrialFuture},
 };
 use danmu_identity::{clock::now_ms, store::RuleRow};
 
@@ -36,7 +37,7 @@ const TOLD: usize = 200;
 
 /// The rules that this server knows, compiled.
 #[derive(Debug, Default)]
-pub(super) struct Book(RwLock<HashMap<RuleId, Arc<Compiled>>>);
+pub(super) struct Book(RwLock<HashMap<RuleId, Compiled>>);
 
 /// The state of rules.
 #[derive(Debug, Default)]
@@ -46,20 +47,26 @@ pub(super) struct Rules {
 }
 
 impl Book {
-    fn get(&self, id: RuleId) -> Option<Arc<Compiled>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    fn has(&self, id: RuleId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }
 
     fn put(&self, id: RuleId, rule: Compiled) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(rule));
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, rule);
     }
 }
 
 impl RuleBook for Book {
-    fn look(&self, rules: &[RuleId], text: &str) -> RuleVerdict {
+    fn look(&self, rules: &[RuleId], text: &str, by: Option<&ViewerId>) -> RuleVerdict {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let shadows = |rule: &RuleId| matches!(known.get(rule), Some(Compiled::Shadow(it)) if Some(it) == by);
+        // First, so that no other rule tells its author of it.
+        if rules.iter().any(shadows) {
+            return RuleVerdict::Shadowed;
+        }
         let (text, mut verdict, mut longest_s) = (Text::new(text), RuleVerdict::Allowed, 0);
         for &rule in rules {
-            match self.get(rule).map(|known| known.look(&text)) {
+            match known.get(&rule).map(|known| known.look(&text)) {
                 Some(Says::Pass) => {}
                 None | Some(Says::Stop) => return RuleVerdict::Forbidden(rule),
                 Some(Says::Again(fingerprint, seconds)) if seconds > longest_s => {
@@ -84,7 +91,7 @@ impl Moderation {
     /// Reads from the store what the rules of a room say that were decided on and are not known yet. Mostly there are none.
     pub async fn learn_rules(&self, room: &RoomId) {
         let (book, unknown) = (&self.0.rules.book, self.0.ledger.rules(room));
-        for id in unknown.into_iter().filter(|id| book.get(*id).is_none()) {
+        for id in unknown.into_iter().filter(|id| !book.has(*id)) {
             match self.0.store.rule(id).await {
                 Ok(Some(row)) => match Compiled::new(&row.rule) {
                     Ok(rule) => book.put(id, rule),
@@ -150,13 +157,23 @@ impl Ruling for Moderation {
         })
     }
 
-    fn make(&self, by: Decider, room: RoomId, rule: Rule) -> DecisionFuture {
+    fn make(&self, by: Decider, room: RoomId, rule: Rule) -> MadeFuture {
         let moderation = self.clone();
         Box::pin(async move {
             let compiled = Compiled::new(&rule).map_err(CrewError::from)?;
-            if moderation.rules_in_force(&room).await?.len() >= MAX_RULES {
-                return Err(CrewError::from(RuleError::TooManyRules).into());
+            let mut like = moderation.rules_in_force(&room).await?;
+            like.retain(|row| (row.rule.kind == RuleKind::Shadow) == (rule.kind == RuleKind::Shadow));
+            if let Some(known) = like.iter().find(|row| row.rule == rule) {
+                return Ok(known.id.to_string());
             }
+            let most = if rule.kind == RuleKind::Shadow { MAX_SHADOWS } else { MAX_RULES };
+            if like.len() >= most {
+                return Err(CrewError::from(RuleError::TooManyRules(most)).into());
+            }
+            let viewer = match &compiled {
+                Compiled::Shadow(viewer) => Some(viewer.clone()),
+                _ => None,
+            };
             let number = getrandom::u64().map_err(|error| ApiError::Other(error.to_string()))?;
             let row = RuleRow { id: RuleId::new(number), rule, made_ms: now_ms() };
             tracing::info!(by = %by.viewer, %room, rule = %row.id, kind = row.rule.kind.code(), "a moderator makes a rule");
@@ -166,7 +183,7 @@ impl Ruling for Moderation {
             })?;
             moderation.0.rules.book.put(row.id, compiled);
             let decision = Decision { on: Subject::Rule(row.id), until: None, by: by.rank };
-            moderation.decide(&by, &room, decision).await
+            moderation.decide_about(&by, &room, decision, viewer).await.map(|()| row.id.to_string())
         })
     }
 

@@ -11,6 +11,7 @@ use super::{
     },
     refill::Desk,
     ring::{Ring, Window},
+    shadowed::Shadowed,
 };
 
 /// The feed of a room.
@@ -26,6 +27,8 @@ pub struct RoomFeed {
     pub bans: Bans,
     /// Broadcast of admitted danmu.
     pub verdicts: Verdicts,
+    /// What shadow-banned viewers said.
+    pub shadowed: Shadowed,
     /// What the room's gate has admitted and refused, as of its last frame or heartbeat.
     pub counts: Mutex<Counts>,
 }
@@ -40,6 +43,7 @@ impl RoomFeed {
             lineage: SharedLineage::default(),
             bans,
             verdicts: Verdicts::default(),
+            shadowed: Shadowed::default(),
             counts: Mutex::default(),
         }
     }

@@ -11,5 +11,6 @@ pub mod refill;
 pub mod retracted;
 pub mod ring;
 pub mod room;
+pub mod shadowed;
 pub mod sse;
 pub mod work;

@@ -110,7 +110,14 @@ impl Work {
             }
             Err(refused) => {
                 metrics.refused(refused.name(), refused.notice(), record);
-                let Refused::Gate(Reason::Moderation(decided)) = refused else { return false };
+                let decided = match refused {
+                    Refused::Gate(Reason::Moderation(decided)) => decided,
+                    Refused::Gate(Reason::Shadowed(admitted)) => {
+                        self.feed.shadowed.keep(*admitted);
+                        return false;
+                    }
+                    _ => return false,
+                };
                 let on_rule = matches!(decided.decision.on, Subject::Rule(_));
                 self.line.decided(&decided);
                 self.unkept.push_back(moderation.decided(*decided));

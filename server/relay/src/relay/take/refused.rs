@@ -52,6 +52,7 @@ impl Refused {
             Self::Gate(Reason::Banned) => "banned",
             Self::Gate(Reason::Mode(_)) => "mode",
             Self::Gate(Reason::Rule(_)) => "rule",
+            Self::Gate(Reason::Shadowed(_)) => "shadow",
             Self::Gate(Reason::NotModerator) => "not_moderator",
             Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",

@@ -15,6 +15,7 @@ use danmu::{
     feed::{self, FeedToken, Progress, Told},
     gate::Retracted,
     record::DanmuKey,
+    viewer::ViewerId,
 };
 use danmu_identity::{capacity::Permit, clock::now_ms};
 use hyper::body::{Body, Bytes, Frame as BodyFrame};
@@ -60,6 +61,8 @@ pub struct Asked {
     pub page: bool,
     /// How many of the last danmu it wants, if it has heard nothing.
     pub history: usize,
+    /// Who it is, where that was asked for ([`Relay::asks_who`](super::super::Relay::asks_who)).
+    pub viewer: Option<ViewerId>,
 }
 
 impl Viewer {
@@ -83,7 +86,10 @@ impl Viewer {
             Some(heard) if ask.is_some() => Start::Absent(heard),
             Some(heard) => Start::After(heard.after),
         };
-        let joined = feed.ring.join(start, asked.history);
+        let mut joined = feed.ring.join(start, asked.history);
+        if let Some(viewer) = asked.viewer.as_ref().filter(|_| asked.heard.is_none() || asked.page) {
+            feed.shadowed.add(viewer, &mut joined.history, asked.history);
+        }
         metrics.joined(asked.heard.is_some(), joined.recovered);
         let (reading, behind_ms) = status.reading();
         // A page that has heard nothing has nothing to retract.

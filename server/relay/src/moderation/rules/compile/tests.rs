@@ -121,6 +121,7 @@ fn a_rule_that_cannot_be_is_refused_with_what_is_wrong() {
         (RuleKind::Runs, "1", "2 to 50"),
         (RuleKind::Again, "61", "5 to 60"),
         (RuleKind::Again, "soon", "\"soon\""),
+        (RuleKind::Shadow, "no viewer", "cannot be the id"),
     ] {
         let error = made(kind, value).expect_err("no rule").to_string();
         assert!(error.contains(expected), "{kind:?} {value:.20}: {error}");
@@ -130,7 +131,7 @@ fn a_rule_that_cannot_be_is_refused_with_what_is_wrong() {
 
 proptest! {
     #[test]
-    fn no_text_and_no_value_make_a_rule_panic(kind in 0..6usize, value in any::<String>(), text in any::<String>()) {
+    fn no_text_and_no_value_make_a_rule_panic(kind in 0..RuleKind::ALL.len(), value in any::<String>(), text in any::<String>()) {
         if let Ok(rule) = made(RuleKind::ALL[kind], &value) {
             rule.look(&Text::new(&text));
         }
