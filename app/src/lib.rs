@@ -28,6 +28,8 @@ mod pages;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "most can go wrong in the browser only"))]
 mod problem;
 #[cfg(feature = "ssr")]
+pub mod qr;
+#[cfg(feature = "ssr")]
 pub mod services;
 mod shell;
 #[cfg(feature = "signing")]

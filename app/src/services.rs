@@ -53,6 +53,15 @@ pub struct Services {
     pub auditing: Arc<dyn Auditing>,
 }
 
+/// Under which address viewers reach the pages; in the Leptos context of a wall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicOrigin {
+    /// The origin, as in `https://danmu.example`.
+    pub origin: String,
+    /// Whether it works on this machine alone.
+    pub only_here: bool,
+}
+
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {

@@ -7,9 +7,9 @@ use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
 
 #[cfg(feature = "ssr")]
 use crate::element_ids::{APP_ID, COPY_ID};
-#[cfg(feature = "ssr")]
-use crate::studio::StudioApp;
 use crate::{components::AppTitle, i18n::PageLanguage, pages::CurrentPage};
+#[cfg(feature = "ssr")]
+use crate::{pages, studio::StudioApp};
 
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -31,12 +31,14 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
                 {studio_style()}
+                {wall_style()}
                 <AutoReload options=options.clone() />
                 {scripts(options)}
                 <MetaTags />
             </head>
-            <body>
+            <body style=body_style()>
                 {app()}
+                {beside()}
                 {account()}
                 {failure()}
             </body>
@@ -103,6 +105,26 @@ fn app() -> impl IntoView {
     }
 }
 
+/// What the server puts beside the app on overlay pages and walls.
+fn beside() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return pages::beside();
+}
+
+/// The style sheet of a wall.
+fn wall_style() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return pages::wall_style();
+}
+
+/// The looks of a wall, which concern its danmu too.
+fn body_style() -> Option<String> {
+    #[cfg(feature = "ssr")]
+    return pages::body_style();
+    #[cfg(not(feature = "ssr"))]
+    None
+}
+
 /// The message of a page that does not start.
 fn failure() -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -129,7 +151,7 @@ pub fn App() -> impl IntoView {
 
 #[cfg(feature = "ssr")]
 mod security {
-    use http::{HeaderValue, header, request::Parts};
+    use http::{HeaderValue, header};
     use leptos::{
         config::{Env, LeptosOptions},
         nonce::use_nonce,
@@ -137,14 +159,14 @@ mod security {
     };
     use leptos_axum::ResponseOptions;
 
-    use crate::services::Services;
+    use crate::{pages::Beside, services::Services};
 
     /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this origin and inline ones with
     /// this answer's nonce; connections to this server and the stream only. Styles are a file; attributes carry colours.
     ///
-    /// The overlay page may be styled and framed by others: a browser source injects the streamer's `<style>`, with fonts from
-    /// anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains nothing;
-    /// and frames of files have no origin that a list could name.
+    /// The overlay page, and a wall, may be styled and framed by others: a browser source injects the streamer's `<style>`, with
+    /// fonts from anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains
+    /// nothing; and frames of files have no origin that a list could name.
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
@@ -154,8 +176,7 @@ mod security {
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
-        let is_overlay = use_context::<Parts>().is_some_and(|parts| parts.uri.path().starts_with("/overlay/"));
-        let looks = if is_overlay {
+        let looks = if Beside::of_request().is_some() {
             "style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:"
         } else {
             "style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'"

@@ -18,7 +18,7 @@ for (const locale of ['en-US', 'zh-CN']) {
   test.describe(`in ${locale}`, () => {
     test.use({ locale, tolerated: /status of 404/ });
 
-    for (const address of ['/', '/overlay/demo', '/room/nowhere']) {
+    for (const address of ['/', '/overlay/demo', '/wall/demo', '/room/nowhere']) {
       test(`${address} keeps nobody out`, async ({ page }) => {
         await page.goto(address);
         expect(await barriers(page)).toEqual([]);

@@ -1,10 +1,16 @@
 //! The pages, one per file, and the mapping from addresses to pages.
 
+#[cfg(feature = "ssr")]
+mod beside;
 mod home;
 mod missing;
 mod overlay;
 mod room;
+#[cfg(feature = "ssr")]
+mod wall;
 
+#[cfg(feature = "ssr")]
+pub use self::beside::{Beside, beside, body_style, wall_style};
 pub use self::missing::MissingPage;
 #[cfg(all(test, feature = "ssr"))]
 pub use self::overlay::Options;
@@ -26,7 +32,7 @@ enum Page {
     Home(Vec<Room>),
     /// `/room/{room}`: the watch page.
     Room(Room, Ways, String),
-    /// `/overlay/{room}`: danmu on a transparent page.
+    /// `/overlay/{room}`: danmu on a transparent page; and `/wall/{room}`, around which the server puts more ([`Beside`]).
     Overlay(Room, Ways, String, OverlayOptions),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
@@ -71,8 +77,8 @@ fn find() -> Page {
         ["", "room", id] => {
             api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
         }
-        ["", "overlay", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
-            Page::Overlay(room, ways, place, OverlayOptions::of(uri.query().unwrap_or_default()))
+        ["", "overlay" | "wall", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
+            Page::Overlay(room, ways, place, Beside::of_request().map(|beside| beside.options).unwrap_or_default())
         }),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {

@@ -46,5 +46,6 @@ mod studio_rooms;
 mod truth;
 mod vending;
 mod viewer;
+mod wall;
 mod world;
 mod writers;

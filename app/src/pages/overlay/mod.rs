@@ -11,6 +11,8 @@ use leptos::{either::Either, prelude::*};
 use leptos_meta::{Html, Title};
 
 pub use self::options::Options;
+#[cfg(feature = "ssr")]
+pub(super) use self::options::parse::short;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
     live::{FeedStart, Live},
