@@ -166,7 +166,8 @@ mod security {
     ///
     /// The overlay page, and a wall, may be styled and framed by others: a browser source injects the streamer's `<style>`, with
     /// fonts from anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains
-    /// nothing; and frames of files have no origin that a list could name.
+    /// nothing; and frames of files have no origin that a list could name. A sheet that its address names is the address'
+    /// author's, who may be somebody else: see `pages::overlay::sheet`.
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
@@ -176,14 +177,19 @@ mod security {
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
-        let looks = if Beside::of_request().is_some() {
-            "style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:"
-        } else {
-            "style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'"
+        let images = "img-src 'self' data: https:";
+        let looks = match Beside::of_request().map(|beside| beside.options.sheet) {
+            Some(Some(sheet)) => sheet.policy(),
+            Some(None) => {
+                format!("{images} {media}; style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:")
+            }
+            None => {
+                format!("{images} {media}; style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'")
+            }
         };
         let policy = format!(
-            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; img-src 'self' \
-             data: https: {media}; media-src 'self' blob: https: {media}; worker-src 'self' blob:; object-src 'none'; \
+            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; \
+             media-src 'self' blob: https: {media}; worker-src 'self' blob:; object-src 'none'; \
              base-uri 'none'; form-action 'self'; {looks}"
         );
         if let Ok(policy) = HeaderValue::try_from(policy) {

@@ -1,18 +1,26 @@
-//! What the server puts beside the app on overlay pages and walls: a word about mistakes in the address, and what stands around
-//! the danmu of a wall. No module of the browser has any of it.
+//! What the server puts beside the app on overlay pages and walls: a word about mistakes in the address, the streamer's style
+//! sheet, and what stands around the danmu of a wall. No module of the browser has any of it.
 
 use http::request::Parts;
 use leptos::{nonce::use_nonce, prelude::*};
 
-use super::{overlay::Options, path_segment, wall, wall::Wall};
+use super::{
+    overlay::{Options, sheet::Sheet},
+    path_segment, wall,
+    wall::Wall,
+};
 use crate::{
     i18n::{t_string, use_i18n},
     services::{PublicOrigin, Services},
 };
 
-/// Shows the note before it, but never on air: not in OBS, and not in a frame of another site, which may be a scene.
-const SCRIPT: &str = "{const note=document.currentScript.previousElementSibling;\
-    try{note.hidden=!!(window.obsstudio||top.obsstudio)||top.location.origin!==location.origin}catch{}}";
+/// Shows the note before it, but never on air: not in OBS, and not in a frame of another site, which may be a scene. Loads the
+/// style sheet too, since a link in the document would hold up the page while its server does not answer.
+const SCRIPT: &str = "{const note=document.currentScript.previousElementSibling,{sheet,failed}=note.dataset;\
+    let seen;try{seen=!window.obsstudio&&!top.obsstudio&&top.location.origin===location.origin}catch{}\
+    note.hidden=!seen||!note.textContent;\
+    if(sheet){const link=document.createElement('link');link.rel='stylesheet';link.href=sheet;\
+    link.onerror=()=>{note.append(failed);note.hidden=!seen};document.head.append(link)}}";
 
 /// What the address of an overlay page or a wall says.
 #[derive(Clone, Debug)]
@@ -73,23 +81,29 @@ pub fn beside() -> impl IntoView {
     Some((note(&beside.options), around))
 }
 
-/// The mistakes in the address, for whoever opens it to look at it.
+/// The mistakes in the address, for whoever opens it to look at it, and the style sheet, if there is one.
 fn note(options: &Options) -> impl IntoView + use<> {
     let i18n = use_i18n();
+    let (sheet, text) = match &options.sheet {
+        Some(Sheet::At { url, .. }) => (Some(url.clone()), None),
+        Some(Sheet::Text(text)) => (None, Some(text.clone())),
+        None => (None, None),
+    };
+    let failed = sheet.as_ref().map(|_| t_string!(i18n, wall.no_sheet));
     let wrong = options.wrong.join("; ");
-    (!wrong.is_empty()).then(|| {
+    let wrong = (!wrong.is_empty()).then(|| [t_string!(i18n, wall.wrong), " ", &wrong, " "].concat());
+    let note = (wrong.is_some() || sheet.is_some()).then(|| {
         // Styled here and not in the sheet, which pages of people load, too.
         let style = "position:fixed;z-index:3;top:8px;left:8px;max-width:min(100% - 16px,60ch);padding:8px 12px;border-radius:8px;\
                      background:#000c;color:var(--warn);font-size:.875rem;overflow-wrap:anywhere";
         view! {
-            <p style=style role="alert" hidden data-note>
-                {t_string!(i18n, wall.wrong)}
-                " "
-                <span translate="no" lang="en">
-                    {wrong}
-                </span>
+            <p style=style role="alert" hidden data-note data-sheet=sheet data-failed=failed>
+                {wrong}
             </p>
             <script nonce=use_nonce()>{SCRIPT}</script>
         }
-    })
+    });
+    // Not as a text node, which would be escaped. It has no `<`.
+    let style = text.map(|text| view! { <style inner_html=text></style> });
+    (style, note)
 }

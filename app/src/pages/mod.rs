@@ -13,7 +13,7 @@ mod wall;
 pub use self::beside::{Beside, beside, body_style, wall_style};
 pub use self::missing::MissingPage;
 #[cfg(all(test, feature = "ssr"))]
-pub use self::overlay::Options;
+pub use self::overlay::{Options, sheet::Sheet};
 use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,8 @@ fn find() -> Page {
             api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
         }
         ["", "overlay" | "wall", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
-            Page::Overlay(room, ways, place, Beside::of_request().map(|beside| beside.options).unwrap_or_default())
+            let options = Beside::of_request().map(|beside| beside.options).unwrap_or_default();
+            Page::Overlay(room, ways, place, options.opened(now_ms()))
         }),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
@@ -88,6 +89,13 @@ fn find() -> Page {
         }
     };
     api::answer(page).unwrap_or_else(|error| Page::Missing(Some(error)))
+}
+
+/// The time, in Unix milliseconds.
+#[cfg(feature = "ssr")]
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 /// In the browser the page comes with the document; this is the fallback for a document without one.

@@ -22,6 +22,7 @@ mod http2;
 mod iam;
 mod log;
 mod nginx;
+mod overlay_css;
 mod policies;
 mod program;
 mod proxy;

@@ -1,15 +1,25 @@
 //! Parses the options in an overlay page's address.
 
-use super::Options;
-use crate::overlay::{Choice, Choices};
+use danmu::viewer::Role;
+
+use super::{super::sheet::Sheet, Options};
+use crate::overlay::{Choice, Choices, Preset};
 
 /// How many mistakes of an address are reported, and how many characters of each: hundreds of them make no long page.
 const WRONG: (usize, usize) = (8, 60);
 
 /// The names of all options, for who mistyped one.
 const KNOWN: &[&str] = &[
-    "style", "size", "speed", "opacity", "area", "lanes", "outline", "overlap", "max", "names", "font", "motion",
-    "fade", "filter",
+    "preset", "style", "size", "speed", "opacity", "area", "lanes", "outline", "overlap", "max", "names", "badges",
+    "font", "motion", "fade", "filter", "hide", "history", "css",
+];
+
+/// The roles whose danmu may be hidden, as an address names them.
+const ROLES: [(&str, Role); 4] = [
+    ("viewers", Role::Viewer),
+    ("members", Role::Member),
+    ("moderators", Role::Moderator),
+    ("streamers", Role::Streamer),
 ];
 
 impl Options {
@@ -24,6 +34,11 @@ impl Options {
         // A pair with `%20`, as browsers encode typed blanks, means a literal plus by `+`: `M+ 1c` is a font.
         let typed = |pair: &str| if pair.contains("%20") { pair.replace('+', "%2B") } else { pair.to_owned() };
         let query = query.split('&').map(typed).collect::<Vec<_>>().join("&");
+        // First, wherever it stands: each other option goes over it.
+        let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "preset");
+        if let Some(preset) = named.filter_map(|(_, value)| Preset::of(value.trim())).last() {
+            preset.apply(&mut choices);
+        }
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let (name, value) = (&*name, value.trim());
             let mut choose = |choice: Choice| {
@@ -36,6 +51,7 @@ impl Options {
                 at.ok_or_else(|| words.join(", "))
             };
             let taken = match name {
+                "preset" => one_of(&Preset::ALL.map(Preset::name)).map(drop),
                 "style" => one_of(&["fly", "list"]).map(|at| options.list = at == 1),
                 "size" => choose(Choice::Scale),
                 "speed" => choose(Choice::Speed),
@@ -45,6 +61,21 @@ impl Options {
                 "outline" => one_of(&["stroke", "shadow", "none"]).map(|at| choices.set(Choice::Outline, at as u16)),
                 "overlap" => one_of(&["no", "yes"]).map(|at| choices.set(Choice::Overlap, at as u16)),
                 "names" => one_of(&["no", "yes"]).map(|at| options.names = Some(at == 1)),
+                "badges" => one_of(&["no", "yes"]).map(|at| options.badges = Some(at == 1)),
+                "history" => one_of(&["no", "0", "yes"]).map(|at| options.from_now = at < 2),
+                "hide" => {
+                    for role in value.split(',').map(str::trim).filter(|role| !role.is_empty()) {
+                        match ROLES.iter().find(|(name, _)| *name == role) {
+                            Some((_, role)) => options.roles |= 1 << *role as u8,
+                            None => {
+                                let known = ROLES.map(|(name, _)| name).join(", ");
+                                options.wrong.push(format!("hide={}: {known}, with commas between", short(role)));
+                            }
+                        }
+                    }
+                    Ok(())
+                }
+                "css" => Sheet::parse(value).map(|sheet| options.sheet = Some(sheet)),
                 "motion" => one_of(&["no", "yes"]).map(|at| options.still = at == 0),
                 "max" => match value.parse() {
                     Ok(max @ 1..=10_000) => {
@@ -92,6 +123,9 @@ impl Options {
         }
         if !options.list && options.fade > 0 {
             options.wrong.push("fade: only a list has it (style=list); danmu that fly leave by themselves".to_owned());
+        }
+        if options.list && options.badges == Some(true) && !options.names() {
+            options.wrong.push("badges=yes: a list shows them before names (names=yes)".to_owned());
         }
         options.choices = choices.to_line();
         options.bound_wrong();

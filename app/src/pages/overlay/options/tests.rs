@@ -84,3 +84,56 @@ fn what_is_on_air_moves_unless_the_address_says_otherwise() {
     assert_eq!((motion(""), motion("motion=yes"), motion("motion=no")), (Motion::Full, Motion::Full, Motion::Still));
     assert_eq!(Options::of("motion=sometimes").wrong, ["motion=sometimes: no, yes"]);
 }
+
+#[test]
+fn a_preset_sets_the_look_and_every_option_goes_over_it_wherever_it_stands() {
+    let settings = |query: &str| Options::of(query).settings();
+    let calm = settings("preset=calm");
+    assert_eq!((calm.speed, calm.area, calm.max_on_stage, calm.outline), (0.6, 0.5, 20, Outline::Shadow));
+    for query in ["preset=calm&speed=100&max=50", "speed=100&max=50&preset=calm"] {
+        let mine = settings(query);
+        assert_eq!((mine.speed, mine.area, mine.max_on_stage), (1.0, 0.5, 50), "{query}");
+    }
+    assert_eq!(settings("preset=classic"), settings(""));
+    let wrong = Options::of("preset=loud&size=150");
+    assert_eq!(
+        (wrong.settings().scale, &*wrong.wrong),
+        (1.5, &["preset=loud: calm, classic, dense, big".to_owned()][..])
+    );
+}
+
+#[test]
+fn an_address_says_whose_danmu_are_shown_and_from_when_on() {
+    let wants = |query: &str| Options::of(query).opened(1_700_000_000_000).wants();
+    assert_eq!((wants("").roles, wants("").since, wants("history=yes").since), (0, 0, 0));
+    for query in ["history=0", "history=no"] {
+        assert_eq!(wants(query).since, 1_700_000_000_000, "{query}");
+    }
+    assert_eq!(wants("hide=viewers,members").roles, 0b11);
+    assert_eq!(wants("hide=moderators&hide=%20streamers%20,").roles, 0b1100);
+    let wrong = Options::of("hide=trolls,members&history=5");
+    assert_eq!(wrong.wants().roles, 0b10);
+    assert_eq!(
+        wrong.wrong,
+        ["hide=trolls: viewers, members, moderators, streamers, with commas between", "history=5: no, 0, yes"]
+    );
+}
+
+#[test]
+fn badges_stand_before_names_of_a_list_and_elsewhere_if_the_address_says_so() {
+    let badges = |query: &str| (Options::of(query).badges(), Options::of(query).wants().badges);
+    assert_eq!((badges(""), badges("badges=yes")), ((false, false), (true, true)));
+    assert_eq!((badges("style=list"), badges("style=list&badges=no")), ((true, false), (false, false)));
+    assert_eq!(Options::of("style=list&names=no&badges=yes").wrong.len(), 1, "there is no name to stand before");
+}
+
+#[test]
+fn an_address_brings_a_style_sheet_that_no_script_of_the_page_gets() {
+    let options = Options::of("css=https%3A%2F%2Fcdn.example%2Fa.css&style=list");
+    assert!(matches!(&options.sheet, Some(Sheet::At { url, .. }) if url == "https://cdn.example/a.css"));
+    assert!(!serde_json::to_string(&options).expect("JSON").contains("cdn.example"));
+    let options = Options::of("css=.danmu-text%7Bcolor%3A%23f00%7D");
+    assert_eq!(options.sheet, Some(Sheet::Text(".danmu-text{color:#f00}".into())));
+    let options = Options::of("css=http://cdn.example/a.css");
+    assert_eq!((options.sheet, options.wrong.len()), (None, 1));
+}
