@@ -144,8 +144,8 @@ pub trait Vending: Send + Sync {
     /// A session for one viewer; given the viewer's public key, with a ticket for that key.
     ///
     /// Fails with [`ApiError::TooMany`] over a rate limit or while STS is overloaded, [`ApiError::Banned`] for a banned viewer,
-    /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off, and
-    /// [`ApiError::VendingDown`] while credentials are unavailable.
+    /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off,
+    /// [`ApiError::Frozen`] while vending is frozen, and [`ApiError::VendingDown`] while credentials are unavailable.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }
 
