@@ -24,7 +24,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                     name="viewport"
                     content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
                 />
-                <meta name="color-scheme" content="dark" />
+                <meta name="color-scheme" content=color_scheme() />
+                {light_theme()}
                 <meta name="theme-color" content="#0e1014" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
@@ -72,6 +73,24 @@ fn scripts(options: LeptosOptions) -> impl IntoView {
     return Either::Right(view! { <HydrationScripts options /> });
     #[cfg(not(feature = "ssr"))]
     view! { <HydrationScripts options /> }
+}
+
+/// The schemes that this page has: the studio has both, pages with pictures are dark.
+fn color_scheme() -> &'static str {
+    #[cfg(feature = "ssr")]
+    if is_studio() {
+        return "dark light";
+    }
+    "dark"
+}
+
+/// The colour of the window around a light page, which is one of the studio's. Of several the first counts that applies.
+fn light_theme() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    is_studio().then(|| {
+        let meta = view! { <meta name="theme-color" content="#f3f5f9" /> };
+        meta.attr("media", "(prefers-color-scheme: light)")
+    })
 }
 
 /// The studio's style sheet, on its pages. Its address changes with the build, since its name does not.

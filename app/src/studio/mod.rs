@@ -22,6 +22,8 @@ mod problem;
 mod reading;
 mod room_form;
 mod row;
+#[cfg(test)]
+mod theme;
 
 use danmu::{feed::Ways, room::Room, viewer::Role};
 use leptos::{either::EitherOf4, prelude::*};
