@@ -88,8 +88,8 @@ mod tests {
         assert!(lines.len() <= side / 2 + 1, "two rows a line");
         let is_dark = |x: usize, y: usize| match lines.get(y / 2).and_then(|line| line.get(x)) {
             Some('█') => true,
-            Some('▀') => y % 2 == 0,
-            Some('▄') => y % 2 == 1,
+            Some('▀') => y.is_multiple_of(2),
+            Some('▄') => !y.is_multiple_of(2),
             _ => false,
         };
         assert_eq!(read(side, is_dark), ADDRESS);

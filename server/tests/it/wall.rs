@@ -75,3 +75,17 @@ fn a_wall_takes_options_and_there_is_none_of_a_room_that_there_is_not() -> Test 
     assert!(!page.body.contains("<script>alert") && page.body.contains("&lt;script&gt;alert(1)"), "{}", page.body);
     Ok(())
 }
+
+#[test]
+fn in_a_network_a_wall_shows_the_machines_address_there_and_believes_no_client() -> Test {
+    let program = Program::start(&[("DANMU_HTTP__ADDR", "0.0.0.0:0")])?;
+    let port = program.authority().rsplit_once(':').ok_or("no port")?.1.to_owned();
+    // As the start shows it: phones reach that.
+    let page = open(&program, &format!("localhost:{port}"), "/wall/demo", &[])?;
+    assert!(invites_to(&page, &format!("{}/room/demo", program.url)), "{}", page.body);
+    let forged = ["X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"];
+    let page = open(&program, &format!("danmu.example:{port}"), "/wall/demo", &forged)?;
+    let told = format!("http://danmu.example:{port}/room/demo");
+    assert!(invites_to(&page, &told), "a client says how viewers come: {}", page.body);
+    Ok(())
+}
