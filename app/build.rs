@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What both halves are made of.
-const SOURCES: [&str; 4] = ["src", "locales", "../src", "../public/studio.css"];
+const SOURCES: [&str; 5] = ["src", "locales", "../src", "../public/studio.css", "../public/wall.css"];
 
 fn main() -> io::Result<()> {
     let mut files = Vec::new();

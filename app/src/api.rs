@@ -298,7 +298,7 @@ mod ssr {
             ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::DirectOff | ApiError::Banned => StatusCode::FORBIDDEN,
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
-            ApiError::VendingDown | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::VendingDown | ApiError::Frozen | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Crew(lines) => CrewError::of(lines).map_or(StatusCode::BAD_REQUEST, status_of_crew),
             ApiError::Other(_) => StatusCode::BAD_REQUEST,
         }

@@ -36,9 +36,12 @@ pub enum ApiError {
     /// Three lines: the error's name, the value that is wrong (or nothing), and what the error says.
     #[error("{0}")]
     Crew(String),
-    /// No credentials: STS or the identity pool fails, or vending is frozen. Status 503. The server's log has the reason.
+    /// No credentials: STS or the identity pool fails. Status 503. The server's log has the reason.
     #[error("no credentials can be had at the moment; try again in a few seconds")]
     VendingDown,
+    /// The operator has frozen vending (`danmu-server freeze`). Status 503.
+    #[error("nobody gets credentials until the operator thaws vending")]
+    Frozen,
     /// The request did not arrive, or its answer did not. Status 503.
     #[error("the server cannot be reached: {0}")]
     Network(String),

@@ -27,6 +27,8 @@ pub mod overlay;
 mod pages;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "most can go wrong in the browser only"))]
 mod problem;
+#[cfg(feature = "ssr")]
+pub mod qr;
 pub mod rules;
 #[cfg(feature = "ssr")]
 pub mod services;

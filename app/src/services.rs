@@ -56,6 +56,15 @@ pub struct Services {
     pub ruling: Arc<dyn Ruling>,
 }
 
+/// Under which address viewers reach the pages; in the Leptos context of a wall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicOrigin {
+    /// The origin, as in `https://danmu.example`.
+    pub origin: String,
+    /// Whether it works on this machine alone.
+    pub only_here: bool,
+}
+
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -138,8 +147,8 @@ pub trait Vending: Send + Sync {
     /// A session for one viewer; given the viewer's public key, with a ticket for that key.
     ///
     /// Fails with [`ApiError::TooMany`] over a rate limit or while STS is overloaded, [`ApiError::Banned`] for a banned viewer,
-    /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off, and
-    /// [`ApiError::VendingDown`] while credentials are unavailable.
+    /// [`ApiError::SignIn`] for a guest where guests may not speak, [`ApiError::DirectOff`] where direct reading is off,
+    /// [`ApiError::Frozen`] while vending is frozen, and [`ApiError::VendingDown`] while credentials are unavailable.
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }
 

@@ -7,9 +7,9 @@ use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
 
 #[cfg(feature = "ssr")]
 use crate::element_ids::{APP_ID, COPY_ID};
-#[cfg(feature = "ssr")]
-use crate::studio::StudioApp;
 use crate::{components::AppTitle, i18n::PageLanguage, pages::CurrentPage};
+#[cfg(feature = "ssr")]
+use crate::{pages, studio::StudioApp};
 
 /// The HTML document that the server sends; the app is in its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -24,19 +24,22 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                     name="viewport"
                     content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
                 />
-                <meta name="color-scheme" content="dark" />
+                <meta name="color-scheme" content=color_scheme() />
+                {light_theme()}
                 <meta name="theme-color" content="#0e1014" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/apple-touch-icon.png" />
                 {watch_policy()}
                 <HashedStylesheet options=options.clone() id="danmu" />
                 {studio_style()}
+                {wall_style()}
                 <AutoReload options=options.clone() />
                 {scripts(options)}
                 <MetaTags />
             </head>
-            <body>
+            <body style=body_style()>
                 {app()}
+                {beside()}
                 {account()}
                 {failure()}
             </body>
@@ -72,6 +75,24 @@ fn scripts(options: LeptosOptions) -> impl IntoView {
     view! { <HydrationScripts options /> }
 }
 
+/// The schemes that this page has: the studio has both, pages with pictures are dark.
+fn color_scheme() -> &'static str {
+    #[cfg(feature = "ssr")]
+    if is_studio() {
+        return "dark light";
+    }
+    "dark"
+}
+
+/// The colour of the window around a light page, which is one of the studio's. Of several the first counts that applies.
+fn light_theme() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    is_studio().then(|| {
+        let meta = view! { <meta name="theme-color" content="#f3f5f9" /> };
+        meta.attr("media", "(prefers-color-scheme: light)")
+    })
+}
+
 /// The studio's style sheet, on its pages. Its address changes with the build, since its name does not.
 fn studio_style() -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -103,6 +124,26 @@ fn app() -> impl IntoView {
     }
 }
 
+/// What the server puts beside the app on overlay pages and walls.
+fn beside() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return pages::beside();
+}
+
+/// The style sheet of a wall.
+fn wall_style() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    return pages::wall_style();
+}
+
+/// The looks of a wall, which concern its danmu too.
+fn body_style() -> Option<String> {
+    #[cfg(feature = "ssr")]
+    return pages::body_style();
+    #[cfg(not(feature = "ssr"))]
+    None
+}
+
 /// The message of a page that does not start.
 fn failure() -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -129,7 +170,7 @@ pub fn App() -> impl IntoView {
 
 #[cfg(feature = "ssr")]
 mod security {
-    use http::{HeaderValue, header, request::Parts};
+    use http::{HeaderValue, header};
     use leptos::{
         config::{Env, LeptosOptions},
         nonce::use_nonce,
@@ -137,14 +178,15 @@ mod security {
     };
     use leptos_axum::ResponseOptions;
 
-    use crate::services::Services;
+    use crate::{pages::Beside, services::Services};
 
     /// The page's Content Security Policy ([CSP 3](https://www.w3.org/TR/CSP3/)): scripts of this origin and inline ones with
     /// this answer's nonce; connections to this server and the stream only. Styles are a file; attributes carry colours.
     ///
-    /// The overlay page may be styled and framed by others: a browser source injects the streamer's `<style>`, with fonts from
-    /// anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains nothing;
-    /// and frames of files have no origin that a list could name.
+    /// The overlay page, and a wall, may be styled and framed by others: a browser source injects the streamer's `<style>`, with
+    /// fonts from anywhere, and a scene that is a local file may frame it. Nothing on it can be clicked, so clickjacking gains
+    /// nothing; and frames of files have no origin that a list could name. A sheet that its address names is the address'
+    /// author's, who may be somebody else: see `pages::overlay::sheet`.
     pub(super) fn set_policy(options: &LeptosOptions) {
         let Some(response) = use_context::<ResponseOptions>() else { return };
         let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
@@ -154,15 +196,19 @@ mod security {
         if options.env == Env::DEV && std::env::var_os("LEPTOS_WATCH").is_some() {
             connect.push_str(&format!(" ws://*:{}", options.reload_port));
         }
-        let is_overlay = use_context::<Parts>().is_some_and(|parts| parts.uri.path().starts_with("/overlay/"));
-        let looks = if is_overlay {
-            "style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:"
-        } else {
-            "style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'"
+        let images = "img-src 'self' data: https:";
+        let looks = match Beside::of_request().map(|beside| beside.options.sheet) {
+            Some(Some(sheet)) => sheet.policy(),
+            Some(None) => {
+                format!("{images} {media}; style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:")
+            }
+            None => {
+                format!("{images} {media}; style-src 'self'; style-src-attr 'unsafe-inline'; frame-ancestors 'self'")
+            }
         };
         let policy = format!(
-            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; img-src 'self' \
-             data: https: {media}; media-src 'self' blob: https: {media}; worker-src 'self' blob:; object-src 'none'; \
+            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{nonce}; connect-src 'self' {connect}; \
+             media-src 'self' blob: https: {media}; worker-src 'self' blob:; object-src 'none'; \
              base-uri 'none'; form-action 'self'; {looks}"
         );
         if let Ok(policy) = HeaderValue::try_from(policy) {

@@ -18,23 +18,27 @@ for (const locale of ['en-US', 'zh-CN']) {
   test.describe(`in ${locale}`, () => {
     test.use({ locale, tolerated: /status of 404/ });
 
-    for (const address of ['/', '/overlay/demo', '/room/nowhere']) {
+    for (const address of ['/', '/overlay/demo', '/wall/demo', '/room/nowhere']) {
       test(`${address} keeps nobody out`, async ({ page }) => {
         await page.goto(address);
         expect(await barriers(page)).toEqual([]);
       });
     }
 
-    for (const [width, height] of [
-      [360, 740],
-      [1280, 720],
+    for (const [width, height, colorScheme] of [
+      [360, 740, 'light'],
+      [1280, 720, 'light'],
+      [1280, 720, 'dark'],
     ]) {
-      test(`the studio in a window of ${width} by ${height} keeps nobody out`, async ({ page, server }) => {
+      test(`the ${colorScheme} studio in a window of ${width} by ${height} keeps nobody out`, async ({ page, server }) => {
+        await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height });
         await page.goto('/studio');
         expect(await barriers(page)).toEqual([]);
         await page.goto('/studio/demo');
         expect(await barriers(page)).toEqual([]);
+        const ground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+        expect(ground).toBe(colorScheme === 'light' ? 'rgb(243, 245, 249)' : 'rgb(14, 16, 20)');
         await openStudio(page, server);
         await enter(await page.context().newPage());
         await say(page.context().pages()[1], fresh('seen by the crew'));

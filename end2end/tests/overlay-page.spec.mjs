@@ -64,8 +64,26 @@ test('danmu fly as the address says, and one with a hidden word does not', async
   await expect(page.locator('[data-problem]')).toHaveText('');
 });
 
+const WRONG = /size=900: 50 to 200; colour: there is no such option/;
+
 test('what an address cannot mean is said where nobody on air sees it', async ({ page }) => {
+  await page.addInitScript(() => (window.obsstudio = { pluginVersion: '2.24.0' }));
   await enter(page, '/overlay/demo?size=900&colour=red');
-  await expect(page.locator('[data-problem]')).toHaveText(/size=900: 50 to 200; colour: there is no such option/);
+  await expect(page.locator('[data-problem]')).toHaveText(WRONG);
+  await expect(page.locator('[data-note]')).toBeHidden();
   expect(await visiblePixels(page)).toBe(0);
+});
+
+test('what an address cannot mean is shown to who opens it in a browser, and in no scene of another site', async ({ page, server }) => {
+  const address = `${server.origin}/overlay/demo?size=900&colour=red`;
+  await enter(page, address);
+  await expect(page.locator('[data-note]')).toBeVisible();
+  await expect(page.locator('[data-note]')).toHaveText(WRONG);
+  await enter(page, '/overlay/demo?size=150');
+  await expect(page.locator('[data-note]')).toHaveCount(0);
+  await page.goto('about:blank');
+  await page.setContent(`<iframe src="${address}"></iframe>`);
+  const framed = page.frameLocator('iframe');
+  await expect(framed.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
+  await expect(framed.locator('[data-note]')).toBeHidden();
 });

@@ -131,6 +131,7 @@ test('the overlay is made to look as it should, without CSS', async ({ page }) =
   await openStudio(page, server);
   const address = page.locator('#overlay-address');
   await expect(page.locator('#watch-address')).toHaveValue(`${server.origin}/room/demo`);
+  await expect(page.locator('#wall-address')).toHaveValue(`${server.origin}/wall/demo`);
   await expect(address).toHaveValue(`${server.origin}/overlay/demo`);
   await page.locator('.maker summary').click();
   const preview = page.frameLocator('[data-preview]');

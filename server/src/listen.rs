@@ -1,6 +1,9 @@
 //! Binds the ports to listen on.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -34,4 +37,11 @@ pub fn listen(name: &'static str, addr: SocketAddr, way_out: &str) -> Result<Tcp
         };
         RunError::Listen { name, addr, reason }
     })
+}
+
+/// The address by which the local network reaches this machine. Asks the routing table; sends no packet.
+pub fn lan_addr() -> Option<IpAddr> {
+    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
 }

@@ -7,12 +7,14 @@ use std::{
 };
 
 use danmu::room::RoomId;
+use danmu_app::qr;
 use danmu_identity::studio::StreamerKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{Config, LogFormat},
     error::RunError,
+    listen::lan_addr,
 };
 
 /// Reports why the program ends: as a JSON log line once the JSON log has started, otherwise as text on stderr.
@@ -48,7 +50,7 @@ pub fn log_to_stderr(config: &Config) -> Result<(), RunError> {
 pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, demo: Option<&StreamerKey>) {
     let mut shown = pages;
     if pages.ip().is_unspecified() {
-        shown.set_ip(local_addr().unwrap_or([127, 0, 0, 1].into()));
+        shown.set_ip(lan_addr().unwrap_or([127, 0, 0, 1].into()));
     }
     if config.log.format == LogFormat::Json {
         let rooms: Vec<_> = config.rooms.iter().map(|room| room.id.as_str()).collect();
@@ -59,6 +61,7 @@ pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, 
     for room in &config.rooms {
         text += &format!("  room     http://{shown}/room/{}\n", room.id);
         text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
+        text += &format!("  wall     http://{shown}/wall/{}   (danmu and a QR code, for a hall)\n", room.id);
         if let Some(key) = demo.filter(|_| room.id == RoomId::demo()) {
             text += &format!("  studio   http://{shown}/studio/{}   streamer key {key}\n", room.id);
         }
@@ -67,13 +70,41 @@ pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, 
         let (name, data) = (&config.stream.name, config.stream.data.display());
         text += &format!("  stream   http://{stream}   (Kinesis and STS; {name:?} in {data})\n");
     }
+    if io::stdout().is_terminal() {
+        text += &scannable(config, shown);
+    }
     // A closed stdout is no reason to end.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// The address by which the local network reaches this machine. Asks the routing table; sends no packet.
-fn local_addr() -> Option<std::net::IpAddr> {
-    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    socket.connect(("192.0.2.1", 9)).ok()?;
-    socket.local_addr().ok().map(|addr| addr.ip())
+/// The address of the first room for phones, as a QR code: where they reach this server, or are told to.
+fn scannable(config: &Config, shown: SocketAddr) -> String {
+    let origin = match &config.http.public_url {
+        Some(origin) => origin.clone(),
+        None if config.http.addr.ip().is_unspecified() && !shown.ip().is_loopback() => format!("http://{shown}"),
+        None => return String::new(),
+    };
+    let Some(room) = config.rooms.first() else { return String::new() };
+    let address = format!("{origin}/room/{}", room.id);
+    qr::blocks(&address, "  ").map(|code| format!("\n{code}  {address}\n")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_are_shown_a_code_where_they_reach_the_server_and_nowhere_else() {
+        let mut config = Config::default();
+        let lan = "192.168.1.5:3000".parse().expect("an address");
+        assert_eq!(scannable(&config, "127.0.0.1:3000".parse().expect("an address")), "");
+        config.http.addr = "0.0.0.0:3000".parse().expect("an address");
+        let code = scannable(&config, lan);
+        assert!(code.ends_with("\n  http://192.168.1.5:3000/room/demo\n") && code.contains('▀'), "{code}");
+        assert_eq!(scannable(&config, "127.0.0.1:3000".parse().expect("an address")), "", "there is no network");
+        config.http.public_url = Some("https://danmu.example".into());
+        assert!(scannable(&config, lan).ends_with("\n  https://danmu.example/room/demo\n"));
+        config.rooms.clear();
+        assert_eq!(scannable(&config, lan), "");
+    }
 }

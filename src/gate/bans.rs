@@ -373,6 +373,13 @@ impl Bans {
         }
     }
 
+    /// What viewers are told of the room's modes at that time (Unix milliseconds): also whether vending is frozen.
+    #[must_use]
+    pub fn told_modes(&self, now_ms: i64) -> Modes {
+        let frozen = self.everywhere.read().covers(&Subject::Vending, Role::Viewer, now_ms, now_ms);
+        self.modes(now_ms).and_frozen(frozen)
+    }
+
     /// Whether a danmu of the viewer, with that role in the room, is banned if it arrives at `arrival_ms`.
     #[must_use]
     pub fn cover(&self, viewer: &ViewerId, role: Role, arrival_ms: i64) -> bool {

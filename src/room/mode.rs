@@ -23,7 +23,7 @@ pub enum RoomMode {
 }
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
-/// them, and a bit for a room that has ended.
+/// them, a bit for a room that has ended, and one while the vending of sessions is frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes(u64);
 
@@ -33,6 +33,7 @@ impl Modes {
     const EMOJI: u64 = 4;
     const SLOW: u32 = 3;
     const CLOSED: u64 = 1 << 8;
+    const FROZEN: u64 = 1 << 9;
     /// The bits of the seconds.
     const SECONDS: u64 = 0b1_1111 << Self::SLOW;
 
@@ -43,6 +44,18 @@ impl Modes {
     #[must_use]
     pub const fn is_ended(self) -> bool {
         self.0 & Self::CLOSED > 0
+    }
+
+    /// Whether nobody gets a session now. What is said with an earlier one is still shown, so this forbids nothing.
+    #[must_use]
+    pub const fn is_frozen(self) -> bool {
+        self.0 & Self::FROZEN > 0
+    }
+
+    /// These, and whether vending is frozen.
+    #[must_use]
+    pub const fn and_frozen(self, frozen: bool) -> Self {
+        if frozen { Self(self.0 | Self::FROZEN) } else { self }
     }
 
     /// These and one more. Of two slow modes the slower counts.
@@ -169,6 +182,9 @@ mod tests {
         assert_eq!(Modes::default().and(RoomMode::Slow(200)).slow_s(), MAX_SLOW_S);
         let ended = Modes::ENDED.and(RoomMode::Slow(30)).and(RoomMode::Slow(4));
         assert_eq!((ended.is_ended(), ended.slow_s(), both.is_ended()), (true, 30, false));
+        let frozen = both.and_frozen(true);
+        assert_eq!((frozen.is_frozen(), frozen.slow_s(), both.and_frozen(false)), (true, 10, both));
+        assert_eq!(Modes::default().and_frozen(true).forbid(Role::Viewer, "hi"), None, "a session goes on");
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Vend for ServerVend {
                     | ApiError::DirectOff
                     | ApiError::Banned
                     | ApiError::SignIn
+                    | ApiError::Frozen
                     | ApiError::Crew(_)
                     | ApiError::Other(_) => None,
                 };

@@ -7,6 +7,7 @@ use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon, fold};
 use crate::{
+    error::ApiError,
     i18n::{I18n, fill, say, t_string, use_i18n},
     live::{Draft, FeedState, Live, Returned, graphemes},
     problem::Problem,
@@ -106,7 +107,13 @@ pub fn Composer(
     });
 
     // A ban, and what the room's modes ask for, are said before one types: no mode that asks for a text lets an empty one pass.
-    let forbidden = move || live.modes.get().forbid(Live::role_of(&live.me.read()), "").map(Problem::Mode);
+    // That vending is frozen does not concern who has a session.
+    let frozen = || Problem::Api(ApiError::Frozen);
+    let forbidden = move || {
+        let (modes, me) = (live.modes.get(), live.me.read());
+        let frozen = (modes.is_frozen() && me.is_none()).then(frozen);
+        frozen.or_else(|| modes.forbid(Live::role_of(&me), "").map(Problem::Mode))
+    };
     let shown = move || problem.get().or_else(|| live.notice.get()).or_else(forbidden);
 
     // A wait that is shown counts down; a problem of the connection is cleared once the connection is back.
@@ -123,6 +130,12 @@ pub fn Composer(
     Effect::new(move || {
         let blamed = || problem.read_untracked().as_ref().is_some_and(Problem::is_of_connection);
         if *live.feed.read() == FeedState::Live && blamed() {
+            problem.set(None);
+        }
+    });
+
+    Effect::new(move || {
+        if !live.modes.get().is_frozen() && problem.read_untracked().as_ref() == Some(&frozen()) {
             problem.set(None);
         }
     });

@@ -115,6 +115,12 @@ pub struct Wants {
     pub hides: Vec<String>,
     /// Danmu fly with their author's name in front.
     pub names: bool,
+    /// Danmu of the crew fly with a badge in front.
+    pub badges: bool,
+    /// Danmu of these roles are hidden: a bit for each, by its place in [`Role`].
+    pub roles: u8,
+    /// Danmu that arrived before this time, in Unix milliseconds, are hidden.
+    pub since: i64,
 }
 
 /// A live room. A handle: cheap to copy, and dropped with the page that made it.

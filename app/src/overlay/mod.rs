@@ -23,6 +23,7 @@
 //! nothing is drawn: the drawing module crashed, or did not load. The latter is tried again, and `danmu:recovered` says that it did.
 
 mod choices;
+mod presets;
 mod text;
 mod wire;
 
@@ -48,6 +49,7 @@ mod surface;
 mod worker;
 
 pub use self::choices::{Choice, Choices};
+pub use self::presets::Preset;
 pub(crate) use self::text::{is_dark, quoted};
 pub use danmu::stage::Mode;
 

@@ -1,13 +1,19 @@
 //! The pages, one per file, and the mapping from addresses to pages.
 
+#[cfg(feature = "ssr")]
+mod beside;
 mod home;
 mod missing;
 mod overlay;
 mod room;
+#[cfg(feature = "ssr")]
+mod wall;
 
+#[cfg(feature = "ssr")]
+pub use self::beside::{Beside, beside, body_style, wall_style};
 pub use self::missing::MissingPage;
 #[cfg(all(test, feature = "ssr"))]
-pub use self::overlay::Options;
+pub use self::overlay::{Options, sheet::Sheet};
 use danmu::{feed::Ways, room::Room};
 use leptos::{either::EitherOf4, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -26,7 +32,7 @@ enum Page {
     Home(Vec<Room>),
     /// `/room/{room}`: the watch page.
     Room(Room, Ways, String),
-    /// `/overlay/{room}`: danmu on a transparent page.
+    /// `/overlay/{room}`: danmu on a transparent page; and `/wall/{room}`, around which the server puts more ([`Beside`]).
     Overlay(Room, Ways, String, OverlayOptions),
     /// Any other address, or a room that does not exist.
     Missing(Option<ApiError>),
@@ -71,8 +77,9 @@ fn find() -> Page {
         ["", "room", id] => {
             api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| Page::Room(room, ways, place))
         }
-        ["", "overlay", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
-            Page::Overlay(room, ways, place, OverlayOptions::of(uri.query().unwrap_or_default()))
+        ["", "overlay" | "wall", id] => api::room(path_segment(id)).map(|(room, FeedStart { ways, place })| {
+            let options = Beside::of_request().map(|beside| beside.options).unwrap_or_default();
+            Page::Overlay(room, ways, place, options.opened(now_ms()))
         }),
         _ => {
             if let Some(response) = use_context::<ResponseOptions>() {
@@ -82,6 +89,13 @@ fn find() -> Page {
         }
     };
     api::answer(page).unwrap_or_else(|error| Page::Missing(Some(error)))
+}
+
+/// The time, in Unix milliseconds.
+#[cfg(feature = "ssr")]
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 /// In the browser the page comes with the document; this is the fallback for a document without one.

@@ -1,6 +1,6 @@
 //! How an overlay looks, as the options in its page's address.
 
-use crate::overlay::{Choice, Choices};
+use crate::overlay::{Choice, Choices, Preset};
 
 /// The looks that a streamer can choose. See the table of the overlay page's options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,20 @@ pub struct Look {
     pub filter: String,
     /// Nothing moves.
     pub still: bool,
+    /// The preset, over which the choices go.
+    pub preset: Option<Preset>,
+    /// Whether the crew's badges are shown; `None`: as is usual for the style.
+    pub badges: Option<bool>,
+    /// Nothing is shown that was said before.
+    pub from_now: bool,
+    /// Whose danmu are hidden: viewers', members', moderators'.
+    pub hidden: [bool; ROLES.len()],
+    /// The address of a style sheet, or CSS; empty for none.
+    pub css: String,
 }
+
+/// The roles that can be hidden, as an address names them.
+pub const ROLES: [&str; 3] = ["viewers", "members", "moderators"];
 
 impl Look {
     /// The query of the address, with `?` before it; empty where all is as usual.
@@ -29,6 +42,9 @@ impl Look {
     pub fn query(&self) -> String {
         let mut parts: Vec<String> = Vec::new();
         let mut add = |name: &str, value: &str| parts.push([name, "=", value].concat());
+        if let Some(preset) = self.preset {
+            add("preset", preset.name());
+        }
         if self.list {
             add("style", "list");
         }
@@ -39,27 +55,40 @@ impl Look {
             ("area", Choice::Area),
             ("lanes", Choice::Lanes),
         ];
-        let usual = Choices::default();
+        let usual = self.preset.map(Preset::choices).unwrap_or_default();
         for (name, choice) in percents {
             if self.choices.get(choice) != usual.get(choice) {
                 add(name, &self.choices.get(choice).to_string());
             }
         }
-        match self.choices.get(Choice::Outline) {
-            0 => {}
-            1 => add("outline", "shadow"),
-            _ => add("outline", "none"),
+        let differs = |choice: &Choice| self.choices.get(*choice) != usual.get(*choice);
+        if let Some(outline) = Some(Choice::Outline).filter(differs) {
+            add("outline", ["stroke", "shadow", "none"][usize::from(self.choices.get(outline)).min(2)]);
         }
-        if self.choices.get(Choice::Overlap) == 1 {
-            add("overlap", "yes");
+        let yes_or_no = |yes: bool| if yes { "yes" } else { "no" };
+        if let Some(overlap) = Some(Choice::Overlap).filter(differs) {
+            add("overlap", yes_or_no(self.choices.get(overlap) == 1));
         }
         if let Some(names) = self.names.filter(|names| *names != self.list) {
-            add("names", if names { "yes" } else { "no" });
+            add("names", yes_or_no(names));
+        }
+        // A list has badges where it has names.
+        let has_badges = !self.list || self.names.unwrap_or(true);
+        if let Some(badges) = self.badges.filter(|badges| has_badges && *badges != self.list) {
+            add("badges", yes_or_no(badges));
         }
         if self.still {
             add("motion", "no");
         }
-        for (name, value) in [("max", &self.most), ("font", &self.font), ("filter", &self.filter)] {
+        if self.from_now {
+            add("history", "0");
+        }
+        let hidden = ROLES.iter().zip(self.hidden).filter(|(_, hidden)| *hidden).map(|(role, _)| *role);
+        let hidden = hidden.collect::<Vec<_>>().join(",");
+        if !hidden.is_empty() {
+            add("hide", &hidden);
+        }
+        for (name, value) in [("max", &self.most), ("font", &self.font), ("filter", &self.filter), ("css", &self.css)] {
             if !value.trim().is_empty() {
                 add(name, &encode(value.trim()));
             }
@@ -84,7 +113,10 @@ fn encode(text: &str) -> String {
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
-    use crate::pages::Options;
+    use crate::{
+        overlay::{Motion, Settings},
+        pages::{Options, Sheet},
+    };
 
     #[test]
     fn what_is_as_usual_is_not_said() {
@@ -115,11 +147,20 @@ mod tests {
                 fade: "20".into(),
                 filter: "剧透, Spoiler=x".into(),
                 still: true,
+                preset: Some(Preset::Calm),
+                badges: Some(!list),
+                from_now: true,
+                hidden: [true, false, true],
+                css: ".danmu-text { color: #f00 }\n.a > b { font: 1em/1 \"M+ 1c\" }".into(),
             };
             let options = Options::of(look.query().trim_start_matches('?'));
             let settings = options.settings();
             assert_eq!(options.wrong, Vec::<String>::new());
             assert_eq!((options.list, options.names(), options.still), (list, !list, true));
+            let badges = if list { None } else { Some(true) };
+            assert_eq!(options.badges(), badges.unwrap_or(list), "a list without names has none");
+            assert_eq!((options.wants().roles, options.clone().opened(7).wants().since), (0b101, 7));
+            assert_eq!(options.sheet, Some(Sheet::Text(look.css.clone())));
             assert_eq!((settings.scale, settings.speed, settings.opacity, settings.area), (1.5, 0.5, 0.8, 1.0));
             assert_eq!((settings.max_lanes, settings.overlap, settings.max_on_stage), (5, true, 40));
             assert_eq!((&*settings.font, options.outline()), ("Noto Serif SC & more+", "shadow"));
@@ -127,6 +168,20 @@ mod tests {
                 (options.hides.clone(), options.fades()),
                 (vec!["剧透".to_owned(), "spoiler=x".to_owned()], list)
             );
+        }
+    }
+
+    #[test]
+    fn a_preset_is_said_by_its_name_and_what_differs_from_it() {
+        for preset in Preset::ALL {
+            let mut look = Look { preset: Some(preset), choices: preset.choices(), ..Look::default() };
+            assert_eq!(look.query(), format!("?preset={}", preset.name()));
+            // As is usual without the preset, and so to be said.
+            look.choices = Choices::default();
+            let options = Options::of(look.query().trim_start_matches('?'));
+            let most = preset.choices().settings().max_on_stage;
+            let usual = Settings { max_on_stage: most, motion: Motion::Full, ..Settings::default() };
+            assert_eq!((options.settings(), options.wrong.len()), (usual, 0), "{}", look.query());
         }
     }
 

@@ -23,6 +23,8 @@ mod reading;
 mod room_form;
 mod row;
 mod rules;
+#[cfg(test)]
+mod theme;
 
 use danmu::{feed::Ways, room::Room, viewer::Role};
 use leptos::{either::EitherOf4, prelude::*};

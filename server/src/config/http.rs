@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::uri::Authority;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -15,8 +16,8 @@ pub struct Http {
     /// The address to listen on. Default `127.0.0.1:3000`.
     #[serde(deserialize_with = "address")]
     pub addr: SocketAddr,
-    /// Networks of trusted proxies, in CIDR notation. Only their `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Port`
-    /// are believed, which say who the client is and which host it asked for. Default none.
+    /// Networks of trusted proxies, in CIDR notation. Only their `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Port` and
+    /// `X-Forwarded-Proto` are believed, which say who the client is and which address it asked for. Default none.
     pub trusted_proxies: Vec<IpNet>,
     /// How many connections may be open at once, on each port; viewers who share a connection count one by one. A reserve on
     /// top serves short requests. Default 10,000.
@@ -28,6 +29,9 @@ pub struct Http {
     /// How long, after SIGTERM, `/readyz` says "draining" while connections are still accepted, in seconds, so that a load
     /// balancer notices in time. Default 0.
     pub drain_delay_s: u64,
+    /// The origin under which viewers reach the pages, as in `https://danmu.example`, for QR codes. Default the address under
+    /// which a page with a code was opened.
+    pub public_url: Option<String>,
 }
 
 /// An address to listen on.
@@ -48,6 +52,13 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
     parse_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
+/// Whether a text is the origin of a page.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@') && text.len() <= 200)
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -57,6 +68,7 @@ impl Default for Http {
             network_percent: 25,
             keep_alive_s: 75,
             drain_delay_s: 0,
+            public_url: None,
         }
     }
 }
@@ -85,6 +97,13 @@ impl Http {
         }
         if self.drain_delay_s > 300 {
             return wrong("http.drain_delay_s", &self.drain_delay_s, "0 to 300 seconds");
+        }
+        if let Some(origin) = self.public_url.as_ref().filter(|origin| !is_origin(origin)) {
+            return wrong(
+                "http.public_url",
+                origin,
+                "an origin as https://danmu.example or http://192.168.1.5:3000, no path",
+            );
         }
         Ok(())
     }

@@ -28,11 +28,15 @@ pub struct CrowdArgs {
     /// Danmu of one viewer a minute, on average.
     #[arg(long, value_name = "RATE", default_value_t = 2.0)]
     pub rate: f64,
+
+    /// Without the one who spams, whom an audience of five or more has for its room's crew to hide and ban.
+    #[arg(long)]
+    pub no_troll: bool,
 }
 
 impl From<CrowdArgs> for CrowdOptions {
     fn from(args: CrowdArgs) -> Self {
-        let CrowdArgs { url, room, viewers, seconds, rate } = args;
-        Self { url, room, viewers, duration: seconds.map(Duration::from_secs), rate }
+        let CrowdArgs { url, room, viewers, seconds, rate, no_troll } = args;
+        Self { url, room, viewers, duration: seconds.map(Duration::from_secs), rate, troll: !no_troll }
     }
 }

@@ -1,15 +1,19 @@
 //! A simulated audience for load tests and demos: viewers who use the same public interface as pages.
 //!
-//! Each viewer asks the server for its own session, signs its puts with that, and sends lifelike texts at a lifelike rate,
-//! through the same Kinesis client that runs in the browser. It makes only requests that a page would make, reads nothing, and
-//! uses nothing that a viewer does not have.
+//! Each viewer asks the server for its own session, signs its danmu and its puts with that, and sends lifelike texts at a
+//! lifelike rate, through the same Kinesis client that runs in the browser. It makes only requests that a page would make, reads
+//! nothing, and uses nothing that a viewer does not have. All are guests, who have no names; each keeps a language, a colour and
+//! habits of its own. In a larger audience one spams, for the crew to hide and to ban.
 
 mod args;
 mod door;
 mod host;
 mod mood;
+mod persona;
+mod talk;
 mod tally;
 mod texts;
+mod troll;
 mod viewer;
 
 use std::{
@@ -28,6 +32,7 @@ pub use host::Native;
 use mood::Mood;
 use tally::Tally;
 pub use tally::Totals;
+use troll::pester;
 use viewer::Viewer;
 
 /// How often progress is printed.
@@ -48,7 +53,12 @@ pub struct CrowdOptions {
     pub duration: Option<Duration>,
     /// Danmu per viewer and minute, on average over all viewers. The distribution is uneven: few viewers send many.
     pub rate: f64,
+    /// Whether one of them spams, where there are [`TROLL_FROM`] or more.
+    pub troll: bool,
 }
+
+/// How many viewers there are at least where one of them spams.
+pub const TROLL_FROM: usize = 5;
 
 /// Why the audience could not run.
 #[derive(Debug, Error)]
@@ -104,10 +114,14 @@ async fn audience(options: CrowdOptions, room: RoomId, origin: String, leaving: 
     let tally = Rc::new(Tally::default());
     let mood = Rc::new(Mood::new(&host));
     say(&format!("{} viewers come to {origin}, room {}", options.viewers, room.as_str()));
+    let has_troll = options.troll && options.viewers >= TROLL_FROM;
     let viewers: Vec<_> = (0..options.viewers)
         .map(|rank| {
             let share = viewer::share(rank, options.viewers);
             let viewer = Viewer::new(&host, &origin, &room, share * options.rate, &mood, &tally);
+            if has_troll && rank + 1 == options.viewers {
+                return tokio::task::spawn_local(pester(viewer, host.clone(), leaving.clone()));
+            }
             tokio::task::spawn_local(viewer.watch(leaving.clone()))
         })
         .collect();

@@ -11,6 +11,7 @@ use danmu::kinesis::Host;
 
 use super::{
     host::Native,
+    persona::Tongue,
     texts::{self, HIGHLIGHTS},
 };
 
@@ -25,6 +26,8 @@ pub(super) const CALM: f64 = (QUIET_S + HIGHLIGHT_S) / (QUIET_S + HIGHLIGHT_S * 
 pub(super) struct Mood {
     /// The index of the current highlight.
     highlight: Cell<Option<usize>>,
+    /// Which word of it most say, a random number.
+    word: Cell<usize>,
     said: RefCell<VecDeque<String>>,
 }
 
@@ -32,7 +35,11 @@ impl Mood {
     pub(super) fn new(host: &Native) -> Self {
         // Half of all runs begin with a highlight, so that a trial run soon shows a wave.
         let first = host.random() as usize % (2 * HIGHLIGHTS.len());
-        Self { highlight: Cell::new((first < HIGHLIGHTS.len()).then_some(first)), said: RefCell::default() }
+        Self {
+            highlight: Cell::new((first < HIGHLIGHTS.len()).then_some(first)),
+            word: Cell::new(host.random() as usize),
+            said: RefCell::default(),
+        }
     }
 
     /// Switches highlights on and off, for ever.
@@ -44,6 +51,7 @@ impl Mood {
                 self.highlight.set(None);
             }
             host.sleep(exponential(QUIET_S)).await;
+            self.word.set(host.random() as usize);
             self.highlight.set(Some(host.random() as usize % HIGHLIGHTS.len()));
         }
     }
@@ -53,8 +61,9 @@ impl Mood {
         if self.highlight.get().is_some() { CALM * SURGE } else { CALM }
     }
 
-    /// A text for now: during a highlight mostly one that fits it; sometimes a copy of a recent one.
-    pub(super) fn text(&self, host: &Native) -> String {
+    /// A text for now, of somebody who writes in that language: during a highlight mostly one that fits it, and of these most
+    /// often the word of the hour, which makes a wave; sometimes a copy of a recent one.
+    pub(super) fn text(&self, host: &Native, tongue: Tongue) -> String {
         let chance = host.fraction();
         let copied = {
             let said = self.said.borrow();
@@ -62,8 +71,11 @@ impl Mood {
             said.get(pick).filter(|_| chance < 0.15).cloned()
         };
         let text = copied.unwrap_or_else(|| match self.highlight.get().and_then(|index| HIGHLIGHTS.get(index)) {
+            Some(theme) if chance < 0.5 => {
+                theme.get(self.word.get() % theme.len().max(1)).copied().unwrap_or_default().to_owned()
+            }
             Some(theme) if chance < 0.85 => texts::any_of(theme, host),
-            _ => texts::small_talk(host),
+            _ => texts::small_talk(host, tongue),
         });
         let mut said = self.said.borrow_mut();
         said.push_back(text.clone());

@@ -19,7 +19,9 @@ use ipnet::IpNet;
 use super::{
     AppState,
     forwarded::{SAID_BY_PROXIES, asking_page, client_addr, is_local_name, page_host, public_host},
+    public_origin::public_origin,
 };
+use crate::listen::lan_addr;
 
 /// The answer to a request under a foreign host name, which may come from the operator's own unlisted proxy.
 const BENT: &str = "This server is served to its own machine only, under no other name than its address, localhost or a name under that. \
@@ -74,6 +76,10 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
         SAID_BY_PROXIES.iter().for_each(|name| drop(request.headers_mut().remove(*name)));
     } else if let Some(host) = host.as_deref().and_then(|host| HeaderValue::from_str(host).ok()) {
         request.headers_mut().insert("x-forwarded-host", host);
+    }
+    if request.uri().path().starts_with("/wall/") {
+        let origin = public_origin(&state.config, host.as_deref(), request.headers(), lan_addr);
+        request.extensions_mut().insert(origin);
     }
     request.extensions_mut().insert(PublicHost(host));
     next.run(request).await

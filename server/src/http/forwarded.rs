@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::config::Config;
 
 /// Headers that only a listed proxy may set.
-pub const SAID_BY_PROXIES: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port"];
+pub const SAID_BY_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"];
 
 /// The client's address: the peer's, or, behind trusted proxies, the last address in `X-Forwarded-For` that is not a trusted
 /// proxy's. Anything before it was written by the client and cannot be believed.
@@ -79,6 +79,14 @@ pub fn is_local_name(host: &str) -> bool {
     let Some((name, _)) = parts(host) else { return false };
     let last = name.rsplit('.').next().unwrap_or_default();
     name.parse::<IpAddr>().is_ok() || last.eq_ignore_ascii_case("localhost")
+}
+
+/// The name of a host, without brackets and port, if it is one: a name or an IP address, without what else a URL has.
+pub fn name_of(host: &str) -> Option<&str> {
+    let (name, _) = parts(host)?;
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    (is_address || is_name).then_some(name)
 }
 
 /// Splits a host into its name, without brackets, and its port.

@@ -16,6 +16,7 @@ mod host;
 mod inviting;
 mod metrics;
 mod pages;
+mod public_origin;
 mod serve;
 mod several;
 mod shed;

@@ -9,7 +9,11 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use danmu_app::{account::SignedIn, services::Caller, shell};
+use danmu_app::{
+    account::SignedIn,
+    services::{Caller, PublicOrigin},
+    shell,
+};
 use danmu_identity::identity::Member;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
@@ -67,6 +71,10 @@ fn provide(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         let caller = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().cloned());
         if let Some(caller) = caller {
             provide_context(caller);
+        }
+        let origin = use_context::<Parts>().and_then(|parts| parts.extensions.get::<PublicOrigin>().cloned());
+        if let Some(origin) = origin {
+            provide_context(origin);
         }
     }
 }

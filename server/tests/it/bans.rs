@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::{
     flood::Replicas,
     program::Program,
+    retract::Tape,
     speaker::{Viewer, ask, now_ms, until, until_denied, until_gated},
     world::{Failure, PATIENCE, STREAM, Test},
     writers::kinesis,
@@ -206,10 +207,17 @@ async fn guests_who_have_a_session_from_a_banned_network_are_banned_with_it_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_freezes_vending_and_revokes_old_sessions() -> Test {
     let program = Program::start(&[])?;
+    program.get_ready()?;
     let old = Viewer::new(&program, 1)?;
     assert_eq!(old.says("hello").await?, None);
+    let mut tape = Tape::follow(&program, "history=0")?;
+    assert!(tape.until("\n\n")?.contains("\"modes\":0"), "nothing is frozen yet");
     program.order(&["freeze"])?;
     until("vending is frozen", || Ok(ask(&program, "demo", 2, &[])?.status == 503)).await?;
+    assert_eq!(ask(&program, "demo", 2, &[])?.body, "\"Frozen\"", "and not that something is broken");
+    tape.until("data: {\"modes\":512}")?;
+    let mut later = Tape::follow(&program, "history=0")?;
+    assert!(later.until("\n\n")?.contains("\"modes\":512"), "whoever comes now is told, too");
     assert!(program.order(&["bans"])?.contains("vending is frozen"));
     assert_eq!(old.says("sessions go on").await?, None);
 
@@ -218,6 +226,7 @@ async fn an_operator_freezes_vending_and_revokes_old_sessions() -> Test {
     assert_eq!(old.comes_again(&program, 1)?.status, 503);
     program.order(&["thaw"])?;
     until("vending goes on", || Ok(old.comes_again(&program, 1)?.status == 200)).await?;
+    tape.until("data: {\"modes\":0}")?;
     let young = Viewer::new(&program, 2)?;
     assert_eq!(young.says("hello").await?, None);
     assert_eq!(old.says("me too?").await?.as_deref(), Some("AccessDeniedException"));

@@ -1,7 +1,7 @@
 //! The browser's client and the simulated crowd against the real program: pages, vending and stream in one process and one
 //! origin.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use danmu::{
     kinesis::{
@@ -11,10 +11,11 @@ use danmu::{
     record::{Content, decode},
     session::{Purpose, Session},
 };
-use danmu_server::crowd::{CrowdError, CrowdOptions, Native, run};
+use danmu_server::crowd::{CrowdError, CrowdOptions, Native, TROLL_FROM, run};
 
 use crate::{
     program::Program,
+    speaker::until,
     world::{PATIENCE, Test, read, story},
 };
 
@@ -52,6 +53,7 @@ fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
             viewers: 40,
             duration: Some(Duration::from_secs(3)),
             rate: 60.0,
+            troll: false,
         };
         let totals = run(options).await?;
         assert_eq!((totals.failed, totals.turned_away), (0, 0), "{totals}");
@@ -64,7 +66,51 @@ fn an_audience_at_the_real_program_says_what_a_direct_reader_reads() -> Test {
         for record in &seen.records {
             assert!(matches!(decode(&record.data)?.content, Content::Danmu(_)));
         }
+        // Each is its author's, and within the room's pace.
+        let admitted = "danmu_admitted_total{room=\"demo\"}";
+        until("all are shown", || Ok(program.figure(admitted)? == totals.confirmed)).await?;
+        let tickets: HashSet<_> = seen.records.iter().filter_map(|record| ticket(&record.data)).collect();
+        assert!((2..=40).contains(&tickets.len()), "{} sessions", tickets.len());
+        assert!(seen.records.iter().all(|record| ticket(&record.data).is_some()), "a guest's danmu are signed");
         Ok(())
+    })
+}
+
+/// The ticket in a record.
+fn ticket(record: &[u8]) -> Option<String> {
+    let (_, proof) = std::str::from_utf8(record).ok()?.split_once('\n')?;
+    proof.rsplit_once('.').map(|(ticket, _)| ticket.to_owned())
+}
+
+#[test]
+fn of_a_larger_audience_one_spams_and_is_refused_for_it_and_may_be_banned() -> Test {
+    story(async {
+        let program = Program::start(&[])?;
+        program.get_ready()?;
+        let options = CrowdOptions {
+            url: program.url.clone(),
+            room: "demo".into(),
+            viewers: TROLL_FROM,
+            // Until it is dropped.
+            duration: None,
+            rate: 0.001,
+            troll: true,
+        };
+        let too_fast = "danmu_refused_total{reason=\"too_fast\"}";
+        let scene = async {
+            until("the pace of the room refuses it", || Ok(program.figure(too_fast).is_ok_and(|refused| refused >= 3)))
+                .await?;
+            // Some of it is shown, by a viewer whom an operator and the crew can name.
+            assert!(program.figure("danmu_admitted_total{room=\"demo\"}")? >= 3);
+            let spoke = program.order(&["ban"])?;
+            let id = spoke.split_whitespace().find(|word| word.len() == 33 && word.starts_with('g'));
+            program.order(&["ban", id.ok_or_else(|| spoke.clone())?, "--yes"])?;
+            Test::Ok(())
+        };
+        tokio::select! {
+            ended = run(options) => Err(format!("the crowd went: {ended:?}").into()),
+            done = scene => done,
+        }
     })
 }
 
@@ -109,6 +155,7 @@ async fn an_audience_that_cannot_come_says_why() {
         viewers,
         duration: Some(Duration::from_millis(1)),
         rate,
+        troll: true,
     };
     let here = "http://127.0.0.1:1";
     assert!(matches!(run(options("https://h", "demo", 1, 1.0)).await, Err(CrowdError::Url(_))));
@@ -125,6 +172,7 @@ async fn an_audience_that_nobody_lets_in_counts_who_was_turned_away_and_ends_in_
         viewers: 5,
         duration: Some(Duration::from_secs(2)),
         rate: 600.0,
+        troll: true,
     };
     let began = tokio::time::Instant::now();
     let totals = run(options).await?;

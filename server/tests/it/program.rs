@@ -393,6 +393,7 @@ fn a_page_says_what_it_is_in_both_languages_and_what_it_may_do() -> Test {
         ("/room/No%20Room", "“No Room” cannot be a room"),
         ("/room/%E6%88%BF%E9%97%B4", "“房间” cannot be a room"),
         ("/overlay/nowhere", "There is no room “nowhere”."),
+        ("/wall/nowhere", "There is no room “nowhere”."),
         ("/nothing", "There is no page at this address."),
         ("/pkg/nothing.js", "There is no page at this address."),
     ] {

@@ -28,7 +28,7 @@ use crate::{
     },
     error::ApiError,
     i18n::I18n,
-    live::{Author, ChatLine, FeedState, LineState, Live, OwnPace, Traces},
+    live::{Author, ChatLine, FeedState, LineState, Live, OwnPace, Traces, Wants},
     problem::Problem,
 };
 
@@ -45,9 +45,9 @@ pub struct Inner {
     pub live: Live,
     /// Whether lines are kept.
     pub chat: bool,
-    pub hides: Vec<String>,
-    /// The language of names, where danmu fly with them.
-    pub names: Option<I18n>,
+    pub wants: Wants,
+    /// The language of names and badges, where danmu fly with them.
+    pub i18n: Option<I18n>,
     pub clock: Clock<Browser>,
     pub vend: ServerVend,
     pub speaker: Speaker,
@@ -94,24 +94,31 @@ impl Inner {
             self.confirm(&item.id);
             item.beside_own()
         };
-        self.tell(items.into_iter().filter_map(new).filter(|item| !self.is_hidden(&item.text)).collect(), fly, past);
+        self.tell(items.into_iter().filter_map(new).filter(|item| !self.is_hidden(item)).collect(), fly, past);
     }
 
-    /// Whether a text has one of the words that this page hides.
-    fn is_hidden(&self, text: &str) -> bool {
-        if self.hides.is_empty() {
+    /// Whether this page hides a danmu: by its time, its author's role, or a word in it.
+    fn is_hidden(&self, item: &Item) -> bool {
+        let Wants { hides, roles, since, .. } = &self.wants;
+        if item.at < *since || roles >> (item.role as u8) & 1 > 0 {
+            return true;
+        }
+        if hides.is_empty() {
             return false;
         }
         // By the browser, which has the case tables already.
-        let text: String = js_sys::JsString::from(text).to_lower_case().into();
-        self.hides.iter().any(|word| text.contains(word))
+        let text: String = js_sys::JsString::from(&*item.text).to_lower_case().into();
+        hides.iter().any(|word| text.contains(word))
     }
 
     /// A danmu's text as it flies. Merged danmu have no single author.
     fn named(&self, item: &Item) -> String {
-        let said = self.names.zip(item.viewer.clone()).filter(|_| item.n == 1).map(|(i18n, viewer)| {
+        let said = self.i18n.zip(item.viewer.clone()).filter(|_| item.n == 1).map(|(i18n, viewer)| {
             let author = Author { viewer, name: item.name.clone(), role: item.role };
-            [&untrack(|| author.say(i18n)), ": ", &item.text].concat()
+            let badge = untrack(|| author.badge(i18n)).filter(|_| self.wants.badges);
+            let badge = badge.map(|badge| ["[", badge, "] "].concat()).unwrap_or_default();
+            let name = if self.wants.names { untrack(|| author.say(i18n)) + ": " } else { String::new() };
+            [&*badge, &name, &item.text].concat()
         });
         said.unwrap_or_else(|| item.text.clone())
     }

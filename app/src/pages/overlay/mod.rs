@@ -5,12 +5,16 @@
 //! indefinitely, through restarts of the server, in bounded memory.
 
 mod options;
+#[cfg(feature = "ssr")]
+pub(super) mod sheet;
 
 use danmu::room::Room;
 use leptos::{either::Either, prelude::*};
 use leptos_meta::{Html, Title};
 
 pub use self::options::Options;
+#[cfg(feature = "ssr")]
+pub(super) use self::options::parse::short;
 use crate::{
     components::{By, FeedData, OverlayCanvas},
     live::{FeedStart, Live},
@@ -63,7 +67,7 @@ fn DanmuList(live: Live, options: Options) -> impl IntoView {
         last
     };
     view! {
-        <ol style=options.css() data-outline=options.outline() data-fades=options.fades().then_some("true")>
+        <ol style=options.css() data-outline=options.outline() data-badges=options.badges().to_string() data-fades=options.fades().then_some("true")>
             <For each=lines key=|line| line.key.clone() let(line)>
                 <li class="danmu-line" data-id=line.key data-own=line.mine.then_some("true")>
                     {names.then(|| view! { <By author=Signal::stored(line.by) /> })}

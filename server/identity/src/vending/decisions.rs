@@ -11,8 +11,8 @@ pub trait Decisions: Send + Sync {
     /// its decider ranks above the viewer.
     ///
     /// # Errors
-    /// [`ApiError::Banned`]; [`ApiError::VendingDown`] for everybody while vending is frozen, and until earlier decisions are
-    /// known.
+    /// [`ApiError::Banned`]; for everybody [`ApiError::Frozen`] while vending is frozen, and [`ApiError::VendingDown`] until
+    /// earlier decisions are known.
     fn admits(&self, caller: &Caller, room: &RoomId) -> Result<(), ApiError>;
 
     /// Records that a viewer got a session for a room, until `until_ms`.

@@ -349,7 +349,7 @@ impl Decisions for Moderation {
         }
         let frozen = ledger.until(None, &Subject::Vending) > now_ms;
         if frozen {
-            return Err(ApiError::VendingDown);
+            return Err(ApiError::Frozen);
         }
         let Caller { viewer, addr, rights, .. } = caller;
         let banned = ledger.bars(viewer, addr.to_canonical(), room, rights.role_in(room), now_ms);

@@ -143,7 +143,7 @@ impl RoomLine {
 
     /// Tells viewers the room's modes if these have changed, by a decision or by its end.
     pub fn tell_modes(&mut self, now_ms: i64) {
-        let modes = self.feed.bans.modes(now_ms);
+        let modes = self.feed.bans.told_modes(now_ms);
         if std::mem::replace(&mut self.modes, modes) != modes {
             self.feed.ring.note(event::modes(modes));
         }

@@ -98,7 +98,7 @@ impl Viewer {
             recovered: joined.recovered,
             from: asked.heard.as_ref().map(ToString::to_string),
             missed: joined.recovered.then_some(0),
-            modes: Some(feed.bans.modes(now_ms()).into()),
+            modes: Some(feed.bans.told_modes(now_ms()).into()),
             reading: Some(reading),
             behind_ms,
             now: Some(now_ms()),
