@@ -23,6 +23,9 @@ mod iam;
 mod log;
 mod nginx;
 mod policies;
+mod postgres;
+#[path = "../../../tests/postgres/mod.rs"]
+mod private_postgres;
 mod program;
 mod proxy;
 mod relay;
