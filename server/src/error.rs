@@ -29,7 +29,7 @@ pub enum RunError {
     /// The keys of tickets.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// The store of bans.
+    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A streamer key.

@@ -127,7 +127,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let (reading, addr) = (CancellationToken::new(), pages.local_addr()?);
     let relays = config.role != ServerRole::Bus;
-    let store = Store::open(&config.stream.data).await?;
+    let store = Store::at(config.store.url.as_ref(), &config.stream.data).await?;
     let demo_key = match rooms.get(&RoomId::demo()) {
         Some(_) => Some(demo_key(&store, &config.stream.data).await?),
         None => None,
@@ -141,7 +141,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     supervisor.restart("rooms", &stop, move || following.clone().follow(until.clone()));
     let (moderation, work) = Moderation::open(store.clone()).await?;
     if relays {
-        // Servers that read the embedded stream share its directory, and with it the store.
+        // Servers that read the embedded stream share the store, by its directory or by `store.url`.
         let reach = if config.bus == BusKind::Aws { Reach::Snapshot } else { Reach::Recent };
         let catching_up = moderation.catch_up(&bus, &rooms.all(), identity.verifier(), reach, reading.clone());
         supervisor.finish("reading what was decided", catching_up);

@@ -8,7 +8,7 @@ use std::{
 
 use danmu::room::RoomId;
 use danmu_app::qr;
-use danmu_identity::studio::StreamerKey;
+use danmu_identity::studio::DemoKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -47,7 +47,10 @@ pub fn log_to_stderr(config: &Config) -> Result<(), RunError> {
 
 /// Announces the addresses: as text for a person, with the streamer key of `demo`; or as a log line where the log is JSON, which
 /// never holds a key.
-pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, demo: Option<&StreamerKey>) {
+pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, demo: Option<&DemoKey>) {
+    if let Some(DemoKey::Elsewhere(why)) = demo {
+        tracing::info!("{why}");
+    }
     let mut shown = pages;
     if pages.ip().is_unspecified() {
         shown.set_ip(lan_addr().unwrap_or([127, 0, 0, 1].into()));
@@ -62,7 +65,7 @@ pub fn announce(config: &Config, pages: SocketAddr, stream: Option<SocketAddr>, 
         text += &format!("  room     http://{shown}/room/{}\n", room.id);
         text += &format!("  overlay  http://{shown}/overlay/{}   (OBS browser source)\n", room.id);
         text += &format!("  wall     http://{shown}/wall/{}   (danmu and a QR code, for a hall)\n", room.id);
-        if let Some(key) = demo.filter(|_| room.id == RoomId::demo()) {
+        if let Some(DemoKey::Known(key)) = demo.filter(|_| room.id == RoomId::demo()) {
             text += &format!("  studio   http://{shown}/studio/{}   streamer key {key}\n", room.id);
         }
     }

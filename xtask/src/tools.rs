@@ -181,6 +181,32 @@ pub fn nginx() -> Result<()> {
     Ok(())
 }
 
+/// Installs PostgreSQL, on which the store is tested too, unless present. The tests start servers of their own.
+///
+/// # Errors
+/// [`Error::Missing`] with the remedy; where the installation fails.
+pub fn postgres() -> Result<()> {
+    let step = Step::start("postgresql");
+    // Debian keeps its programs out of `PATH`, in a directory for each version.
+    let debian = || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut versions| versions.next().is_some());
+    if process::find("initdb").is_some() || debian() {
+        step.done("present");
+    } else if may_install_debian_packages() {
+        apt(&step, &["update", "-qq"])?;
+        apt(&step, &["install", "-y", "--no-install-recommends", "postgresql"])?;
+        step.done("installed");
+    } else {
+        step.failed("missing");
+        return Err(Error::Missing {
+            what: "PostgreSQL",
+            remedy: "the store is tested on it; install its server (Debian: `apt-get install postgresql`), or put the directory \
+                     that has initdb, pg_ctl and createdb into PATH"
+                .to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// Installs nginx with nchan, which the relay's benchmark compares with, unless present.
 ///
 /// # Errors

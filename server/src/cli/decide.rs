@@ -1,6 +1,6 @@
 //! `danmu-server ban`, `unban`, `bans`, `freeze`, `thaw` and `revoke`: an operator's decisions, written to the store. Write
-//! access to the data directory is the authorization. A running server that shares the directory publishes them on the stream
-//! within a second; if none runs, the first one that starts does.
+//! access to the data directory, or to the database of `store.url`, is the authorization. A running server that shares the store
+//! publishes them on the stream within a second; if none runs, the first one that starts does.
 
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ pub struct StoreArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The data directory, as for the server.
+    /// The data directory, as for the server; the store is there unless the settings have store.url.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -102,7 +102,7 @@ pub struct RevokeArgs {
 impl StoreArgs {
     pub(super) async fn open(self) -> Result<(Store, Config), RunError> {
         let config = Config::load(&Overrides { config: self.config, data: self.data, ..Overrides::default() })?;
-        Ok((Store::open(&config.stream.data).await?, config))
+        Ok((Store::at(config.store.url.as_ref(), &config.stream.data).await?, config))
     }
 }
 

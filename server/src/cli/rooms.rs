@@ -1,5 +1,5 @@
-//! `danmu-server rooms`: the rooms of the settings and those of the store, and their streamer keys. Write access to the data
-//! directory is the authorization, as for decisions; a running server that shares the directory acts within a second.
+//! `danmu-server rooms`: the rooms of the settings and those of the store, and their streamer keys. Write access to the store
+//! is the authorization, as for decisions; a running server that shares it acts within a second.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -53,7 +53,7 @@ impl Config {
         };
         format!(
             "pages      http://{}, to up to {} connections, {} % of them of one network\nproxies    {proxies}\nbus        {bus}\nstream     {} ({})\nvending    {} a minute and \
-             network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
+             network, {} at once; {} a minute and viewer, {} at once; each for {lasting}\nstore      {}\ntickets    keys in {}\nsign-in    {}{rights}\nrelay      reads by {}, a frame every {} ms at the most, shows {density}, keeps {} s\ndirect     \
              {}\nrooms      {}; {} more in the browser\naudit      kept for {} days\nunsigned   {unsigned}",
             self.http.addr,
             self.http.max_connections,
@@ -64,6 +64,7 @@ impl Config {
             self.vending.burst,
             self.vending.viewer_per_minute,
             self.vending.viewer_burst,
+            self.explain_store(),
             self.key_file().display(),
             if issuers.is_empty() { "nowhere: everybody is a guest" } else { &issuers },
             match (self.role, self.enhanced_fan_out()) {

@@ -9,6 +9,7 @@ mod log;
 mod overrides;
 mod read;
 mod rooms;
+mod store;
 mod studio;
 
 use std::{
@@ -30,6 +31,7 @@ pub use self::{
     log::{Log, LogFormat},
     overrides::Overrides,
     rooms::{RateSettings, RoleRates, RoomSettings, is_address},
+    store::StoreSettings,
     studio::{Makers, RoomMakers, StudioSettings},
 };
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub rooms: Vec<RoomSettings>,
     /// The audit.
     pub audit: AuditSettings,
+    /// The store.
+    pub store: StoreSettings,
 }
 
 /// The stream that carries the danmu.
@@ -98,7 +102,7 @@ pub struct Stream {
     pub region: Option<String>,
     /// Embedded: the address on which the endpoint listens for programs and foreign pages. Default `127.0.0.1:4567`.
     pub addr: SocketAddr,
-    /// Embedded: the data directory. Default `data`.
+    /// The data directory: the embedded stream, keys, and the store unless `store.url` names another. Default `data`.
     pub data: PathBuf,
     /// Embedded: how many shards a new stream has. Default 1.
     pub shards: u32,
@@ -217,6 +221,7 @@ impl Default for Config {
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
             audit: AuditSettings::default(),
+            store: StoreSettings::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 
 use config::{ConfigError, Environment, File, FileFormat};
 
-use super::{Config, SettingsError};
+use super::{Config, SettingsError, store::without_passwords};
 
 /// The settings file that is read by default, if it exists.
 const USUAL: &str = "danmu.toml";
@@ -75,7 +75,7 @@ fn words(error: &ConfigError) -> String {
         let (key, _) = rest.split_once('`')?;
         Some(format!("{key} = {value:?} cannot be; it is {choices}"))
     });
-    choice.unwrap_or(said)
+    without_passwords(&choice.unwrap_or(said))
 }
 
 #[cfg(test)]

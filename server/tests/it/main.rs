@@ -24,6 +24,9 @@ mod log;
 mod nginx;
 mod overlay_css;
 mod policies;
+mod postgres;
+#[path = "../../../tests/postgres/mod.rs"]
+mod private_postgres;
 mod program;
 mod proxy;
 mod relay;

@@ -67,7 +67,8 @@ impl Program {
         Self::start_in(elsewhere, variables, Stdio::inherit())
     }
 
-    fn start_in(dir: TempDir, variables: &[(&str, &str)], log: Stdio) -> Result<Self, Failure> {
+    /// Starts it in a directory that holds what it finds there.
+    pub fn start_in(dir: TempDir, variables: &[(&str, &str)], log: Stdio) -> Result<Self, Failure> {
         // As much of a site as there must be for it to be ready.
         std::fs::create_dir_all(dir.path().join("pkg"))?;
         for name in ["danmu.js", "danmu.css"] {
@@ -108,27 +109,12 @@ impl Program {
 
     /// The same under another name.
     pub fn ask_as(&self, host: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
-        let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
-        let length = body.len();
-        let text = self.send(&format!(
-            "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
-        ))?;
-        let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the head")?;
-        let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
-        let cookies = head.lines().filter_map(|line| line.split_once(": "));
-        let cookies = cookies.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
-        let cookies = cookies.map(|(_, cookie)| cookie.to_owned()).collect();
-        Ok(Answer { status, head: head.to_ascii_lowercase(), cookies, body: body.to_owned() })
+        ask_of(self.authority(), host, line, head, body)
     }
 
     /// Sends this as it stands; what came back when the connection has ended.
     pub fn send(&self, bytes: &str) -> Result<String, Failure> {
-        let mut stream = TcpStream::connect(self.authority())?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        stream.write_all(bytes.as_bytes())?;
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        send_to(self.authority(), bytes)
     }
 
     /// Waits until it has read what was said before it started.
@@ -214,6 +200,38 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends one request to whoever is there, as [`Program::ask`] does.
+pub fn ask_at(url: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
+    let authority = url.trim_start_matches("http://");
+    ask_of(authority, authority, line, head, body)
+}
+
+fn ask_of(authority: &str, host: &str, line: &str, head: &[&str], body: &str) -> Result<Answer, Failure> {
+    let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    let text = send_to(
+        authority,
+        &format!(
+            "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n{body}"
+        ),
+    )?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the head")?;
+    let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
+    let cookies = head.lines().filter_map(|line| line.split_once(": "));
+    let cookies = cookies.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let cookies = cookies.map(|(_, cookie)| cookie.to_owned()).collect();
+    Ok(Answer { status, head: head.to_ascii_lowercase(), cookies, body: body.to_owned() })
+}
+
+fn send_to(authority: &str, bytes: &str) -> Result<String, Failure> {
+    let mut stream = TcpStream::connect(authority)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(bytes.as_bytes())?;
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The address in a URL.

@@ -61,7 +61,7 @@ impl Aws {
     }
 
     /// What a program on it is told; it reaches the stream by that address.
-    fn variables(&self, stream: SocketAddr) -> Vec<(String, String)> {
+    pub fn variables(&self, stream: SocketAddr) -> Vec<(String, String)> {
         let key = self.endpoint.root_key();
         let keys = self.dir.path().join("ticket-keys.json").display().to_string();
         let all = [
@@ -243,6 +243,13 @@ impl Viewer {
         }
         Ok(Self { id, cookie, authors })
     }
+
+    /// Says that in a room.
+    pub async fn say(&self, aws: &Aws, room: &str, text: &str) -> Test {
+        let data = Blob::new(self.authors[room].say(room, text)?);
+        aws.root.put_record().stream_name(STREAM).partition_key(room).data(data).send().await?;
+        Ok(())
+    }
 }
 
 /// Whether the gates of programs refuse what a viewer says in a room now as that of one who is banned.
@@ -251,8 +258,7 @@ pub async fn refused(aws: &Aws, programs: &[&Program], viewer: &Viewer, room: &s
     let admitted = format!("danmu_admitted_total{{room=\"{room}\"}}");
     let figures = |program: &Program| Ok::<_, Failure>((program.figure(banned)?, program.figure(&admitted)?));
     let before = programs.iter().map(|program| figures(program)).collect::<Result<Vec<_>, _>>()?;
-    let data = Blob::new(viewer.authors[room].say(room, "is this shown?")?);
-    aws.root.put_record().stream_name(STREAM).partition_key(room).data(data).send().await?;
+    viewer.say(aws, room, "is this shown?").await?;
     let mut verdicts = Vec::new();
     for (program, before) in programs.iter().zip(before) {
         let since = Instant::now();

@@ -43,6 +43,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let chromium = tools::chromium()?;
     let python = tools::python(workspace)?;
     tools::nginx()?;
+    tools::postgres()?;
 
     ui::heading("Checking");
     let mut reports = vec![

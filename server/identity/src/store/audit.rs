@@ -11,11 +11,12 @@ use danmu_app::{
     error::CrewError,
     services::{AuditFuture, Auditing},
 };
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteTransaction, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{
-    Store, StoreError, in_time,
+    Store, StoreError, Writing, in_time,
     ranks::{number, rank},
+    sql::{query, query_scalar},
 };
 
 /// Entries in a page of the studio.
@@ -110,7 +111,7 @@ impl<'a> New<'a> {
 }
 
 /// Writes an entry in a transaction. Nothing else writes the table's rows.
-pub(super) async fn write(writing: &mut SqliteTransaction<'_>, new: New<'_>) -> Result<(), sqlx::Error> {
+pub(super) async fn write(writing: &mut Writing, new: New<'_>) -> Result<(), sqlx::Error> {
     let New { room, act, subject, viewer, by, rank, mut detail, at_ms } = new;
     let viewer = viewer.map_or("", ViewerId::as_str);
     if !viewer.is_empty() && detail.name.is_none() {
@@ -146,7 +147,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
+            let mut writing = self.begin().await?;
             write(&mut writing, New::of(room, act, subject, by, now_ms)).await?;
             writing.commit().await
         })
@@ -164,7 +165,7 @@ impl Store {
         filter: &AuditFilter,
         most: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new(
+        let mut sql = query(
             "SELECT number, at_ms, room, actor, name, rank, what, subject, viewer, detail FROM audit WHERE number ",
         );
         match which {
@@ -193,7 +194,7 @@ impl Store {
             " ORDER BY number LIMIT "
         };
         sql.push(order).push_bind(i64::from(most));
-        let rows = in_time(sql.build().fetch_all(&self.pool)).await?;
+        let rows = in_time(sql.fetch_all(&self.pool)).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -202,13 +203,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_audit(&self, before_ms: i64) -> Result<(), StoreError> {
-        let forgotten = query("DELETE FROM audit WHERE at_ms < $1").bind(before_ms).execute(&self.pool);
-        in_time(forgotten).await.map(drop)
+        self.change_by([query("DELETE FROM audit WHERE at_ms < $1").bind(before_ms)]).await.map(drop)
     }
 }
 
 /// A detail that cannot be read is taken for none, so that no row hides the others.
-fn read(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
+fn read(row: &AnyRow) -> Result<AuditEntry, sqlx::Error> {
     Ok(AuditEntry {
         number: row.try_get("number")?,
         at_ms: row.try_get("at_ms")?,

@@ -12,13 +12,14 @@ use danmu::{
     viewer::Rank,
 };
 use danmu_app::audit::{Act, AuditDetail};
-use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, Writing,
     audit::{self, By, New},
     in_time, next_change, next_changes,
     ranks::{number, rank},
+    sql::{parts, query, query_scalar},
 };
 
 /// Lease of a claim, milliseconds: after it another server may publish the decision.
@@ -67,7 +68,7 @@ impl Store {
         let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
         let row = row.bind(number(decision.by)).bind(now_ms);
         in_time(async {
-            let mut writing = self.pool.begin().await?;
+            let mut writing = self.begin().await?;
             let change = next_change(&mut writing).await?;
             row.bind(change).execute(&mut *writing).await?;
             audit::write(&mut writing, entry(room, decision, by, now_ms)).await?;
@@ -107,7 +108,7 @@ impl Store {
             "SELECT {COLUMNS} FROM decisions WHERE kind = $1 AND subject = $2 AND room = $3 \
              ORDER BY CASE WHEN arrival_ms IS NULL THEN 1 ELSE 0 END, arrival_ms, change"
         );
-        let rows = query(sqlx::AssertSqlSafe(sql)).bind(kind).bind(subject).bind(key(room));
+        let rows = query(sql).bind(kind).bind(subject).bind(key(room));
         let rows = in_time(rows.fetch_all(&self.pool)).await?;
         let rows: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(rows.into_iter().reduce(Row::counts_before))
@@ -119,7 +120,7 @@ impl Store {
     /// [`StoreError::Query`], also for a row that cannot be read, since a decision must not be guessed.
     pub async fn decisions_since(&self, change: i64) -> Result<Vec<Row>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM decisions WHERE change > $1 ORDER BY change, decided_ms");
-        let rows = in_time(query(sqlx::AssertSqlSafe(sql)).bind(change).fetch_all(&self.pool)).await?;
+        let rows = in_time(query(sql).bind(change).fetch_all(&self.pool)).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -134,13 +135,13 @@ impl Store {
         );
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         // Mostly nothing is pending, and a plain read needs no write lock.
-        let owed = query(sqlx::AssertSqlSafe(sql.clone())).bind(limit).fetch_optional(&self.pool);
+        let owed = query(sql.clone()).bind(limit).fetch_optional(&self.pool);
         if in_time(owed).await?.is_none() {
             return Ok(Vec::new());
         }
         in_time(async {
-            let mut writing = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let owed = query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *writing).await?;
+            let mut writing = self.begin().await?;
+            let owed = query(sql).bind(limit).fetch_all(&mut *writing).await?;
             let (mut seen, mut claimed) = (HashSet::new(), Vec::new());
             for row in &owed {
                 let claimed_ms: i64 = row.try_get("claimed_ms")?;
@@ -178,7 +179,7 @@ impl Store {
         ids: impl Iterator<Item = RecordId>,
     ) -> Result<(), StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
+            let mut writing = self.begin().await?;
             set(&mut writing, column, value, ids).await?;
             writing.commit().await
         })
@@ -191,7 +192,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn owe_again(&self, before_ms: i64) -> Result<(), StoreError> {
         let sql = "UPDATE decisions SET told_ms = NULL WHERE arrival_ms IS NULL AND told_ms < $1";
-        in_time(query(sql).bind(before_ms).execute(&self.pool)).await.map(drop)
+        self.change_by([query(sql).bind(before_ms)]).await.map(drop)
     }
 
     /// Writes decisions that were read from the stream, all or none. A decision keeps the arrival time of its first reading.
@@ -200,29 +201,24 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn keep(&self, decided: &[Decided]) -> Result<(), StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
+            let mut writing = self.begin().await?;
             let mut changes = next_changes(&mut writing, decided.len()).await?..;
-            for rows in decided.chunks(ROWS) {
-                let mut sql = QueryBuilder::<Sqlite>::new(
+            for rows in parts(decided, ROWS, |decided| decided.id) {
+                let mut sql = query(
                     "INSERT INTO decisions \
-                     (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) ",
+                     (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) VALUES ",
                 );
-                sql.push_values(rows, |mut row, decided| {
+                sql.push_rows(rows.iter().zip(&mut changes), |(decided, change), row| {
                     let (kind, subject) = columns_of(&decided.decision.on);
-                    row.push_bind(decided.id.to_string()).push_bind(key(decided.room.as_ref()).to_owned());
-                    row.push_bind(kind).push_bind(subject).push_bind(decided.decision.until);
-                    row.push_bind(number(decided.decision.by));
-                    row.push_bind(decided.at)
-                        .push_bind(0_i64)
-                        .push_bind(decided.at)
-                        .push_bind(decided.at)
-                        .push_bind(changes.next());
+                    row.bind(decided.id.to_string()).bind(key(decided.room.as_ref())).bind(kind).bind(subject);
+                    row.bind(decided.decision.until).bind(number(decided.decision.by));
+                    row.bind(decided.at).bind(0).bind(decided.at).bind(decided.at).bind(change);
                 });
                 sql.push(
                     " ON CONFLICT (id) DO UPDATE SET arrival_ms = excluded.arrival_ms, change = excluded.change, \
                      told_ms = COALESCE(decisions.told_ms, excluded.told_ms) WHERE decisions.arrival_ms IS NULL",
                 );
-                sql.build().execute(&mut *writing).await?;
+                sql.execute(&mut *writing).await?;
             }
             writing.commit().await
         })
@@ -245,7 +241,7 @@ impl Store {
     pub async fn set_heard(&self, until_ms: i64) -> Result<(), StoreError> {
         let sql = "INSERT INTO counters (name, value) VALUES ('heard', $1) \
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value";
-        in_time(query(sql).bind(until_ms).execute(&self.pool)).await.map(drop)
+        self.change_by([query(sql).bind(until_ms)]).await.map(drop)
     }
 
     /// Deletes decisions that were over long ago, or superseded long ago, and old guests.
@@ -258,31 +254,25 @@ impl Store {
                           SELECT 1 FROM decisions AS later WHERE later.kind = decisions.kind \
                           AND later.subject = decisions.subject AND later.room = decisions.room AND later.rank >= decisions.rank \
                           AND later.arrival_ms > decisions.arrival_ms AND later.arrival_ms < $1)";
-        in_time(query(superseded).bind(over_ms).execute(&self.pool)).await?;
         let over = "DELETE FROM decisions WHERE arrival_ms < $1 AND until_ms < $1 AND kind <> 'sessions'";
-        in_time(query(over).bind(over_ms).execute(&self.pool)).await?;
-        let guests = query("DELETE FROM guests WHERE until_ms < $1");
-        in_time(guests.bind(over_ms).execute(&self.pool)).await.map(drop)
+        let guests = "DELETE FROM guests WHERE until_ms < $1";
+        self.change_by([superseded, over, guests].map(|sql| query(sql).bind(over_ms))).await.map(drop)
     }
 }
 
 /// Sets a column of unpublished rows.
 async fn set(
-    writing: &mut sqlx::SqliteTransaction<'_>,
+    writing: &mut Writing,
     column: &'static str,
     value: i64,
     ids: impl Iterator<Item = RecordId>,
 ) -> Result<(), sqlx::Error> {
     let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
     for ids in ids.chunks(ROWS) {
-        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE decisions SET ");
-        sql.push(column).push(" = ").push_bind(value).push(" WHERE told_ms IS NULL AND id IN (");
-        let mut list = sql.separated(", ");
-        for id in ids {
-            list.push_bind(id.clone());
-        }
-        sql.push(")");
-        sql.build().execute(&mut **writing).await?;
+        let mut sql = query("UPDATE decisions SET ");
+        sql.push(column).push(" = ").push_bind(value).push(" WHERE told_ms IS NULL AND id IN ");
+        sql.push_rows([ids], |ids, list| ids.iter().for_each(|id| _ = list.bind(id)));
+        sql.execute(&mut **writing).await?;
     }
     Ok(())
 }
@@ -365,7 +355,7 @@ fn mode_of(name: &str) -> Option<RoomMode> {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+fn read(row: &AnyRow) -> Result<Row, sqlx::Error> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let subject: &str = row.try_get("subject")?;
     let on = match row.try_get::<&str, _>("kind")? {

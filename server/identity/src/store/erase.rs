@@ -2,12 +2,13 @@
 
 use danmu::viewer::ViewerId;
 use danmu_app::audit::{Act, AuditDetail};
-use sqlx::{Row as _, query};
+use sqlx::Row as _;
 
 use super::{
     Store, StoreError,
     audit::{By, New, json, write},
     in_time,
+    sql::query,
 };
 
 /// What was erased.
@@ -38,7 +39,7 @@ impl Store {
         let stand_in = format!("erased-{:016x}", u64::from_be_bytes(random));
         let id = viewer.as_str();
         in_time(async {
-            let mut writing = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut writing = self.begin().await?;
             let mut deleted = [0; 3];
             let tables = [
                 "DELETE FROM speakers WHERE viewer = $1",
@@ -46,13 +47,13 @@ impl Store {
                 "DELETE FROM guests WHERE viewer = $1",
             ];
             for (count, sql) in deleted.iter_mut().zip(tables) {
-                *count = query(sql).bind(id).execute(&mut *writing).await?.rows_affected();
+                *count = query(sql).bind(id).execute(&mut *writing).await?;
             }
             let mut audit = 0;
             // The operator and the server are no viewers, whatever ids there are.
             let acted = "UPDATE audit SET actor = $2, name = '', subject = CASE WHEN what IN ('open_studio', 'wrong_key') \
                          THEN '' ELSE subject END WHERE actor = $1 AND (rank IS NULL OR rank < 2)";
-            audit += query(acted).bind(id).bind(&stand_in).execute(&mut *writing).await?.rows_affected();
+            audit += query(acted).bind(id).bind(&stand_in).execute(&mut *writing).await?;
             let about = query("SELECT number, detail FROM audit WHERE viewer = $1").bind(id);
             for row in about.fetch_all(&mut *writing).await? {
                 let detail: AuditDetail = serde_json::from_str(row.try_get("detail")?).unwrap_or_default();
@@ -61,7 +62,7 @@ impl Store {
                            WHERE number = $1";
                 let number: i64 = row.try_get("number")?;
                 let cleared = query(sql).bind(number).bind(&stand_in).bind(detail).bind(id);
-                audit += cleared.execute(&mut *writing).await?.rows_affected();
+                audit += cleared.execute(&mut *writing).await?;
             }
             let [speakers, identities, guests] = deleted;
             let erased = Erased { speakers, identities, guests, audit, stand_in };

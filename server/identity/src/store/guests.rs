@@ -6,9 +6,12 @@ use danmu::{
     record::{Guests, Network},
     viewer::ViewerId,
 };
-use sqlx::{QueryBuilder, Row as _, Sqlite, query, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
-use super::{Store, StoreError, in_time, next_change};
+use super::{
+    Store, StoreError, in_time, next_change,
+    sql::{parts, query},
+};
 
 /// Rows in one statement.
 const ROWS: usize = 1_000;
@@ -22,15 +25,13 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn keep_guests(&self, guests: &[Guests]) -> Result<(), StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
+            let mut writing = self.begin().await?;
             let change = next_change(&mut writing).await?;
             for Guests { network, viewers, until, from } in guests {
-                for rows in viewers.chunks(ROWS) {
-                    let mut sql =
-                        QueryBuilder::<Sqlite>::new("INSERT INTO guests (network, viewer, until_ms, told_ms, change) ");
-                    sql.push_values(rows, |mut row, viewer| {
-                        row.push_bind(network.as_str().to_owned()).push_bind(viewer.as_str().to_owned());
-                        row.push_bind(*until).push_bind(*from).push_bind(change);
+                for rows in parts(viewers, ROWS, |viewer| viewer) {
+                    let mut sql = query("INSERT INTO guests (network, viewer, until_ms, told_ms, change) VALUES ");
+                    sql.push_rows(rows, |viewer, row| {
+                        row.bind(network.as_str()).bind(viewer.as_str()).bind(*until).bind(*from).bind(change);
                     });
                     // A guest whose session now ends later than published is pending again.
                     sql.push(
@@ -41,7 +42,7 @@ impl Store {
                                     ELSE guests.until_ms END, change = excluded.change \
                          WHERE excluded.until_ms > guests.until_ms OR guests.told_ms IS NULL",
                     );
-                    sql.build().execute(&mut *writing).await?;
+                    sql.execute(&mut *writing).await?;
                 }
             }
             writing.commit().await
@@ -75,7 +76,7 @@ pub fn in_records(guests: &Guests) -> impl Iterator<Item = Guests> + use<'_> {
 }
 
 /// Groups rows by network, publishing time, and the minute in which the session ends.
-fn grouped(rows: &[SqliteRow]) -> Result<Vec<Guests>, StoreError> {
+fn grouped(rows: &[AnyRow]) -> Result<Vec<Guests>, StoreError> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let mut groups = BTreeMap::<_, (i64, Vec<ViewerId>)>::new();
     for row in rows {

@@ -1,9 +1,10 @@
 //! Identities of an identity pool, as rows: AWS identifies viewers' sessions by them.
 
+use super::{
+    Store, StoreError, in_time,
+    sql::{query, query_scalar},
+};
 use danmu::viewer::ViewerId;
-use sqlx::{query, query_scalar};
-
-use super::{Store, StoreError, in_time};
 
 /// Precision of the last use of an identity, milliseconds: a viewer who returns every hour causes one write a day.
 const EXACT_MS: i64 = 24 * 3_600 * 1_000;
@@ -43,8 +44,7 @@ impl Store {
         }
         let sql = "INSERT INTO identities (viewer, identity, seen_ms) VALUES ($1, $2, $3) \
                    ON CONFLICT (viewer, identity) DO UPDATE SET seen_ms = excluded.seen_ms";
-        let written = query(sql).bind(viewer.as_str()).bind(identity).bind(now_ms).execute(&self.pool);
-        in_time(written).await.map(drop)
+        self.change_by([query(sql).bind(viewer.as_str()).bind(identity).bind(now_ms)]).await.map(drop)
     }
 
     /// Deletes identities that have not been used for long.
@@ -52,7 +52,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn forget_identities(&self, now_ms: i64) -> Result<(), StoreError> {
-        let forgotten = query("DELETE FROM identities WHERE seen_ms < $1").bind(now_ms - KEPT_MS).execute(&self.pool);
-        in_time(forgotten).await.map(drop)
+        self.change_by([query("DELETE FROM identities WHERE seen_ms < $1").bind(now_ms - KEPT_MS)]).await.map(drop)
     }
 }

@@ -2,9 +2,12 @@
 //! made or revoked; a use changes nothing that they must know.
 
 use danmu::room::RoomId;
-use sqlx::{Row as _, SqliteTransaction, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
-use super::{Store, StoreError, in_time};
+use super::{
+    Store, StoreError, Writing, in_time,
+    sql::{query, query_scalar},
+};
 
 /// The counter of changes.
 const COUNTER: &str = "invitations";
@@ -54,7 +57,7 @@ impl Store {
         let sql = format!(
             "SELECT {COLUMNS} FROM invitations WHERE revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $1)"
         );
-        let rows = in_time(query(sqlx::AssertSqlSafe(sql)).bind(now_ms).fetch_all(&self.pool)).await?;
+        let rows = in_time(query(sql).bind(now_ms).fetch_all(&self.pool)).await?;
         Ok(rows.iter().filter_map(read).collect())
     }
 
@@ -64,7 +67,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn invitations(&self, room: &RoomId) -> Result<Vec<InvitationRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM invitations WHERE room = $1 ORDER BY made_ms DESC, id");
-        let rows = in_time(query(sqlx::AssertSqlSafe(sql)).bind(room.as_str()).fetch_all(&self.pool)).await?;
+        let rows = in_time(query(sql).bind(room.as_str()).fetch_all(&self.pool)).await?;
         Ok(rows.iter().filter_map(read).collect())
     }
 
@@ -81,7 +84,7 @@ impl Store {
                       WHERE room = $1 AND (revoked_ms IS NOT NULL OR expires_ms <= $2) \
                       ORDER BY made_ms DESC, id LIMIT 1000 OFFSET $3)";
         let sql = format!("INSERT INTO invitations ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-        let make = query(sqlx::AssertSqlSafe(sql)).bind(id).bind(room.as_str()).bind(hash).bind(label).bind(made_ms);
+        let make = query(sql).bind(id).bind(room.as_str()).bind(hash).bind(label).bind(made_ms);
         let make = make.bind(expires_ms).bind(revoked_ms).bind(used_ms).bind(uses);
         in_time(async {
             let mut writing = self.change_invitations().await?;
@@ -105,7 +108,7 @@ impl Store {
         let revoke = query(sql).bind(room.as_str()).bind(id).bind(now_ms);
         in_time(async {
             let mut writing = self.change_invitations().await?;
-            let known = revoke.execute(&mut *writing).await?.rows_affected() > 0;
+            let known = revoke.execute(&mut *writing).await? > 0;
             if known { writing.commit().await.map(|()| true) } else { writing.rollback().await.map(|()| false) }
         })
         .await
@@ -120,25 +123,22 @@ impl Store {
         let find = "SELECT id FROM invitations WHERE room = $1 AND hash = $2";
         let sql = "UPDATE invitations SET used_ms = $2, uses = uses + 1 \
                    WHERE id = $1 AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $2)";
-        in_time(async {
-            let found = query_scalar(find).bind(room.as_str()).bind(hash).fetch_optional(&self.pool).await?;
-            let Some(id): Option<String> = found else { return Ok(None) };
-            let used = query(sql).bind(&id).bind(now_ms).execute(&self.pool).await?.rows_affected() > 0;
-            Ok(used.then_some(id))
-        })
-        .await
+        let found = query_scalar(find).bind(room.as_str()).bind(hash).fetch_optional(&self.pool);
+        let Some(id): Option<String> = in_time(found).await? else { return Ok(None) };
+        let used = self.change_by([query(sql).bind(&id).bind(now_ms)]).await? > 0;
+        Ok(used.then_some(id))
     }
 
-    /// Begins a change that is counted when it is committed. Takes the write lock, so that changes are serialized.
-    async fn change_invitations(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
-        let mut writing = self.pool.begin().await?;
+    /// Begins a change that is counted when it is committed.
+    async fn change_invitations(&self) -> Result<Writing, sqlx::Error> {
+        let mut writing = self.begin().await?;
         query("UPDATE counters SET value = value + 1 WHERE name = $1").bind(COUNTER).execute(&mut *writing).await?;
         Ok(writing)
     }
 }
 
 /// `None` for a row that names no room.
-fn read(row: &SqliteRow) -> Option<InvitationRow> {
+fn read(row: &AnyRow) -> Option<InvitationRow> {
     let room = row.get::<String, _>(1).parse().ok()?;
     let (id, hash, label, made_ms, expires_ms) = (row.get(0), row.get(2), row.get(3), row.get(4), row.get(5));
     let (revoked_ms, used_ms, uses) = (row.get(6), row.get(7), row.get(8));
@@ -148,8 +148,12 @@ fn read(row: &SqliteRow) -> Option<InvitationRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::place::{Place, Test, on_both};
 
-    type Test = Result<(), Box<dyn std::error::Error>>;
+    on_both! {
+        an_invitation_is_made_used_and_revoked_and_others_see_that_but_for_its_uses,
+        a_room_has_so_many_live_invitations_and_the_oldest_ended_ones_are_forgotten,
+    }
 
     fn row(id: &str, made_ms: i64, expires_ms: Option<i64>) -> InvitationRow {
         let (room, hash, label) = (RoomId::demo(), format!("hash of {id}"), "Ann".to_owned());
@@ -157,10 +161,8 @@ mod tests {
         InvitationRow { id, room, hash, label, made_ms, expires_ms, revoked_ms, used_ms, uses }
     }
 
-    #[tokio::test]
-    async fn an_invitation_is_made_used_and_revoked_and_others_see_that_but_for_its_uses() -> Test {
-        let dir = tempfile::tempdir()?;
-        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+    async fn an_invitation_is_made_used_and_revoked_and_others_see_that_but_for_its_uses(place: &Place) -> Test {
+        let (store, other) = (place.open().await?, place.open().await?);
         let (demo, elsewhere) = (RoomId::demo(), "other".parse()?);
         assert!(store.make_invitation(&row("a", 10, None), 100).await?);
         assert!(store.make_invitation(&row("b", 20, Some(50)), 100).await?);
@@ -189,10 +191,9 @@ mod tests {
         Ok(())
     }
 
-    #[tokio::test]
-    async fn a_room_has_so_many_live_invitations_and_the_oldest_ended_ones_are_forgotten() -> Test {
-        let (dir, room) = (tempfile::tempdir()?, RoomId::demo());
-        let store = Store::open(dir.path()).await?;
+    async fn a_room_has_so_many_live_invitations_and_the_oldest_ended_ones_are_forgotten(place: &Place) -> Test {
+        let room = RoomId::demo();
+        let store = place.open().await?;
         for n in 0..3 {
             assert!(store.make_invitation(&row(&format!("early-{n}"), n, Some(100)), 3).await?);
         }

@@ -2,12 +2,13 @@
 
 use danmu::room::{RoomId, RoomTexts};
 use danmu_app::audit::{Act, AuditDetail};
-use sqlx::{Row as _, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     Store, StoreError,
     audit::{self, By, New},
     in_time,
+    sql::{Query, query, query_scalar},
 };
 
 /// The counter of changes.
@@ -82,16 +83,11 @@ impl Store {
     }
 
     /// Makes a change of rooms; if it changed one, counts it and writes the entry of the audit.
-    async fn change_rooms(
-        &self,
-        change: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-        new: New<'_>,
-    ) -> Result<bool, StoreError> {
+    async fn change_rooms(&self, change: Query, new: New<'_>) -> Result<bool, StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
-            // Takes the write lock, so that changes are serialized.
+            let mut writing = self.begin().await?;
             query("UPDATE counters SET value = value + 1 WHERE name = $1").bind(COUNTER).execute(&mut *writing).await?;
-            let changed = change.execute(&mut *writing).await?.rows_affected() > 0;
+            let changed = change.execute(&mut *writing).await? > 0;
             if !changed {
                 return writing.rollback().await.map(|()| false);
             }
@@ -109,7 +105,7 @@ fn titled<'a>(id: &'a RoomId, act: Act, title: &str, by: &'a By, now_ms: i64) ->
 }
 
 /// `None` for a row with an id that no room can have.
-fn read(row: &SqliteRow) -> Option<RoomRow> {
+fn read(row: &AnyRow) -> Option<RoomRow> {
     let id = row.get::<String, _>(0).parse().ok()?;
     let texts = RoomTexts { title: row.get(1), video: row.get(2), poster: row.get(3) };
     Some(RoomRow { id, texts, made_ms: row.get(4), archived_ms: row.get(5) })
@@ -118,16 +114,18 @@ fn read(row: &SqliteRow) -> Option<RoomRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::place::{Place, Test, on_both};
+
+    on_both! {
+        a_room_is_made_once_changed_archived_and_opened_again_and_others_see_each_change,
+    }
 
     fn texts(title: &str) -> RoomTexts {
         RoomTexts { title: title.into(), video: String::new(), poster: None }
     }
 
-    #[tokio::test]
-    async fn a_room_is_made_once_changed_archived_and_opened_again_and_others_see_each_change()
-    -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+    async fn a_room_is_made_once_changed_archived_and_opened_again_and_others_see_each_change(place: &Place) -> Test {
+        let (store, other) = (place.open().await?, place.open().await?);
         let (id, by): (RoomId, _) = ("anna".parse()?, By::operator());
         assert!(store.make_room(&id, &texts("Anna"), &by, 7).await?);
         assert!(!other.make_room(&id, &texts("Bob"), &by, 8).await?, "it is hers");

@@ -3,9 +3,9 @@
 
 use danmu::room::{RoomId, RuleId};
 use danmu_app::rules::{Rule, RuleKind};
-use sqlx::{Row as _, query, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
-use super::{Store, StoreError, in_time};
+use super::{Store, StoreError, in_time, sql::query};
 
 /// A rule in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Store {
         let sql = "INSERT INTO rules (id, room, kind, value, made_ms) VALUES ($1, $2, $3, $4, $5)";
         let RuleRow { id, rule, made_ms } = row;
         let kept = query(sql).bind(id.to_string()).bind(room.as_str()).bind(rule.kind.code()).bind(&rule.value);
-        in_time(kept.bind(made_ms).execute(&self.pool)).await.map(drop)
+        self.change_by([kept.bind(*made_ms)]).await.map(drop)
     }
 
     /// The rule of that id; `None` if there is none, or one of a kind that a later version knows.
@@ -39,7 +39,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn rule(&self, id: RuleId) -> Result<Option<RuleRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM rules WHERE id = $1");
-        let row = query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
+        let row = query(sql).bind(id.to_string());
         Ok(in_time(row.fetch_optional(&self.pool)).await?.as_ref().and_then(read))
     }
 
@@ -49,12 +49,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn rules(&self, room: &RoomId) -> Result<Vec<RuleRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM rules WHERE room = $1 ORDER BY made_ms DESC, id");
-        let rows = query(sqlx::AssertSqlSafe(sql)).bind(room.as_str());
+        let rows = query(sql).bind(room.as_str());
         Ok(in_time(rows.fetch_all(&self.pool)).await?.iter().filter_map(read).collect())
     }
 }
 
-fn read(row: &SqliteRow) -> Option<RuleRow> {
+fn read(row: &AnyRow) -> Option<RuleRow> {
     let id = row.get::<String, _>(0).parse().ok()?;
     let kind = RuleKind::of(&row.get::<String, _>(1))?;
     Some(RuleRow { id, rule: Rule { kind, value: row.get(2) }, made_ms: row.get(3) })
@@ -63,11 +63,14 @@ fn read(row: &SqliteRow) -> Option<RuleRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::place::{Place, Test, on_both};
 
-    #[tokio::test]
-    async fn rules_are_found_by_id_and_listed_by_room() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+    on_both! {
+        rules_are_found_by_id_and_listed_by_room,
+    }
+
+    async fn rules_are_found_by_id_and_listed_by_room(place: &Place) -> Test {
+        let (store, other) = (place.open().await?, place.open().await?);
         let row = |n: u64, kind, value: &str| RuleRow {
             id: RuleId::new(n),
             rule: Rule { kind, value: value.to_owned() },

@@ -1,8 +1,9 @@
 //! Sign-outs, as rows. Sign-ins are not stored; a sign-out is kept until every copy of its cookie has expired.
 
-use sqlx::{query, query_scalar};
-
-use super::{Store, StoreError, in_time};
+use super::{
+    Store, StoreError, in_time,
+    sql::{query, query_scalar},
+};
 
 impl Store {
     /// Revokes a sign-in until `until_ms` (Unix milliseconds), when its cookies have expired. Deletes rows that are over.
@@ -13,13 +14,7 @@ impl Store {
         let forget = query("DELETE FROM sign_outs WHERE until_ms < $1").bind(now_ms);
         let sql = "INSERT INTO sign_outs (sign_in, until_ms) VALUES ($1, $2) ON CONFLICT (sign_in) DO NOTHING";
         let keep = query(sql).bind(sign_in).bind(until_ms);
-        in_time(async {
-            let mut writing = self.pool.begin().await?;
-            forget.execute(&mut *writing).await?;
-            keep.execute(&mut *writing).await?;
-            writing.commit().await
-        })
-        .await
+        self.change_by([forget, keep]).await.map(drop)
     }
 
     /// Whether a sign-in was revoked.

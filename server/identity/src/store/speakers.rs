@@ -1,9 +1,12 @@
 //! Speakers of the last hour, as rows, so that an operator finds the id behind a name, also after a restart.
 
 use danmu::{room::RoomId, viewer::ViewerId};
-use sqlx::{QueryBuilder, Row as _, Sqlite, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
-use super::{Store, StoreError, in_time};
+use super::{
+    Store, StoreError, in_time,
+    sql::{parts, query, query_scalar},
+};
 
 /// Retention of a speaker after its last danmu, milliseconds.
 const KEPT_MS: i64 = 3_600_000;
@@ -34,14 +37,12 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn keep_speakers(&self, speakers: &[Speaker]) -> Result<(), StoreError> {
         in_time(async {
-            let mut writing = self.pool.begin().await?;
-            for rows in speakers.chunks(ROWS) {
-                let mut sql = QueryBuilder::<Sqlite>::new(
-                    "INSERT INTO speakers (viewer, name, room, first_ms, last_ms, words) ",
-                );
-                sql.push_values(rows, |mut row, Speaker { viewer, name, room, first_ms, last_ms, words }| {
-                    row.push_bind(viewer.as_str()).push_bind(name.as_deref().unwrap_or_default());
-                    row.push_bind(room.as_str()).push_bind(*first_ms).push_bind(*last_ms).push_bind(words.as_str());
+            let mut writing = self.begin().await?;
+            for rows in parts(speakers, ROWS, |speaker| &speaker.viewer) {
+                let mut sql = query("INSERT INTO speakers (viewer, name, room, first_ms, last_ms, words) VALUES ");
+                sql.push_rows(rows, |Speaker { viewer, name, room, first_ms, last_ms, words }, row| {
+                    row.bind(viewer.as_str()).bind(name.as_deref().unwrap_or_default()).bind(room.as_str());
+                    row.bind(first_ms).bind(last_ms).bind(words);
                 });
                 // Rows can be older than the stored ones: a server that starts reads recent records again.
                 sql.push(
@@ -52,7 +53,7 @@ impl Store {
                      words = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.words ELSE excluded.words END, \
                      last_ms = CASE WHEN excluded.last_ms < speakers.last_ms THEN speakers.last_ms ELSE excluded.last_ms END",
                 );
-                sql.build().execute(&mut *writing).await?;
+                sql.execute(&mut *writing).await?;
             }
             writing.commit().await
         })
@@ -86,12 +87,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn forget_speakers(&self, now_ms: i64) -> Result<(), StoreError> {
-        let forgotten = query("DELETE FROM speakers WHERE last_ms < $1").bind(now_ms - KEPT_MS).execute(&self.pool);
-        in_time(forgotten).await.map(drop)
+        self.change_by([query("DELETE FROM speakers WHERE last_ms < $1").bind(now_ms - KEPT_MS)]).await.map(drop)
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Speaker, sqlx::Error> {
+fn read(row: &AnyRow) -> Result<Speaker, sqlx::Error> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let name: String = row.try_get("name")?;
     Ok(Speaker {
@@ -107,6 +107,11 @@ fn read(row: &SqliteRow) -> Result<Speaker, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::place::{Place, Test, on_both};
+
+    on_both! {
+        speakers_of_the_last_hour_are_there_after_a_restart_with_their_last_words,
+    }
 
     const HOUR_MS: i64 = 3_600_000;
 
@@ -115,24 +120,23 @@ mod tests {
         Speaker { viewer, name: None, room, first_ms: ms, last_ms: ms, words: words.into() }
     }
 
-    #[tokio::test]
-    async fn speakers_of_the_last_hour_are_there_after_a_restart_with_their_last_words() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).await.expect("a store");
+    async fn speakers_of_the_last_hour_are_there_after_a_restart_with_their_last_words(place: &Place) -> Test {
+        let store = place.open().await?;
         let now_ms = 10 * HOUR_MS;
         let ann = [said("ann", now_ms - HOUR_MS, "first"), said("ann", now_ms - 5, "last")];
-        store.keep_speakers(&[ann[1].clone(), said("bob", now_ms - 9, "hi")]).await.expect("kept");
-        store.keep_speakers(&[ann[0].clone(), said("eve", now_ms - HOUR_MS - 1, "long ago")]).await.expect("kept");
+        store.keep_speakers(&[ann[1].clone(), said("bob", now_ms - 9, "hi")]).await?;
+        store.keep_speakers(&[ann[0].clone(), said("eve", now_ms - HOUR_MS - 1, "long ago")]).await?;
         drop(store);
-        let store = Store::open(dir.path()).await.expect("the store");
-        store.forget_speakers(now_ms).await.expect("forgotten");
+        let store = place.open().await?;
+        store.forget_speakers(now_ms).await?;
         let whole = Speaker { first_ms: now_ms - HOUR_MS, ..ann[1].clone() };
-        assert_eq!(store.speakers(now_ms).await.expect("speakers"), [whole, said("bob", now_ms - 9, "hi")]);
+        assert_eq!(store.speakers(now_ms).await?, [whole, said("bob", now_ms - 9, "hi")]);
         let known = ["ann", "bob", "eve"].map(|viewer| viewer.parse::<ViewerId>().expect("an id"));
         let mut knows = Vec::new();
         for viewer in &known {
-            knows.push(store.knows(viewer).await.expect("an answer"));
+            knows.push(store.knows(viewer).await?);
         }
         assert_eq!(knows, [true, true, false]);
+        Ok(())
     }
 }

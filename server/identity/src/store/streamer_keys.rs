@@ -2,12 +2,13 @@
 
 use danmu::room::RoomId;
 use danmu_app::audit::Act;
-use sqlx::{Row as _, SqliteTransaction, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, Writing,
     audit::{self, By, New},
     in_time,
+    sql::{query, query_scalar},
 };
 
 /// The counter of changes.
@@ -28,11 +29,11 @@ pub struct StreamerKeyRow {
     pub made_ms: i64,
 }
 
-/// A change of streamer keys: a transaction that holds the store's write lock, so that changes are serialized. What is not
-/// committed is undone when it is dropped.
+/// A change of streamer keys: while it is under way, no other process changes the store. What is not committed is undone when
+/// it is dropped.
 #[derive(Debug)]
 pub struct StreamerKeyChange {
-    writing: SqliteTransaction<'static>,
+    writing: Writing,
 }
 
 impl Store {
@@ -51,7 +52,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn streamer_keys(&self) -> Result<Vec<StreamerKeyRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM streamer_keys ORDER BY room");
-        let rows = in_time(query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool)).await?;
+        let rows = in_time(query(sql).fetch_all(&self.pool)).await?;
         Ok(rows.iter().filter_map(read).collect())
     }
 
@@ -62,8 +63,7 @@ impl Store {
     pub async fn change_streamer_keys(&self) -> Result<StreamerKeyChange, StoreError> {
         let count = query("UPDATE counters SET value = value + 1 WHERE name = $1").bind(COUNTER);
         let writing = in_time(async {
-            let mut writing = self.pool.begin().await?;
-            // Takes the write lock.
+            let mut writing = self.begin().await?;
             count.execute(&mut *writing).await?;
             Ok(writing)
         });
@@ -78,7 +78,7 @@ impl StreamerKeyChange {
     /// [`StoreError`].
     pub async fn key(&mut self, room: &RoomId) -> Result<Option<StreamerKeyRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM streamer_keys WHERE room = $1");
-        let row = query(sqlx::AssertSqlSafe(sql)).bind(room.as_str()).fetch_optional(&mut *self.writing);
+        let row = query(sql).bind(room.as_str()).fetch_optional(&mut *self.writing);
         Ok(in_time(row).await?.as_ref().and_then(read))
     }
 
@@ -104,7 +104,7 @@ impl StreamerKeyChange {
 }
 
 /// `None` for a row that names no room.
-fn read(row: &SqliteRow) -> Option<StreamerKeyRow> {
+fn read(row: &AnyRow) -> Option<StreamerKeyRow> {
     let room = row.get::<String, _>(0).parse().ok()?;
     Some(StreamerKeyRow { room, id: row.get(1), hash: row.get(2), made_ms: row.get(3) })
 }
@@ -112,16 +112,19 @@ fn read(row: &SqliteRow) -> Option<StreamerKeyRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::place::{Place, Test, on_both};
+
+    on_both! {
+        a_change_is_there_whole_or_not_at_all_and_others_see_that_there_was_one,
+        changes_wait_for_each_other,
+    }
 
     fn row(id: &str) -> StreamerKeyRow {
         StreamerKeyRow { room: RoomId::demo(), id: id.to_owned(), hash: "$argon2id$".to_owned(), made_ms: 7 }
     }
 
-    #[tokio::test]
-    async fn a_change_is_there_whole_or_not_at_all_and_others_see_that_there_was_one()
-    -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+    async fn a_change_is_there_whole_or_not_at_all_and_others_see_that_there_was_one(place: &Place) -> Test {
+        let (store, other) = (place.open().await?, place.open().await?);
         let mut change = store.change_streamer_keys().await?;
         assert_eq!(change.key(&RoomId::demo()).await?, None);
         change.put(&row("first"), None).await?;
@@ -136,10 +139,8 @@ mod tests {
         Ok(())
     }
 
-    #[tokio::test]
-    async fn changes_wait_for_each_other() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
-        let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+    async fn changes_wait_for_each_other(place: &Place) -> Test {
+        let (store, other) = (place.open().await?, place.open().await?);
         let change = store.change_streamer_keys().await?;
         let waiting = tokio::spawn(async move { other.change_streamer_keys().await?.key(&RoomId::demo()).await });
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

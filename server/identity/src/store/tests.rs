@@ -5,14 +5,27 @@ use danmu::{
     viewer::{Rank, ViewerId},
 };
 
-use super::*;
+use sqlx::{
+    migrate::{MigrationSource as _, Migrator},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
 
-type Test = Result<(), Box<dyn std::error::Error>>;
+use super::{
+    place::{Place, Test, on_both},
+    *,
+};
 
-async fn store() -> Result<(tempfile::TempDir, Store), Box<dyn std::error::Error>> {
-    let dir = tempfile::tempdir()?;
-    let store = Store::open(dir.path()).await?;
-    Ok((dir, store))
+on_both! {
+    what_was_decided_is_there_after_a_restart_and_for_another_process,
+    a_decision_touches_exactly_the_scope_that_it_names,
+    nobody_below_takes_back_what_somebody_above_decided,
+    the_stream_says_which_decision_is_the_last_whatever_clocks_say,
+    one_server_tells_the_stream_of_a_decision_and_another_when_that_one_died,
+    what_was_heard_before_it_is_known_to_be_told_is_owed_no_more,
+    permanent_bans_that_were_lifted_are_forgotten_and_those_in_force_are_not,
+    ten_thousand_guests_of_a_network_are_one_transaction_and_few_records,
+    a_viewer_is_known_by_its_last_identity_and_denied_by_all_that_were_seen_lately,
+    a_sign_out_is_kept_until_the_last_cookie_has_ended,
 }
 
 fn on(text: &str) -> Subject {
@@ -36,16 +49,15 @@ async fn last(store: &Store, room: Option<&RoomId>, text: &str) -> Result<Option
     Ok(store.last(room, &on(text)).await?.map(|row| row.decision.until))
 }
 
-#[tokio::test]
-async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> Test {
-    let (dir, store) = store().await?;
-    let other = Store::open(dir.path()).await?;
+async fn what_was_decided_is_there_after_a_restart_and_for_another_process(place: &Place) -> Test {
+    let store = place.open().await?;
+    let other = place.open().await?;
     store.decide(None, &ban("ann", Some(90)), &keeper(), 10).await?;
     other.decide(Some(&demo()), &ban("192.0.2.7/24", None), &keeper(), 20).await?;
     other.decide(None, &Decision { on: Subject::Vending, until: None, by: Rank::Operator }, &keeper(), 30).await?;
     assert_eq!(store.change().await?, 3);
     drop((store, other));
-    let store = Store::open(dir.path()).await?;
+    let store = place.open().await?;
     let rows = store.decisions_since(0).await?;
     let told: Vec<_> = rows.iter().map(|row| (row.room.clone(), row.decision.clone(), row.told)).collect();
     let expected = [
@@ -58,9 +70,8 @@ async fn what_was_decided_is_there_after_a_restart_and_for_another_process() -> 
     Ok(())
 }
 
-#[tokio::test]
-async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
-    let (_dir, store) = store().await?;
+async fn a_decision_touches_exactly_the_scope_that_it_names(place: &Place) -> Test {
+    let store = place.open().await?;
     store.decide(None, &ban("ann", None), &keeper(), 10).await?;
     store.decide(Some(&demo()), &ban("ann", None), &keeper(), 20).await?;
     assert!(store.end(Some(&demo()), &on("ann"), Rank::Streamer, &keeper(), 30).await?);
@@ -71,9 +82,8 @@ async fn a_decision_touches_exactly_the_scope_that_it_names() -> Test {
     Ok(())
 }
 
-#[tokio::test]
-async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
-    let (_dir, store) = store().await?;
+async fn nobody_below_takes_back_what_somebody_above_decided(place: &Place) -> Test {
+    let store = place.open().await?;
     let by = |rank, until| Decision { by: rank, ..ban("ann", until) };
     store.decide(Some(&demo()), &by(Rank::Streamer, Some(90)), &keeper(), 10).await?;
     store.decide(Some(&demo()), &by(Rank::Moderator, Some(0)), &keeper(), 20).await?;
@@ -96,9 +106,8 @@ async fn nobody_below_takes_back_what_somebody_above_decided() -> Test {
     Ok(())
 }
 
-#[tokio::test]
-async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Test {
-    let (_dir, store) = store().await?;
+async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say(place: &Place) -> Test {
+    let store = place.open().await?;
     let id = store.decide(None, &ban("ann", None), &keeper(), 1_000).await?;
     let own = Decided { id, room: None, decision: ban("ann", None), at: 500 };
     store.keep(std::slice::from_ref(&own)).await?;
@@ -116,10 +125,9 @@ async fn the_stream_says_which_decision_is_the_last_whatever_clocks_say() -> Tes
     Ok(())
 }
 
-#[tokio::test]
-async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_died() -> Test {
-    let (dir, store) = store().await?;
-    let other = Store::open(dir.path()).await?;
+async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_died(place: &Place) -> Test {
+    let store = place.open().await?;
+    let other = place.open().await?;
     let first = store.decide(None, &ban("ann", None), &keeper(), 10).await?;
     let later = store.decide(None, &ban("ann", Some(0)), &keeper(), 20).await?;
     let elsewhere = store.decide(Some(&demo()), &ban("ann", None), &keeper(), 30).await?;
@@ -140,9 +148,8 @@ async fn one_server_tells_the_stream_of_a_decision_and_another_when_that_one_die
     Ok(())
 }
 
-#[tokio::test]
-async fn what_was_heard_before_it_is_known_to_be_told_is_owed_no_more() -> Test {
-    let (_dir, store) = store().await?;
+async fn what_was_heard_before_it_is_known_to_be_told_is_owed_no_more(place: &Place) -> Test {
+    let store = place.open().await?;
     let id = store.decide(None, &ban("ann", None), &keeper(), 10).await?;
     // The server died between the put and the note of it, and reads its own record at the next start.
     store.keep(&[Decided { id, room: None, decision: ban("ann", None), at: 12 }]).await?;
@@ -150,9 +157,8 @@ async fn what_was_heard_before_it_is_known_to_be_told_is_owed_no_more() -> Test 
     Ok(())
 }
 
-#[tokio::test]
-async fn permanent_bans_that_were_lifted_are_forgotten_and_those_in_force_are_not() -> Test {
-    let (_dir, store) = store().await?;
+async fn permanent_bans_that_were_lifted_are_forgotten_and_those_in_force_are_not(place: &Place) -> Test {
+    let store = place.open().await?;
     let id = |n| danmu::record::RecordId::new(1, n);
     let decided = |n, text, until, at| Decided { id: id(n), room: None, decision: ban(text, until), at };
     let rows = [
@@ -170,9 +176,8 @@ async fn permanent_bans_that_were_lifted_are_forgotten_and_those_in_force_are_no
     Ok(())
 }
 
-#[tokio::test]
-async fn ten_thousand_guests_of_a_network_are_one_transaction_and_few_records() -> Test {
-    let (_dir, store) = store().await?;
+async fn ten_thousand_guests_of_a_network_are_one_transaction_and_few_records(place: &Place) -> Test {
+    let store = place.open().await?;
     let network = Network::try_from("192.0.2.0/24".to_owned())?;
     let viewers: Vec<_> = (0..10_000).map(ViewerId::guest).collect();
     let change = store.change().await?;
@@ -198,7 +203,8 @@ async fn what_an_earlier_server_wrote_is_taken_over() -> Test {
     let dir = tempfile::tempdir()?;
     let options = SqliteConnectOptions::new().filename(dir.path().join(FILE)).create_if_missing(true);
     let pool = SqlitePoolOptions::new().connect_with(options).await?;
-    let old = Ours.resolve().await.map_err(|error| error.to_string())?.into_iter().take(2).collect::<Vec<_>>();
+    let old =
+        Backend::Sqlite.resolve().await.map_err(|error| error.to_string())?.into_iter().take(2).collect::<Vec<_>>();
     Migrator::with_migrations(old).run(&pool).await?;
     let sql = "INSERT INTO bans VALUES ('viewer', 'ann', '', 10, NULL, 10, 1, 0, 11), \
                ('viewer', 'bob', 'demo', 20, 90, 20, 2, 0, NULL), ('network', '192.0.2.0/24', '', 30, NULL, 30, 3, 0, NULL)";
@@ -242,19 +248,41 @@ fn a_text_names_a_viewer_or_a_network() {
     assert!("a b".parse::<Whom>().is_err());
 }
 
-#[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_may_read_who_is_banned() -> Test {
-    use std::os::unix::fs::PermissionsExt;
-    let (dir, _store) = store().await?;
-    assert_eq!(std::fs::metadata(dir.path().join(FILE))?.permissions().mode() & 0o777, 0o600);
+async fn what_is_acknowledged_is_synced_to_the_disk() -> Test {
+    let place = Place::sqlite()?;
+    let store = place.open().await?;
+    let full: i64 = query_scalar("PRAGMA synchronous").fetch_one(&store.pool).await?;
+    let journal: String = query_scalar("PRAGMA journal_mode").fetch_one(&store.pool).await?;
+    let wait_ms: i64 = query_scalar("PRAGMA busy_timeout").fetch_one(&store.pool).await?;
+    assert_eq!((full, &*journal, wait_ms), (2, "wal", 5_000));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_viewer_is_known_by_its_last_identity_and_denied_by_all_that_were_seen_lately() -> Test {
+async fn a_data_directory_may_have_any_name() -> Test {
+    let dir = tempfile::tempdir()?;
+    for name in ["with a blank", "100%25?mode=ro#x", "..", "数据", ":memory:"] {
+        let data = dir.path().join("inner").join(name);
+        Store::open(&data).await?.decide(None, &ban("ann", None), &keeper(), 10).await?;
+        assert!(data.join(FILE).metadata()?.len() > 0, "{name}");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_who_is_banned() -> Test {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir()?;
+    let _store = Store::open(dir.path()).await?;
+    assert_eq!(std::fs::metadata(dir.path().join(FILE))?.permissions().mode() & 0o777, 0o600);
+    Ok(())
+}
+
+async fn a_viewer_is_known_by_its_last_identity_and_denied_by_all_that_were_seen_lately(place: &Place) -> Test {
     const DAY_MS: i64 = 24 * 3_600 * 1_000;
-    let (_dir, store) = store().await?;
+    let store = place.open().await?;
     let [ann, bob]: [ViewerId; 2] = ["ann".parse()?, "bob".parse()?];
     store.keep_identity(&ann, "us-east-1:1", 0).await?;
     store.keep_identity(&ann, "us-east-1:2", 1).await?;
@@ -278,14 +306,12 @@ async fn nobody_waits_for_a_store_that_does_not_answer_for_longer_than_its_deadl
     assert_eq!(begun.elapsed(), DEADLINE);
 }
 
-#[tokio::test]
-async fn a_sign_out_is_kept_until_the_last_cookie_has_ended() -> Result<(), StoreError> {
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path()).await?;
+async fn a_sign_out_is_kept_until_the_last_cookie_has_ended(place: &Place) -> Test {
+    let store = place.open().await?;
     assert!(!store.is_signed_out("a").await?);
     store.sign_out("a", 1_000, 0).await?;
     store.sign_out("a", 1_000, 0).await?;
-    let again = Store::open(dir.path()).await?;
+    let again = place.open().await?;
     assert!(again.is_signed_out("a").await? && !again.is_signed_out("b").await?);
     again.sign_out("b", 2_000, 1_001).await?;
     assert!(!again.is_signed_out("a").await?, "its cookies have ended by themselves");

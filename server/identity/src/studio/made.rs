@@ -1,7 +1,8 @@
 //! Makes streamer keys, and keeps that of the room `demo` in a file, so that every start of the server can show it.
 //!
 //! File and store are written under the store's lock, the file first: after a crash between the two, the next start brings the
-//! store in line, so the key in the file is always the room's.
+//! store in line, so the key in the file is always the room's. But for a store that servers share which share no directory:
+//! there the store is right, and the file is that of the server that made the key.
 
 use std::{
     fs, io,
@@ -63,6 +64,15 @@ pub struct NewKey {
     pub file: Option<PathBuf>,
 }
 
+/// The key of `demo`, as far as this server knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DemoKey {
+    /// It is in the file.
+    Known(StreamerKey),
+    /// Another server made it, which shares the store and no directory. Why it is not known here, and what to do.
+    Elsewhere(String),
+}
+
 /// Makes a new key for a room. The one before, and what it opened, is worth nothing as soon as servers have read that in the
 /// store. `by` is who does that, for the audit; `None` where the making of the room is written there.
 ///
@@ -82,20 +92,29 @@ pub async fn rotate(store: &Store, data: &Path, room: &RoomId, by: Option<&By>) 
 }
 
 /// The key of `demo`, from its file; made if there is none. The store is brought in line with it, if it is not: mostly this only
-/// reads, so that a start waits for nobody who writes the store.
+/// reads, so that a start waits for nobody who writes the store. Where other servers may share the store with files of their own,
+/// a key that the store has stays: it is [`DemoKey::Elsewhere`] then unless this server's file has it.
 ///
 /// # Errors
 /// See [`StudioError`].
-pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioError> {
+pub async fn demo_key(store: &Store, data: &Path) -> Result<DemoKey, StudioError> {
     let (room, path) = (RoomId::demo(), data.join(FILE));
-    if let Some(key) = read_key(&path)?
-        && store.streamer_keys().await?.iter().any(|row| row.room == room && key.fits(&row.hash))
-    {
-        return Ok(key);
+    let kept = read_key(&path)?;
+    let keys = store.streamer_keys().await?;
+    let known = keys.iter().find(|row| row.room == room);
+    match (&kept, known) {
+        (Some(key), Some(row)) if key.fits(&row.hash) => return Ok(DemoKey::Known(key.clone())),
+        (_, Some(_)) if store.is_apart() => return Ok(elsewhere(&path, kept.is_some())),
+        _ => {}
     }
     let mut change = store.change_streamer_keys().await?;
-    // Read again under the lock: another process may have just rotated it.
-    let key = match read_key(&path)? {
+    // Both are read again under the lock: another process may have just rotated it.
+    let (kept, known) = (read_key(&path)?, change.key(&room).await?);
+    let fits = |key: &StreamerKey| known.as_ref().is_some_and(|row| key.fits(&row.hash));
+    if known.is_some() && store.is_apart() && !kept.as_ref().is_some_and(fits) {
+        return Ok(elsewhere(&path, kept.is_some()));
+    }
+    let key = match kept {
         Some(key) => key,
         None => {
             let key = StreamerKey::new()?;
@@ -103,10 +122,19 @@ pub async fn demo_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioE
             key
         }
     };
-    if !change.key(&room).await?.is_some_and(|row| key.fits(&row.hash)) {
+    if !fits(&key) {
         change.put(&row(&key, &room)?, Some(&By::server())).await?;
     }
-    Ok(key)
+    Ok(DemoKey::Known(key))
+}
+
+fn elsewhere(path: &Path, has_file: bool) -> DemoKey {
+    let why = if has_file {
+        format!("{} is not the key of demo any more: another server has made a new one", path.display())
+    } else {
+        "the key of demo was made on another server, which keeps it in its data directory".to_owned()
+    };
+    DemoKey::Elsewhere(why + "; `danmu-server rooms key demo` makes a new one and keeps it here")
 }
 
 /// The key in a file; `None` if there is no file.
@@ -151,6 +179,14 @@ mod tests {
 
     type Test = Result<(), Box<dyn std::error::Error>>;
 
+    /// The key of `demo`, which this server knows.
+    async fn known_key(store: &Store, data: &Path) -> Result<StreamerKey, StudioError> {
+        match demo_key(store, data).await? {
+            DemoKey::Known(key) => Ok(key),
+            DemoKey::Elsewhere(why) => panic!("{why}"),
+        }
+    }
+
     async fn fits(store: &Store, key: &StreamerKey) -> Result<bool, StoreError> {
         let rows = store.streamer_keys().await?;
         Ok(rows.iter().any(|row| row.room == RoomId::demo() && key.fits(&row.hash)))
@@ -167,14 +203,14 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path()).await?;
-        let key = demo_key(&store, dir.path()).await?;
+        let key = known_key(&store, dir.path()).await?;
         let (path, changes) = (dir.path().join(FILE), store.streamer_key_changes().await?);
         assert!(fits(&store, &key).await?);
         assert_eq!((fs::read_to_string(&path)?, mode(&path)?), (format!("{key}\n"), 0o600));
-        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        assert_eq!(known_key(&store, dir.path()).await?, key);
         assert_eq!(store.streamer_key_changes().await?, changes, "nothing that it opened ends");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
-        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        assert_eq!(known_key(&store, dir.path()).await?, key);
         assert_eq!(mode(&path)?, 0o600, "it was mended");
         Ok(())
     }
@@ -183,9 +219,9 @@ mod tests {
     async fn a_start_waits_for_nobody_who_writes_the_store() -> Test {
         let dir = tempfile::tempdir()?;
         let (store, other) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
-        let key = demo_key(&store, dir.path()).await?;
+        let key = known_key(&store, dir.path()).await?;
         let writing = other.change_streamer_keys().await?;
-        assert_eq!(demo_key(&store, dir.path()).await?, key);
+        assert_eq!(known_key(&store, dir.path()).await?, key);
         drop(writing);
         Ok(())
     }
@@ -194,24 +230,24 @@ mod tests {
     async fn whichever_of_file_and_store_is_lost_the_key_in_the_file_is_the_rooms() -> Test {
         let dir = tempfile::tempdir()?;
         let (path, store) = (dir.path().join(FILE), Store::open(dir.path()).await?);
-        let first = demo_key(&store, dir.path()).await?;
+        let first = known_key(&store, dir.path()).await?;
         let rotated = rotate(&store, dir.path(), &RoomId::demo(), None).await?;
         assert!(rotated.replaced_ms.is_some() && rotated.file.as_ref() == Some(&path));
-        assert_eq!(demo_key(&store, dir.path()).await?, rotated.key, "a rotation rewrites the file");
+        assert_eq!(known_key(&store, dir.path()).await?, rotated.key, "a rotation rewrites the file");
         assert!(!fits(&store, &first).await? && fits(&store, &rotated.key).await?);
 
         fs::remove_file(&path)?;
-        let made = demo_key(&store, dir.path()).await?;
+        let made = known_key(&store, dir.path()).await?;
         assert!(made != rotated.key && fits(&store, &made).await? && !fits(&store, &rotated.key).await?);
 
         let anew = tempfile::tempdir()?;
         fs::copy(&path, anew.path().join(FILE))?;
         let store = Store::open(anew.path()).await?;
-        assert_eq!(demo_key(&store, anew.path()).await?, made);
+        assert_eq!(known_key(&store, anew.path()).await?, made);
         assert!(fits(&store, &made).await?);
 
         fs::write(anew.path().join(FILE), "abcd\n")?;
-        let error = demo_key(&store, anew.path()).await.expect_err("no key").to_string();
+        let error = known_key(&store, anew.path()).await.expect_err("no key").to_string();
         assert!(error.contains(FILE) && error.contains("remove it"), "{error}");
         assert!(fits(&store, &made).await?, "nothing has changed");
         Ok(())
@@ -222,7 +258,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let store = Store::open(dir.path()).await?;
         let (demo, other) =
-            (demo_key(&store, dir.path()).await?, rotate(&store, dir.path(), &"other".parse()?, None).await?);
+            (known_key(&store, dir.path()).await?, rotate(&store, dir.path(), &"other".parse()?, None).await?);
         assert_eq!((other.replaced_ms, other.file), (None, None));
         assert!(fits(&store, &demo).await?);
         assert_eq!(fs::read_to_string(dir.path().join(FILE))?, format!("{demo}\n"));
@@ -237,7 +273,7 @@ mod tests {
             let (store, data) = (store.clone(), dir.path().to_owned());
             tokio::spawn(async move {
                 match n % 2 {
-                    0 => demo_key(&store, &data).await.map(drop),
+                    0 => known_key(&store, &data).await.map(drop),
                     _ => rotate(&store, &data, &RoomId::demo(), None).await.map(drop),
                 }
             })
@@ -246,6 +282,40 @@ mod tests {
             task??;
         }
         assert!(fits(&store, &fs::read_to_string(dir.path().join(FILE))?.parse()?).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn servers_that_share_no_directory_leave_each_others_key_alone() -> Test {
+        let Some(place) = crate::store::place::Place::postgres().map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let (first, second) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let (store, other) = (place.open().await?, place.open().await?);
+        let (here, there) = tokio::join!(demo_key(&store, first.path()), demo_key(&other, second.path()));
+        let (here, there) = (here?, there?);
+        let (key, made_by, guest) = match (here, there) {
+            (DemoKey::Known(key), DemoKey::Elsewhere(why)) => (key, first.path(), (second.path(), why)),
+            (DemoKey::Elsewhere(why), DemoKey::Known(key)) => (key, second.path(), (first.path(), why)),
+            both => panic!("not one of them made it: {both:?}"),
+        };
+        let (guest, why) = guest;
+        assert!(why.contains("on another server") && why.contains("rooms key demo"), "{why}");
+        assert!(!guest.join(FILE).exists() && fits(&store, &key).await?);
+        assert_eq!(known_key(&store, made_by).await?, key, "it starts again");
+
+        let rotated = rotate(&other, guest, &RoomId::demo(), None).await?;
+        assert_eq!(known_key(&other, guest).await?, rotated.key);
+        let changes = store.streamer_key_changes().await?;
+        let DemoKey::Elsewhere(why) = demo_key(&store, made_by).await? else { panic!("it shows a key that is none") };
+        assert!(why.contains(FILE) && why.contains("not the key of demo any more"), "{why}");
+        assert_eq!(store.streamer_key_changes().await?, changes);
+        assert!(fits(&store, &rotated.key).await?, "it was overwritten");
+
+        // A database that begins anew takes the key of the first server that starts.
+        store.execute("DELETE FROM streamer_keys").await?;
+        assert_eq!(known_key(&store, made_by).await?, key);
+        assert!(fits(&store, &key).await?);
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ use self::{
 };
 pub use self::{
     key::{HashError, NoKey, StreamerKey},
-    made::{NewKey, StudioError, demo_key, rotate},
+    made::{DemoKey, NewKey, StudioError, demo_key, rotate},
 };
 use crate::{
     capacity::network,

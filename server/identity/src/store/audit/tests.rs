@@ -5,16 +5,16 @@ use danmu::{
 use danmu_app::audit::AuditDetail;
 
 use super::*;
-use crate::store::{Erased, Speaker, StreamerKeyRow};
+use crate::store::{
+    Erased, Speaker, StreamerKeyRow,
+    place::{Place, Test, on_both},
+};
 
-type Test = Result<(), Box<dyn std::error::Error>>;
-
-const NO: &str = "CREATE TRIGGER no_entries BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END";
-
-async fn store() -> Result<(tempfile::TempDir, Store), Box<dyn std::error::Error>> {
-    let dir = tempfile::tempdir()?;
-    let store = Store::open(dir.path()).await?;
-    Ok((dir, store))
+on_both! {
+    where_the_entry_is_refused_so_is_what_it_is_about,
+    an_entry_says_who_did_what_to_whom,
+    old_entries_are_deleted_and_numbers_are_not_used_again,
+    who_is_erased_is_nowhere_and_the_entries_stay,
 }
 
 fn ann() -> ViewerId {
@@ -37,16 +37,15 @@ async fn codes(store: &Store) -> Result<Vec<String>, StoreError> {
     Ok(all(store).await?.into_iter().map(|entry| entry.what).collect())
 }
 
-#[tokio::test]
-async fn where_the_entry_is_refused_so_is_what_it_is_about() -> Test {
-    let (_dir, store) = store().await?;
+async fn where_the_entry_is_refused_so_is_what_it_is_about(place: &Place) -> Test {
+    let store = place.open().await?;
     let (demo, by) = (RoomId::demo(), keeper());
     let texts = RoomTexts { title: "Anna".into(), video: String::new(), poster: None };
     store.decide(Some(&demo), &ban(), &by, 10).await?;
     store.make_room(&"made".parse()?, &texts, &by, 10).await?;
     let (change, rooms, keys) =
         (store.change().await?, store.room_changes().await?, store.streamer_key_changes().await?);
-    store.execute(NO).await?;
+    store.refuse("audit", true).await?;
     assert!(store.decide(Some(&demo), &ban(), &by, 20).await.is_err());
     assert!(store.end(Some(&demo), &Subject::Viewer(ann()), Rank::Moderator, &by, 20).await.is_err());
     assert!(store.make_room(&"anna".parse()?, &texts, &by, 20).await.is_err());
@@ -58,15 +57,14 @@ async fn where_the_entry_is_refused_so_is_what_it_is_about() -> Test {
     let now = (store.change().await?, store.room_changes().await?, store.streamer_key_changes().await?);
     assert_eq!(now, (change, rooms, keys), "something was done");
     assert_eq!((store.decisions_since(0).await?.len(), store.rooms().await?.len()), (1, 1));
-    store.execute("DROP TRIGGER no_entries").await?;
+    store.refuse("audit", false).await?;
     assert!(store.end(Some(&demo), &Subject::Viewer(ann()), Rank::Moderator, &by, 20).await?);
     assert_eq!(codes(&store).await?, ["ban", "make_room", "unban"]);
     Ok(())
 }
 
-#[tokio::test]
-async fn an_entry_says_who_did_what_to_whom() -> Test {
-    let (_dir, store) = store().await?;
+async fn an_entry_says_who_did_what_to_whom(place: &Place) -> Test {
+    let store = place.open().await?;
     let demo = RoomId::demo();
     let speaker = Speaker {
         viewer: ann(),
@@ -137,9 +135,8 @@ async fn an_entry_says_who_did_what_to_whom() -> Test {
     Ok(())
 }
 
-#[tokio::test]
-async fn old_entries_are_deleted_and_numbers_are_not_used_again() -> Test {
-    let (_dir, store) = store().await?;
+async fn old_entries_are_deleted_and_numbers_are_not_used_again(place: &Place) -> Test {
+    let store = place.open().await?;
     for at_ms in [10, 20, 30] {
         store.note(None, Act::OpenStudio, "", &keeper(), at_ms).await?;
     }
@@ -153,9 +150,8 @@ async fn old_entries_are_deleted_and_numbers_are_not_used_again() -> Test {
     Ok(())
 }
 
-#[tokio::test]
-async fn who_is_erased_is_nowhere_and_the_entries_stay() -> Test {
-    let (_dir, store) = store().await?;
+async fn who_is_erased_is_nowhere_and_the_entries_stay(place: &Place) -> Test {
+    let store = place.open().await?;
     let (demo, ann) = (RoomId::demo(), ann());
     let speaker = Speaker {
         viewer: ann.clone(),
@@ -176,10 +172,10 @@ async fn who_is_erased_is_nowhere_and_the_entries_stay() -> Test {
     store.decide(Some(&demo), &hide, &keeper().with(text), 30).await?;
     let before = all(&store).await?;
 
-    store.execute(NO).await?;
+    store.refuse("audit", true).await?;
     assert!(store.erase(&ann, &By::operator(), 40).await.is_err());
     assert_eq!((all(&store).await?, store.speakers(1).await?.len()), (before.clone(), 1), "all or nothing");
-    store.execute("DROP TRIGGER no_entries").await?;
+    store.refuse("audit", false).await?;
     let erased = store.erase(&ann, &By::operator(), 40).await?;
     let stand_in = erased.stand_in.clone();
     assert_eq!(erased, Erased { speakers: 1, identities: 1, guests: 0, audit: 3, stand_in: stand_in.clone() });
