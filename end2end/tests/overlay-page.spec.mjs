@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
 import { test, expect } from '../lib/test.mjs';
 import { stopWorker, untilOnStage } from '../lib/clock.mjs';
 import { drawn, enter, fresh, line, say, visiblePixels } from '../lib/room.mjs';
@@ -81,9 +83,17 @@ test('what an address cannot mean is shown to who opens it in a browser, and in 
   await expect(page.locator('[data-note]')).toHaveText(WRONG);
   await enter(page, '/overlay/demo?size=150');
   await expect(page.locator('[data-note]')).toHaveCount(0);
-  await page.goto('about:blank');
-  await page.setContent(`<iframe src="${address}"></iframe>`);
-  const framed = page.frameLocator('iframe');
-  await expect(framed.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
-  await expect(framed.locator('[data-note]')).toBeHidden();
+  const scene = createServer((_, answer) => {
+    answer.setHeader('content-type', 'text/html').end(`<iframe src="${address}"></iframe>`);
+  });
+  scene.listen(0, '127.0.0.1');
+  await once(scene, 'listening');
+  try {
+    await page.goto(`http://localhost:${scene.address().port}/`);
+    const framed = page.frameLocator('iframe');
+    await expect(framed.locator('[data-feed]')).toHaveAttribute('data-state', 'live');
+    await expect(framed.locator('[data-note]')).toBeHidden();
+  } finally {
+    scene.close();
+  }
 });
