@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
 mod invite;
+mod review;
 
 use danmu::{
     room::{RoomMode, Unsigned},
@@ -11,7 +12,10 @@ use danmu::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub use self::invite::{accept_invitation, invitations, make_invitation, revoke_invitation};
+pub use self::{
+    invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
+    review::{let_through, take_out, waiting},
+};
 use crate::{
     audit::{AuditEntry, AuditFilter},
     error::ApiError,
@@ -191,7 +195,7 @@ mod ssr {
     }
 
     /// What decides, who decides, and in which room; only for those who may moderate there.
-    fn crew(room_id: String) -> Result<(Arc<dyn Moderating>, Decider, Room), ApiError> {
+    pub(super) fn crew(room_id: String) -> Result<(Arc<dyn Moderating>, Decider, Room), ApiError> {
         let (caller, (room, _)) = (caller()?, room(room_id)?);
         let rank = Rank::of(caller.rights.role_in(&room.id)).ok_or(CrewError::NotModerator)?;
         Ok((services()?.moderating, Decider { viewer: caller.viewer, rank, name: caller.name }, room))
@@ -307,7 +311,7 @@ mod ssr {
             | CrewError::WrongKey
             | CrewError::BadInvitation
             | CrewError::MayNotMakeRooms => StatusCode::FORBIDDEN,
-            CrewError::RoomExists(_) | CrewError::NotKept => StatusCode::CONFLICT,
+            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::NotWaiting(_) => StatusCode::CONFLICT,
             CrewError::BadTitle | CrewError::BadAddress(_) | CrewError::BadViewer(_) | CrewError::BadDanmu(_) => {
                 StatusCode::BAD_REQUEST
             }

@@ -14,6 +14,10 @@ pub enum Act {
     Hide,
     /// A hidden danmu was allowed again.
     Unhide,
+    /// A danmu that waited was let through.
+    Pass,
+    /// A danmu that waited was taken out.
+    TakeOut,
     /// A mode of the room was switched on.
     ModeOn,
     /// A mode of the room was switched off.
@@ -50,11 +54,13 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Ban,
         Self::Unban,
         Self::Hide,
         Self::Unhide,
+        Self::Pass,
+        Self::TakeOut,
         Self::ModeOn,
         Self::ModeOff,
         Self::Invite,
@@ -81,6 +87,8 @@ impl Act {
             Self::Unban => "unban",
             Self::Hide => "hide",
             Self::Unhide => "unhide",
+            Self::Pass => "pass",
+            Self::TakeOut => "take_out",
             Self::ModeOn => "mode_on",
             Self::ModeOff => "mode_off",
             Self::Invite => "invite",

@@ -7,6 +7,8 @@ use leptos::server_fn::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::review::NotWaiting;
+
 /// Why a server function failed. Every variant has an HTTP status (`api::status`); the page has the texts (`Problem`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum ApiError {
@@ -94,9 +96,19 @@ pub enum CrewError {
     /// No danmu can have such a key. Status 400.
     #[error("{0:?} cannot be the key of a danmu")]
     BadDanmu(String),
+    /// The danmu does not wait, or not any more: it was let through (`passed`), taken out (`out`), or waited too long (`late`).
+    /// Status 409.
+    #[error("that danmu does not wait any more ({0}); nothing is changed")]
+    NotWaiting(String),
     /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,
+}
+
+impl From<NotWaiting> for CrewError {
+    fn from(reason: NotWaiting) -> Self {
+        Self::NotWaiting(reason.code().to_owned())
+    }
 }
 
 impl CrewError {
@@ -115,6 +127,7 @@ impl CrewError {
             Self::BadAddress(_) => "BadAddress",
             Self::BadViewer(_) => "BadViewer",
             Self::BadDanmu(_) => "BadDanmu",
+            Self::NotWaiting(_) => "NotWaiting",
             Self::Store => "Store",
         }
     }
@@ -137,6 +150,7 @@ impl CrewError {
             Self::BadAddress(about()),
             Self::BadViewer(about()),
             Self::BadDanmu(about()),
+            Self::NotWaiting(about()),
             Self::Store,
         ];
         all.into_iter().find(|error| error.code() == code)
@@ -150,7 +164,8 @@ impl From<CrewError> for ApiError {
             CrewError::RoomExists(about)
             | CrewError::BadAddress(about)
             | CrewError::BadViewer(about)
-            | CrewError::BadDanmu(about) => about,
+            | CrewError::BadDanmu(about)
+            | CrewError::NotWaiting(about) => about,
             _ => String::new(),
         };
         Self::Crew([code, &about, &message].map(|line| line.replace('\n', " ")).join("\n"))

@@ -27,6 +27,7 @@ pub mod overlay;
 mod pages;
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "most can go wrong in the browser only"))]
 mod problem;
+pub mod review;
 #[cfg(feature = "ssr")]
 pub mod services;
 mod shell;

@@ -1,6 +1,8 @@
 //! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
 //! [`Services`], into the Leptos context.
 
+mod reviewing;
+
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use danmu::{
@@ -15,6 +17,7 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue};
 
+pub use self::reviewing::{PassFuture, Reviewing, WaitingFuture};
 use crate::{
     account::Offer,
     audit::{AuditEntry, AuditFilter},
@@ -51,6 +54,8 @@ pub struct Services {
     pub inviting: Arc<dyn Inviting>,
     /// Reads the audit.
     pub auditing: Arc<dyn Auditing>,
+    /// Lets through what waits in reviewed rooms.
+    pub reviewing: Arc<dyn Reviewing>,
 }
 
 /// Who is asking, as vending limits count; in the Leptos context of every server function call.

@@ -33,7 +33,7 @@ pub struct Decisions(Arc<RwLock<Known>>);
 pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
     /// The modes among these subjects.
-    modes: Vec<RoomMode>,
+    pub(super) modes: Vec<RoomMode>,
     /// How many of these subjects are danmu.
     pub(super) hidden: usize,
     /// Guests who had sessions from banned networks.

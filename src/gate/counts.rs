@@ -25,6 +25,8 @@ pub struct Counts {
     pub banned: u64,
     /// [`Reason::Mode`]
     pub mode: u64,
+    /// [`Reason::Held`]
+    pub held: u64,
     /// [`Reason::NotModerator`]
     pub not_moderator: u64,
     /// [`Reason::Moderation`]
@@ -36,7 +38,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The refused ones, by a name of the reason; decisions of the crew are none.
+    /// The refused ones, by a name of the reason; decisions of the crew, and what waits for it, are none.
     #[must_use]
     pub const fn refused(&self) -> [(&'static str, u64); 12] {
         [
@@ -66,6 +68,7 @@ impl Counts {
             Reason::Stale(_) => &mut self.stale,
             Reason::Banned => &mut self.banned,
             Reason::Mode(_) => &mut self.mode,
+            Reason::Held(_) => &mut self.held,
             Reason::NotModerator => &mut self.not_moderator,
             Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,

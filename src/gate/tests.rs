@@ -1,4 +1,5 @@
 mod handed;
+mod held;
 
 use proptest::prelude::*;
 

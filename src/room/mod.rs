@@ -3,13 +3,17 @@
 //! A room's id is also its partition key on the stream, so that all its danmu are in order on one shard.
 
 mod mode;
+mod review;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::mode::{MAX_SLOW_S, Modes, RoomMode};
+pub use self::{
+    mode::{MAX_SLOW_S, Modes, RoomMode},
+    review::{HELD_MS, MIN_REVIEW_S, Review},
+};
 use crate::{record::text::check_short, viewer::Role};
 
 /// The id of a room: 1 to 64 of `a-z`, `0-9`, `-` and `_`, starting with a letter or a digit.

@@ -20,6 +20,10 @@ mod modes;
 mod overlay_maker;
 mod problem;
 mod reading;
+mod review;
+mod review_row;
+mod reviewed_mode;
+mod reviewing;
 mod room_form;
 mod row;
 

@@ -10,8 +10,10 @@ mod audit;
 mod decisions;
 mod erase;
 mod guests;
+mod held;
 mod identities;
 mod invitations;
+mod mode_names;
 mod ranks;
 mod rooms;
 mod sign_outs;
@@ -39,6 +41,7 @@ pub use self::{
     decisions::Row,
     erase::Erased,
     guests::in_records,
+    held::{HeldNews, HeldRow, MOST_WAITING},
     invitations::InvitationRow,
     rooms::RoomRow,
     speakers::Speaker,
@@ -56,7 +59,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 2;
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", include_str!("../../migrations/0003_decisions.sql")),
@@ -66,6 +69,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
     (8, "invitations", include_str!("../../migrations/0008_invitations.sql")),
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
+    (10, "held", include_str!("../../migrations/0010_held.sql")),
 ];
 
 /// The store. A handle.

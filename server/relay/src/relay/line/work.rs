@@ -87,20 +87,29 @@ impl Work {
     }
 
     fn judge(&mut self, record: &Record) {
-        let Means { metrics, moderation, .. } = &self.means;
+        let Means { metrics, moderation, settled_ms, .. } = &self.means;
         match self.judge.judge(record) {
             Ok(judged) => {
                 metrics.admitted(&self.room.id, &judged.admitted);
                 moderation.spoke(&self.room.id, &judged.admitted);
+                if judged.admitted.held_ms.is_some() {
+                    moderation.passed(&self.room.id, &judged.admitted);
+                }
                 self.feed.verdicts.tell(&judged);
                 let fate = self.line.choose(judged);
                 metrics.chosen(&self.room.id, fate);
             }
             Err(refused) => {
                 metrics.refused(refused.name(), refused.notice(), record);
-                if let Refused::Gate(Reason::Moderation(decided)) = refused {
-                    self.line.decided(&decided);
-                    self.unkept.push_back(moderation.decided(*decided));
+                match refused {
+                    Refused::Gate(Reason::Moderation(decided)) => {
+                        self.line.decided(&decided);
+                        self.unkept.push_back(moderation.decided(*decided));
+                    }
+                    Refused::Gate(Reason::Held(held)) if held.danmu.arrival_ms >= *settled_ms => {
+                        moderation.held(&self.room.id, *held);
+                    }
+                    _ => {}
                 }
             }
         }
