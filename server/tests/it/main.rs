@@ -42,6 +42,7 @@ mod studio_audit;
 mod studio_invite;
 mod studio_key;
 mod studio_modes;
+mod studio_review;
 mod studio_rooms;
 mod truth;
 mod vending;
