@@ -145,8 +145,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        record::{Danmu, Decision, Moderation, Order, RecordId, Subject, Unicode},
-        room::{Pace, Room, Unsigned},
+        record::{Color, Danmu, DanmuKey, Decision, Mode, Moderation, Order, Passed, RecordId, Subject, Unicode},
+        room::{Pace, Review, Room, RoomMode, Unsigned},
         viewer::{Rank, Role, ViewerId},
     };
 
@@ -253,6 +253,37 @@ mod tests {
         let by = Rank::Streamer;
         assert_eq!(direct.retracted(), [Retracted { by, ..gone(100_001)[0].clone() }]);
         assert_eq!(direct.retracted(), [], "it is told once");
+    }
+
+    #[test]
+    fn what_waits_is_not_shown_and_what_is_let_through_is_shown_where_that_was_decided() {
+        let server = Evidence::clone(&evidence(ViewerId::server().as_str()));
+        let server = Arc::new(Evidence { role: Role::Streamer, ..server });
+        let told = |id, moderation, at| {
+            let mut data = Danmu::moderation(id, RoomId::demo(), moderation, at).encode();
+            data.extend_from_slice(b"\nticket.signature");
+            Record { data, ..record(1, 1, true, at) }
+        };
+        let on = Subject::Mode(RoomMode::Reviewed(Review { members: false, after_s: 0 }));
+        let on = Moderation::Decide(Decision { on, until: None, by: Rank::Streamer });
+        let mut direct = Direct::since(gate(), 100_000);
+        assert_eq!(direct.judge(&told(RecordId::new(1, 9), on, 90_000), Some(&server)), None);
+        for (id, said_ms, passed_ms, shown) in [(2, 91_000, 95_000, false), (3, 92_000, 110_000, true)] {
+            let ann = evidence("ann");
+            assert_eq!(direct.judge(&record(id, 2, true, said_ms), Some(&ann)), None, "it waits");
+            let passed = Passed {
+                key: DanmuKey::Record(RecordId::new(1, id)),
+                viewer: Some(ann.viewer.clone()),
+                name: None,
+                role: Role::Viewer,
+                text: "hi".into(),
+                mode: Mode::default(),
+                color: Color::default(),
+                at: said_ms,
+            };
+            let pass = told(passed.id(&RoomId::demo()), Moderation::Pass(passed.into()), passed_ms);
+            assert_eq!(direct.judge(&pass, Some(&server)).is_some(), shown, "{id}");
+        }
     }
 
     proptest! {

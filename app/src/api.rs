@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
 mod invite;
+mod review;
 mod rules;
 
 use danmu::{
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
+    review::{let_through, take_out, waiting},
     rules::{end_rule, make_rule, rules, try_rule},
 };
 use crate::{
@@ -311,7 +313,7 @@ mod ssr {
             | CrewError::WrongKey
             | CrewError::BadInvitation
             | CrewError::MayNotMakeRooms => StatusCode::FORBIDDEN,
-            CrewError::RoomExists(_) | CrewError::NotKept => StatusCode::CONFLICT,
+            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::NotWaiting(_) => StatusCode::CONFLICT,
             CrewError::BadTitle
             | CrewError::BadAddress(_)
             | CrewError::BadViewer(_)

@@ -14,6 +14,10 @@ pub enum Act {
     Hide,
     /// A hidden danmu was allowed again.
     Unhide,
+    /// A danmu that waited was let through.
+    Pass,
+    /// A danmu that waited was taken out.
+    TakeOut,
     /// A mode of the room was switched on.
     ModeOn,
     /// A mode of the room was switched off.
@@ -54,11 +58,13 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Ban,
         Self::Unban,
         Self::Hide,
         Self::Unhide,
+        Self::Pass,
+        Self::TakeOut,
         Self::ModeOn,
         Self::ModeOff,
         Self::RuleOn,
@@ -87,6 +93,8 @@ impl Act {
             Self::Unban => "unban",
             Self::Hide => "hide",
             Self::Unhide => "unhide",
+            Self::Pass => "pass",
+            Self::TakeOut => "take_out",
             Self::ModeOn => "mode_on",
             Self::ModeOff => "mode_off",
             Self::RuleOn => "rule_on",

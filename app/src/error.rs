@@ -7,6 +7,8 @@ use leptos::server_fn::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::review::NotWaiting;
+
 /// Why a server function failed. Every variant has an HTTP status (`api::status`); the page has the texts (`Problem`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum ApiError {
@@ -100,9 +102,19 @@ pub enum CrewError {
     /// The rule cannot be made: what is wrong with it. Status 400.
     #[error("{0}")]
     BadRule(String),
+    /// The danmu does not wait, or not any more: it was let through (`passed`), taken out (`out`), or waited too long (`late`).
+    /// Status 409.
+    #[error("that danmu does not wait any more ({0}); nothing is changed")]
+    NotWaiting(String),
     /// The decision could not be stored, so it does not hold. Status 503. The reason is in the server's log.
     #[error("that could not be written down; nothing is decided, try again")]
     Store,
+}
+
+impl From<NotWaiting> for CrewError {
+    fn from(reason: NotWaiting) -> Self {
+        Self::NotWaiting(reason.code().to_owned())
+    }
 }
 
 impl CrewError {
@@ -122,6 +134,7 @@ impl CrewError {
             Self::BadViewer(_) => "BadViewer",
             Self::BadDanmu(_) => "BadDanmu",
             Self::BadRule(_) => "BadRule",
+            Self::NotWaiting(_) => "NotWaiting",
             Self::Store => "Store",
         }
     }
@@ -145,6 +158,7 @@ impl CrewError {
             Self::BadViewer(about()),
             Self::BadDanmu(about()),
             Self::BadRule(about()),
+            Self::NotWaiting(about()),
             Self::Store,
         ];
         all.into_iter().find(|error| error.code() == code)
@@ -159,7 +173,8 @@ impl From<CrewError> for ApiError {
             | CrewError::BadAddress(about)
             | CrewError::BadViewer(about)
             | CrewError::BadDanmu(about)
-            | CrewError::BadRule(about) => about,
+            | CrewError::BadRule(about)
+            | CrewError::NotWaiting(about) => about,
             _ => String::new(),
         };
         Self::Crew([code, &about, &message].map(|line| line.replace('\n', " ")).join("\n"))

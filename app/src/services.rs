@@ -1,6 +1,8 @@
 //! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
 //! [`Services`], into the Leptos context.
 
+mod reviewing;
+
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use danmu::{
@@ -15,6 +17,7 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue};
 
+pub use self::reviewing::{PassFuture, Reviewing, WaitingFuture};
 use crate::{
     account::Offer,
     audit::{AuditEntry, AuditFilter},
@@ -54,6 +57,8 @@ pub struct Services {
     pub auditing: Arc<dyn Auditing>,
     /// Makes the rules of rooms.
     pub ruling: Arc<dyn Ruling>,
+    /// Lets through what waits in reviewed rooms.
+    pub reviewing: Arc<dyn Reviewing>,
 }
 
 /// Under which address viewers reach the pages; in the Leptos context of a wall.

@@ -244,7 +244,8 @@ fn app_state(
     let abroad = issuers.settings().flat_map(IssuerSettings::origins);
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
-    let (moderating, ruling) = (Arc::new(moderation.clone()), Arc::new(moderation.clone()));
+    let moderating = Arc::new(moderation.clone());
+    let (ruling, reviewing) = (Arc::clone(&moderating), Arc::clone(&moderating));
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let vending = match pool {
         Some(pool) => vending.from_pool(pool),
@@ -269,6 +270,7 @@ fn app_state(
         studio_module: site.studio_module().map(Into::into),
         inviting: Arc::new(Invitations::new(studio.clone())),
         auditing: Arc::new(store.clone()),
+        reviewing,
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

@@ -26,6 +26,7 @@ fn danmu(lines: &[Line<'_>]) -> Vec<(Admitted, String)> {
             color: Color::default(),
             arrival_ms: *arrival_ms,
             sent_ms: None,
+            held_ms: None,
             evidence,
         };
         (admitted, sequence_number)

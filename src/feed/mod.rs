@@ -210,6 +210,7 @@ mod tests {
             color: Color::WHITE,
             arrival_ms: 5,
             sent_ms: None,
+            held_ms: None,
             evidence: None,
         });
         let json = serde_json::to_string(&item).expect("JSON");
@@ -231,7 +232,16 @@ mod tests {
         let json = |evidence: Evidence| {
             let (key, evidence) = (DanmuKey::Sequence("7".into()), Some(evidence.into()));
             let (mode, color, sent_ms) = (Mode::default(), Color::default(), Some(4));
-            let item = Item::new(Admitted { key, text: "hi".into(), mode, color, arrival_ms: 5, sent_ms, evidence });
+            let item = Item::new(Admitted {
+                key,
+                text: "hi".into(),
+                mode,
+                color,
+                arrival_ms: 5,
+                sent_ms,
+                held_ms: None,
+                evidence,
+            });
             serde_json::to_string(&item).expect("JSON")
         };
         assert_eq!(json(evidence(None, Role::Viewer)), r#"{"id":"s7","text":"hi","at":5,"viewer":"g4f2a"}"#);
@@ -251,6 +261,7 @@ mod tests {
             color: Color::WHITE,
             arrival_ms: 5,
             sent_ms: None,
+            held_ms: None,
             evidence: None,
         };
         let item = Item { n: 3, ..Item::new(admitted) };

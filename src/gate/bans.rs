@@ -34,7 +34,7 @@ pub struct Decisions(Arc<RwLock<Known>>);
 pub(super) struct Known {
     pub(super) timelines: HashMap<Subject, Vec<BanEntry>>,
     /// The modes among these subjects.
-    modes: Vec<RoomMode>,
+    pub(super) modes: Vec<RoomMode>,
     /// The rules among these subjects.
     rules: Vec<RuleId>,
     /// How many of these subjects are danmu.

@@ -29,6 +29,8 @@ pub struct Counts {
     pub rule: u64,
     /// [`Reason::Shadowed`]
     pub shadow: u64,
+    /// [`Reason::Held`]
+    pub held: u64,
     /// [`Reason::NotModerator`]
     pub not_moderator: u64,
     /// [`Reason::Moderation`]
@@ -40,7 +42,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The refused ones, by a name of the reason; decisions of the crew are none.
+    /// The refused ones, by a name of the reason; decisions of the crew, and what waits for it, are none.
     #[must_use]
     pub const fn refused(&self) -> [(&'static str, u64); 14] {
         [
@@ -74,6 +76,7 @@ impl Counts {
             Reason::Mode(_) => &mut self.mode,
             Reason::Rule(_) => &mut self.rule,
             Reason::Shadowed(_) => &mut self.shadow,
+            Reason::Held(_) => &mut self.held,
             Reason::NotModerator => &mut self.not_moderator,
             Reason::Moderation(_) => &mut self.moderation,
             Reason::Duplicate => &mut self.duplicate,

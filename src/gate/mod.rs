@@ -7,6 +7,7 @@
 mod bans;
 mod counts;
 mod handed;
+mod held;
 mod pace;
 mod retract;
 mod rules;
@@ -20,14 +21,15 @@ pub use self::{
     bans::{Bans, Decisions, EVERYWHERE_AFTER_MS, KEPT_MS},
     counts::Counts,
     handed::Handed,
+    held::Held,
     retract::Retracted,
     rules::{MAX_AGAIN_MS, RuleBook, RuleVerdict},
 };
 use self::{pace::Buckets, rules::Posted, seen::Seen};
 use crate::{
     record::{
-        self, Color, Content, DanmuKey, Decided, Decision, Mode, Order, RecordError, SERVICE_KEY, Subject, TextError,
-        Unicode,
+        self, Color, Content, DanmuKey, Decided, Decision, Mode, Moderation, Order, RecordError, SERVICE_KEY, Subject,
+        TextError, Unicode,
     },
     room::{Paces, Room, RoomId, RoomMode, RuleId, Unsigned},
     ticket::LEEWAY_MS,
@@ -121,8 +123,12 @@ pub struct Admitted {
     pub color: Color,
     /// When it arrived at the stream, in Unix milliseconds.
     pub arrival_ms: i64,
-    /// When its author sent it, by the author's clock, in Unix milliseconds; unknown for a foreign record.
+    /// When its author sent it, by the author's clock, in Unix milliseconds; unknown for a foreign record, and for one that
+    /// waited.
     pub sent_ms: Option<i64>,
+    /// When its author's record arrived, in Unix milliseconds, if it waited for the crew: then it arrived when it was let
+    /// through.
+    pub held_ms: Option<i64>,
     /// Its author, where that was verified.
     pub evidence: Option<Arc<Evidence>>,
 }
@@ -163,6 +169,9 @@ pub enum Reason {
     /// Its author is shadow-banned: it is shown to its author alone.
     #[error("its author is shadow-banned")]
     Shadowed(Box<Admitted>),
+    /// It waits for the crew, by a mode of the room; nothing else is wrong with it.
+    #[error("it waits until the crew lets it through")]
+    Held(Box<Held>),
     /// It is a decision that its author may not make.
     #[error("its author may not moderate")]
     NotModerator,
@@ -277,6 +286,9 @@ impl Gate {
             let rank = evidence.and_then(|evidence| Rank::of(evidence.role)).ok_or(Reason::NotModerator)?;
             // Only the server may decide on networks, which others do not see, and state another's rank.
             let by_server = evidence.is_some_and(|evidence| evidence.is_server());
+            if let (Moderation::Pass(passed), DanmuKey::Record(id), true) = (&moderation, &key, by_server) {
+                return self.pass(*id, passed, arrival_ms);
+            }
             let decision = moderation.of_room().filter(|it| by_server || matches!(it.on, Subject::Viewer(_)));
             let decision = decision.map(|it| if by_server { it } else { Decision { by: rank, ..it } });
             let (Some(decision), DanmuKey::Record(id)) = (decision, &key) else { return Err(Reason::NotModerator) };
@@ -306,8 +318,15 @@ impl Gate {
             return Err(Reason::TooFast);
         }
         let is_shadowed = self.check_rules(role, viewer, &text, arrival_ms)?;
-        let admitted = Admitted { key, text, mode, color, arrival_ms, sent_ms, evidence: evidence.cloned() };
-        if is_shadowed { Err(Reason::Shadowed(admitted.into())) } else { Ok(admitted) }
+        let evidence = evidence.cloned();
+        let danmu = Admitted { key, text, mode, color, arrival_ms, sent_ms, held_ms: None, evidence };
+        if is_shadowed {
+            return Err(Reason::Shadowed(danmu.into()));
+        }
+        match modes.reviews(role) {
+            Some(review) => Err(Reason::Held(Held { danmu, after_s: review.after_s }.into())),
+            None => Ok(danmu),
+        }
     }
 
     /// Whether the room's rules let its author alone see a text. The crew is free of them.

@@ -1,4 +1,5 @@
 mod handed;
+mod held;
 mod rules;
 
 use proptest::prelude::*;

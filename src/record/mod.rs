@@ -10,6 +10,7 @@ mod id;
 mod key;
 mod lenient;
 mod moderation;
+mod passed;
 pub(crate) mod text;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -22,6 +23,7 @@ pub use self::{
         Decided, Decision, Guests, Moderation, Network, NetworkError, Order, SERVICE_KEY, Scope, Subject, decode_order,
         is_order,
     },
+    passed::Passed,
     text::{MAX_TEXT_BYTES, MAX_TEXT_GRAPHEMES, TextError, Unicode, check_text, is_invisible},
 };
 use crate::room::RoomId;

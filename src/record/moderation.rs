@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{DanmuRef, RecordError, RecordId, VERSION, is_default};
+use super::{DanmuRef, Passed, RecordError, RecordId, VERSION, is_default};
 use crate::{
     room::{RoomId, RoomMode, RuleId},
     viewer::{Rank, ViewerId},
@@ -49,6 +49,8 @@ pub enum Moderation {
     Guests(Guests),
     /// Earlier decisions again, for new readers; only under [`SERVICE_KEY`].
     Snapshot(Vec<Decided>),
+    /// A danmu that waited is shown now; only with the server's signature, and in its room only.
+    Pass(Box<Passed>),
 }
 
 /// The subject of a decision.
@@ -176,7 +178,7 @@ impl Moderation {
             }
             Self::Unban { viewer, by } => Some(Decision::end(Subject::Viewer(viewer.clone()), *by)),
             Self::Decide(decision) => Some(decision.clone()),
-            Self::Guests(_) | Self::Snapshot(_) => None,
+            Self::Guests(_) | Self::Snapshot(_) | Self::Pass(_) => None,
         }
     }
 

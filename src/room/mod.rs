@@ -3,6 +3,7 @@
 //! A room's id is also its partition key on the stream, so that all its danmu are in order on one shard.
 
 mod mode;
+mod review;
 mod rule;
 
 use std::{fmt, str::FromStr};
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 pub use self::{
     mode::{MAX_SLOW_S, Modes, RoomMode},
+    review::{HELD_MS, MIN_REVIEW_S, Review},
     rule::{RuleId, RuleIdError},
 };
 use crate::{record::text::check_short, viewer::Role};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pace, Paces};
+use super::{Pace, Paces, review::Review};
 use crate::viewer::Role;
 
 /// The longest slow mode, in seconds: the gate's token buckets know that a viewer spoke for so long.
@@ -20,10 +20,13 @@ pub enum RoomMode {
     Emoji,
     /// So many seconds, 1 to [`MAX_SLOW_S`], lie between two danmu of a viewer.
     Slow(u8),
+    /// What is said waits until the crew lets it through.
+    Reviewed(Review),
 }
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
-/// them, a bit for a room that has ended, and one while the vending of sessions is frozen.
+/// them, a bit for a room that has ended, one while the vending of sessions is frozen, and reviewed mode with its seconds. Bits
+/// that a reader does not know change nothing for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes(u64);
 
@@ -33,9 +36,14 @@ impl Modes {
     const EMOJI: u64 = 4;
     const SLOW: u32 = 3;
     const CLOSED: u64 = 1 << 8;
-    const FROZEN: u64 = 1 << 9;
     /// The bits of the seconds.
     const SECONDS: u64 = 0b1_1111 << Self::SLOW;
+    const REVIEWED: u64 = 1 << 9;
+    const REVIEWED_MEMBERS: u64 = 1 << 10;
+    const AFTER: u32 = 11;
+    /// The bits of the seconds after which a danmu is shown by itself.
+    const AFTER_SECONDS: u64 = 0xff << Self::AFTER;
+    const FROZEN: u64 = 1 << 19;
 
     /// The room has ended: what its viewers are told last.
     pub const ENDED: Self = Self(Self::CLOSED);
@@ -58,7 +66,7 @@ impl Modes {
         if frozen { Self(self.0 | Self::FROZEN) } else { self }
     }
 
-    /// These and one more. Of two slow modes the slower counts.
+    /// These and one more. Of two slow modes the slower counts, of two reviewed modes the stricter.
     #[must_use]
     pub fn and(self, mode: RoomMode) -> Self {
         match mode {
@@ -69,10 +77,16 @@ impl Modes {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
                 Self((self.0 & !Self::SECONDS) | (u64::from(slow) << Self::SLOW))
             }
+            RoomMode::Reviewed(review) => {
+                let Review { members, after_s } = self.review().map_or(review, |known| known.and(review));
+                let members = if members { Self::REVIEWED_MEMBERS } else { 0 };
+                let others = self.0 & !(Self::REVIEWED_MEMBERS | Self::AFTER_SECONDS);
+                Self(others | Self::REVIEWED | members | (u64::from(after_s) << Self::AFTER))
+            }
         }
     }
 
-    /// Whether that mode is among them; slow mode with exactly these seconds.
+    /// Whether that mode is among them; slow and reviewed mode exactly as they are there.
     #[must_use]
     pub fn has(self, mode: RoomMode) -> bool {
         match mode {
@@ -80,7 +94,24 @@ impl Modes {
             RoomMode::Members => self.0 & Self::MEMBERS > 0,
             RoomMode::Emoji => self.0 & Self::EMOJI > 0,
             RoomMode::Slow(seconds) => self.slow_s() == seconds,
+            RoomMode::Reviewed(review) => self.review() == Some(review),
         }
+    }
+
+    /// Reviewed mode, if it is among them.
+    #[must_use]
+    pub const fn review(self) -> Option<Review> {
+        if self.0 & Self::REVIEWED == 0 {
+            return None;
+        }
+        let after_s = ((self.0 & Self::AFTER_SECONDS) >> Self::AFTER) as u8;
+        Some(Review { members: self.0 & Self::REVIEWED_MEMBERS > 0, after_s })
+    }
+
+    /// Reviewed mode, if danmu of that role wait in it.
+    #[must_use]
+    pub fn reviews(self, role: Role) -> Option<Review> {
+        self.review().filter(|review| review.covers(role))
     }
 
     /// The seconds between two danmu of a viewer; 0 without slow mode.
@@ -188,6 +219,25 @@ mod tests {
     }
 
     #[test]
+    fn reviewed_mode_holds_whom_it_says_and_of_two_the_stricter_counts() {
+        let review = |members, after_s| Review { members, after_s };
+        let guests = Modes::default().and(RoomMode::Slow(5)).and(RoomMode::Reviewed(review(false, 30)));
+        let roles = [Role::Viewer, Role::Member, Role::Moderator, Role::Streamer];
+        assert_eq!(roles.map(|role| guests.reviews(role).is_some()), [true, false, false, false]);
+        assert_eq!((guests.slow_s(), guests.is_ended(), guests.forbid(Role::Viewer, "hi")), (5, false, None));
+        let all = guests.and(RoomMode::Reviewed(review(true, 255)));
+        assert_eq!(roles.map(|role| all.reviews(role).is_some()), [true, true, false, false]);
+        assert_eq!((all.review(), all.has(RoomMode::Slow(5))), (Some(review(true, 255)), true));
+        assert_eq!(all.and(RoomMode::Reviewed(review(false, 0))).review(), Some(review(true, 0)));
+        assert_eq!(guests.and(RoomMode::Reviewed(review(false, 5))).review(), Some(review(false, 30)));
+        assert_eq!(Modes::default().and(RoomMode::Quiet).review(), None);
+        assert_eq!(
+            [0, 1, 4, 5, 255].map(|after_s| review(false, after_s).is_valid()),
+            [true, false, false, true, true]
+        );
+    }
+
+    #[test]
     fn emoji_are_told_from_texts() {
         for emoji in ["🎉", "❤️ 👍🏽", "👨‍👩‍👧‍👦", "🇨🇳", "☀️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"]
         {
@@ -202,8 +252,16 @@ mod tests {
     fn modes_survive_their_number_and_a_mode_its_json() {
         let modes = Modes::default().and(RoomMode::Members).and(RoomMode::Slow(30));
         assert_eq!((u64::from(modes), Modes::from(242)), (242, modes));
-        for (mode, json) in [(RoomMode::Quiet, r#""quiet""#), (RoomMode::Slow(10), r#"{"slow":10}"#)] {
+        let reviewed = RoomMode::Reviewed(Review { members: true, after_s: 20 });
+        for (mode, json) in [
+            (RoomMode::Quiet, r#""quiet""#),
+            (RoomMode::Slow(10), r#"{"slow":10}"#),
+            (reviewed, r#"{"reviewed":{"members":true,"after_s":20}}"#),
+        ] {
             assert_eq!(serde_json::to_string(&mode).expect("JSON"), json);
+            assert_eq!(serde_json::from_str::<RoomMode>(json).expect("a mode"), mode);
         }
+        let bits = u64::from(Modes::default().and(reviewed));
+        assert_eq!((bits, Modes::from(bits).review()), (0x600 | 20 << 11, Some(Review { members: true, after_s: 20 })));
     }
 }

@@ -28,8 +28,9 @@ impl Inner {
         let role = self.role();
         self.live.lines.try_with_untracked(|lines| {
             let is_gone = |line: &&ChatLine| {
-                // Its time is by the local clock. Confirmed lines only: a failed one may be sent again.
-                let said = line.own.is_some() && line.state.get_untracked() == LineState::Confirmed;
+                // Its time is by the local clock. Lines on the stream only: a failed one may be sent again.
+                let said =
+                    line.own.is_some() && matches!(line.state.get_untracked(), LineState::Confirmed | LineState::Held);
                 said && retracted.iter().any(|retracted| retracted.covers(&line.key, me.as_deref(), role, line.at))
             };
             keys.extend(lines.iter().filter(is_gone).map(|line| line.key.clone()));

@@ -166,7 +166,7 @@ impl RoomClient {
                 inner.pace.borrow_mut().landed(pace, Browser.now_ms(), never);
             }
             match outcome {
-                Ok(_) => inner.confirm(&danmu.id.to_string()),
+                Ok(_) => inner.land(&danmu.id.to_string()),
                 Err(error) => inner.give_back(danmu, &error),
             }
         });

@@ -70,6 +70,7 @@ fn ChatRow(live: Live, line: ChatLine) -> impl IntoView {
         LineState::Pending => t_string!(i18n, chat.pending).to_owned(),
         LineState::Confirmed if times > 1 => ["×", &times.to_string()].concat(),
         LineState::Confirmed => String::new(),
+        LineState::Held => t_string!(i18n, chat.held).to_owned(),
         LineState::Failed(None) => t_string!(i18n, chat.failed).to_owned(),
         LineState::Failed(Some(problem)) => [t_string!(i18n, chat.failed), &problem.say(i18n)].join(" · "),
         LineState::Gap(Some(missed)) => fill(t_string!(i18n, chat.missed), &[("count", missed)]),

@@ -22,6 +22,8 @@ pub enum LineState {
     Pending,
     /// On the stream.
     Confirmed,
+    /// The viewer's own, on the stream, where it waits for the crew.
+    Held,
     /// The viewer's own; it did not reach the stream. With the reason, unless that has passed.
     Failed(Option<Problem>),
     /// Not a danmu but a gap, with the number of missing danmu where known.
@@ -35,6 +37,7 @@ impl LineState {
         match self {
             Self::Pending => "pending",
             Self::Confirmed => "confirmed",
+            Self::Held => "held",
             Self::Failed(_) => "failed",
             Self::Gap(_) => "gap",
         }

@@ -87,6 +87,8 @@ fn what(entry: &AuditEntry, i18n: I18n) -> String {
         Act::Unban => t_string!(i18n, studio.audit_unban),
         Act::Hide => t_string!(i18n, studio.audit_hide),
         Act::Unhide => t_string!(i18n, studio.audit_unhide),
+        Act::Pass => t_string!(i18n, studio.audit_pass),
+        Act::TakeOut => t_string!(i18n, studio.audit_take_out),
         Act::ModeOn => t_string!(i18n, studio.audit_mode_on),
         Act::ModeOff => t_string!(i18n, studio.audit_mode_off),
         Act::RuleOn => t_string!(i18n, studio.audit_rule_on),

@@ -14,6 +14,8 @@ use super::{
     links::Links,
     modes::ModeBar,
     reading::Desk,
+    review::ReviewList,
+    reviewing::Reviewing,
     room_form::EditRoom,
     row::DanmuRow,
     rules::RuleList,
@@ -46,6 +48,7 @@ pub fn DeskPage(
     let live = Live::join(room.clone(), entry, Wants { chat: true, ..Wants::default() });
     let decisions = Decisions::new(room.id.to_string());
     let desk = Desk::new(live, decisions);
+    let reviewing = Reviewing::new(room.id.to_string(), live);
     let Desk { search, picked, held, follow, .. } = desk;
     Effect::new(move || {
         // Who scrolls back reads: nothing that is being read moves away.
@@ -91,6 +94,7 @@ pub fn DeskPage(
                     <BanLength decisions />
                 </div>
                 <ModeBar live decisions />
+                <ReviewList reviewing />
                 <div
                     class="lines"
                     role="log"
@@ -119,6 +123,9 @@ pub fn DeskPage(
                 {dock.then(|| view! { <p class="last" role="status" data-said>{move || decisions.said()}</p> })}
                 <p class="keys" id="desk-keys">
                     {say!(i18n, studio.keys)}
+                </p>
+                <p class="keys" id="review-keys" hidden=move || !reviewing.is_open()>
+                    {say!(i18n, studio.review_keys)}
                 </p>
             </section>
             {(!dock).then(|| {

@@ -1,6 +1,6 @@
 //! The names of the room's modes.
 
-use danmu::room::RoomMode;
+use danmu::room::{Review, RoomMode};
 
 use crate::i18n::{I18n, fill, t_string};
 
@@ -11,5 +11,15 @@ pub fn name(mode: RoomMode, i18n: I18n) -> String {
         RoomMode::Members => t_string!(i18n, studio.mode_members).to_owned(),
         RoomMode::Emoji => t_string!(i18n, studio.mode_emoji).to_owned(),
         RoomMode::Slow(seconds) => fill(t_string!(i18n, studio.mode_slow_s), &[("seconds", &seconds)]),
+        RoomMode::Reviewed(Review { members, after_s }) => {
+            let mode = match members {
+                false => t_string!(i18n, studio.mode_reviewed_guests),
+                true => t_string!(i18n, studio.mode_reviewed_all),
+            };
+            match after_s {
+                0 => mode.to_owned(),
+                _ => fill(t_string!(i18n, studio.mode_reviewed_after), &[("mode", &mode), ("seconds", &after_s)]),
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use danmu::room::RoomMode;
 use leptos::prelude::*;
 
-use super::{decided::Decisions, mode_name::name};
+use super::{decided::Decisions, mode_name::name, reviewed_mode::ReviewedMode};
 use crate::{
     i18n::{fill, say, t_string, use_i18n},
     live::Live,
@@ -60,6 +60,7 @@ pub fn ModeBar(
                 </select>
             </label>
             {[RoomMode::Members, RoomMode::Emoji, RoomMode::Quiet].map(toggle).collect_view()}
+            <ReviewedMode live decisions />
         </fieldset>
     }
 }

@@ -22,6 +22,11 @@ pub fn say_error(error: &ApiError, i18n: I18n) -> String {
         Some(CrewError::BadRule(error)) => say_rule_error(&error, i18n),
         Some(CrewError::BadTitle) => t_string!(i18n, studio.bad_title).to_owned(),
         Some(CrewError::BadAddress(address)) => fill(t_string!(i18n, studio.bad_address), &[("address", &address)]),
+        Some(CrewError::NotWaiting(reason)) => match &*reason {
+            "passed" => t_string!(i18n, studio.not_waiting_passed).to_owned(),
+            "out" => t_string!(i18n, studio.not_waiting_out).to_owned(),
+            _ => t_string!(i18n, studio.not_waiting_late).to_owned(),
+        },
         // No page of ours sends such a value.
         Some(CrewError::BadViewer(_) | CrewError::BadDanmu(_)) | None => Problem::Api(error.clone()).say(i18n),
     }

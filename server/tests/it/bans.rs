@@ -215,9 +215,9 @@ async fn an_operator_freezes_vending_and_revokes_old_sessions() -> Test {
     program.order(&["freeze"])?;
     until("vending is frozen", || Ok(ask(&program, "demo", 2, &[])?.status == 503)).await?;
     assert_eq!(ask(&program, "demo", 2, &[])?.body, "\"Frozen\"", "and not that something is broken");
-    tape.until("data: {\"modes\":512}")?;
+    tape.until("data: {\"modes\":524288}")?;
     let mut later = Tape::follow(&program, "history=0")?;
-    assert!(later.until("\n\n")?.contains("\"modes\":512"), "whoever comes now is told, too");
+    assert!(later.until("\n\n")?.contains("\"modes\":524288"), "whoever comes now is told, too");
     assert!(program.order(&["bans"])?.contains("vending is frozen"));
     assert_eq!(old.says("sessions go on").await?, None);
 

@@ -46,6 +46,7 @@ mod studio_audit;
 mod studio_invite;
 mod studio_key;
 mod studio_modes;
+mod studio_review;
 mod studio_rooms;
 mod studio_rules;
 mod truth;

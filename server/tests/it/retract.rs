@@ -60,7 +60,7 @@ impl Tape {
     }
 
     /// The place after the first event.
-    fn place(&mut self) -> Result<String, Failure> {
+    pub fn place(&mut self) -> Result<String, Failure> {
         let text = self.until("\n\n")?;
         let place = text.lines().find_map(|line| line.strip_prefix("id: "));
         Ok(place.ok_or("no place")?.to_owned())

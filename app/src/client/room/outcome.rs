@@ -54,13 +54,25 @@ impl Inner {
         self.set_state(key, LineState::Confirmed);
     }
 
+    /// The put was answered. Where the crew looks at it first, its line says so until it is read back.
+    pub(super) fn land(&self, key: &str) {
+        let waits = self.live.modes.get_untracked().reviews(self.role()).is_some() && !self.is_confirmed(key);
+        self.confirm(key);
+        if waits {
+            self.set_state(key, LineState::Held);
+        }
+    }
+
+    /// Whether its line says that it is on the stream, and shown.
+    fn is_confirmed(&self, key: &str) -> bool {
+        let confirmed = |line: &ChatLine| line.state.get_untracked() == LineState::Confirmed;
+        self.live.lines.try_with_untracked(|lines| lines.find(key).is_some_and(confirmed)).unwrap_or(true)
+    }
+
     pub(super) fn give_back(self: &Rc<Self>, danmu: Danmu, error: &PutError) {
         let key = danmu.id.to_string();
         // It may have arrived, and been read back, although its answer was lost.
-        let arrived = self.live.lines.try_with_untracked(|lines| {
-            lines.find(&key).is_some_and(|line| line.state.get_untracked() == LineState::Confirmed)
-        });
-        if arrived != Some(false) {
+        if self.is_confirmed(&key) {
             return;
         }
         if let Some(overlay) = &*self.overlay.borrow() {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use danmu::{
     gate::KEPT_MS,
     record::{DanmuRef, Decided, Decision, Network, RecordId, Subject},
-    room::{RoomId, RoomMode},
+    room::RoomId,
     viewer::Rank,
 };
 use danmu_app::audit::{Act, AuditDetail};
@@ -17,7 +17,9 @@ use sqlx::{Row as _, any::AnyRow};
 use super::{
     Store, StoreError, Writing,
     audit::{self, By, New},
-    in_time, next_change, next_changes,
+    in_time,
+    mode_names::{mode_of, name_of},
+    next_change, next_changes,
     ranks::{number, rank},
     sql::{parts, query, query_scalar},
 };
@@ -60,22 +62,14 @@ impl Store {
         by: &By,
         now_ms: i64,
     ) -> Result<RecordId, StoreError> {
-        let id = new_id(now_ms)?;
-        let (kind, subject) = columns_of(&decision.on);
-        let sql = "INSERT INTO decisions \
-                   (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, NULL, $8)";
-        let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
-        let row = row.bind(number(decision.by)).bind(now_ms);
         in_time(async {
             let mut writing = self.begin().await?;
-            let change = next_change(&mut writing).await?;
-            row.bind(change).execute(&mut *writing).await?;
+            let id = write(&mut writing, room, decision, now_ms).await?;
             audit::write(&mut writing, entry(room, decision, by, now_ms)).await?;
-            writing.commit().await
+            writing.commit().await?;
+            Ok(id)
         })
-        .await?;
-        Ok(id)
+        .await
     }
 
     /// Ends the decision in force on a scope and subject, with that rank; returns whether there was one.
@@ -277,8 +271,26 @@ async fn set(
     Ok(())
 }
 
+/// Writes a decision, pending for the stream, in a transaction; returns its id.
+pub(super) async fn write(
+    writing: &mut Writing,
+    room: Option<&RoomId>,
+    decision: &Decision,
+    now_ms: i64,
+) -> Result<RecordId, sqlx::Error> {
+    let id = new_id(now_ms)?;
+    let change = next_change(writing).await?;
+    let (kind, subject) = columns_of(&decision.on);
+    let sql = "INSERT INTO decisions \
+               (id, room, kind, subject, until_ms, rank, decided_ms, claimed_ms, told_ms, arrival_ms, change) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, NULL, $8)";
+    let row = query(sql).bind(id.to_string()).bind(key(room)).bind(kind).bind(subject).bind(decision.until);
+    row.bind(number(decision.by)).bind(now_ms).bind(change).execute(&mut **writing).await?;
+    Ok(id)
+}
+
 /// A unique random id.
-fn new_id(now_ms: i64) -> Result<RecordId, StoreError> {
+fn new_id(now_ms: i64) -> Result<RecordId, sqlx::Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
     Ok(RecordId::new(now_ms, u128::from_be_bytes(random)))
@@ -332,26 +344,6 @@ fn columns_of(on: &Subject) -> (&'static str, String) {
         Subject::Rule(rule) => ("rule", rule.to_string()),
         Subject::Vending => ("vending", String::new()),
         Subject::Sessions => ("sessions", String::new()),
-    }
-}
-
-/// A mode's name in the table.
-fn name_of(mode: RoomMode) -> String {
-    match mode {
-        RoomMode::Quiet => "quiet".to_owned(),
-        RoomMode::Members => "members".to_owned(),
-        RoomMode::Emoji => "emoji".to_owned(),
-        RoomMode::Slow(seconds) => format!("slow {seconds}"),
-    }
-}
-
-/// The mode of that name.
-fn mode_of(name: &str) -> Option<RoomMode> {
-    match name {
-        "quiet" => Some(RoomMode::Quiet),
-        "members" => Some(RoomMode::Members),
-        "emoji" => Some(RoomMode::Emoji),
-        _ => name.strip_prefix("slow ")?.parse().ok().map(RoomMode::Slow),
     }
 }
 

@@ -27,9 +27,10 @@ pub struct Erased {
 }
 
 impl Store {
-    /// Erases what is kept of a viewer, all or nothing: deletes its rows of recent speakers, identities and guests. In the audit,
-    /// a stand-in takes the place of its id, and its name, the texts of its danmu and the networks from which it opened
-    /// studios are removed; the entries stay. Decisions stay. An entry says that this was done, if anything was.
+    /// Erases what is kept of a viewer, all or nothing: deletes its rows of recent speakers, identities and guests, and what it
+    /// said that waits in a reviewed room. In the audit, a stand-in takes the place of its id, and its name, the texts of its
+    /// danmu and the networks from which it opened studios are removed; the entries stay. Decisions stay. An entry says that
+    /// this was done, if anything was.
     ///
     /// # Errors
     /// [`StoreError`]. Then nothing is erased.
@@ -64,6 +65,8 @@ impl Store {
                 let cleared = query(sql).bind(number).bind(&stand_in).bind(detail).bind(id);
                 audit += cleared.execute(&mut *writing).await?;
             }
+            // What waits or waited in a reviewed room; nobody is shown it any more.
+            query("DELETE FROM held WHERE viewer = $1").bind(id).execute(&mut *writing).await?;
             let [speakers, identities, guests] = deleted;
             let erased = Erased { speakers, identities, guests, audit, stand_in };
             if speakers + identities + guests + audit > 0 {

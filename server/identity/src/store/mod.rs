@@ -12,9 +12,11 @@ mod backend;
 mod decisions;
 mod erase;
 mod guests;
+mod held;
 mod identities;
 mod invitations;
 mod migrations;
+mod mode_names;
 mod ranks;
 mod rooms;
 mod rules;
@@ -38,6 +40,7 @@ pub use self::{
     decisions::Row,
     erase::Erased,
     guests::in_records,
+    held::{HeldNews, HeldRow, MOST_WAITING},
     invitations::InvitationRow,
     rooms::RoomRow,
     rules::RuleRow,
@@ -57,7 +60,7 @@ const FILE: &str = "danmu.db";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", migrations::DECISIONS_SQLITE),
@@ -67,6 +70,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (7, "rooms", include_str!("../../migrations/0007_rooms.sql")),
     (8, "invitations", include_str!("../../migrations/0008_invitations.sql")),
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
+    (10, "held", include_str!("../../migrations/0010_held.sql")),
     (11, "rules", include_str!("../../migrations/0011_rules.sql")),
 ];
 

@@ -141,8 +141,17 @@ impl Past {
                 arrival_ms: record.arrival_ms,
                 evidence: evidence.as_ref(),
             });
-            let Err(Reason::Moderation(decided)) = verdict else { return };
-            self.moderation.decided(*decided)
+            match verdict {
+                Err(Reason::Moderation(decided)) => self.moderation.decided(*decided),
+                // One that was let through, so that it is not once more.
+                Ok(admitted) => {
+                    if let (Some(_), Ok(room)) = (admitted.held_ms, record.partition_key.parse()) {
+                        self.moderation.passed(&room, &admitted);
+                    }
+                    return;
+                }
+                Err(_) => return,
+            }
         };
         self.snapshot |= self.moderation.0.snapshot_ms.load(std::sync::atomic::Ordering::Relaxed) > 0;
         if heard.is_new() {

@@ -12,7 +12,7 @@ use std::{
 use danmu::{
     gate::{Bans, Decisions},
     record::{Decided, Decision, Guests, RecordId, Subject},
-    room::{RoomId, RuleId},
+    room::{RoomId, RoomMode, RuleId},
     viewer::{Rank, Role, ViewerId},
 };
 use danmu_identity::{
@@ -115,6 +115,14 @@ impl Ledger {
         let hides = |on: &Subject| matches!(on, Subject::Danmu(_) | Subject::Rule(_));
         let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
         owed.keys().any(|(_, on)| hides(on)) || self.scopes().iter().any(|(_, decisions)| decisions.hides_any(now_ms))
+    }
+
+    /// Whether a room is reviewed, or is about to be, or was lately.
+    pub(super) fn reviews_any(&self, now_ms: i64) -> bool {
+        let is_review = |on: &Subject| matches!(on, Subject::Mode(RoomMode::Reviewed(_)));
+        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
+        owed.keys().any(|(_, on)| is_review(on))
+            || self.scopes().iter().any(|(_, decisions)| decisions.reviews_any(now_ms))
     }
 
     /// Applies rows and guests from the store.

@@ -12,8 +12,11 @@
 mod aws;
 mod catch_up;
 mod ledger;
+mod modes;
 mod networks;
 mod order;
+mod pace;
+mod review;
 mod role;
 mod rules;
 mod snapshot;
@@ -23,7 +26,6 @@ mod texts;
 mod work;
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
@@ -35,7 +37,7 @@ use danmu::{
     gate::{Admitted, Bans, Incoming, Reason, admit_order},
     kinesis::Record,
     record::{DanmuRef, Decided, Decision, Guests, Moderation as Told, Subject},
-    room::{MAX_SLOW_S, Room, RoomId, RoomMode, Unsigned},
+    room::{Room, RoomId, RoomMode, Unsigned},
     viewer::ViewerId,
 };
 use danmu_app::{
@@ -49,10 +51,6 @@ use danmu_identity::{
     store::{By, Store, StoreError},
     vending::Decisions,
 };
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-};
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::{
@@ -63,7 +61,8 @@ pub use self::{
     work::{Means, Work},
 };
 use self::{
-    ledger::Ledger, networks::Guests as Visitors, rules::Rules, speakers::Speakers, staff::Staff, texts::Texts,
+    ledger::Ledger, networks::Guests as Visitors, pace::Pace, review::Review, rules::Rules, speakers::Speakers,
+    staff::Staff, texts::Texts,
 };
 
 /// Warning about a room where a ban can be evaded.
@@ -77,10 +76,6 @@ const HIDDEN_MS: i64 = 24 * 3_600_000;
 const EVERY: Duration = Duration::from_millis(100);
 /// Capacity of the queue of records to be kept; when it is full, reading the stream waits (back-pressure).
 const QUEUE: usize = 256;
-/// Rate limit of a moderator's decisions: burst, and a minute. No room needs more, and each is a write to the store.
-const AT_ONCE: NonZeroU32 = NonZeroU32::new(30).unwrap();
-const A_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
-
 /// The current state of moderation. A handle.
 #[derive(Clone, Debug)]
 pub struct Moderation(Arc<Inner>);
@@ -98,7 +93,8 @@ struct Inner {
     speakers: Speakers,
     texts: Texts,
     rules: Rules,
-    pace: DefaultKeyedRateLimiter<ViewerId>,
+    review: Review,
+    pace: Pace,
     /// Change counter of the ledger; work on credentials waits for it.
     changed: watch::Sender<u64>,
     /// Signals a decision that was made in this process.
@@ -183,7 +179,8 @@ impl Moderation {
             speakers: Speakers::default(),
             texts: Texts::default(),
             rules,
-            pace: RateLimiter::keyed(Quota::per_minute(A_MINUTE).allow_burst(AT_ONCE)),
+            review: Review::default(),
+            pace: Pace::of_decisions(),
             changed: watch::Sender::new(0),
             decided: Notify::new(),
             reads_newest: AtomicBool::new(false),
@@ -252,6 +249,7 @@ impl Moderation {
             Told::Snapshot(mut decided) => {
                 self.0.snapshot_ms.fetch_max(at, Relaxed);
                 decided.retain(|decided| self.0.ledger.arrived(decided));
+                decided.iter().for_each(|decided| self.0.review.decided(decided));
                 if decided.is_empty() {
                     Heard::Nothing(Vec::new())
                 } else {
@@ -269,6 +267,7 @@ impl Moderation {
     /// Applies a decision that the gate of a room has verified; it is to be kept.
     pub fn decided(&self, decided: Decided) -> Heard {
         self.0.ledger.arrived(&decided);
+        self.0.review.decided(&decided);
         self.change();
         Heard::Decision(decided)
     }
@@ -281,14 +280,6 @@ impl Moderation {
 
     fn change(&self) {
         self.0.changed.send_modify(|number| *number += 1);
-    }
-
-    /// Takes one from a moderator's token bucket.
-    fn check_pace(&self, by: &ViewerId) -> Result<(), ApiError> {
-        self.0.pace.check_key(by).map_err(|not_yet| {
-            let wait = not_yet.wait_time_from(DefaultClock::default().now());
-            ApiError::TooMany { retry_after_s: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1) }
-        })
     }
 
     /// Writes a moderator's decision for a room to the store, with its entry in the audit.
@@ -304,7 +295,7 @@ impl Moderation {
         decision: Decision,
         about: Option<ViewerId>,
     ) -> Result<(), ApiError> {
-        self.check_pace(&by.viewer)?;
+        self.0.pace.check(&by.viewer)?;
         let (store, now_ms) = (&self.0.store, now_ms());
         let (until_ms, decided_by) = self.0.ledger.counting(Some(room), &decision.on);
         let outranked = until_ms > now_ms && decided_by > by.rank;
@@ -365,7 +356,7 @@ impl Decisions for Moderation {
     }
 
     fn allows_direct(&self) -> bool {
-        !self.0.ledger.hides_any(now_ms())
+        !self.0.ledger.hides_any(now_ms()) && !self.0.ledger.reviews_any(now_ms())
     }
 
     fn handed(&self, room: &RoomId, identity: &Identity) -> Result<Vec<String>, ApiError> {
@@ -413,27 +404,7 @@ impl Moderating for Moderation {
 
     fn set_mode(&self, by: Decider, room: &Room, mode: RoomMode, on: bool) -> DecisionFuture {
         let (moderation, room) = (self.clone(), room.id.clone());
-        Box::pin(async move {
-            if let RoomMode::Slow(seconds) = mode
-                && !(1..=MAX_SLOW_S).contains(&seconds)
-            {
-                return Err(ApiError::Other(format!("slow mode is 1 to {MAX_SLOW_S} seconds, not {seconds}")));
-            }
-            tracing::info!(by = %by.viewer, %room, ?mode, on, "a moderator sets a mode");
-            let end = |mode| Decision::end(Subject::Mode(mode), by.rank);
-            if !on {
-                return moderation.decide(&by, &room, end(mode)).await;
-            }
-            moderation.decide(&by, &room, Decision { on: Subject::Mode(mode), until: None, by: by.rank }).await?;
-            // Of two slow modes the slower would count.
-            let others = (1..=MAX_SLOW_S).map(RoomMode::Slow).filter(|other| *other != mode);
-            for other in others.filter(|_| matches!(mode, RoomMode::Slow(_))) {
-                if moderation.0.ledger.until(Some(&room), &Subject::Mode(other)) > now_ms() {
-                    moderation.decide(&by, &room, end(other)).await?;
-                }
-            }
-            Ok(())
-        })
+        Box::pin(async move { moderation.switch(&by, &room, mode, on).await })
     }
 
     fn hide(&self, by: Decider, room: &Room, danmu: DanmuRef) -> DecisionFuture {

@@ -4,7 +4,10 @@
 //! One server does it for all, the first whose timer fires: each waits for [`EVERY_MS`] plus jitter after the last snapshot
 //! that it read. A server that has just started publishes one at once if it read none, or knows a newer decision.
 
-use danmu::record::{Decided, Guests, Moderation as Told, RecordId};
+use danmu::{
+    record::{Decided, Guests, Moderation as Told, RecordId, Subject},
+    room::RoomMode,
+};
 use danmu_identity::{clock::now_ms, store::in_records};
 
 /// Interval of snapshots, milliseconds: well within any retention (a day, or what the setting `stream.max_bytes` leaves of it).
@@ -15,6 +18,8 @@ const SPREAD_MS: i64 = 60_000;
 pub(super) const REACH_MS: i64 = 2 * (EVERY_MS + SPREAD_MS);
 /// Most bytes of decisions in a record, which may have 8,192 with its ticket.
 const MOST_BYTES: usize = 6_000;
+/// The most decisions on reviewed mode in a record: fewer bytes than that.
+const REVIEWS: usize = 20;
 
 /// The snapshot timer of this server.
 #[derive(Debug, Default)]
@@ -46,6 +51,10 @@ impl Turn {
 /// The records of a snapshot: at least one, with an empty list if nothing is decided.
 pub(super) fn records(decided: Vec<Decided>, guests: &[Guests]) -> Vec<Told> {
     let (mut records, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    // A reader of before there were reviewed rooms reads no record with one; it reads all others.
+    let (reviews, decided): (Vec<_>, Vec<_>) =
+        decided.into_iter().partition(|one| matches!(one.decision.on, Subject::Mode(RoomMode::Reviewed(_))));
+    records.extend(reviews.chunks(REVIEWS).map(|part| Told::Snapshot(part.to_vec())));
     for one in decided {
         let length = serde_json::to_vec(&one).map_or(0, |text| text.len() + 1);
         if bytes + length > MOST_BYTES {
@@ -72,6 +81,7 @@ pub(super) fn new_id() -> RecordId {
 mod tests {
     use danmu::{
         record::{Decision, Subject},
+        room::{Review, RoomId},
         viewer::{Rank, ViewerId},
     };
 
@@ -96,6 +106,15 @@ mod tests {
         }
         assert_eq!(told, all);
         assert_eq!(super::records(Vec::new(), &[]), [Told::Snapshot(Vec::new())]);
+        let review = RoomMode::Reviewed(Review { members: true, after_s: 255 });
+        let decision = Decision { on: Subject::Mode(review), until: None, by: Rank::Streamer };
+        let room = Some("a".repeat(RoomId::MAX_LEN).parse().expect("a room"));
+        let reviewed = Decided { room, decision, ..all[0].clone() };
+        let mixed = [all[..2].to_vec(), vec![reviewed.clone(); REVIEWS + 1]].concat();
+        let told = super::records(mixed, &[]);
+        let parts = [vec![reviewed.clone(); REVIEWS], vec![reviewed], all[..2].to_vec()].map(Told::Snapshot);
+        assert_eq!(told, parts, "apart from what older readers know");
+        assert!(serde_json::to_vec(&told[0]).expect("text").len() < MOST_BYTES + 100);
     }
 
     #[test]

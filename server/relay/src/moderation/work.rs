@@ -3,6 +3,8 @@
 //! Each step is retried after a failure, and a failed step does not stop the others: applying, keeping and publishing are
 //! independent.
 
+mod review;
+
 use std::{
     collections::{BTreeMap, HashSet},
     sync::atomic::Ordering::Relaxed,
@@ -63,6 +65,7 @@ pub struct Work {
     forget_ms: i64,
     speakers_ms: i64,
     snapshot: snapshot::Turn,
+    review: review::Turn,
 }
 
 /// What the task works with.
@@ -108,6 +111,7 @@ impl Work {
             forget_ms: 0,
             speakers_ms: 0,
             snapshot: snapshot::Turn::default(),
+            review: review::Turn::default(),
         }
     }
 
@@ -153,6 +157,8 @@ impl Work {
             }
             report("telling what is decided", told);
         }
+        report("keeping what waits for the crew", self.keep_held(now_ms).await);
+        report("telling what was let through", self.pass_held(means, now_ms).await);
         report("denying credentials", self.deny(means, now_ms).await);
         report("looking after the store", self.look_after(means, now_ms).await);
         report("keeping who spoke", self.keep_speakers(now_ms).await);
@@ -308,7 +314,7 @@ impl Work {
             inner.store.forget_audit(now_ms.saturating_sub(kept_ms)).await?;
             // A put that was never read back: the clock was too wrong for the gates, or the stream was recreated.
             inner.store.owe_again(now_ms - FORGET_MS).await?;
-            inner.pace.retain_recent();
+            inner.pace.forget_idle();
             self.forget_ms = now_ms;
         }
         Ok(())

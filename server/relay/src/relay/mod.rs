@@ -101,6 +101,7 @@ impl<B: Bus> Relay<B> {
             metrics: Arc::default(),
             tick: options.tick,
             density: options.density,
+            settled_ms: since_ms + REMEMBERED_MS,
         };
         let (changes, changed) = mpsc::unbounded_channel();
         let (relayed, tasks) = (AllRelayed::default(), TaskTracker::new());
@@ -168,10 +169,18 @@ impl<B: Bus> Relay<B> {
     /// All metrics, as OpenMetrics text.
     #[must_use]
     pub fn metrics(&self) -> String {
-        let Means { metrics, verifier, .. } = &self.means;
+        let Means { metrics, verifier, moderation, .. } = &self.means;
         let rooms = self.rooms.all();
         let feeds = rooms.iter().map(|relayed| (&relayed.room.id, &*relayed.audience.feed));
-        Scrape { metrics, reader: &self.reader, refill: self.refill.stats(), verifier, feeds }.render()
+        Scrape {
+            metrics,
+            reader: &self.reader,
+            refill: self.refill.stats(),
+            verifier,
+            fell_out: moderation.fell_out(),
+            feeds,
+        }
+        .render()
     }
 
     /// Ends the feed of every viewer; they reconnect to another replica, or to the restarted server.

@@ -31,6 +31,8 @@ pub struct Scrape<'a, F> {
     pub refill: &'a RefillStats,
     /// The verifier, with its counters.
     pub verifier: &'a RecordVerifier,
+    /// How many danmu of reviewed rooms fell out of waiting.
+    pub fell_out: u64,
     /// The rooms' feeds.
     pub feeds: F,
 }
@@ -73,6 +75,8 @@ impl<'a, F: Iterator<Item = (&'a RoomId, &'a RoomFeed)>> Scrape<'a, F> {
         ] {
             registry.register(name, help, ConstCounter::new(count));
         }
+        let help = "Danmu of reviewed rooms that are not shown, since too many waited";
+        registry.register("held_fell_out", help, ConstCounter::new(self.fell_out));
         let remembered = ConstGauge::new(gauge(verified.remembered));
         registry.register("tickets", "Tickets that are remembered", remembered);
         let behind = ConstGauge::new(read.machine.behind_ms as f64 / 1_000.0);

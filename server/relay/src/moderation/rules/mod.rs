@@ -149,7 +149,7 @@ impl Ruling for Moderation {
     fn try_out(&self, by: Decider, room: RoomId, rule: Rule) -> TrialFuture {
         let moderation = self.clone();
         Box::pin(async move {
-            moderation.check_pace(&by.viewer)?;
+            moderation.0.pace.check(&by.viewer)?;
             let rule = Compiled::new(&rule).map_err(CrewError::from)?;
             // Ten thousand texts take milliseconds; tasks on this thread need not wait for them.
             let tried = move || moderation.0.rules.lately.try_out(&room, &rule, now_ms());

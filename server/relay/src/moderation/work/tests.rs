@@ -1,3 +1,5 @@
+mod review;
+
 use danmu::{
     record::{Decided, Decision, Subject},
     rights::Rights,

@@ -98,11 +98,14 @@ impl Work {
 
     /// Judges a record; returns whether it decides on a rule.
     fn judge(&mut self, record: &Record) -> bool {
-        let Means { metrics, moderation, .. } = &self.means;
+        let Means { metrics, moderation, settled_ms, .. } = &self.means;
         match self.judge.judge(record) {
             Ok(judged) => {
                 metrics.admitted(&self.room.id, &judged.admitted);
                 moderation.spoke(&self.room.id, &judged.admitted);
+                if judged.admitted.held_ms.is_some() {
+                    moderation.passed(&self.room.id, &judged.admitted);
+                }
                 self.feed.verdicts.tell(&judged);
                 let fate = self.line.choose(judged);
                 metrics.chosen(&self.room.id, fate);
@@ -114,6 +117,10 @@ impl Work {
                     Refused::Gate(Reason::Moderation(decided)) => decided,
                     Refused::Gate(Reason::Shadowed(admitted)) => {
                         self.feed.shadowed.keep(*admitted);
+                        return false;
+                    }
+                    Refused::Gate(Reason::Held(held)) if held.danmu.arrival_ms >= *settled_ms => {
+                        moderation.held(&self.room.id, *held);
                         return false;
                     }
                     _ => return false,

@@ -22,4 +22,6 @@ pub struct Means {
     pub tick: Duration,
     /// Budget of danmu a second that a room shows; 0: all.
     pub density: u32,
+    /// From which arrival time on (Unix milliseconds) gates know all that they judge by; records from before are read for that.
+    pub settled_ms: i64,
 }

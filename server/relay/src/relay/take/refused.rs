@@ -30,8 +30,8 @@ impl Refused {
             Self::NoSuchRoom
             | Self::ForeignShard
             | Self::Gate(Reason::OtherRoom | Reason::Record(_) | Reason::Forged | Reason::NotModerator) => Notice::Junk,
-            // A moderation record is not meant to be shown.
-            Self::Gate(Reason::Moderation(_)) => Notice::Counted,
+            // A moderation record is not meant to be shown; what waits is, later.
+            Self::Gate(Reason::Moderation(_) | Reason::Held(_)) => Notice::Counted,
             Self::Gate(_) => Notice::Logged,
         }
     }
@@ -53,6 +53,7 @@ impl Refused {
             Self::Gate(Reason::Mode(_)) => "mode",
             Self::Gate(Reason::Rule(_)) => "rule",
             Self::Gate(Reason::Shadowed(_)) => "shadow",
+            Self::Gate(Reason::Held(_)) => "held",
             Self::Gate(Reason::NotModerator) => "not_moderator",
             Self::Gate(Reason::Moderation(_)) => "moderation",
             Self::Gate(Reason::Duplicate) => "duplicate",

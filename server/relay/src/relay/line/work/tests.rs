@@ -29,6 +29,7 @@ async fn what_is_let_through_is_told_to_the_line_and_to_whoever_subscribed() {
         metrics: Arc::default(),
         tick: Duration::from_millis(1),
         density: 0,
+        settled_ms: 0,
     };
     let room = room();
     let feed = Arc::new(RoomFeed::new(Window { age: SOON, bytes: 1 << 20 }, Bans::default()));

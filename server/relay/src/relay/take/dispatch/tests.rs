@@ -32,6 +32,7 @@ impl Stage {
             metrics: Arc::default(),
             tick: Duration::ZERO,
             density: 0,
+            settled_ms: 0,
         };
         let status = Arc::clone(&means.status);
         let (changes, changed) = mpsc::unbounded_channel();
