@@ -34,6 +34,7 @@ mod relay_density;
 mod relay_refill;
 mod replicas;
 mod retract;
+mod review;
 mod rights;
 mod rooms;
 mod scene;

@@ -127,12 +127,12 @@ async fn where_the_entry_is_refused_nothing_is_decided(place: &Place) -> Test {
     let store = place.open().await?;
     let one = row(1, Some("ann"), 0, None);
     store.keep_held(&news(vec![one.clone()]), NOW_MS).await?;
-    store.execute("CREATE TRIGGER no_entries BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END").await?;
+    store.refuse("audit", true).await?;
     assert!(store.pass(&demo(), &[of(&one)], &keeper(), NOW_MS).await.is_err());
     assert!(store.take_out(&demo(), &of(&one), Rank::Moderator, &keeper(), NOW_MS).await.is_err());
     assert_eq!((waiting(&store).await?.1, store.decisions_since(0).await?.len()), (1, 0));
     assert!(store.claim_passed(9, NOW_MS).await?.is_empty());
-    store.execute("DROP TRIGGER no_entries").await?;
+    store.refuse("audit", false).await?;
     assert!(store.pass(&demo(), &[of(&one)], &keeper(), NOW_MS).await?.is_empty());
     Ok(())
 }
