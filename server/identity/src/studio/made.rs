@@ -302,13 +302,13 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_know_the_key_of_now_replaces_none_and_leaves_the_file_alone() -> Test {
         let dir = tempfile::tempdir()?;
-        let (store, by) = (Store::open(dir.path()).await?, By::operator());
-        let known = |id| rotate_known(&store, dir.path(), &RoomId::demo(), &by, id);
+        let (store, demo, by) = (Store::open(dir.path()).await?, RoomId::demo(), By::operator());
+        let known = |id| rotate_known(&store, dir.path(), &demo, &by, id);
         let first = known(None).await?;
         let second = known(Some(&first.id)).await?;
         let changes = store.streamer_key_changes().await?;
         for id in [None, Some(&*first.id)] {
-            let refused = rotate_known(&store, dir.path(), &RoomId::demo(), &by, id).await;
+            let refused = known(id).await;
             assert!(matches!(refused, Err(StudioError::Newer(_))), "an older key makes a new one: {refused:?}");
         }
         assert!(fits(&store, &second.key).await?);
