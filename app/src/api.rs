@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
+mod fate;
 mod invite;
 mod review;
 mod rules;
@@ -14,6 +15,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    fate::{delete_room, new_key},
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
     review::{let_through, take_out, waiting},
     rules::{end_rule, make_rule, rules, try_rule},
@@ -284,8 +286,12 @@ mod ssr {
     }
 
     pub(super) fn headers() -> Result<HeaderMap, ApiError> {
-        let parts = use_context::<Parts>().ok_or_else(|| ApiError::Other("the request has no head".into()))?;
-        Ok(parts.headers)
+        Ok(request()?.headers)
+    }
+
+    /// The head of the request, and what the server knows about it.
+    pub(super) fn request() -> Result<Parts, ApiError> {
+        use_context::<Parts>().ok_or_else(|| ApiError::Other("the request has no head".into()))
     }
 
     pub(super) fn caller() -> Result<Caller, ApiError> {

@@ -44,6 +44,8 @@ pub enum Act {
     ArchiveRoom,
     /// An archived room was opened again.
     ReopenRoom,
+    /// A room was deleted.
+    DeleteRoom,
     /// A room got a new streamer key.
     NewKey,
     /// The vending of sessions was frozen.
@@ -58,7 +60,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Ban,
         Self::Unban,
         Self::Hide,
@@ -78,6 +80,7 @@ impl Act {
         Self::EditRoom,
         Self::ArchiveRoom,
         Self::ReopenRoom,
+        Self::DeleteRoom,
         Self::NewKey,
         Self::Freeze,
         Self::Thaw,
@@ -108,6 +111,7 @@ impl Act {
             Self::EditRoom => "edit_room",
             Self::ArchiveRoom => "archive_room",
             Self::ReopenRoom => "reopen_room",
+            Self::DeleteRoom => "delete_room",
             Self::NewKey => "new_key",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",

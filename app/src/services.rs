@@ -15,7 +15,7 @@ use danmu::{
     ticket::PublicKey,
     viewer::{Name, Rank, ViewerId},
 };
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, request::Parts};
 
 pub use self::reviewing::{PassFuture, Reviewing, WaitingFuture};
 use crate::{
@@ -36,7 +36,7 @@ pub struct Services {
     pub vending: Arc<dyn Vending>,
     /// Opens studios by streamer keys.
     pub studio_keys: Arc<dyn StudioKeys>,
-    /// Makes, changes and archives rooms.
+    /// Makes, changes, archives and deletes rooms, and makes their streamer keys anew.
     pub room_keeper: Arc<dyn RoomKeeper>,
     /// Makes the crew's decisions.
     pub moderating: Arc<dyn Moderating>,
@@ -157,16 +157,16 @@ pub trait Vending: Send + Sync {
     fn vend(&self, room: RoomId, purpose: Purpose, key: Option<PublicKey>, caller: Caller) -> VendFuture;
 }
 
-/// A room that was made.
+/// A room that was made, or that got a new streamer key.
 #[derive(Clone, Debug)]
 pub struct MadeRoom {
     /// Its streamer key.
     pub key: String,
-    /// The cookie by which its maker is its streamer, as of [`StudioKeys::open`].
+    /// The cookie by which whoever made it is its streamer, as of [`StudioKeys::open`].
     pub cookie: Option<HeaderValue>,
 }
 
-/// The future that [`RoomKeeper::make`] returns.
+/// The future that [`RoomKeeper::make`] and [`RoomKeeper::new_key`] return.
 pub type MakeFuture = Pin<Box<dyn Future<Output = Result<MadeRoom, ApiError>> + Send>>;
 
 /// Keeps the rooms that are made in the studio. The caller must have checked who may change or archive one.
@@ -184,6 +184,15 @@ pub trait RoomKeeper: Send + Sync {
     fn edit(&self, by: Decider, room: RoomId, texts: RoomTexts) -> DecisionFuture;
     /// Archives a room. Fails with [`CrewError::NotKept`](crate::error::CrewError::NotKept) and [`CrewError::Store`](crate::error::CrewError::Store).
     fn archive(&self, by: Decider, room: RoomId) -> DecisionFuture;
+    /// Deletes a room for good. Looks again whether the `request` is its streamer's at this moment, since that is not undone.
+    ///
+    /// Fails like [`Self::archive`], with [`CrewError::NotModerator`](crate::error::CrewError::NotModerator) or [`CrewError::NotAbove`](crate::error::CrewError::NotAbove) for who is not the streamer any
+    /// more, and with [`ApiError::TooMany`] over the room's rate limit.
+    fn delete(&self, by: Decider, room: RoomId, request: Parts) -> DecisionFuture;
+    /// Makes a new streamer key for a room, also for one of the settings: what was opened by the one before ends. If the decider is
+    /// to `stay`, there is a cookie by which it is the streamer still. Looks again who asks, as [`Self::delete`] does, and fails
+    /// like it, but for [`CrewError::NotKept`](crate::error::CrewError::NotKept).
+    fn new_key(&self, by: Decider, room: RoomId, stay: bool, request: Parts) -> MakeFuture;
 }
 
 /// The future that an [`Auditing`] returns.

@@ -38,7 +38,7 @@ pub enum RunError {
     /// No random bytes for a key.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    /// A room that cannot be made, archived or opened.
+    /// A room that cannot be made, archived, opened or deleted.
     #[error("{0}")]
     Room(String),
     /// A room that the settings do not list.

@@ -102,6 +102,7 @@ fn what(entry: &AuditEntry, i18n: I18n) -> String {
         Act::EditRoom => t_string!(i18n, studio.audit_edit_room),
         Act::ArchiveRoom => t_string!(i18n, studio.audit_archive_room),
         Act::ReopenRoom => t_string!(i18n, studio.audit_reopen_room),
+        Act::DeleteRoom => t_string!(i18n, studio.audit_delete_room),
         Act::NewKey => t_string!(i18n, studio.audit_new_key),
         // Of the whole server: no room's crew reads these.
         Act::Freeze | Act::Thaw | Act::Revoke | Act::Erase => act.code(),

@@ -9,6 +9,7 @@ use super::{
     audit::AuditList,
     crew::CrewList,
     decided::{DecidedList, Decisions},
+    fate::HandOver,
     figures::Figures,
     invited::accept_beside,
     links::Links,
@@ -133,6 +134,7 @@ pub fn DeskPage(
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
+                        {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}
                         <RuleList room=room.id.clone() />
                         <Links room=room.id.clone() />
                         <DecidedList decisions />

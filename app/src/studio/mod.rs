@@ -10,6 +10,7 @@ mod crew;
 mod decided;
 mod desk;
 mod door;
+mod fate;
 mod figures;
 mod home;
 mod invited;

@@ -3,7 +3,7 @@
 use danmu::room::{Room, RoomId};
 use leptos::{html, prelude::*, task::spawn_local};
 
-use super::{copy::CopyButton, problem::say_error};
+use super::{copy::CopyButton, fate::DeleteRoom, problem::say_error};
 use crate::{
     api::{archive_room, edit_room, make_room},
     error::ApiError,
@@ -227,6 +227,7 @@ pub fn EditRoom(
                     {text}
                 </p>
             </form>
+            <DeleteRoom room=id.get_value() />
         </details>
     }
 }

@@ -106,13 +106,13 @@ impl StoreArgs {
     }
 }
 
-/// Whether there is a room, in the settings or in the store.
+/// Whether there is a room, in the settings or in the store. A deleted one is none.
 ///
 /// # Errors
 /// The store cannot be read.
 pub async fn is_room(store: &Store, config: &Config, room: &RoomId) -> Result<bool, StoreError> {
     let declared = config.rooms.iter().any(|declared| declared.id == *room);
-    Ok(declared || store.rooms().await?.iter().any(|row| row.id == *room))
+    Ok(declared || store.rooms().await?.iter().any(|row| row.id == *room && row.deleted_ms.is_none()))
 }
 
 /// Bans a viewer or a network, or lists recent speakers.

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod audit;
 pub mod decide;
+mod delete;
 pub mod erase;
 pub mod policies;
 pub mod rooms;

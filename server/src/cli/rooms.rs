@@ -8,6 +8,7 @@ use danmu::room::{RoomId, RoomTexts};
 
 use super::{
     decide::{StoreArgs, is_room, say},
+    delete::{self, DeleteArgs},
     span::{span, span_ms},
 };
 use danmu_identity::{
@@ -34,16 +35,31 @@ pub struct RoomsArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum RoomsCommand {
     /// Lists the rooms: id, title, and whether there is a streamer key.
-    List(StoreArgs),
+    List(ListArgs),
     /// Makes a room, and prints its streamer key, once.
     Create(CreateArgs),
     /// Archives a room that was made by `rooms create` or in the browser: it ends for everybody, and keeps its id.
     Archive(RoomArgs),
     /// Opens an archived room again.
     Reopen(RoomArgs),
+    /// Deletes a room that was made by `rooms create` or in the browser, for good: it ends for everybody, its streamer key,
+    /// invitations and rules are gone, and its id stays taken.
+    Delete(DeleteArgs),
     /// Makes a new streamer key for a room and prints it, once. Whoever has it is the streamer there. The key before is worth
     /// nothing then, and neither is what it opened.
     Key(RoomArgs),
+}
+
+/// Which rooms are listed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ListArgs {
+    /// Deleted rooms as well.
+    #[arg(long)]
+    pub all: bool,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// The room that is made.
@@ -92,12 +108,13 @@ pub async fn run(args: RoomsArgs) -> Result<(), RunError> {
         RoomsCommand::Create(args) => create(args).await,
         RoomsCommand::Archive(args) => archive(args, true).await,
         RoomsCommand::Reopen(args) => archive(args, false).await,
+        RoomsCommand::Delete(args) => delete::run(args).await,
         RoomsCommand::Key(args) => key(args).await,
     }
 }
 
-async fn list(args: StoreArgs) -> Result<(), RunError> {
-    let ((store, config), now_ms) = (args.open().await?, now_ms());
+async fn list(ListArgs { all, store }: ListArgs) -> Result<(), RunError> {
+    let ((store, config), now_ms) = (store.open().await?, now_ms());
     let keys = store.streamer_keys().await?;
     let made: HashMap<_, _> = keys.into_iter().map(|row| (row.room, row.made_ms)).collect();
     let key = |id: &RoomId| {
@@ -109,7 +126,13 @@ async fn list(args: StoreArgs) -> Result<(), RunError> {
     for RoomSettings { id, title, .. } in &config.rooms {
         say(format_args!("{id}  {}  {}  in the settings", title.as_deref().unwrap_or(id.as_str()), key(id)));
     }
-    for RoomRow { id, texts, archived_ms, .. } in store.rooms().await? {
+    for RoomRow { id, texts, archived_ms, deleted_ms, .. } in store.rooms().await? {
+        if let Some(deleted_ms) = deleted_ms {
+            if all {
+                say(format_args!("{id}  deleted {} ago", span_ms(now_ms.saturating_sub(deleted_ms))));
+            }
+            continue;
+        }
         let state = match archived_ms {
             _ if is_declared(&config, &id) => ", hidden by the one of the settings".to_owned(),
             Some(archived_ms) => format!(", archived {} ago", span_ms(now_ms.saturating_sub(archived_ms))),
@@ -151,6 +174,7 @@ async fn archive(RoomArgs { room, store }: RoomArgs, archived: bool) -> Result<(
         say(format_args!("{room} is {now}; servers that run take it up within a second"));
         return Ok(());
     }
+    delete::refuse_deleted(&store, &room).await?;
     let which = if archived { "open" } else { "archived" };
     Err(RunError::Room(format!("there is no {which} room {room}; danmu-server rooms list says which there are")))
 }

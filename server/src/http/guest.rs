@@ -13,9 +13,12 @@ use axum::{
 };
 use danmu::{rights::Rights, viewer::ViewerId};
 use danmu_app::services::Caller;
-use danmu_identity::identity::{COOKIE, Identity, MEMBER_COOKIE, Member, STUDIO_COOKIE};
+use danmu_identity::{
+    identity::{COOKIE, Identity, MEMBER_COOKIE, Member, STUDIO_COOKIE},
+    studio::Studio,
+};
 use danmu_stream::Seldom;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 
 use super::{AppState, client::ClientAddr};
 
@@ -95,6 +98,18 @@ pub async fn recognise_known(State(state): State<AppState>, mut request: Request
     next.run(request).await
 }
 
+/// The rights of a viewer at this moment, by the head of its request. Those of a [`Caller`] are from when the request began, which may
+/// be long before its body has come.
+pub fn rights_now(studio: &Studio, viewer: &ViewerId, request: &Parts) -> Rights {
+    let rights = request.extensions.get::<Member>().map(|member| member.rights.clone()).unwrap_or_default();
+    studio.rights(viewer, rights, passes(&request.headers))
+}
+
+/// The values of all cookies of studios.
+fn passes(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    cookies_by(headers, STUDIO, |name| name.starts_with(STUDIO.name))
+}
+
 /// The caller whom the cookies name, with all its rights.
 fn known_caller(state: &AppState, request: &Request, addr: IpAddr) -> Option<Caller> {
     let headers = request.headers();
@@ -105,8 +120,7 @@ fn known_caller(state: &AppState, request: &Request, addr: IpAddr) -> Option<Cal
         }
         None => (known(&state.identity, headers)?, None, Rights::default(), None),
     };
-    let passes = cookies_by(headers, STUDIO, |name| name.starts_with(STUDIO.name));
-    let rights = state.studio.rights(&viewer, rights, passes);
+    let rights = state.studio.rights(&viewer, rights, passes(headers));
     Some(Caller { addr, viewer, name, rights, login })
 }
 

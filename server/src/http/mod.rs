@@ -44,7 +44,7 @@ use tower_http::{
 
 pub use self::{
     client::Unlisted,
-    guest::STUDIO,
+    guest::{STUDIO, rights_now},
     inviting::Invitations,
     serve::{Admission, serve},
     shed::Door,

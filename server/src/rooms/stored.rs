@@ -1,6 +1,8 @@
 //! Rooms that are made in the studio: kept in the store, beside those of the settings, and acted on by every server that shares
 //! it within a second.
 
+mod fate;
+
 use std::{
     net::IpAddr,
     num::NonZeroU32,
@@ -31,7 +33,7 @@ use danmu_identity::{
 };
 use danmu_relay::rooms::RoomMap;
 use danmu_stream::Seldom;
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +48,7 @@ const EVERY: Duration = Duration::from_millis(250);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// The longest address, in bytes.
 const MAX_ADDRESS: usize = 2_000;
-/// The most rooms in a store, archived ones included.
+/// The most rooms in a store, archived and deleted ones included.
 const MOST: usize = 10_000;
 /// Rate limit of rooms made from one network.
 const PACE: Rate = Rate { per_minute: NonZeroU32::new(120).unwrap(), burst: NonZeroU32::new(120).unwrap() };
@@ -68,6 +70,8 @@ struct Inner {
     changes: AtomicI64,
     pace: Limit<IpAddr>,
     unread: Seldom<()>,
+    /// Rooms that are deleted, and streamer keys that are made anew.
+    fates: Limit<RoomId>,
 }
 
 /// A room of the store, as pages and relay know it. Only what the store may change of a room is in it; the rest is as usual.
@@ -89,7 +93,8 @@ impl StoredRooms {
     ) -> Result<Self, StoreError> {
         let declared = map.all().to_vec();
         let (changes, pace, unread) = (AtomicI64::new(-1), Limit::new(PACE), Seldom::default());
-        let rooms = Self(Arc::new(Inner { store, data, studio, map, declared, makers, changes, pace, unread }));
+        let fates = Limit::new(fate::PACE);
+        let rooms = Self(Arc::new(Inner { store, data, studio, map, declared, makers, changes, pace, unread, fates }));
         rooms.refresh().await?;
         Ok(rooms)
     }
@@ -120,6 +125,7 @@ impl StoredRooms {
             if forgotten.elapsed() >= FORGET_EVERY {
                 forgotten = Instant::now();
                 self.0.pace.forget_idle();
+                self.0.fates.forget_idle();
             }
         }
     }
@@ -229,5 +235,15 @@ impl RoomKeeper for StoredRooms {
             tracing::info!(by = %by.viewer, %room, "a room is archived");
             rooms.refresh().await.map_err(not_stored)
         })
+    }
+
+    fn delete(&self, by: Decider, room: RoomId, request: Parts) -> DecisionFuture {
+        let rooms = self.clone();
+        Box::pin(async move { fate::delete(&rooms, by, room, request).await })
+    }
+
+    fn new_key(&self, by: Decider, room: RoomId, stay: bool, request: Parts) -> MakeFuture {
+        let rooms = self.clone();
+        Box::pin(async move { fate::new_key(&rooms, by, room, stay, request).await })
     }
 }

@@ -44,6 +44,7 @@ mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
 mod still;
 mod studio_audit;
+mod studio_fate;
 mod studio_invite;
 mod studio_key;
 mod studio_modes;

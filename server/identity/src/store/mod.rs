@@ -10,6 +10,7 @@
 mod audit;
 mod backend;
 mod decisions;
+mod deleted;
 mod erase;
 mod guests;
 mod held;
@@ -60,7 +61,7 @@ const FILE: &str = "danmu.db";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", migrations::DECISIONS_SQLITE),
@@ -72,6 +73,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
     (10, "held", include_str!("../../migrations/0010_held.sql")),
     (11, "rules", include_str!("../../migrations/0011_rules.sql")),
+    (12, "deleted rooms", include_str!("../../migrations/0012_deleted_rooms.sql")),
 ];
 
 /// A change of the store that is under way. What is not committed is undone when it is dropped.

@@ -25,6 +25,8 @@ pub struct RoomRow {
     pub made_ms: i64,
     /// When it was archived, Unix milliseconds; `None` while it is open.
     pub archived_ms: Option<i64>,
+    /// When it was deleted, Unix milliseconds. Then its texts are empty, and it is archived too.
+    pub deleted_ms: Option<i64>,
 }
 
 impl Store {
@@ -37,17 +39,17 @@ impl Store {
         in_time(query_scalar(sql).bind(COUNTER).fetch_one(&self.pool)).await
     }
 
-    /// All rooms, archived ones included, in the order in which they were made.
+    /// All rooms, archived and deleted ones included, in the order in which they were made.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
-        let sql = "SELECT id, title, video, poster, made_ms, archived_ms FROM rooms ORDER BY made_ms, id";
+        let sql = "SELECT id, title, video, poster, made_ms, archived_ms, deleted_ms FROM rooms ORDER BY made_ms, id";
         let rows = in_time(query(sql).fetch_all(&self.pool)).await?;
         Ok(rows.iter().filter_map(read).collect())
     }
 
-    /// Makes a room; returns whether its id was free. That of an archived room is not.
+    /// Makes a room; returns whether its id was free. That of an archived or deleted room is not.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -70,13 +72,15 @@ impl Store {
         self.change_rooms(change, titled(id, Act::EditRoom, title, by, now_ms)).await
     }
 
-    /// Archives an open room, or opens an archived one again (`archived` false); returns whether there is one.
+    /// Archives an open room, or opens an archived one again (`archived` false); returns whether there is one. A deleted
+    /// one is never opened again.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn archive_room(&self, id: &RoomId, archived: bool, by: &By, now_ms: i64) -> Result<bool, StoreError> {
         let archived_ms = archived.then_some(now_ms);
-        let sql = "UPDATE rooms SET archived_ms = $2 WHERE id = $1 AND (archived_ms IS NULL) = ($2 IS NOT NULL)";
+        let sql = "UPDATE rooms SET archived_ms = $2 \
+                   WHERE id = $1 AND (archived_ms IS NULL) = ($2 IS NOT NULL) AND deleted_ms IS NULL";
         let act = if archived { Act::ArchiveRoom } else { Act::ReopenRoom };
         let change = query(sql).bind(id.as_str()).bind(archived_ms);
         self.change_rooms(change, New::of(Some(id), act, "", by, now_ms)).await
@@ -108,7 +112,7 @@ fn titled<'a>(id: &'a RoomId, act: Act, title: &str, by: &'a By, now_ms: i64) ->
 fn read(row: &AnyRow) -> Option<RoomRow> {
     let id = row.get::<String, _>(0).parse().ok()?;
     let texts = RoomTexts { title: row.get(1), video: row.get(2), poster: row.get(3) };
-    Some(RoomRow { id, texts, made_ms: row.get(4), archived_ms: row.get(5) })
+    Some(RoomRow { id, texts, made_ms: row.get(4), archived_ms: row.get(5), deleted_ms: row.get(6) })
 }
 
 #[cfg(test)]
@@ -131,7 +135,8 @@ mod tests {
         assert!(!other.make_room(&id, &texts("Bob"), &by, 8).await?, "it is hers");
         assert!(!store.edit_room(&"bob".parse()?, &texts("Bob"), &by, 8).await?);
         assert!(store.edit_room(&id, &texts("Anna's"), &by, 8).await?);
-        let room = |archived_ms| RoomRow { id: id.clone(), texts: texts("Anna's"), made_ms: 7, archived_ms };
+        let room =
+            |archived_ms| RoomRow { id: id.clone(), texts: texts("Anna's"), made_ms: 7, archived_ms, deleted_ms: None };
         assert_eq!((other.rooms().await?, other.room_changes().await?), (vec![room(None)], 2));
         assert!(!store.archive_room(&id, false, &by, 9).await?, "it is open");
         assert!(store.archive_room(&id, true, &by, 9).await?);

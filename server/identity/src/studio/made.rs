@@ -43,6 +43,9 @@ pub enum StudioError {
         /// What went wrong.
         source: io::Error,
     },
+    /// The room's key is another one than was thought.
+    #[error("room {0} got another streamer key meanwhile; open its studio by that one")]
+    Newer(RoomId),
     /// The file does not hold a key.
     #[error("{path} does not hold a streamer key ({reason}); restore it, or remove it to have a new key made")]
     Malformed {
@@ -58,6 +61,8 @@ pub enum StudioError {
 pub struct NewKey {
     /// The key.
     pub key: StreamerKey,
+    /// Its id, which the cookies that it opens name.
+    pub id: String,
     /// When the key was made whose place it takes, Unix milliseconds; `None` if there was none.
     pub replaced_ms: Option<i64>,
     /// The file in which it is kept, for `demo`; the key of another room is kept nowhere.
@@ -79,16 +84,45 @@ pub enum DemoKey {
 /// # Errors
 /// See [`StudioError`].
 pub async fn rotate(store: &Store, data: &Path, room: &RoomId, by: Option<&By>) -> Result<NewKey, StudioError> {
+    replace(store, data, room, by, |_| true).await
+}
+
+/// The same, if the room's key is still the one with the id `known` (`None`: it has none). So whoever was the streamer by a key that
+/// another server replaced a moment ago, which this one has not heard of, makes no key.
+///
+/// # Errors
+/// See [`StudioError`]; [`StudioError::Newer`] for another key. Then nothing has changed.
+pub async fn rotate_known(
+    store: &Store,
+    data: &Path,
+    room: &RoomId,
+    by: &By,
+    known: Option<&str>,
+) -> Result<NewKey, StudioError> {
+    replace(store, data, room, Some(by), |id| id == known).await
+}
+
+async fn replace(
+    store: &Store,
+    data: &Path,
+    room: &RoomId,
+    by: Option<&By>,
+    may: impl FnOnce(Option<&str>) -> bool,
+) -> Result<NewKey, StudioError> {
     let key = StreamerKey::new()?;
     let row = row(&key, room)?;
     let mut change = store.change_streamer_keys().await?;
-    let replaced_ms = change.key(room).await?.map(|row| row.made_ms);
+    let replaced = change.key(room).await?;
+    if !may(replaced.as_ref().map(|row| &*row.id)) {
+        return Err(StudioError::Newer(room.clone()));
+    }
+    let replaced_ms = replaced.map(|row| row.made_ms);
     let file = (*room == RoomId::demo()).then(|| data.join(FILE));
     if let Some(path) = &file {
         write(path, &key)?;
     }
     change.put(&row, by).await?;
-    Ok(NewKey { key, replaced_ms, file })
+    Ok(NewKey { key, id: row.id, replaced_ms, file })
 }
 
 /// The key of `demo`, from its file; made if there is none. The store is brought in line with it, if it is not: mostly this only
@@ -262,6 +296,24 @@ mod tests {
         assert_eq!((other.replaced_ms, other.file), (None, None));
         assert!(fits(&store, &demo).await?);
         assert_eq!(fs::read_to_string(dir.path().join(FILE))?, format!("{demo}\n"));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_the_key_of_now_replaces_none_and_leaves_the_file_alone() -> Test {
+        let dir = tempfile::tempdir()?;
+        let (store, demo, by) = (Store::open(dir.path()).await?, RoomId::demo(), By::operator());
+        let known = |id| rotate_known(&store, dir.path(), &demo, &by, id);
+        let first = known(None).await?;
+        let second = known(Some(&first.id)).await?;
+        let changes = store.streamer_key_changes().await?;
+        for id in [None, Some(&*first.id)] {
+            let refused = known(id).await;
+            assert!(matches!(refused, Err(StudioError::Newer(_))), "an older key makes a new one: {refused:?}");
+        }
+        assert!(fits(&store, &second.key).await?);
+        assert_eq!(fs::read_to_string(dir.path().join(FILE))?, format!("{}\n", second.key));
+        assert_eq!(store.streamer_key_changes().await?, changes, "nothing has changed");
         Ok(())
     }
 

@@ -40,7 +40,7 @@ use self::{
 };
 pub use self::{
     key::{HashError, NoKey, StreamerKey},
-    made::{DemoKey, NewKey, StudioError, demo_key, rotate},
+    made::{DemoKey, NewKey, StudioError, demo_key, rotate, rotate_known},
 };
 use crate::{
     capacity::network,
@@ -207,7 +207,7 @@ impl Studio {
                 tracing::info!(%room, network = %from, viewer = %caller.viewer, "a studio is opened by its key");
                 let by = By::viewer(&caller.viewer, caller.name.as_ref(), Some(Rank::Streamer));
                 self.note(Some(&room), Act::OpenStudio, Some(from), &by).await;
-                Ok(self.0.identity.studio_cookie(room, PassedBy::Key(id), caller.viewer))
+                Ok(self.pass(room, id, caller.viewer))
             }
             Err(error) => {
                 let known = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.contains_key(&room);
@@ -224,10 +224,21 @@ impl Studio {
     /// The value of the cookie that opens a room's studio to a viewer without its key: to who made the room. `None` if the room
     /// has no key.
     pub async fn admit(&self, room: RoomId, viewer: ViewerId) -> Option<String> {
+        let id = self.key_id(&room).await?;
+        Some(self.pass(room, id, viewer))
+    }
+
+    /// The id of a room's key, if it has one; reads first what other processes have changed.
+    pub async fn key_id(&self, room: &RoomId) -> Option<String> {
         self.refresh_or_log().await;
-        let id =
-            self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.get(&room).map(|row| row.id.clone());
-        Some(self.0.identity.studio_cookie(room, PassedBy::Key(id?), viewer))
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).by_room.get(room).map(|row| row.id.clone())
+    }
+
+    /// The value of the cookie that opens a room's studio to a viewer, as long as the room's key is the one with that id. The
+    /// caller must have made that key for this viewer, or checked it.
+    #[must_use]
+    pub fn pass(&self, room: RoomId, id: String, viewer: ViewerId) -> String {
+        self.0.identity.studio_cookie(room, PassedBy::Key(id), viewer)
     }
 
     /// The id of the room's key, if this is the key.
