@@ -98,8 +98,8 @@ pub async fn recognise_known(State(state): State<AppState>, mut request: Request
     next.run(request).await
 }
 
-/// The rights of a viewer at this moment, by the head of its request. Those of a [`Caller`] are from when the request began, which may
-/// be long before its body has come.
+/// The rights of a viewer at this moment, by the head of its request. Those of a [`Caller`] are from before it was served: keys may have
+/// changed since.
 pub fn rights_now(studio: &Studio, viewer: &ViewerId, request: &Parts) -> Rights {
     let rights = request.extensions.get::<Member>().map(|member| member.rights.clone()).unwrap_or_default();
     studio.rights(viewer, rights, passes(&request.headers))

@@ -1,7 +1,7 @@
 //! What becomes of a room: it is deleted for good, or gets another streamer key.
 //!
-//! Neither can be undone. So who asks is looked at again after the whole request has come, by what the store says then: somebody
-//! whose key was replaced, or whose request is slow on purpose, must not take the room from the streamer who replaced it.
+//! Neither can be undone. So who asks is looked at again, after the store was asked whether a key has changed: somebody whose key was
+//! replaced on another server a moment ago must not take the room from the streamer who replaced it.
 
 use std::num::NonZeroU32;
 
@@ -100,5 +100,55 @@ fn check_streamer(rooms: &StoredRooms, viewer: &ViewerId, room: &RoomId, request
         Some(Rank::Streamer) => Ok(()),
         Some(_) => Err(CrewError::NotAbove.into()),
         None => Err(CrewError::NotModerator.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu::{rights::Rights, room::RoomTexts, viewer::Role};
+    use danmu_identity::{
+        identity::Identity,
+        store::{By, Store},
+        studio::{Studio, rotate},
+    };
+    use danmu_relay::rooms::RoomMap;
+    use http::{Request, header};
+
+    use super::*;
+    use crate::config::RoomMakers;
+
+    #[tokio::test]
+    async fn by_a_key_that_another_server_replaced_a_moment_ago_nobody_takes_a_room()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let (store, elsewhere) = (Store::open(dir.path()).await?, Store::open(dir.path()).await?);
+        let identity = Identity::open(&dir.path().join("keys.json"))?;
+        let (anna, texts): (RoomId, _) =
+            ("anna".parse()?, RoomTexts { title: "Anna".into(), video: String::new(), poster: None });
+        assert!(store.make_room(&anna, &texts, &By::operator(), 1).await?);
+        rotate(&store, dir.path(), &anna, None).await?;
+        // Nobody has it follow the store.
+        let studio = Studio::open(store.clone(), identity).await?;
+        let place = (store.clone(), dir.path().to_owned());
+        let rooms = StoredRooms::open(place, studio.clone(), RoomMap::new(Vec::new()), RoomMakers::Anyone).await?;
+        let thief = ViewerId::guest(1);
+        for deletes in [false, true] {
+            let id = studio.key_id(&anna).await.ok_or("no key")?;
+            let pass = studio.pass(anna.clone(), id, thief.clone());
+            rotate(&elsewhere, dir.path(), &anna, None).await?;
+            let heard = studio.rights(&thief, Rights::default(), [&*pass].into_iter()).role_in(&anna);
+            assert_eq!(heard, Role::Streamer, "this server has heard of the new key already");
+            let request = Request::builder().header(header::COOKIE, format!("danmu_studio_anna={pass}")).body(())?;
+            let (request, by) =
+                (request.into_parts().0, Decider { viewer: thief.clone(), rank: Rank::Streamer, name: None });
+            let done = if deletes {
+                delete(&rooms, by, anna.clone(), request).await
+            } else {
+                new_key(&rooms, by, anna.clone(), true, request).await.map(drop)
+            };
+            assert_eq!(done, Err(CrewError::NotModerator.into()), "an old key counts");
+        }
+        assert_eq!(store.rooms().await?[0].deleted_ms, None);
+        Ok(())
     }
 }
