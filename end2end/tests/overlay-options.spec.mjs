@@ -60,6 +60,9 @@ test.describe('with a style sheet in the address', () => {
     const asked = [];
     await page.route(/https:\/\/\w+\.example\//, (route) => {
       asked.push(route.request().url());
+      if (route.request().url().endsWith('/plain.css')) {
+        return route.fulfill({ contentType: 'text/css', body: '.danmu-text{color:rgb(7,8,9)!important}' });
+      }
       return route.request().url().endsWith('/a.css')
         ? route.fulfill({
             contentType: 'text/css',
@@ -73,7 +76,11 @@ test.describe('with a style sheet in the address', () => {
     await say(otherPage, text);
     await expect(listed(page, text).locator('.danmu-text')).toHaveCSS('color', 'rgb(1, 2, 3)');
     expect(asked).toEqual(['https://css.example/a.css']);
-    await expect(page.locator('[data-note]')).toBeHidden();
+    const note = page.locator('[data-note]');
+    await expect(note).toHaveText('The style sheet of this page, or what it imports, could not be loaded.');
+    await enter(page, `/overlay/demo?style=list&css=${encodeURIComponent('https://css.example/plain.css')}`);
+    await expect(listed(page, text).locator('.danmu-text')).toHaveCSS('color', 'rgb(7, 8, 9)');
+    await expect(note).toBeHidden();
 
     await enter(page, `/overlay/demo?style=list&css=${encodeURIComponent('.danmu-line > .danmu-text{color:rgb(4,5,6)!important}')}`);
     await expect(listed(page, text).locator('.danmu-text')).toHaveCSS('color', 'rgb(4, 5, 6)');
@@ -82,7 +89,7 @@ test.describe('with a style sheet in the address', () => {
   test('one that does not come is said where nobody on air sees it', async ({ page }) => {
     await page.route('https://css.example/**', (route) => route.abort());
     await enter(page, '/overlay/demo?css=https://css.example/gone.css');
-    await expect(page.locator('[data-note]')).toHaveText('The style sheet of this page could not be loaded.');
+    await expect(page.locator('[data-note]')).toHaveText('The style sheet of this page, or what it imports, could not be loaded.');
     await expect(page.locator('[data-note]')).toBeVisible();
   });
 });
@@ -102,7 +109,7 @@ test('a preset is one button in the studio, and what is changed after it goes ov
     await page.getByLabel('Size').fill('100');
     await query('?preset=big&size=100');
     await page.getByLabel('Starts empty: nothing that was said before').check();
-    await page.getByLabel('guests').check();
+    await page.getByRole('checkbox', { name: 'guests' }).check();
     await query('?preset=big&size=100&history=0&hide=viewers');
     await big.click();
     await expect(big).toHaveAttribute('aria-pressed', 'false');

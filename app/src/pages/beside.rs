@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// Shows the note before it, but never on air: not in OBS, and not in a frame of another site, which may be a scene. Loads the
-/// style sheet too, since a link in the document would hold up the page while its server does not answer. A sheet that is there
-/// and imports what may not be loaded is an error to Chromium, too.
+/// style sheet too, since a link in the document would hold up the page while its server does not answer. To Chromium a sheet
+/// that is there and imports what may not be loaded is the same error as one that is not there.
 const SCRIPT: &str = "{const note=document.currentScript.previousElementSibling,{sheet,failed}=note.dataset;\
     let seen;try{seen=!window.obsstudio&&!top.obsstudio&&top.location.origin===location.origin}catch{}\
     note.hidden=!seen||!note.textContent;\
     if(sheet){const link=document.createElement('link');link.rel='stylesheet';link.href=sheet;\
-    link.onerror=()=>{if(!link.sheet){note.append(failed);note.hidden=!seen}};document.head.append(link)}}";
+    link.onerror=()=>{note.append(failed);note.hidden=!seen};document.head.append(link)}}";
 
 /// What the address of an overlay page or a wall says.
 #[derive(Clone, Debug)]

@@ -49,7 +49,7 @@ pub fn HandOver(
     // Who has left has nothing more to ask here.
     let has_left = move || made.read().as_ref().is_some_and(|(_, stayed)| !stayed);
     view! {
-        <details class="maker" data-hand-over>
+        <details class="crew" data-hand-over>
             <summary>{say!(i18n, studio.hand_over)}</summary>
             <div class="room-form" hidden=has_left>
                 <p>{say!(i18n, studio.hand_over_about)}</p>
