@@ -103,7 +103,10 @@ test.describe('when the stream cannot be reached', () => {
       await expect(line(page, text)).toContainText(/faster than this room allows/);
       await expect(async () => {
         await page.clock.fastForward(10_000);
-        await line(page, text).getByRole('button').click({ timeout: 1_000 });
+        // One that was on its way when this looked last has arrived, and has no button any more.
+        if ((await line(page, text).getAttribute('data-state')) !== 'confirmed') {
+          await line(page, text).getByRole('button').click({ timeout: 1_000 });
+        }
         await expect(line(page, text)).toHaveAttribute('data-state', 'confirmed', { timeout: 1_000 });
       }).toPass();
       await expect(line(page, text)).toHaveCount(1);
