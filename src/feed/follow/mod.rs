@@ -360,13 +360,15 @@ impl Follow {
         let joins = asked && self.place.is_empty();
         for entry in entries {
             let follows = joins || entry.before == self.place;
+            // It was here already: the first answer to a tab that asked twice had it.
+            if !follows && self.log.knows(&entry.place) {
+                continue;
+            }
             if !follows && !self.log.knows(&entry.before) {
                 // Something is missing, and the leader, if it was asked, does not have it.
                 return if asked { self.leave(now, random) } else { self.ask(now) };
             }
-            if (follows || !self.log.knows(&entry.place))
-                && let Some(told) = parse(&entry.data)
-            {
+            if let Some(told) = parse(&entry.data) {
                 self.take(entry, told, !joins);
             }
         }

@@ -35,6 +35,21 @@ fn who_joins_hears_what_was_said_last_though_the_leader_is_quiet() {
 }
 
 #[test]
+fn who_joins_while_the_leader_tells_news_takes_the_answers_to_both_its_questions() {
+    let mut world = World::new();
+    world.open(RELAY, true);
+    world.run(1_000, true);
+    let late = world.open(RELAY, true);
+    // Comes before the first answer and follows no token that the new tab has, so it asks again.
+    const SAID: &str = r#"{"danmu":[{"id":"s900","text":"900","at":5}]}"#;
+    world.with(0, |tab, now| tab.follow.heard(MESSAGE, SAID.into(), "5~shardId-0~900~1000".into(), now, 7));
+    world.run(1_000, false);
+    assert_eq!(world.tab(late).opened, 0);
+    assert_eq!(world.tab(late).heard.iter().filter(|n| **n == 900).count(), 1);
+    assert_eq!(world.sources(), 1);
+}
+
+#[test]
 fn when_the_leader_closes_another_goes_on_from_its_own_place() {
     let mut world = World::new();
     world.open_all(4, RELAY, true);
