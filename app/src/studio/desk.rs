@@ -12,6 +12,7 @@ use super::{
     fate::HandOver,
     figures::Figures,
     invited::accept_beside,
+    limits::LimitsForm,
     links::Links,
     modes::ModeBar,
     reading::Desk,
@@ -133,6 +134,7 @@ pub fn DeskPage(
                 view! {
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
+                        {(role == Role::Streamer).then(|| view! { <LimitsForm live decisions /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}
                         <RuleList room=room.id.clone() />

@@ -14,6 +14,7 @@ mod fate;
 mod figures;
 mod home;
 mod invited;
+mod limits;
 mod links;
 mod look;
 mod mode_name;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod decide;
 mod delete;
 pub mod erase;
+mod limits;
 pub mod policies;
 pub mod rooms;
 pub mod rotate;

@@ -9,6 +9,7 @@ use danmu::room::{RoomId, RoomTexts};
 use super::{
     decide::{StoreArgs, is_room, say},
     delete::{self, DeleteArgs},
+    limits::{self, LimitsArgs},
     span::{span, span_ms},
 };
 use danmu_identity::{
@@ -48,6 +49,9 @@ pub enum RoomsCommand {
     /// Makes a new streamer key for a room and prints it, once. Whoever has it is the streamer there. The key before is worth
     /// nothing then, and neither is what it opened.
     Key(RoomArgs),
+    /// Sets how fast the viewers of a room may speak, and how many danmu its picture shows. The streamer does the same in the
+    /// studio, but cannot change what is set here.
+    Set(LimitsArgs),
 }
 
 /// Which rooms are listed.
@@ -110,6 +114,7 @@ pub async fn run(args: RoomsArgs) -> Result<(), RunError> {
         RoomsCommand::Reopen(args) => archive(args, false).await,
         RoomsCommand::Delete(args) => delete::run(args).await,
         RoomsCommand::Key(args) => key(args).await,
+        RoomsCommand::Set(args) => limits::run(args).await,
     }
 }
 

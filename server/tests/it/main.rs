@@ -47,6 +47,7 @@ mod studio_audit;
 mod studio_fate;
 mod studio_invite;
 mod studio_key;
+mod studio_limits;
 mod studio_modes;
 mod studio_review;
 mod studio_rooms;

@@ -110,6 +110,19 @@ impl Ledger {
         self.of(Some(room)).rules()
     }
 
+    /// The modes that were decided on in a room, or are about to be, whether they are in force or not.
+    pub(super) fn modes(&self, room: &RoomId) -> Vec<RoomMode> {
+        let mut modes = self.of(Some(room)).modes();
+        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
+        modes.extend(owed.keys().filter_map(|(of, on)| match on {
+            Subject::Mode(mode) if of.as_ref() == Some(room) => Some(*mode),
+            _ => None,
+        }));
+        modes.sort_unstable();
+        modes.dedup();
+        modes
+    }
+
     /// Whether a danmu of any room is hidden or a rule is in force, or is about to be.
     pub(super) fn hides_any(&self, now_ms: i64) -> bool {
         let hides = |on: &Subject| matches!(on, Subject::Danmu(_) | Subject::Rule(_));
