@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
+mod alias;
 mod fate;
 mod invite;
 mod review;
@@ -15,6 +16,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alias::{add_alias, aliases, end_alias},
     fate::{delete_room, new_key},
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
     review::{let_through, take_out, waiting},
@@ -319,7 +321,9 @@ mod ssr {
             | CrewError::WrongKey
             | CrewError::BadInvitation
             | CrewError::MayNotMakeRooms => StatusCode::FORBIDDEN,
-            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::NotWaiting(_) => StatusCode::CONFLICT,
+            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::TooManyAliases | CrewError::NotWaiting(_) => {
+                StatusCode::CONFLICT
+            }
             CrewError::BadTitle
             | CrewError::BadAddress(_)
             | CrewError::BadViewer(_)

@@ -4,6 +4,7 @@
 //! It is an app of its own in a WASM module of its own (`danmu-studio`), so that the watch page loads nothing of it.
 //! `cargo leptos watch` builds one module for all.
 
+mod aliases;
 mod audit;
 mod copy;
 mod crew;

@@ -1,5 +1,6 @@
 //! The command line: its [arguments](args), and the commands other than serving.
 
+mod alias;
 pub mod args;
 pub mod audit;
 pub mod decide;

@@ -43,6 +43,7 @@ mod shards;
 mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
 mod still;
+mod studio_alias;
 mod studio_audit;
 mod studio_fate;
 mod studio_invite;

@@ -67,7 +67,8 @@ fn a_density_counts_from_the_next_second_on_and_never_shows_more_than_the_settin
     let least = [15, 15, 15, 3, 3, 3, 15, 15, 15];
     let most = [20, 20, 20, 5, 5, 5, 20, 20, 20];
     let shown = shown(&fates(0, 9 * SPEED, &decided, false));
-    let fits = shown.iter().zip(least.into_iter().zip(most)).all(|(shown, (least, most))| (least..=most).contains(shown));
+    let fits =
+        shown.iter().zip(least.into_iter().zip(most)).all(|(shown, (least, most))| (least..=most).contains(shown));
     assert!(fits && shown.len() == most.len(), "{shown:?}");
 }
 
