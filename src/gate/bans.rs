@@ -171,12 +171,6 @@ impl Decisions {
         self.read().rules.clone()
     }
 
-    /// The modes that were decided on, whether they are in force or not.
-    #[must_use]
-    pub fn modes(&self) -> Vec<RoomMode> {
-        self.read().modes.clone()
-    }
-
     /// Whether it has that decision on the subject.
     #[must_use]
     pub fn knows(&self, id: RecordId, on: &Subject) -> bool {

@@ -1,5 +1,6 @@
 //! Other ids that lead to the room: lists, makes and takes them away. For the streamer.
 
+use danmu::room::RoomId;
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::problem::say_error;
@@ -11,7 +12,7 @@ use crate::{
 
 /// The state of this part of the page. A handle.
 #[derive(Clone, Copy)]
-pub struct Aliases {
+struct Aliases {
     room: StoredValue<String>,
     list: RwSignal<Vec<String>>,
     problem: RwSignal<Option<ApiError>>,
@@ -20,16 +21,11 @@ pub struct Aliases {
 
 impl Aliases {
     /// Those of that room; none is known yet.
-    pub fn new(room: String) -> Self {
+    fn new(room: String) -> Self {
         // Nothing can be asked before the page is alive.
         let asking = RwSignal::new(true);
         Effect::new(move || asking.set(false));
         Self { room: StoredValue::new(room), list: RwSignal::default(), problem: RwSignal::new(None), asking }
-    }
-
-    /// Reads them from the server.
-    pub fn read(self) {
-        self.ask(async { Ok(()) });
     }
 
     /// Calls the server, one call at a time, and lists them anew.
@@ -67,13 +63,14 @@ impl Aliases {
     }
 }
 
-/// The list, and the form that makes one more.
+/// The list, and the form that makes one more. It is read from the server when the part is opened.
 #[component]
 pub fn AliasList(
-    /// Those of the room.
-    aliases: Aliases,
+    /// The room, which the store keeps.
+    room: RoomId,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let aliases = Aliases::new(room.to_string());
     let field = NodeRef::<html::Input>::new();
     let add = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -83,7 +80,9 @@ pub fn AliasList(
     };
     let text = move || aliases.problem.read().as_ref().map(|error| say_error(error, i18n)).unwrap_or_default();
     view! {
-        <form class="room-form" data-aliases on:submit=add>
+        <details class="crew" data-aliases on:toggle=move |_| aliases.ask(async { Ok(()) })>
+            <summary>{say!(i18n, studio.aliases)}</summary>
+            <form class="room-form" on:submit=add>
             <p>{say!(i18n, studio.aliases_about)}</p>
             <ul aria-label=say!(i18n, studio.aliases)>
                 <For each=move || aliases.list.get() key=String::clone let(alias)>
@@ -111,7 +110,8 @@ pub fn AliasList(
             <p class="problem" role="alert" data-problem>
                 {text}
             </p>
-        </form>
+            </form>
+        </details>
     }
 }
 

@@ -6,6 +6,7 @@ use leptos_meta::Title;
 
 use super::{
     DeskKind,
+    aliases::AliasList,
     audit::AuditList,
     crew::CrewList,
     decided::{DecidedList, Decisions},
@@ -134,6 +135,7 @@ pub fn DeskPage(
                 view! {
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
+                        {kept.then(|| view! { <AliasList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <LimitsForm live decisions /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}

@@ -103,7 +103,7 @@ pub fn LimitsForm(
     let presets =
         RoomPace::PRESETS.map(|(name, _)| view! { <option value=name>{move || say_preset(name, i18n)}</option> });
     view! {
-        <details class="maker" data-limits>
+        <details class="crew" data-limits>
             <summary>{say!(i18n, studio.limits)}</summary>
             <form class="room-form" on:submit=save>
                 <label class="field">

@@ -3,12 +3,7 @@
 use danmu::room::{Room, RoomId};
 use leptos::{html, prelude::*, task::spawn_local};
 
-use super::{
-    aliases::{AliasList, Aliases},
-    copy::CopyButton,
-    fate::DeleteRoom,
-    problem::say_error,
-};
+use super::{copy::CopyButton, fate::DeleteRoom, problem::say_error};
 use crate::{
     api::{archive_room, edit_room, make_room},
     error::ApiError,
@@ -188,7 +183,6 @@ pub fn EditRoom(
     // Archiving is asked for twice.
     let sure = RwSignal::new(false);
     let id = StoredValue::new(room.id.to_string());
-    let aliases = Aliases::new(room.id.to_string());
     let save = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         problem.set(None);
@@ -214,7 +208,7 @@ pub fn EditRoom(
     };
     let text = move || problem.read().as_ref().map(|error| say_error(error, i18n)).unwrap_or_default();
     view! {
-        <details class="maker" data-room-form on:toggle=move |_| aliases.read()>
+        <details class="maker" data-room-form>
             <summary>{say!(i18n, studio.room)}</summary>
             <form class="room-form" on:submit=save on:input=move |_| said.set(false)>
                 {form}
@@ -233,7 +227,6 @@ pub fn EditRoom(
                     {text}
                 </p>
             </form>
-            <AliasList aliases />
             <DeleteRoom room=id.get_value() />
         </details>
     }

@@ -49,7 +49,7 @@ fn fates(begin: i64, count: i64, decided: &[Decided], again: bool) -> Vec<Fate> 
             arrival_ms,
             shard_id: "s".into(),
         };
-        let judged = judge.judge(&record).ok().expect("a danmu");
+        let judged = judge.judge(&record).expect("a danmu");
         fates.push(chooser.choose(judged, &mut Vec::new()).0);
     }
     fates
