@@ -47,6 +47,9 @@ pub enum ApiError {
     /// The request did not arrive, or its answer did not. Status 503.
     #[error("the server cannot be reached: {0}")]
     Network(String),
+    /// A guest's name is refused: why, in the language of the page. Status 400.
+    #[error("{0}")]
+    Name(String),
     /// Anything else: a bug, or a request that no page of ours makes. Status 400.
     #[error("{0}")]
     Other(String),

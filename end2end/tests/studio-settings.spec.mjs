@@ -2,7 +2,7 @@
 import { test, expect } from '../lib/test.mjs';
 import { CHATTY, startServer } from '../lib/server.mjs';
 import { composer, enter, fresh, input, line, problem, say } from '../lib/room.mjs';
-import { decided, ready } from '../lib/studio.mjs';
+import { decided, ready, row } from '../lib/studio.mjs';
 
 test.use({ tolerated: /status of (403|404|409|429)/ });
 
@@ -80,4 +80,34 @@ test('another address leads to the room until it is taken away', async ({ page, 
   await expect(aliases(page).locator('[data-alias]')).toHaveCount(0);
   const gone = await otherPage.goto(`${server.origin}/room/${other}`);
   expect(gone.status()).toBe(404);
+});
+
+test('a guest gives itself a name, which is marked, once the streamer allows it', async ({ page, otherPage }) => {
+  const room = id('names');
+  await makeRoom(page, room);
+  await enter(otherPage, `${server.origin}/room/${room}`);
+  const name = otherPage.locator('[data-composer] [name=name]');
+  const style = otherPage.locator('[data-composer] summary');
+  await style.click();
+  await expect(name).toBeHidden();
+  await limits(page).locator('summary').click();
+  await limits(page).locator('[data-names]').click();
+  await expect(limits(page).locator('[data-names]')).toHaveAttribute('aria-pressed', 'true');
+  await expect(name).toBeVisible();
+  await name.fill('Anna');
+  await name.press('Enter');
+  await style.click();
+  await say(otherPage, 'I am Anna');
+  await expect(line(otherPage, 'I am Anna').locator('.danmu-name')).toContainText('~Anna');
+  await expect(line(otherPage, 'I am Anna').locator('.danmu-name')).toHaveAttribute('title', /not proved/);
+  await expect(row(page, 'I am Anna')).toContainText('~Anna');
+
+  // The server says why a name does not do, and the text stays.
+  await style.click();
+  await name.fill('\u202eannA');
+  await name.press('Enter');
+  await style.click();
+  await say(otherPage, 'by another name');
+  await expect(problem(otherPage)).toContainText('Choose another one');
+  await expect(input(otherPage)).toHaveValue('by another name');
 });

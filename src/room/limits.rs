@@ -11,7 +11,7 @@ use crate::viewer::Role;
 /// The fastest pace of a room: danmu per minute, and at once.
 pub const MAX_PACE: Pace = Pace { per_minute: 240, burst: 15 };
 /// The densest picture that a streamer can set: danmu a second.
-pub const MAX_DENSITY: u16 = 500;
+pub const MAX_DENSITY: u16 = 250;
 
 /// The paces of a room's guests and members, in the place of those of the settings; the crew keeps its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn a_rooms_density_is_one_of_its_modes_and_of_two_the_smaller_counts() {
-        let modes = Modes::default().and(RoomMode::Density(500)).and(RoomMode::Pace(CALM));
-        assert_eq!((modes.density(), modes.room_pace()), (Some(500), Some(CALM)));
+        let modes = Modes::default().and(RoomMode::Density(250)).and(RoomMode::Pace(CALM));
+        assert_eq!((modes.density(), modes.room_pace()), (Some(250), Some(CALM)));
         assert_eq!(modes.and(RoomMode::Density(7)).density(), Some(7));
-        assert_eq!(modes.and(RoomMode::Density(501)).density(), Some(500));
+        assert_eq!(modes.and(RoomMode::Density(251)).density(), Some(250));
         assert_eq!((Modes::default().density(), Modes::default().and(RoomMode::Density(0)).density()), (None, Some(1)));
         assert_eq!(modes.forbid(Role::Viewer, ""), None, "nothing is forbidden by it");
     }
@@ -200,7 +200,7 @@ mod tests {
             density in 1_u16..=MAX_DENSITY,
         ) {
             let pace = RoomPace { guests, guests_burst, members, members_burst };
-            let all = [RoomMode::Quiet, RoomMode::Slow(30), RoomMode::Pace(pace), RoomMode::Density(density)];
+            let all = [RoomMode::Quiet, RoomMode::Slow(30), RoomMode::Pace(pace), RoomMode::Density(density), RoomMode::Names];
             let modes = all.into_iter().fold(Modes::ENDED.and_frozen(true), Modes::and);
             let number = u64::from(modes);
             prop_assert!(number < 1 << 53);

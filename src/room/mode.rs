@@ -28,13 +28,15 @@ pub enum RoomMode {
     Reviewed(Review),
     /// Guests and members speak at this pace, and not at that of the settings.
     Pace(RoomPace),
+    /// Guests may give themselves names, which are unproved and marked so.
+    Names,
     /// Up to so many danmu a second are shown, 1 to [`MAX_DENSITY`]; never more than the server shows in any room.
     Density(u16),
 }
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
 /// them, a bit for a room that has ended, reviewed mode with its seconds, a bit while the vending of sessions is frozen, the room's
-/// pace and its density. Bits that a reader does not know change nothing for it. 53 bits at most, since JavaScript knows no more.
+/// pace and its density, and a bit for names that guests give themselves. Bits that a reader does not know change nothing for it. 53 bits at most, since JavaScript knows no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes(u64);
 
@@ -55,7 +57,8 @@ impl Modes {
     const PACE: u32 = 20;
     const PACE_BITS: u64 = ((1 << RoomPace::BITS) - 1) << Self::PACE;
     const DENSITY: u32 = Self::PACE + RoomPace::BITS;
-    const DENSITY_BITS: u64 = 0x1ff << Self::DENSITY;
+    const DENSITY_BITS: u64 = 0xff << Self::DENSITY;
+    const NAMES: u64 = 1 << 52;
 
     /// The room has ended: what its viewers are told last.
     pub const ENDED: Self = Self(Self::CLOSED);
@@ -86,6 +89,7 @@ impl Modes {
             RoomMode::Quiet => Self(self.0 | Self::QUIET),
             RoomMode::Members => Self(self.0 | Self::MEMBERS),
             RoomMode::Emoji => Self(self.0 | Self::EMOJI),
+            RoomMode::Names => Self(self.0 | Self::NAMES),
             RoomMode::Slow(seconds) => {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
                 Self((self.0 & !Self::SECONDS) | (u64::from(slow) << Self::SLOW))
@@ -114,6 +118,7 @@ impl Modes {
             RoomMode::Quiet => self.0 & Self::QUIET > 0,
             RoomMode::Members => self.0 & Self::MEMBERS > 0,
             RoomMode::Emoji => self.0 & Self::EMOJI > 0,
+            RoomMode::Names => self.0 & Self::NAMES > 0,
             RoomMode::Slow(seconds) => self.slow_s() == seconds,
             RoomMode::Reviewed(review) => self.review() == Some(review),
             RoomMode::Pace(pace) => self.room_pace() == Some(pace),

@@ -24,6 +24,7 @@ pub use self::{
     mount::{mount_overlay, why_unplayable},
     remember::{keep_draft, kept_draft, remember},
     room::RoomClient,
+    speaker::begin_anew,
     start::{start, start_studio},
     time::{date_and_time, time_of_day},
     unicode::UNICODE,

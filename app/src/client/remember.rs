@@ -61,6 +61,11 @@ pub fn own_viewer() -> Option<String> {
     kept()?.get_item(VIEWER).ok().flatten()
 }
 
+/// The name that the viewer chose for itself, as [`remember`] keeps it under `name`.
+pub fn own_name() -> Option<String> {
+    kept()?.get_item("danmu-name").ok().flatten()
+}
+
 /// `None` where storage is blocked; then a choice ends with the page.
 fn kept() -> Option<Storage> {
     window().local_storage().ok().flatten()

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode};
+use danmu::{
+    record::{Color, MAX_TEXT_GRAPHEMES, Mode},
+    room::RoomMode,
+    viewer::{Name, Role},
+};
 use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon, fold};
@@ -159,7 +163,7 @@ pub fn Composer(
 
     view! {
         <form class="composer" id="composer" data-composer data-ready=move || live.ready.get().to_string() on:submit=on_submit>
-            <StylePicker mode color details=style />
+            <StylePicker live mode color details=style />
             <input
                 node_ref=input
                 id="say"
@@ -244,9 +248,14 @@ fn close(details: NodeRef<html::Details>) {
     }
 }
 
-/// Colour and mode, folded away, since most danmu are white and scroll.
+/// Colour, mode and a guest's name, folded away, since most danmu are white and scroll.
 #[component]
-fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<html::Details>) -> impl IntoView {
+fn StylePicker(
+    live: Live,
+    mode: RwSignal<Mode>,
+    color: RwSignal<Color>,
+    details: NodeRef<html::Details>,
+) -> impl IntoView {
     let i18n = use_i18n();
     let colors = COLORS.map(|rgb| {
         let name = Signal::derive(move || color_name(i18n, rgb));
@@ -279,7 +288,30 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<ht
             </label>
         }
     });
+    let name = RwSignal::new(String::new());
+    #[cfg(feature = "hydrate")]
+    crate::client::remember("name", move || name.get(), move |text| name.set(text.to_owned()));
+    let is_nameless = move || !live.modes.get().has(RoomMode::Names) || Live::role_of(&live.me.read()) != Role::Viewer;
+    let on_name = move |event| {
+        name.set(event_target_value(&event));
+        // The ticket of the next session says it.
+        #[cfg(feature = "hydrate")]
+        crate::client::begin_anew();
+    };
     let content = view! {
+        <fieldset hidden=is_nameless>
+            <legend>{say!(i18n, composer.name)}</legend>
+            // Of no form: Enter sends nothing here.
+            <input
+                name="name"
+                form="none"
+                autocomplete="nickname"
+                maxlength=Name::MAX_UNPROVED
+                aria-label=say!(i18n, composer.name)
+                prop:value=name
+                on:change=on_name
+            />
+        </fieldset>
         <fieldset>
             <legend>{say!(i18n, composer.color)}</legend>
             {colors}

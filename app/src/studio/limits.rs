@@ -3,7 +3,7 @@
 use danmu::room::{MAX_DENSITY, MAX_PACE, RoomMode, RoomPace};
 use leptos::prelude::*;
 
-use super::decided::Decisions;
+use super::{decided::Decisions, mode_name};
 use crate::{
     i18n::{I18n, say, t_string, use_i18n},
     live::Live,
@@ -100,6 +100,7 @@ pub fn LimitsForm(
             </label>
         }
     };
+    let has_names = move || live.modes.get().has(RoomMode::Names);
     let presets =
         RoomPace::PRESETS.map(|(name, _)| view! { <option value=name>{move || say_preset(name, i18n)}</option> });
     view! {
@@ -135,6 +136,16 @@ pub fn LimitsForm(
                 <p>{say!(i18n, studio.limits_hint)}</p>
                 <div class="row">
                     <button type="submit">{say!(i18n, studio.save)}</button>
+                </div>
+                <div class="row">
+                    <button
+                        type="button"
+                        data-names
+                        aria-pressed=move || has_names().to_string()
+                        on:click=move |_| decisions.set_mode(RoomMode::Names, !untrack(has_names), i18n)
+                    >
+                        {move || mode_name::name(RoomMode::Names, i18n)}
+                    </button>
                 </div>
             </form>
         </details>

@@ -9,6 +9,7 @@ pub fn name(mode: RoomMode, i18n: I18n) -> String {
     match mode {
         RoomMode::Quiet => t_string!(i18n, studio.mode_quiet).to_owned(),
         RoomMode::Members => t_string!(i18n, studio.mode_members).to_owned(),
+        RoomMode::Names => t_string!(i18n, studio.mode_names).to_owned(),
         RoomMode::Emoji => t_string!(i18n, studio.mode_emoji).to_owned(),
         RoomMode::Slow(seconds) => fill(t_string!(i18n, studio.mode_slow_s), &[("seconds", &seconds)]),
         RoomMode::Reviewed(Review { members, after_s }) => {

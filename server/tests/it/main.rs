@@ -50,6 +50,7 @@ mod studio_invite;
 mod studio_key;
 mod studio_limits;
 mod studio_modes;
+mod studio_names;
 mod studio_review;
 mod studio_rooms;
 mod studio_rules;

@@ -8,6 +8,7 @@ pub(super) fn name_of(mode: RoomMode) -> String {
         RoomMode::Quiet => "quiet".to_owned(),
         RoomMode::Members => "members".to_owned(),
         RoomMode::Emoji => "emoji".to_owned(),
+        RoomMode::Names => "names".to_owned(),
         RoomMode::Slow(seconds) => format!("slow {seconds}"),
         RoomMode::Reviewed(Review { members: false, after_s }) => format!("reviewed {after_s}"),
         RoomMode::Reviewed(Review { members: true, after_s }) => format!("reviewed all {after_s}"),
@@ -24,6 +25,7 @@ pub(super) fn mode_of(name: &str) -> Option<RoomMode> {
         "quiet" => return Some(RoomMode::Quiet),
         "members" => return Some(RoomMode::Members),
         "emoji" => return Some(RoomMode::Emoji),
+        "names" => return Some(RoomMode::Names),
         _ => {}
     }
     if let Some(seconds) = name.strip_prefix("slow ") {
@@ -50,9 +52,9 @@ mod tests {
     #[test]
     fn every_mode_is_found_by_its_name_and_no_other_name_is_one() {
         let review = |members, after_s| RoomMode::Reviewed(Review { members, after_s });
-        let simple = [RoomMode::Quiet, RoomMode::Members, RoomMode::Emoji, RoomMode::Slow(7)];
+        let simple = [RoomMode::Names, RoomMode::Quiet, RoomMode::Members, RoomMode::Emoji, RoomMode::Slow(7)];
         let pace = RoomMode::Pace(RoomPace { guests: 12, guests_burst: 2, members: 240, members_burst: 15 });
-        for mode in simple.into_iter().chain([review(false, 0), review(true, 255), pace, RoomMode::Density(500)]) {
+        for mode in simple.into_iter().chain([review(false, 0), review(true, 255), pace, RoomMode::Density(250)]) {
             assert_eq!(mode_of(&name_of(mode)), Some(mode));
         }
         let paces = ["pace", "pace 1/2", "pace 1/2 3/x", "pace 1/2 3/4 5", "density", "density x"];

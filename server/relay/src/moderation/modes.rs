@@ -20,7 +20,8 @@ impl Moderation {
     /// is in force.
     pub(super) async fn switch(&self, by: &Decider, room: &RoomId, mode: RoomMode, on: bool) -> Result<(), ApiError> {
         let is_limit = matches!(mode, RoomMode::Pace(_) | RoomMode::Density(_));
-        if is_limit && by.rank < Rank::Streamer {
+        let is_streamers = is_limit || mode == RoomMode::Names;
+        if is_streamers && by.rank < Rank::Streamer {
             return Err(CrewError::NotAbove.into());
         }
         check(mode).map_err(ApiError::Other)?;

@@ -55,8 +55,10 @@ pub(super) fn records(decided: Vec<Decided>, guests: &[Guests]) -> Vec<Told> {
     let (reviews, decided): (Vec<_>, Vec<_>) =
         decided.into_iter().partition(|one| matches!(one.decision.on, Subject::Mode(RoomMode::Reviewed(_))));
     records.extend(reviews.chunks(REVIEWS).map(|part| Told::Snapshot(part.to_vec())));
-    // Likewise for rooms with a pace or a density.
-    let is_limit = |one: &Decided| matches!(one.decision.on, Subject::Mode(RoomMode::Pace(_) | RoomMode::Density(_)));
+    // Likewise for rooms with a pace, a density or names of guests.
+    let is_limit = |one: &Decided| {
+        matches!(one.decision.on, Subject::Mode(RoomMode::Pace(_) | RoomMode::Density(_) | RoomMode::Names))
+    };
     let (limits, decided): (Vec<_>, Vec<_>) = decided.into_iter().partition(is_limit);
     if !limits.is_empty() {
         records.extend(in_parts(limits).into_iter().map(Told::Snapshot));
