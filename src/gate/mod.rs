@@ -356,7 +356,7 @@ impl Gate {
 
 /// The evidence as it is shown: a guest has no name where the room has no such names.
 fn shown(evidence: &Arc<Evidence>, modes: Modes) -> Arc<Evidence> {
-    if evidence.name.is_none() || !evidence.viewer.is_guest() || modes.has(RoomMode::Names) {
+    if evidence.name.is_none() || !evidence.viewer.is_guest() || modes.has_names() {
         return Arc::clone(evidence);
     }
     Evidence { name: None, ..Evidence::clone(evidence) }.into()

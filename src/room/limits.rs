@@ -11,10 +11,14 @@ use crate::viewer::Role;
 /// The fastest pace of a room: danmu per minute, and at once.
 pub const MAX_PACE: Pace = Pace { per_minute: 240, burst: 15 };
 /// The densest picture that a streamer can set: danmu a second.
-pub const MAX_DENSITY: u16 = 250;
+pub const MAX_DENSITY: u8 = 250;
 
 /// The paces of a room's guests and members, in the place of those of the settings; the crew keeps its own.
+///
+/// Packed into one number where it is sent, to keep pages small: from the lowest bit on 8 bits of a guest's danmu per minute, 4 of
+/// those at once, and as many of a member's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub struct RoomPace {
     /// Danmu of a guest per minute, 1 to 240 ([`MAX_PACE`], as for all here).
     pub guests: u8,
@@ -85,26 +89,35 @@ impl RoomPace {
         }
     }
 
-    /// Packed into [`Self::BITS`] bits; never 0.
-    pub(super) fn pack(self) -> u64 {
-        let pack = |per_minute: u8, burst: u8| {
-            u64::from(burst.clamp(1, 15)) << Self::PER_MINUTE | u64::from(per_minute.max(1))
-        };
+    /// Packed into [`Self::BITS`] bits.
+    pub(super) fn pack(self) -> u32 {
+        let pack = |per_minute: u8, burst: u8| u32::from(burst & 15) << Self::PER_MINUTE | u32::from(per_minute);
         pack(self.members, self.members_burst) << (Self::PER_MINUTE + Self::BURST)
             | pack(self.guests, self.guests_burst)
     }
 
-    /// From these bits; `None` where none is packed.
-    pub(super) fn unpack(bits: u64) -> Option<Self> {
-        let number = |at: u32, bits_of: u32| (bits >> at) as u8 & (u8::MAX >> (8 - bits_of));
+    /// From these bits.
+    pub(super) fn unpack(bits: u32) -> Self {
+        let burst = |at: u32| (bits >> at) as u8 & 15;
         let members = Self::PER_MINUTE + Self::BURST;
-        let pace = Self {
-            guests: number(0, Self::PER_MINUTE),
-            guests_burst: number(Self::PER_MINUTE, Self::BURST),
-            members: number(members, Self::PER_MINUTE),
-            members_burst: number(members + Self::PER_MINUTE, Self::BURST),
-        };
-        (pace.guests > 0).then_some(pace)
+        Self {
+            guests: bits as u8,
+            guests_burst: burst(Self::PER_MINUTE),
+            members: (bits >> members) as u8,
+            members_burst: burst(members + Self::PER_MINUTE),
+        }
+    }
+}
+
+impl From<u32> for RoomPace {
+    fn from(bits: u32) -> Self {
+        Self::unpack(bits)
+    }
+}
+
+impl From<RoomPace> for u32 {
+    fn from(pace: RoomPace) -> Self {
+        pace.pack()
     }
 }
 
@@ -197,7 +210,7 @@ mod tests {
         #[test]
         fn every_pace_and_density_survive_the_number_beside_all_else(
             guests in 1_u8..=240, guests_burst in 1_u8..=15, members in 1_u8..=240, members_burst in 1_u8..=15,
-            density in 1_u16..=MAX_DENSITY,
+            density in 1_u8..=MAX_DENSITY,
         ) {
             let pace = RoomPace { guests, guests_burst, members, members_burst };
             let all = [RoomMode::Quiet, RoomMode::Slow(30), RoomMode::Pace(pace), RoomMode::Density(density), RoomMode::Names];
@@ -208,6 +221,7 @@ mod tests {
             prop_assert!(all.into_iter().all(|mode| read.has(mode)));
             prop_assert!(read.is_ended() && read.is_frozen() && read.review().is_none());
             let json = serde_json::to_string(&RoomMode::Pace(pace)).unwrap();
+            prop_assert_eq!(&json, &format!("{{\"pace\":{}}}", u32::from(pace)));
             prop_assert_eq!(serde_json::from_str::<RoomMode>(&json).unwrap(), RoomMode::Pace(pace));
         }
     }

@@ -31,7 +31,7 @@ pub enum RoomMode {
     /// Guests may give themselves names, which are unproved and marked so.
     Names,
     /// Up to so many danmu a second are shown, 1 to [`MAX_DENSITY`]; never more than the server shows in any room.
-    Density(u16),
+    Density(u8),
 }
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
@@ -102,7 +102,7 @@ impl Modes {
             }
             RoomMode::Pace(pace) => {
                 let pace = self.room_pace().map_or(pace, |known| known.and(pace));
-                Self((self.0 & !Self::PACE_BITS) | (pace.pack() << Self::PACE))
+                Self((self.0 & !Self::PACE_BITS) | (u64::from(pace.pack()) << Self::PACE))
             }
             RoomMode::Density(density) => {
                 let density = self.density().map_or(density, |known| known.min(density)).clamp(1, MAX_DENSITY);
@@ -118,7 +118,7 @@ impl Modes {
             RoomMode::Quiet => self.0 & Self::QUIET > 0,
             RoomMode::Members => self.0 & Self::MEMBERS > 0,
             RoomMode::Emoji => self.0 & Self::EMOJI > 0,
-            RoomMode::Names => self.0 & Self::NAMES > 0,
+            RoomMode::Names => self.has_names(),
             RoomMode::Slow(seconds) => self.slow_s() == seconds,
             RoomMode::Reviewed(review) => self.review() == Some(review),
             RoomMode::Pace(pace) => self.room_pace() == Some(pace),
@@ -126,16 +126,23 @@ impl Modes {
         }
     }
 
+    /// Whether guests may give themselves names.
+    #[must_use]
+    pub const fn has_names(self) -> bool {
+        self.0 & Self::NAMES > 0
+    }
+
     /// The room's own pace, if it has one.
     #[must_use]
     pub fn room_pace(self) -> Option<RoomPace> {
-        RoomPace::unpack((self.0 & Self::PACE_BITS) >> Self::PACE)
+        let bits = ((self.0 & Self::PACE_BITS) >> Self::PACE) as u32;
+        (bits > 0).then(|| RoomPace::unpack(bits))
     }
 
     /// How many danmu a second the room shows at most, if it has a density of its own.
     #[must_use]
-    pub const fn density(self) -> Option<u16> {
-        match ((self.0 & Self::DENSITY_BITS) >> Self::DENSITY) as u16 {
+    pub const fn density(self) -> Option<u8> {
+        match ((self.0 & Self::DENSITY_BITS) >> Self::DENSITY) as u8 {
             0 => None,
             density => Some(density),
         }
@@ -169,9 +176,10 @@ impl Modes {
         if self.0 == 0 || role.may_moderate() {
             return None;
         }
-        let quiet = self.has(RoomMode::Quiet).then_some(RoomMode::Quiet);
-        let members = (self.has(RoomMode::Members) && role == Role::Viewer).then_some(RoomMode::Members);
-        let emoji = || (self.has(RoomMode::Emoji) && !is_emoji(text)).then_some(RoomMode::Emoji);
+        // By the bits, since pages need nothing else of `has`.
+        let quiet = (self.0 & Self::QUIET > 0).then_some(RoomMode::Quiet);
+        let members = (self.0 & Self::MEMBERS > 0 && role == Role::Viewer).then_some(RoomMode::Members);
+        let emoji = || (self.0 & Self::EMOJI > 0 && !is_emoji(text)).then_some(RoomMode::Emoji);
         quiet.or(members).or_else(emoji)
     }
 

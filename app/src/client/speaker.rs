@@ -26,7 +26,7 @@ use web_sys::Event;
 use super::{
     host::{Browser, origin},
     identity,
-    remember::remember_viewer,
+    remember::{keep_name, remember_viewer},
     vend::ServerVend,
 };
 use crate::live::Live;
@@ -41,6 +41,12 @@ pub fn begin_anew() {
     if let Ok(event) = Event::new(IDENTITY) {
         let _ = window().dispatch_event(&event);
     }
+}
+
+/// The viewer chooses a name for itself. The ticket of the next session says it.
+pub fn rename(name: &str) {
+    keep_name(name);
+    begin_anew();
 }
 
 /// How long a session is retried before the danmu is given back, milliseconds.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use danmu::{
     record::{Color, MAX_TEXT_GRAPHEMES, Mode},
-    room::RoomMode,
-    viewer::{Name, Role},
+    viewer::Role,
 };
 use leptos::{ev, html, prelude::*};
 
@@ -288,30 +287,23 @@ fn StylePicker(
             </label>
         }
     });
-    let name = RwSignal::new(String::new());
-    #[cfg(feature = "hydrate")]
-    crate::client::remember("name", move || name.get(), move |text| name.set(text.to_owned()));
-    let is_nameless = move || !live.modes.get().has(RoomMode::Names) || Live::role_of(&live.me.read()) != Role::Viewer;
-    let on_name = move |event| {
-        name.set(event_target_value(&event));
-        // The ticket of the next session says it.
+    let is_nameless = move || !live.modes.get().has_names() || Live::role_of(&live.me.read()) != Role::Viewer;
+    let on_name = |event| {
         #[cfg(feature = "hydrate")]
-        crate::client::begin_anew();
+        crate::client::rename(&event_target_value(&event));
+        #[cfg(not(feature = "hydrate"))]
+        let _: ev::Event = event;
     };
+    #[cfg(feature = "hydrate")]
+    let name = crate::client::own_name().unwrap_or_default();
+    #[cfg(not(feature = "hydrate"))]
+    let name = String::new();
     let content = view! {
-        <fieldset hidden=is_nameless>
-            <legend>{say!(i18n, composer.name)}</legend>
+        <label hidden=is_nameless>
+            {say!(i18n, composer.name)}
             // Of no form: Enter sends nothing here.
-            <input
-                name="name"
-                form="none"
-                autocomplete="nickname"
-                maxlength=Name::MAX_UNPROVED
-                aria-label=say!(i18n, composer.name)
-                prop:value=name
-                on:change=on_name
-            />
-        </fieldset>
+            <input name="name" form="none" maxlength="20" prop:value=name on:change=on_name />
+        </label>
         <fieldset>
             <legend>{say!(i18n, composer.color)}</legend>
             {colors}

@@ -43,7 +43,7 @@ pub fn LimitsForm(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let in_force = Memo::new(move |_| (live.modes.get().room_pace(), live.modes.get().density()));
-    let (pace, density) = (RwSignal::new(None::<RoomPace>), RwSignal::new(None::<u16>));
+    let (pace, density) = (RwSignal::new(None::<RoomPace>), RwSignal::new(None::<u8>));
     Effect::new(move || {
         let (now_pace, now_density) = in_force.get();
         pace.set(now_pace);

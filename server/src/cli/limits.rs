@@ -42,7 +42,7 @@ pub struct LimitsArgs {
 
     /// How many danmu a second the picture shows at most, or server for what the settings say. Never more than these.
     #[arg(long, value_name = "COUNT", value_parser = density)]
-    pub density: Option<Limit<u16>>,
+    pub density: Option<Limit<u8>>,
 
     /// Where the store is.
     #[command(flatten)]
@@ -53,7 +53,7 @@ fn pace(text: &str) -> Result<Limit<RoomPace>, String> {
     if text == SERVER { Ok(Limit::Server) } else { text.parse().map(Limit::Own).map_err(|error| format!("{error}")) }
 }
 
-fn density(text: &str) -> Result<Limit<u16>, String> {
+fn density(text: &str) -> Result<Limit<u8>, String> {
     if text == SERVER {
         return Ok(Limit::Server);
     }

@@ -19,9 +19,12 @@ use crate::{
 const TOO_FAST: &str = "danmu_refused_total{reason=\"too_fast\"}";
 const ADMITTED: &str = "danmu_admitted_total{room=\"demo\"}";
 const LEFT_OUT: [&str; 2] = ["danmu_dropped_total{room=\"demo\"}", "danmu_merged_total{room=\"demo\"}"];
-const CALM: &str = "mode[pace][guests]=1&mode[pace][guests_burst]=2&mode[pace][members]=3&mode[pace][members_burst]=4";
-/// What it is.
 const PACE: RoomPace = RoomPace { guests: 1, guests_burst: 2, members: 3, members_burst: 4 };
+
+/// A pace in a form.
+fn form(pace: RoomPace) -> String {
+    format!("mode[pace]={}", u32::from(pace))
+}
 
 fn set(person: &Person<'_>, mode: &str, on: bool) -> Result<(u16, String), Failure> {
     let answer = person.asks("set_mode", &format!("room=demo&{mode}&on={on}"))?;
@@ -72,15 +75,16 @@ async fn a_rooms_pace_and_density_are_its_streamers_act_on_every_server_and_outl
     for tape in &mut tapes {
         tape.until("\"modes\":0")?;
     }
+    let calm = form(PACE);
     for (what, person, why) in [("viewer", &member, "NotModerator"), ("moderator", &keeper, "NotAbove")] {
-        for (mode, on) in [(CALM, true), (CALM, false), ("mode[density]=5", true)] {
+        for (mode, on) in [(&*calm, true), (&*calm, false), ("mode[density]=5", true)] {
             let (status, body) = set(person, mode, on)?;
             assert_eq!((status, body.contains(why)), (403, true), "a {what} sets it: {body}");
         }
     }
     for (mode, why) in [
-        (CALM.replace("=1&", "=241&"), "not 241/2 for guests and 3/4 for members"),
-        (CALM.replace("burst]=4", "burst]=16"), "1 to 240 danmu a minute and 1 to 15 at once"),
+        (form(RoomPace { guests: 241, ..PACE }), "not 241/2 for guests and 3/4 for members"),
+        (form(RoomPace { members_burst: 0, ..PACE }), "1 to 240 danmu a minute and 1 to 15 at once"),
         ("mode[density]=0".to_owned(), "1 to 250 danmu a second, not 0"),
         ("mode[density]=251".to_owned(), "1 to 250 danmu a second, not 251"),
     ] {
@@ -91,14 +95,14 @@ async fn a_rooms_pace_and_density_are_its_streamers_act_on_every_server_and_outl
     // As the settings have it, five at once; by the room's pace, two.
     let guests = [Viewer::new(&first, 1)?, Viewer::new(&first, 2)?, Viewer::new(&first, 3)?];
     assert_eq!(says(both, &guests[0], 5).await?, [0, 0]);
-    assert_eq!(set(&host, CALM, true)?, (200, "null".into()));
+    assert_eq!(set(&host, &calm, true)?, (200, "null".into()));
     for tape in &mut tapes {
         tape.until(&told(&[RoomMode::Pace(PACE)]))?;
     }
     assert_eq!(says(both, &guests[1], 4).await?, [2, 2], "both refuse the same");
 
     // Another pace takes its place.
-    let faster = CALM.replace("burst]=2", "burst]=3");
+    let faster = form(RoomPace { guests_burst: 3, ..PACE });
     assert_eq!(set(&host, &faster, true)?, (200, "null".into()));
     for tape in &mut tapes {
         tape.until(&told(&[RoomMode::Pace(RoomPace { guests_burst: 3, ..PACE })]))?;
@@ -109,7 +113,7 @@ async fn a_rooms_pace_and_density_are_its_streamers_act_on_every_server_and_outl
     assert!(audit.contains("pace 1/2 3/4") && audit.contains("pace 1/3 3/4"), "{audit}");
 
     // The density counts from the next second on. Now the crowd may speak fast.
-    let lively = CALM.replace("guests]=1", "guests]=240").replace("burst]=2", "burst]=15");
+    let lively = form(RoomPace { guests: 240, guests_burst: 15, ..PACE });
     assert_eq!(set(&host, &lively, true)?, (200, "null".into()));
     assert_eq!(set(&host, "mode[density]=1", true)?, (200, "null".into()));
     let density = [RoomMode::Pace(RoomPace { guests: 240, guests_burst: 15, ..PACE }), RoomMode::Density(1)];
@@ -136,7 +140,7 @@ async fn a_rooms_pace_and_density_are_its_streamers_act_on_every_server_and_outl
     assert!(tape.until("\n\n")?.contains(&told(&density)));
     let host = Person { program: &program, cookie };
     // Whatever value is named, what is in force ends.
-    assert_eq!(set(&host, CALM, false)?, (200, "null".into()));
+    assert_eq!(set(&host, &calm, false)?, (200, "null".into()));
     tape.until(&told(&[RoomMode::Density(1)]))?;
     assert_eq!(set(&host, "mode[density]=7", false)?, (200, "null".into()));
     tape.until("data: {\"modes\":0}")?;
@@ -149,9 +153,9 @@ async fn a_rooms_pace_and_density_are_its_streamers_act_on_every_server_and_outl
         let error = program.order(arguments).err().ok_or("it was done")?.to_string();
         assert!(error.contains(why), "{arguments:?}: {error}");
     }
-    let calm = RoomPace::preset("calm").ok_or("no such pace")?;
+    let preset = RoomPace::preset("calm").ok_or("no such pace")?;
     program.order(&["rooms", "set", "demo", "--pace", "calm", "--density", "30"])?;
-    tape.until(&told(&[RoomMode::Pace(calm), RoomMode::Density(30)]))?;
+    tape.until(&told(&[RoomMode::Pace(preset), RoomMode::Density(30)]))?;
     let (status, body) = set(&host, "mode[density]=7", false)?;
     assert_eq!((status, body.contains("NotAbove")), (403, true), "{body}");
     program.order(&["rooms", "set", "demo", "--pace", "7/1", "--density", "server"])?;
