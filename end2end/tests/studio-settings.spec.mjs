@@ -4,7 +4,7 @@ import { CHATTY, startServer } from '../lib/server.mjs';
 import { composer, enter, fresh, input, line, problem, say } from '../lib/room.mjs';
 import { decided, ready, row } from '../lib/studio.mjs';
 
-test.use({ tolerated: /status of (403|404|409|429)/ });
+test.use({ tolerated: /status of (400|403|404|409|429)/ });
 
 let server;
 test.beforeAll(async () => {
