@@ -84,6 +84,34 @@ pub struct Name(Arc<str>);
 impl Name {
     /// The longest name, in bytes of UTF-8. Every danmu of its viewer carries it.
     pub const MAX_LEN: usize = 64;
+    /// What begins a name that its bearer, a guest, has not proved; no other name begins so.
+    pub const UNPROVED: char = '~';
+    /// The longest unproved name, in characters without the mark.
+    pub const MAX_UNPROVED: usize = 20;
+    /// What looks like the mark.
+    const LIKE_UNPROVED: [char; 6] = [Self::UNPROVED, '\u{2dc}', '\u{2053}', '\u{223c}', '\u{301c}', '\u{ff5e}'];
+
+    /// The text as a name that nobody has proved: marked, 1 to [`Self::MAX_UNPROVED`] characters besides.
+    ///
+    /// # Errors
+    /// [`NameError`].
+    pub fn unproved(text: &str) -> Result<Self, NameError> {
+        let text = Self::without_mark(text);
+        let fits = (1..=Self::MAX_UNPROVED).contains(&text.chars().count()) && check_short(text).is_ok();
+        if fits { format!("{}{text}", Self::UNPROVED).try_into() } else { Err(NameError) }
+    }
+
+    /// The text as a name that an issuer vouches for, so without the mark.
+    ///
+    /// # Errors
+    /// [`NameError`].
+    pub fn proved(text: &str) -> Result<Self, NameError> {
+        Self::without_mark(text).to_owned().try_into()
+    }
+
+    fn without_mark(text: &str) -> &str {
+        text.trim_start_matches(|c: char| c.is_whitespace() || Self::LIKE_UNPROVED.contains(&c)).trim_end()
+    }
 
     /// The name as text.
     #[must_use]
@@ -208,5 +236,23 @@ mod tests {
         for text in ["", " ", "a\nb", "\u{202e}nnA", "a\u{7}", &"x".repeat(65)] {
             assert_eq!(Name::try_from(text.to_owned()), Err(NameError), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_unproved_name_is_marked_once_and_no_proved_one_is() {
+        let text = |name: Result<Name, NameError>| name.map(|name| name.as_str().to_owned());
+        for (given, name) in [
+            ("Anna", "~Anna"),
+            (" ~～Anna ", "~Anna"),
+            ("A~", "~A~"),
+            (&"小".repeat(20), &*format!("~{}", "小".repeat(20))),
+        ] {
+            assert_eq!(text(Name::unproved(given)), Ok(name.to_owned()));
+        }
+        for none in ["", " ", "~", "a\u{202e}b", "a\nb", &"a".repeat(21), "\u{200b}"] {
+            assert_eq!(text(Name::unproved(none)), Err(NameError), "{none:?}");
+        }
+        assert_eq!(text(Name::proved("~ ∼Anna")), Ok("Anna".to_owned()));
+        assert_eq!(text(Name::proved("~")), Err(NameError));
     }
 }

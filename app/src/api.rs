@@ -2,8 +2,11 @@
 
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
+mod alias;
 mod fate;
 mod invite;
+#[cfg(feature = "ssr")]
+mod naming;
 mod review;
 mod rules;
 
@@ -15,6 +18,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alias::{add_alias, aliases, end_alias},
     fate::{delete_room, new_key},
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
     review::{let_through, take_out, waiting},
@@ -27,10 +31,16 @@ use crate::{
 };
 
 /// Temporary credentials for `purpose` on the room's stream, and nothing else. Given the viewer's public key
-/// ([`danmu::ticket::PublicKey`] as text), with a ticket for that key.
+/// ([`danmu::ticket::PublicKey`] as text), with a ticket for that key. A guest is called by `name` there, marked as unproved, where the
+/// room has such names.
 #[server(endpoint = "session")]
-pub async fn get_session(room: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
-    ssr::answer(ssr::session(room, purpose, key).await)
+pub async fn get_session(
+    room: String,
+    purpose: Purpose,
+    key: Option<String>,
+    name: Option<String>,
+) -> Result<Session, ApiError> {
+    ssr::answer(ssr::session(room, purpose, key, name).await)
 }
 
 /// The answer to a ban.
@@ -134,7 +144,7 @@ mod ssr {
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
 
-    use super::{AuditEntry, AuditFilter, Banned, RoomFigures};
+    use super::{AuditEntry, AuditFilter, Banned, RoomFigures, naming};
     use crate::{
         error::{ApiError, CrewError},
         live::FeedStart,
@@ -163,11 +173,21 @@ mod ssr {
         services().map(|services| services.rooms.rooms())
     }
 
-    pub(super) async fn session(id: String, purpose: Purpose, key: Option<String>) -> Result<Session, ApiError> {
+    pub(super) async fn session(
+        id: String,
+        purpose: Purpose,
+        key: Option<String>,
+        name: Option<String>,
+    ) -> Result<Session, ApiError> {
         let (room, _) = room(id)?;
         let key = key.map(|key| key.parse::<PublicKey>()).transpose();
         let key = key.map_err(|error| ApiError::Other(error.to_string()))?;
-        services()?.vending.vend(room.id, purpose, key, caller()?).await
+        let (services, mut caller) = (services()?, caller()?);
+        if let Some(name) = name.filter(|name| caller.viewer.is_guest() && !name.trim().is_empty()) {
+            let named = services.naming.named(room.id.clone(), caller.viewer.clone(), name).await;
+            caller.name = named.map_err(|refused| ApiError::Name(naming::say_refused(refused)))?;
+        }
+        services.vending.vend(room.id, purpose, key, caller).await
     }
 
     pub(super) fn figures(room: String) -> Result<RoomFigures, ApiError> {
@@ -308,7 +328,7 @@ mod ssr {
             ApiError::SignIn => StatusCode::UNAUTHORIZED,
             ApiError::VendingDown | ApiError::Frozen | ApiError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Crew(lines) => CrewError::of(lines).map_or(StatusCode::BAD_REQUEST, status_of_crew),
-            ApiError::Other(_) => StatusCode::BAD_REQUEST,
+            ApiError::Other(_) | ApiError::Name(_) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -319,7 +339,9 @@ mod ssr {
             | CrewError::WrongKey
             | CrewError::BadInvitation
             | CrewError::MayNotMakeRooms => StatusCode::FORBIDDEN,
-            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::NotWaiting(_) => StatusCode::CONFLICT,
+            CrewError::RoomExists(_) | CrewError::NotKept | CrewError::TooManyAliases | CrewError::NotWaiting(_) => {
+                StatusCode::CONFLICT
+            }
             CrewError::BadTitle
             | CrewError::BadAddress(_)
             | CrewError::BadViewer(_)

@@ -48,6 +48,10 @@ pub enum Act {
     DeleteRoom,
     /// A room got a new streamer key.
     NewKey,
+    /// A room got another id that leads to it.
+    AddAlias,
+    /// Another id of a room was taken away.
+    EndAlias,
     /// The vending of sessions was frozen.
     Freeze,
     /// Sessions are vended again.
@@ -60,7 +64,7 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Ban,
         Self::Unban,
         Self::Hide,
@@ -82,6 +86,8 @@ impl Act {
         Self::ReopenRoom,
         Self::DeleteRoom,
         Self::NewKey,
+        Self::AddAlias,
+        Self::EndAlias,
         Self::Freeze,
         Self::Thaw,
         Self::Revoke,
@@ -113,6 +119,8 @@ impl Act {
             Self::ReopenRoom => "reopen_room",
             Self::DeleteRoom => "delete_room",
             Self::NewKey => "new_key",
+            Self::AddAlias => "add_alias",
+            Self::EndAlias => "end_alias",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Revoke => "revoke",

@@ -47,6 +47,9 @@ pub enum ApiError {
     /// The request did not arrive, or its answer did not. Status 503.
     #[error("the server cannot be reached: {0}")]
     Network(String),
+    /// A guest's name is refused: why, in the language of the page. Status 400.
+    #[error("{0}")]
+    Name(String),
     /// Anything else: a bug, or a request that no page of ours makes. Status 400.
     #[error("{0}")]
     Other(String),
@@ -62,6 +65,11 @@ impl FromServerFnError for ApiError {
         }
     }
 }
+
+/// The most other ids of a room.
+pub const MOST_ALIASES: u8 = 5;
+/// The most with those that were taken away, which stay the room's.
+pub const MOST_ALIASES_EVER: u8 = 20;
 
 /// Why a call of the studio failed. It travels as [`ApiError::Crew`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -81,12 +89,17 @@ pub enum CrewError {
     /// The caller may not make rooms. Status 403.
     #[error("you may not make rooms on this server; its operator says who may (studio.makers)")]
     MayNotMakeRooms,
-    /// There is a room of that id, or there was one. Status 409.
-    #[error("there is a room {0:?} already, or there was one; choose another id")]
+    /// There is a room of that id, or there was one, or the id leads to another room, or did. Status 409.
+    #[error("there is a room {0:?} already, or there was one, or that id leads to another; choose another id")]
     RoomExists(String),
     /// The room is one of the settings, or there is none. Status 409.
     #[error("that room is not kept in the store: it is changed where it is declared, in danmu.toml")]
     NotKept,
+    /// The room has as many other ids as one may have. Status 409.
+    #[error(
+        "a room has up to {MOST_ALIASES} other ids, and {MOST_ALIASES_EVER} with those that were taken away; take one away, or bring one of before back"
+    )]
+    TooManyAliases,
     /// No room can have such a title. Status 400.
     #[error("a title has 1 to 100 characters that can be seen")]
     BadTitle,
@@ -129,6 +142,7 @@ impl CrewError {
             Self::MayNotMakeRooms => "MayNotMakeRooms",
             Self::RoomExists(_) => "RoomExists",
             Self::NotKept => "NotKept",
+            Self::TooManyAliases => "TooManyAliases",
             Self::BadTitle => "BadTitle",
             Self::BadAddress(_) => "BadAddress",
             Self::BadViewer(_) => "BadViewer",
@@ -153,6 +167,7 @@ impl CrewError {
             Self::MayNotMakeRooms,
             Self::RoomExists(about()),
             Self::NotKept,
+            Self::TooManyAliases,
             Self::BadTitle,
             Self::BadAddress(about()),
             Self::BadViewer(about()),

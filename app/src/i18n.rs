@@ -68,14 +68,14 @@ pub fn use_i18n() -> I18n {
     use_context().unwrap_or_else(|| I18n(RwSignal::new(Locale::en)))
 }
 
-/// A snapshot of the page's language, for [`t_string!`] in modules without a reactive runtime.
-#[cfg(feature = "hydrate")]
+/// A snapshot of the language of the page, or of a request, for [`t_string!`] without a reactive runtime.
+#[cfg(any(feature = "hydrate", feature = "ssr"))]
 #[derive(Clone, Copy)]
 pub struct Language(Locale);
 
-#[cfg(feature = "hydrate")]
+#[cfg(any(feature = "hydrate", feature = "ssr"))]
 impl Language {
-    /// The page's language now, by `<html lang>`.
+    /// The page's language now, by `<html lang>`; on the server, the language that the request asks for.
     pub fn of_page() -> Self {
         Self(requested())
     }

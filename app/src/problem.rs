@@ -133,6 +133,7 @@ fn say_api(error: &ApiError, i18n: I18n) -> String {
         ApiError::VendingDown => t_string!(i18n, problem.vending_down).to_owned(),
         ApiError::Frozen => t_string!(i18n, problem.frozen).to_owned(),
         ApiError::Network(_) => t_string!(i18n, problem.network).to_owned(),
+        ApiError::Name(reason) => reason.clone(),
         ApiError::Other(reason) => fill(t_string!(i18n, problem.server), &[("reason", reason)]),
         // The studio has texts of its own for what its crew is told (`studio::problem`).
         ApiError::Crew(_) => fill(t_string!(i18n, problem.server), &[("reason", &error.to_string())]),

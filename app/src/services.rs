@@ -1,6 +1,7 @@
 //! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
 //! [`Services`], into the Leptos context.
 
+mod naming;
 mod reviewing;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
@@ -17,7 +18,10 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue, request::Parts};
 
-pub use self::reviewing::{PassFuture, Reviewing, WaitingFuture};
+pub use self::{
+    naming::{NameRefused, Naming, NamingFuture},
+    reviewing::{PassFuture, Reviewing, WaitingFuture},
+};
 use crate::{
     account::Offer,
     audit::{AuditEntry, AuditFilter},
@@ -59,6 +63,8 @@ pub struct Services {
     pub ruling: Arc<dyn Ruling>,
     /// Lets through what waits in reviewed rooms.
     pub reviewing: Arc<dyn Reviewing>,
+    /// Checks the names that guests give themselves.
+    pub naming: Arc<dyn Naming>,
 }
 
 /// Under which address viewers reach the pages; in the Leptos context of a wall.
@@ -169,6 +175,9 @@ pub struct MadeRoom {
 /// The future that [`RoomKeeper::make`] and [`RoomKeeper::new_key`] return.
 pub type MakeFuture = Pin<Box<dyn Future<Output = Result<MadeRoom, ApiError>> + Send>>;
 
+/// The future that [`RoomKeeper::aliases`] returns.
+pub type AliasesFuture = Pin<Box<dyn Future<Output = Result<Vec<String>, ApiError>> + Send>>;
+
 /// Keeps the rooms that are made in the studio. The caller must have checked who may change or archive one.
 pub trait RoomKeeper: Send + Sync {
     /// Whether a caller with these rights may make rooms.
@@ -193,6 +202,16 @@ pub trait RoomKeeper: Send + Sync {
     /// to `stay`, there is a cookie by which it is the streamer still. Looks again who asks, as [`Self::delete`] does, and fails
     /// like it, but for [`CrewError::NotKept`](crate::error::CrewError::NotKept).
     fn new_key(&self, by: Decider, room: RoomId, stay: bool, request: Parts) -> MakeFuture;
+    /// The room that another id leads to, if it does. Known from memory, for every request.
+    fn leads_to(&self, alias: &RoomId) -> Option<RoomId>;
+    /// The other ids of a room. Fails with [`CrewError::Store`](crate::error::CrewError::Store).
+    fn aliases(&self, room: RoomId) -> AliasesFuture;
+    /// Makes another id of a room. Fails with [`CrewError::NotKept`](crate::error::CrewError::NotKept) for a room of the settings,
+    /// [`CrewError::RoomExists`](crate::error::CrewError::RoomExists) for an id that is taken, [`CrewError::TooManyAliases`](crate::error::CrewError::TooManyAliases),
+    /// [`ApiError::TooMany`] over the room's rate limit, and [`CrewError::Store`](crate::error::CrewError::Store).
+    fn add_alias(&self, by: Decider, room: RoomId, alias: RoomId) -> DecisionFuture;
+    /// Takes another id of a room away, if it has that. Fails like [`Self::add_alias`].
+    fn end_alias(&self, by: Decider, room: RoomId, alias: RoomId) -> DecisionFuture;
 }
 
 /// The future that an [`Auditing`] returns.

@@ -245,7 +245,7 @@ fn app_state(
     let connect = bus.foreign_origin().into_iter().chain(abroad).collect();
     let (duration_s, direct) = (settings.duration_s, config.direct_allowed());
     let moderating = Arc::new(moderation.clone());
-    let (ruling, reviewing) = (Arc::clone(&moderating), Arc::clone(&moderating));
+    let (ruling, reviewing, naming) = (Arc::clone(&moderating), Arc::clone(&moderating), Arc::clone(&moderating));
     let vending = TokenVending::new(bus, limits.clone(), identity.clone(), moderation, duration_s, direct);
     let vending = match pool {
         Some(pool) => vending.from_pool(pool),
@@ -271,6 +271,7 @@ fn app_state(
         inviting: Arc::new(Invitations::new(studio.clone())),
         auditing: Arc::new(store.clone()),
         reviewing,
+        naming,
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

@@ -123,12 +123,12 @@ impl Density {
     /// Decides on a danmu with that sequence number. To be called in the order of the stream.
     #[must_use]
     pub fn judge(&mut self, admitted: &Admitted, sequence_number: &str) -> Judged {
-        if self.budget == 0 {
-            return Judged { fate: Fate::Shown, settled: Settled::default() };
-        }
         // Arrival times may go back a little; the current second does not.
         let second = admitted.arrival_ms.div_euclid(SECOND_MS);
         let settled = if second > self.second { self.begin(second) } else { Settled::default() };
+        if self.budget == 0 {
+            return Judged { fate: Fate::Shown, settled };
+        }
         let fate = match &admitted.evidence {
             Some(evidence) if evidence.is_important() => Fate::Shown,
             _ => self.decide(admitted, sequence_number),
@@ -137,6 +137,18 @@ impl Density {
             self.now.settled.dropped = self.now.settled.dropped.saturating_add(1);
         }
         Judged { fate, settled }
+    }
+
+    /// Whether a danmu that arrives then (Unix milliseconds) begins a second.
+    #[must_use]
+    pub const fn begins(&self, arrival_ms: i64) -> bool {
+        arrival_ms.div_euclid(SECOND_MS) > self.second
+    }
+
+    /// Shows up to `budget` danmu a second from now on; 0: all. To be called before a danmu that [begins](Self::begins) a second, by
+    /// what holds when that begins, so that all instances agree.
+    pub const fn set_budget(&mut self, budget: u32) {
+        self.budget = budget;
     }
 
     /// Takes the summary of the newest second so far, for a second that no danmu follows.
@@ -198,7 +210,7 @@ impl Density {
 impl Second {
     /// What it implies for the next one.
     fn plan(self, budget: u32) -> Plan {
-        if self.came <= budget {
+        if budget == 0 || self.came <= budget {
             return Plan::default();
         }
         let wanted = self.authors.into_iter().map(|(author, spoken)| (author, spoken.wanted));

@@ -68,6 +68,12 @@ impl Gate {
 }
 
 impl Decisions {
+    /// The modes that were decided on, whether they are in force or not.
+    #[must_use]
+    pub fn modes(&self) -> Vec<RoomMode> {
+        self.read().modes.clone()
+    }
+
     /// Whether reviewed mode is in force at `now_ms` (Unix milliseconds), or was within the last three hours.
     #[must_use]
     pub fn reviews_any(&self, now_ms: i64) -> bool {

@@ -31,7 +31,7 @@ use crate::{
         self, Color, Content, DanmuKey, Decided, Decision, Mode, Moderation, Order, RecordError, SERVICE_KEY, Subject,
         TextError, Unicode,
     },
-    room::{Paces, Room, RoomId, RoomMode, RuleId, Unsigned},
+    room::{Modes, Paces, Room, RoomId, RoomMode, RuleId, Unsigned},
     ticket::LEEWAY_MS,
     viewer::{Name, Rank, Role, ViewerId},
 };
@@ -318,7 +318,7 @@ impl Gate {
             return Err(Reason::TooFast);
         }
         let is_shadowed = self.check_rules(role, viewer, &text, arrival_ms)?;
-        let evidence = evidence.cloned();
+        let evidence = evidence.map(|evidence| shown(evidence, modes));
         let danmu = Admitted { key, text, mode, color, arrival_ms, sent_ms, held_ms: None, evidence };
         if is_shadowed {
             return Err(Reason::Shadowed(danmu.into()));
@@ -352,6 +352,14 @@ impl Gate {
         }
         evidence.check_times(sent_ms, arrival_ms)
     }
+}
+
+/// The evidence as it is shown: a guest has no name where the room has no such names.
+fn shown(evidence: &Arc<Evidence>, modes: Modes) -> Arc<Evidence> {
+    if evidence.name.is_none() || !evidence.viewer.is_guest() || modes.has_names() {
+        return Arc::clone(evidence);
+    }
+    Evidence { name: None, ..Evidence::clone(evidence) }.into()
 }
 
 /// Judges an order: a record under [`SERVICE_KEY`], by which the server alone decides for every room. The caller applies it to

@@ -1,5 +1,6 @@
 mod handed;
 mod held;
+mod names;
 mod rules;
 
 use proptest::prelude::*;

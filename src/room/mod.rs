@@ -2,6 +2,7 @@
 //!
 //! A room's id is also its partition key on the stream, so that all its danmu are in order on one shard.
 
+mod limits;
 mod mode;
 mod review;
 mod rule;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::{
+    limits::{MAX_DENSITY, MAX_PACE, RoomPace, RoomPaceError},
     mode::{MAX_SLOW_S, Modes, RoomMode},
     review::{HELD_MS, MIN_REVIEW_S, Review},
     rule::{RuleId, RuleIdError},

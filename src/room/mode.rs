@@ -1,8 +1,12 @@
-//! Room modes: what viewers below the crew may say while one is in force.
+//! Room modes: what viewers below the crew may say while one is in force, and how much of it is shown.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pace, Paces, review::Review};
+use super::{
+    Pace, Paces,
+    limits::{MAX_DENSITY, RoomPace},
+    review::Review,
+};
 use crate::viewer::Role;
 
 /// The longest slow mode, in seconds: the gate's token buckets know that a viewer spoke for so long.
@@ -22,11 +26,17 @@ pub enum RoomMode {
     Slow(u8),
     /// What is said waits until the crew lets it through.
     Reviewed(Review),
+    /// Guests and members speak at this pace, and not at that of the settings.
+    Pace(RoomPace),
+    /// Guests may give themselves names, which are unproved and marked so.
+    Names,
+    /// Up to so many danmu a second are shown, 1 to [`MAX_DENSITY`]; never more than the server shows in any room.
+    Density(u8),
 }
 
 /// The modes in force together, packed into one number, to keep pages small: a bit for each, the seconds of slow mode above
-/// them, a bit for a room that has ended, one while the vending of sessions is frozen, and reviewed mode with its seconds. Bits
-/// that a reader does not know change nothing for it.
+/// them, a bit for a room that has ended, reviewed mode with its seconds, a bit while the vending of sessions is frozen, the room's
+/// pace and its density, and a bit for names that guests give themselves. Bits that a reader does not know change nothing for it. 53 bits at most, since JavaScript knows no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes(u64);
 
@@ -44,6 +54,11 @@ impl Modes {
     /// The bits of the seconds after which a danmu is shown by itself.
     const AFTER_SECONDS: u64 = 0xff << Self::AFTER;
     const FROZEN: u64 = 1 << 19;
+    const PACE: u32 = 20;
+    const PACE_BITS: u64 = ((1 << RoomPace::BITS) - 1) << Self::PACE;
+    const DENSITY: u32 = Self::PACE + RoomPace::BITS;
+    const DENSITY_BITS: u64 = 0xff << Self::DENSITY;
+    const NAMES: u64 = 1 << 52;
 
     /// The room has ended: what its viewers are told last.
     pub const ENDED: Self = Self(Self::CLOSED);
@@ -66,13 +81,15 @@ impl Modes {
         if frozen { Self(self.0 | Self::FROZEN) } else { self }
     }
 
-    /// These and one more. Of two slow modes the slower counts, of two reviewed modes the stricter.
+    /// These and one more. Of two slow modes or paces the slower counts, of two reviewed modes the stricter, of two densities the
+    /// smaller.
     #[must_use]
     pub fn and(self, mode: RoomMode) -> Self {
         match mode {
             RoomMode::Quiet => Self(self.0 | Self::QUIET),
             RoomMode::Members => Self(self.0 | Self::MEMBERS),
             RoomMode::Emoji => Self(self.0 | Self::EMOJI),
+            RoomMode::Names => Self(self.0 | Self::NAMES),
             RoomMode::Slow(seconds) => {
                 let slow = self.slow_s().max(seconds.min(MAX_SLOW_S));
                 Self((self.0 & !Self::SECONDS) | (u64::from(slow) << Self::SLOW))
@@ -83,18 +100,51 @@ impl Modes {
                 let others = self.0 & !(Self::REVIEWED_MEMBERS | Self::AFTER_SECONDS);
                 Self(others | Self::REVIEWED | members | (u64::from(after_s) << Self::AFTER))
             }
+            RoomMode::Pace(pace) => {
+                let pace = self.room_pace().map_or(pace, |known| known.and(pace));
+                Self((self.0 & !Self::PACE_BITS) | (u64::from(pace.pack()) << Self::PACE))
+            }
+            RoomMode::Density(density) => {
+                let density = self.density().map_or(density, |known| known.min(density)).clamp(1, MAX_DENSITY);
+                Self((self.0 & !Self::DENSITY_BITS) | (u64::from(density) << Self::DENSITY))
+            }
         }
     }
 
-    /// Whether that mode is among them; slow and reviewed mode exactly as they are there.
+    /// Whether that mode is among them; one that has values exactly as it is there.
     #[must_use]
     pub fn has(self, mode: RoomMode) -> bool {
         match mode {
             RoomMode::Quiet => self.0 & Self::QUIET > 0,
             RoomMode::Members => self.0 & Self::MEMBERS > 0,
             RoomMode::Emoji => self.0 & Self::EMOJI > 0,
+            RoomMode::Names => self.has_names(),
             RoomMode::Slow(seconds) => self.slow_s() == seconds,
             RoomMode::Reviewed(review) => self.review() == Some(review),
+            RoomMode::Pace(pace) => self.room_pace() == Some(pace),
+            RoomMode::Density(density) => self.density() == Some(density),
+        }
+    }
+
+    /// Whether guests may give themselves names.
+    #[must_use]
+    pub const fn has_names(self) -> bool {
+        self.0 & Self::NAMES > 0
+    }
+
+    /// The room's own pace, if it has one.
+    #[must_use]
+    pub fn room_pace(self) -> Option<RoomPace> {
+        let bits = ((self.0 & Self::PACE_BITS) >> Self::PACE) as u32;
+        (bits > 0).then(|| RoomPace::unpack(bits))
+    }
+
+    /// How many danmu a second the room shows at most, if it has a density of its own.
+    #[must_use]
+    pub const fn density(self) -> Option<u8> {
+        match ((self.0 & Self::DENSITY_BITS) >> Self::DENSITY) as u8 {
+            0 => None,
+            density => Some(density),
         }
     }
 
@@ -126,16 +176,18 @@ impl Modes {
         if self.0 == 0 || role.may_moderate() {
             return None;
         }
-        let quiet = self.has(RoomMode::Quiet).then_some(RoomMode::Quiet);
-        let members = (self.has(RoomMode::Members) && role == Role::Viewer).then_some(RoomMode::Members);
-        let emoji = || (self.has(RoomMode::Emoji) && !is_emoji(text)).then_some(RoomMode::Emoji);
+        // By the bits, since pages need nothing else of `has`.
+        let quiet = (self.0 & Self::QUIET > 0).then_some(RoomMode::Quiet);
+        let members = (self.0 & Self::MEMBERS > 0 && role == Role::Viewer).then_some(RoomMode::Members);
+        let emoji = || (self.0 & Self::EMOJI > 0 && !is_emoji(text)).then_some(RoomMode::Emoji);
         quiet.or(members).or_else(emoji)
     }
 
-    /// The pace of a role in these modes.
+    /// The pace of a role in these modes, where `paces` are those of the settings.
     #[must_use]
     pub fn pace(self, paces: Paces, role: Role) -> Option<Pace> {
-        let pace = paces.of(role)?;
+        let own = self.room_pace().and_then(|pace| pace.of(role));
+        let pace = own.or_else(|| paces.of(role))?;
         let slow_s = u32::from(self.slow_s());
         if slow_s == 0 || role.may_moderate() {
             return Some(pace);

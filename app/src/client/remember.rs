@@ -61,6 +61,21 @@ pub fn own_viewer() -> Option<String> {
     kept()?.get_item(VIEWER).ok().flatten()
 }
 
+/// Where the name is kept that the viewer chose for itself.
+const NAME: &str = "danmu-name";
+
+/// The name that the viewer chose for itself.
+pub fn own_name() -> Option<String> {
+    kept()?.get_item(NAME).ok().flatten()
+}
+
+/// Stores the name that the viewer chooses for itself.
+pub fn keep_name(name: &str) {
+    if let Some(kept) = kept() {
+        let _ = kept.set_item(NAME, name);
+    }
+}
+
 /// `None` where storage is blocked; then a choice ends with the page.
 fn kept() -> Option<Storage> {
     window().local_storage().ok().flatten()

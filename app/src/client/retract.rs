@@ -3,9 +3,7 @@
 use danmu::gate::Retracted;
 use leptos::prelude::*;
 
-use web_sys::Event;
-
-use super::{remember::own_viewer, room::inner::Inner, speaker::IDENTITY};
+use super::{remember::own_viewer, room::inner::Inner, speaker::begin_anew};
 use crate::{
     error::ApiError,
     live::{ChatLine, LineState},
@@ -20,9 +18,7 @@ impl Inner {
         // A ban from this room leaves the session, by which this page would go on to put what nobody is shown.
         let banned = |it: &Retracted| it.id.is_none() && it.viewer == me;
         if me.is_some() && retracted.iter().any(banned) {
-            if let Ok(event) = Event::new(IDENTITY) {
-                let _ = window().dispatch_event(&event);
-            }
+            begin_anew();
             self.live.notice.try_set(Some(Problem::Api(ApiError::Banned)));
         }
         let role = self.role();

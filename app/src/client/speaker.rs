@@ -21,11 +21,12 @@ use futures::channel::oneshot;
 use leptos::prelude::{Set, window};
 use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
+use web_sys::Event;
 
 use super::{
     host::{Browser, origin},
     identity,
-    remember::remember_viewer,
+    remember::{keep_name, remember_viewer},
     vend::ServerVend,
 };
 use crate::live::Live;
@@ -35,6 +36,19 @@ const WRONG_MS: u64 = SENT_AFTER_MS.unsigned_abs() / 2;
 
 /// The event by which the session is dropped: the viewer is another one, or was banned.
 pub const IDENTITY: &str = "danmu:identity";
+/// Drops the sessions of this page: the viewer is another one, or has another name.
+pub fn begin_anew() {
+    if let Ok(event) = Event::new(IDENTITY) {
+        let _ = window().dispatch_event(&event);
+    }
+}
+
+/// The viewer chooses a name for itself. The ticket of the next session says it.
+pub fn rename(name: &str) {
+    keep_name(name);
+    begin_anew();
+}
+
 /// How long a session is retried before the danmu is given back, milliseconds.
 const PATIENCE_MS: i64 = 10_000;
 

@@ -11,7 +11,7 @@ use danmu::{
 use futures::future::{Either, select};
 use leptos::prelude::document;
 
-use super::{host::Browser, identity};
+use super::{host::Browser, identity, remember::own_name};
 use crate::{error::ApiError, problem::Problem};
 
 /// The pause before the server is asked again after a temporary failure.
@@ -84,6 +84,7 @@ impl Vend for ServerVend {
                     | ApiError::SignIn
                     | ApiError::Frozen
                     | ApiError::Crew(_)
+                    | ApiError::Name(_)
                     | ApiError::Other(_) => None,
                 };
                 let message = error.to_string();
@@ -109,8 +110,10 @@ async fn ask(room: &RoomId, purpose: Purpose, signed_only: bool) -> Result<Sessi
         return Err(ApiError::Network("what signs here did not come".to_owned()));
     }
     let key = key.map(|key| ["&key=", &key.to_string()].concat()).unwrap_or_default();
+    let name = own_name().filter(|_| !key.is_empty());
+    let name = name.map(|name| String::from(js_sys::encode_uri_component(&name))).unwrap_or_default();
     // Neither a room's id nor a key has a character that a form would have to encode.
-    let form = ["room=", room.as_str(), "&purpose=", purpose.name(), &key].concat();
+    let form = ["room=", room.as_str(), "&purpose=", purpose.name(), &key, "&name=", &name].concat();
     let headers =
         [("content-type", "application/x-www-form-urlencoded".to_owned()), ("accept", "application/json".to_owned())];
     let reply =

@@ -15,11 +15,10 @@ pub fn By(
     // The blank separates name and text for screen readers. Always a text, never an `Option`: see `client/tree.js`.
     let name = move || author.read().as_ref().map(|author| author.say(i18n) + " ").unwrap_or_default();
     let badge = move || author.read().as_ref().and_then(|author| author.badge(i18n));
-    // The viewer id, which a ban needs: two viewers may have the same name.
-    let id = move || author.read().as_ref().map(|author| author.viewer.clone());
+    let hint = move || author.read().as_ref().map(|author| author.hint(i18n));
     // The style sheet draws the badge from the attribute; a text node of its own would be more code.
     view! {
-        <bdi class="danmu-name" translate="no" title=id data-badge=badge>
+        <bdi class="danmu-name" translate="no" title=hint data-badge=badge>
             {name}
         </bdi>
     }

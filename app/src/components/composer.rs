@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use danmu::record::{Color, MAX_TEXT_GRAPHEMES, Mode};
+use danmu::{
+    record::{Color, MAX_TEXT_GRAPHEMES, Mode},
+    viewer::Role,
+};
 use leptos::{ev, html, prelude::*};
 
 use super::{Glyph, Icon, fold};
@@ -159,7 +162,7 @@ pub fn Composer(
 
     view! {
         <form class="composer" id="composer" data-composer data-ready=move || live.ready.get().to_string() on:submit=on_submit>
-            <StylePicker mode color details=style />
+            <StylePicker live mode color details=style />
             <input
                 node_ref=input
                 id="say"
@@ -244,9 +247,14 @@ fn close(details: NodeRef<html::Details>) {
     }
 }
 
-/// Colour and mode, folded away, since most danmu are white and scroll.
+/// Colour, mode and a guest's name, folded away, since most danmu are white and scroll.
 #[component]
-fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<html::Details>) -> impl IntoView {
+fn StylePicker(
+    live: Live,
+    mode: RwSignal<Mode>,
+    color: RwSignal<Color>,
+    details: NodeRef<html::Details>,
+) -> impl IntoView {
     let i18n = use_i18n();
     let colors = COLORS.map(|rgb| {
         let name = Signal::derive(move || color_name(i18n, rgb));
@@ -279,7 +287,23 @@ fn StylePicker(mode: RwSignal<Mode>, color: RwSignal<Color>, details: NodeRef<ht
             </label>
         }
     });
+    let is_nameless = move || !live.modes.get().has_names() || Live::role_of(&live.me.read()) != Role::Viewer;
+    let on_name = |event| {
+        #[cfg(feature = "hydrate")]
+        crate::client::rename(&event_target_value(&event));
+        #[cfg(not(feature = "hydrate"))]
+        let _: ev::Event = event;
+    };
+    #[cfg(feature = "hydrate")]
+    let name = crate::client::own_name().unwrap_or_default();
+    #[cfg(not(feature = "hydrate"))]
+    let name = String::new();
     let content = view! {
+        <label hidden=is_nameless>
+            {say!(i18n, composer.name)}
+            // Of no form: Enter sends nothing here.
+            <input name="name" form="none" maxlength="20" prop:value=name on:change=on_name />
+        </label>
         <fieldset>
             <legend>{say!(i18n, composer.color)}</legend>
             {colors}

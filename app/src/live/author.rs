@@ -1,6 +1,6 @@
 //! The author of a danmu, as the page shows it.
 
-use danmu::viewer::Role;
+use danmu::viewer::{Name, Role};
 
 use crate::i18n::{I18n, fill, t_string};
 
@@ -12,7 +12,7 @@ const TOLD_APART: usize = 4;
 pub struct Author {
     /// The viewer's id.
     pub viewer: String,
-    /// The viewer's name; guests have none.
+    /// The viewer's name. A guest has one only where the room lets guests give themselves names; such a one begins with `~`.
     pub name: Option<String>,
     /// The viewer's role in the room.
     pub role: Role,
@@ -29,6 +29,18 @@ impl Author {
                 let end = self.viewer.get(self.viewer.len().saturating_sub(TOLD_APART)..).unwrap_or_default();
                 fill(t_string!(i18n, chat.guest), &[("id", &end)])
             }
+        }
+    }
+
+    /// What the pointer tells: the viewer's id, which a ban needs, since two viewers may have the same name; and that a name is not
+    /// proved.
+    #[must_use]
+    pub fn hint(&self, i18n: I18n) -> String {
+        match &self.name {
+            Some(name) if name.starts_with(Name::UNPROVED) => {
+                [&*self.viewer, " · ", t_string!(i18n, chat.unproved)].concat()
+            }
+            _ => self.viewer.clone(),
         }
     }
 

@@ -104,6 +104,8 @@ fn what(entry: &AuditEntry, i18n: I18n) -> String {
         Act::ReopenRoom => t_string!(i18n, studio.audit_reopen_room),
         Act::DeleteRoom => t_string!(i18n, studio.audit_delete_room),
         Act::NewKey => t_string!(i18n, studio.audit_new_key),
+        Act::AddAlias => t_string!(i18n, studio.audit_add_alias),
+        Act::EndAlias => t_string!(i18n, studio.audit_end_alias),
         // Of the whole server: no room's crew reads these.
         Act::Freeze | Act::Thaw | Act::Revoke | Act::Erase => act.code(),
     };

@@ -6,12 +6,14 @@ use leptos_meta::Title;
 
 use super::{
     DeskKind,
+    aliases::AliasList,
     audit::AuditList,
     crew::CrewList,
     decided::{DecidedList, Decisions},
     fate::HandOver,
     figures::Figures,
     invited::accept_beside,
+    limits::LimitsForm,
     links::Links,
     modes::ModeBar,
     reading::Desk,
@@ -133,6 +135,8 @@ pub fn DeskPage(
                 view! {
                     <aside>
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
+                        {kept.then(|| view! { <AliasList room=room.id.clone() /> })}
+                        {(role == Role::Streamer).then(|| view! { <LimitsForm live decisions /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}
                         <RuleList room=room.id.clone() />

@@ -4,6 +4,7 @@
 //! It is an app of its own in a WASM module of its own (`danmu-studio`), so that the watch page loads nothing of it.
 //! `cargo leptos watch` builds one module for all.
 
+mod aliases;
 mod audit;
 mod copy;
 mod crew;
@@ -14,6 +15,7 @@ mod fate;
 mod figures;
 mod home;
 mod invited;
+mod limits;
 mod links;
 mod look;
 mod mode_name;

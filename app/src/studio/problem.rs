@@ -1,7 +1,7 @@
 //! What can go wrong for the crew, in the page's language.
 
 use crate::{
-    error::{ApiError, CrewError},
+    error::{ApiError, CrewError, MOST_ALIASES, MOST_ALIASES_EVER},
     i18n::{I18n, fill, t_string},
     problem::Problem,
     rules::{MAX_PATTERN, MAX_WORD, MAX_WORDS, RuleError},
@@ -19,6 +19,9 @@ pub fn say_error(error: &ApiError, i18n: I18n) -> String {
         Some(CrewError::MayNotMakeRooms) => t_string!(i18n, studio.may_not_make).to_owned(),
         Some(CrewError::RoomExists(room)) => fill(t_string!(i18n, studio.room_exists), &[("room", &room)]),
         Some(CrewError::NotKept) => t_string!(i18n, studio.not_kept).to_owned(),
+        Some(CrewError::TooManyAliases) => {
+            fill(t_string!(i18n, studio.aliases_many), &[("most", &MOST_ALIASES), ("ever", &MOST_ALIASES_EVER)])
+        }
         Some(CrewError::BadRule(error)) => say_rule_error(&error, i18n),
         Some(CrewError::BadTitle) => t_string!(i18n, studio.bad_title).to_owned(),
         Some(CrewError::BadAddress(address)) => fill(t_string!(i18n, studio.bad_address), &[("address", &address)]),

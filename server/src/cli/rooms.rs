@@ -7,8 +7,10 @@ use clap::Subcommand;
 use danmu::room::{RoomId, RoomTexts};
 
 use super::{
+    alias::{self, AliasArgs},
     decide::{StoreArgs, is_room, say},
     delete::{self, DeleteArgs},
+    limits::{self, LimitsArgs},
     span::{span, span_ms},
 };
 use danmu_identity::{
@@ -48,6 +50,11 @@ pub enum RoomsCommand {
     /// Makes a new streamer key for a room and prints it, once. Whoever has it is the streamer there. The key before is worth
     /// nothing then, and neither is what it opened.
     Key(RoomArgs),
+    /// Sets how fast the viewers of a room may speak, and how many danmu its picture shows. The streamer does the same in the
+    /// studio, but cannot change what is set here.
+    Set(LimitsArgs),
+    /// Makes another id of a room that was made by `rooms create` or in the browser: pages under it lead to the room.
+    Alias(AliasArgs),
 }
 
 /// Which rooms are listed.
@@ -110,6 +117,8 @@ pub async fn run(args: RoomsArgs) -> Result<(), RunError> {
         RoomsCommand::Reopen(args) => archive(args, false).await,
         RoomsCommand::Delete(args) => delete::run(args).await,
         RoomsCommand::Key(args) => key(args).await,
+        RoomsCommand::Set(args) => limits::run(args).await,
+        RoomsCommand::Alias(args) => alias::run(args).await,
     }
 }
 
@@ -126,6 +135,7 @@ async fn list(ListArgs { all, store }: ListArgs) -> Result<(), RunError> {
     for RoomSettings { id, title, .. } in &config.rooms {
         say(format_args!("{id}  {}  {}  in the settings", title.as_deref().unwrap_or(id.as_str()), key(id)));
     }
+    let aliases = store.aliases().await?;
     for RoomRow { id, texts, archived_ms, deleted_ms, .. } in store.rooms().await? {
         if let Some(deleted_ms) = deleted_ms {
             if all {
@@ -138,7 +148,9 @@ async fn list(ListArgs { all, store }: ListArgs) -> Result<(), RunError> {
             Some(archived_ms) => format!(", archived {} ago", span_ms(now_ms.saturating_sub(archived_ms))),
             None => String::new(),
         };
-        say(format_args!("{id}  {}  {}{state}", texts.title, key(&id)));
+        let others: Vec<_> = aliases.iter().filter(|row| row.room == id && row.ended_ms.is_none()).collect();
+        let others = others.iter().map(|row| format!(", also {}", row.alias)).collect::<String>();
+        say(format_args!("{id}  {}  {}{state}{others}", texts.title, key(&id)));
     }
     Ok(())
 }
@@ -152,7 +164,9 @@ async fn create(CreateArgs { room, title, video, poster, store }: CreateArgs) ->
     let title = title.unwrap_or_else(|| room.to_string());
     let texts = checked(RoomTexts { title, video, poster }).map_err(|error| RunError::Room(error.to_string()))?;
     if is_declared(&config, &room) || !store.make_room(&room, &texts, &By::operator(), now_ms()).await? {
-        return Err(RunError::Room(format!("there is a room {room} already, or there was one; choose another id")));
+        return Err(RunError::Room(format!(
+            "there is a room {room} already, or there was one, or that id leads to another; choose another id"
+        )));
     }
     let made = studio::rotate(&store, &config.stream.data, &room, None).await?;
     say(format_args!(

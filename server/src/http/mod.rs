@@ -1,6 +1,7 @@
 //! The public port: pages, server functions, the token vending machine, and the embedded stream's data plane.
 
 mod account;
+mod alias;
 mod article;
 mod audit;
 mod client;
@@ -116,7 +117,8 @@ pub fn router(state: AppState, stream: Option<Router>) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), client::refuse_foreign_pages));
     let pages = pages::router(&state)
         .merge(audit::router())
-        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_known));
+        .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_known))
+        .layer(middleware::from_fn_with_state(state.clone(), alias::lead));
     let mut router = pages
         .merge(guarded)
         .layer(middleware::from_fn_with_state(state.clone(), guest::recognise_member))

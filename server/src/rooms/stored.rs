@@ -1,14 +1,16 @@
 //! Rooms that are made in the studio: kept in the store, beside those of the settings, and acted on by every server that shares
 //! it within a second.
 
+mod aliases;
 mod fate;
 
 use std::{
+    collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -21,7 +23,7 @@ use danmu::{
 };
 use danmu_app::{
     error::{ApiError, CrewError},
-    services::{Caller, Decider, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
+    services::{AliasesFuture, Caller, Decider, DecisionFuture, MadeRoom, MakeFuture, RoomKeeper},
 };
 use danmu_identity::{
     capacity::network,
@@ -72,6 +74,10 @@ struct Inner {
     unread: Seldom<()>,
     /// Rooms that are deleted, and streamer keys that are made anew.
     fates: Limit<RoomId>,
+    /// Other ids, and the rooms that they lead to.
+    aliases: RwLock<HashMap<RoomId, RoomId>>,
+    /// Changes of other ids.
+    renames: Limit<RoomId>,
 }
 
 /// A room of the store, as pages and relay know it. Only what the store may change of a room is in it; the rest is as usual.
@@ -93,8 +99,21 @@ impl StoredRooms {
     ) -> Result<Self, StoreError> {
         let declared = map.all().to_vec();
         let (changes, pace, unread) = (AtomicI64::new(-1), Limit::new(PACE), Seldom::default());
-        let fates = Limit::new(fate::PACE);
-        let rooms = Self(Arc::new(Inner { store, data, studio, map, declared, makers, changes, pace, unread, fates }));
+        let (fates, renames, aliases) = (Limit::new(fate::PACE), Limit::new(aliases::PACE), RwLock::default());
+        let rooms = Self(Arc::new(Inner {
+            store,
+            data,
+            studio,
+            map,
+            declared,
+            makers,
+            changes,
+            pace,
+            unread,
+            fates,
+            aliases,
+            renames,
+        }));
         rooms.refresh().await?;
         Ok(rooms)
     }
@@ -105,9 +124,11 @@ impl StoredRooms {
         // Counted first: a change in between is read again next time.
         let now = store.room_changes().await?;
         if changes.load(Relaxed) != now {
+            let aliases = aliases::in_force(store.aliases().await?, |id| declared.iter().any(|room| room.id == *id));
             let rows = store.rooms().await?.into_iter().filter(|row| row.archived_ms.is_none());
             let stored = rows.filter(|row| declared.iter().all(|room| room.id != row.id)).map(room);
             map.set(declared.iter().cloned().chain(stored).collect());
+            *self.0.aliases.write().unwrap_or_else(PoisonError::into_inner) = aliases;
             changes.store(now, Relaxed);
         }
         Ok(())
@@ -126,6 +147,7 @@ impl StoredRooms {
                 forgotten = Instant::now();
                 self.0.pace.forget_idle();
                 self.0.fates.forget_idle();
+                self.0.renames.forget_idle();
             }
         }
     }
@@ -245,5 +267,26 @@ impl RoomKeeper for StoredRooms {
     fn new_key(&self, by: Decider, room: RoomId, stay: bool, request: Parts) -> MakeFuture {
         let rooms = self.clone();
         Box::pin(async move { fate::new_key(&rooms, by, room, stay, request).await })
+    }
+
+    fn leads_to(&self, alias: &RoomId) -> Option<RoomId> {
+        let room = self.0.aliases.read().unwrap_or_else(PoisonError::into_inner).get(alias).cloned()?;
+        // Of a room that has ended the other ids have, too.
+        self.0.map.get(&room).map(|room| room.id)
+    }
+
+    fn aliases(&self, room: RoomId) -> AliasesFuture {
+        let rooms = self.clone();
+        Box::pin(async move { rooms.aliases_of(&room).await })
+    }
+
+    fn add_alias(&self, by: Decider, room: RoomId, alias: RoomId) -> DecisionFuture {
+        let rooms = self.clone();
+        Box::pin(async move { rooms.put_alias(&by, &room, alias).await })
+    }
+
+    fn end_alias(&self, by: Decider, room: RoomId, alias: RoomId) -> DecisionFuture {
+        let rooms = self.clone();
+        Box::pin(async move { rooms.take_alias(&by, &room, &alias).await })
     }
 }

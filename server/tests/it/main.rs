@@ -43,11 +43,14 @@ mod shards;
 mod speaker;
 #[path = "../../stream/tests/it/still.rs"]
 mod still;
+mod studio_alias;
 mod studio_audit;
 mod studio_fate;
 mod studio_invite;
 mod studio_key;
+mod studio_limits;
 mod studio_modes;
+mod studio_names;
 mod studio_review;
 mod studio_rooms;
 mod studio_rules;

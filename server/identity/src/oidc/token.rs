@@ -63,7 +63,7 @@ impl Claims {
         let name = NAMES.iter().filter_map(|name| self.others.get(*name)?.as_str()).find_map(|name| {
             // A user pool whose people sign in by e-mail uses the subject as their user name.
             let says_nothing = name == self.sub || name.contains('@');
-            (!says_nothing).then(|| Name::try_from(name.trim().to_owned()).ok()).flatten()
+            (!says_nothing).then(|| Name::proved(name).ok()).flatten()
         });
         Person { viewer: viewer(&self.iss, &self.sub), name, rights: settings.rights(&groups), expires_s: self.exp }
     }

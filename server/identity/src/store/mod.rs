@@ -7,6 +7,7 @@
 //! number of a counter becomes visible before a lower one. Queries and migrations are the same for both databases (`sql`);
 //! what differs is in `backend`. Never decides anything, never uses the stream.
 
+mod aliases;
 mod audit;
 mod backend;
 mod decisions;
@@ -37,6 +38,7 @@ use sqlx::{Any, AnyPool};
 use thiserror::Error;
 
 pub use self::{
+    aliases::{AliasMade, AliasRow},
     audit::{By, Entries},
     decisions::Row,
     erase::Erased,
@@ -61,7 +63,7 @@ const FILE: &str = "danmu.db";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", migrations::DECISIONS_SQLITE),
@@ -74,6 +76,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "held", include_str!("../../migrations/0010_held.sql")),
     (11, "rules", include_str!("../../migrations/0011_rules.sql")),
     (12, "deleted rooms", include_str!("../../migrations/0012_deleted_rooms.sql")),
+    (14, "room aliases", include_str!("../../migrations/0014_room_aliases.sql")),
 ];
 
 /// A change of the store that is under way. What is not committed is undone when it is dropped.

@@ -49,13 +49,16 @@ impl Store {
         Ok(rows.iter().filter_map(read).collect())
     }
 
-    /// Makes a room; returns whether its id was free. That of an archived or deleted room is not.
+    /// Makes a room; returns whether its id was free. That of an archived or deleted room is not, nor is one that leads to another
+    /// room or did.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn make_room(&self, id: &RoomId, texts: &RoomTexts, by: &By, now_ms: i64) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO rooms (id, title, video, poster, made_ms) VALUES ($1, $2, $3, $4, $5) \
-                   ON CONFLICT (id) DO NOTHING";
+        // The types are said, since PostgreSQL does not take those of the columns here.
+        let sql = "INSERT INTO rooms (id, title, video, poster, made_ms) \
+                   SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) \
+                   WHERE NOT EXISTS (SELECT 1 FROM room_aliases WHERE alias = $1) ON CONFLICT (id) DO NOTHING";
         let RoomTexts { title, video, poster } = texts;
         let change = query(sql).bind(id.as_str()).bind(title).bind(video).bind(poster).bind(now_ms);
         self.change_rooms(change, titled(id, Act::MakeRoom, title, by, now_ms)).await

@@ -71,6 +71,16 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// The names of the speakers of the last hour that have one, each once.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn speakers_names(&self, now_ms: i64) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT name FROM speakers WHERE last_ms >= $1 AND name <> ''";
+        let rows = in_time(query(sql).bind(now_ms - KEPT_MS).fetch_all(&self.pool)).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Whether a viewer with that id is known: a speaker of the last hour, or the subject of a decision.
     ///
     /// # Errors

@@ -105,9 +105,31 @@ impl Ledger {
         self.everywhere.viewers_of(subject)
     }
 
-    /// The rules that were decided on in a room, whether they are in force or not.
+    /// The rules that were decided on in a room, or are about to be, whether they are in force or not.
     pub(super) fn rules(&self, room: &RoomId) -> Vec<RuleId> {
-        self.of(Some(room)).rules()
+        let owed = self.owed_in(room, |on| match on {
+            Subject::Rule(rule) => Some(*rule),
+            _ => None,
+        });
+        self.of(Some(room)).rules().into_iter().chain(owed).collect()
+    }
+
+    /// The modes that were decided on in a room, or are about to be, whether they are in force or not.
+    pub(super) fn modes(&self, room: &RoomId) -> Vec<RoomMode> {
+        let mut modes = self.of(Some(room)).modes();
+        modes.extend(self.owed_in(room, |on| match on {
+            Subject::Mode(mode) => Some(*mode),
+            _ => None,
+        }));
+        modes.sort_unstable();
+        modes.dedup();
+        modes
+    }
+
+    /// What of a room is pending for the stream.
+    fn owed_in<T>(&self, room: &RoomId, pick: impl Fn(&Subject) -> Option<T>) -> Vec<T> {
+        let owed = self.owed.read().unwrap_or_else(PoisonError::into_inner);
+        owed.keys().filter(|(of, _)| of.as_ref() == Some(room)).filter_map(|(_, on)| pick(on)).collect()
     }
 
     /// Whether a danmu of any room is hidden or a rule is in force, or is about to be.

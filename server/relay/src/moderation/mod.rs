@@ -13,6 +13,7 @@ mod aws;
 mod catch_up;
 mod ledger;
 mod modes;
+mod names;
 mod networks;
 mod order;
 mod pace;
@@ -61,8 +62,8 @@ pub use self::{
     work::{Means, Work},
 };
 use self::{
-    ledger::Ledger, networks::Guests as Visitors, pace::Pace, review::Review, rules::Rules, speakers::Speakers,
-    staff::Staff, texts::Texts,
+    ledger::Ledger, names::Names, networks::Guests as Visitors, pace::Pace, review::Review, rules::Rules,
+    speakers::Speakers, staff::Staff, texts::Texts,
 };
 
 /// Warning about a room where a ban can be evaded.
@@ -91,6 +92,7 @@ struct Inner {
     visitors: Visitors,
     staff: Staff,
     speakers: Speakers,
+    names: Names,
     texts: Texts,
     rules: Rules,
     review: Review,
@@ -177,6 +179,7 @@ impl Moderation {
             visitors: Visitors::default(),
             staff: Staff::default(),
             speakers: Speakers::default(),
+            names: Names::default(),
             texts: Texts::default(),
             rules,
             review: Review::default(),
@@ -348,11 +351,14 @@ impl Decisions for Moderation {
     }
 
     fn vended(&self, caller: &Caller, room: &RoomId, until_ms: i64) {
-        let Caller { viewer, addr, rights, .. } = caller;
+        let Caller { viewer, name, addr, rights, .. } = caller;
         if viewer.is_guest() {
             self.0.visitors.saw(viewer, addr.to_canonical(), until_ms, now_ms());
         }
         self.0.staff.saw(viewer, room, rights.role_in(room), until_ms, now_ms());
+        if let Some(name) = name.as_ref().filter(|_| !viewer.is_guest()) {
+            self.0.names.saw(name, until_ms, now_ms());
+        }
     }
 
     fn allows_direct(&self) -> bool {

@@ -50,25 +50,40 @@ impl Turn {
 
 /// The records of a snapshot: at least one, with an empty list if nothing is decided.
 pub(super) fn records(decided: Vec<Decided>, guests: &[Guests]) -> Vec<Told> {
-    let (mut records, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut records = Vec::new();
     // A reader of before there were reviewed rooms reads no record with one; it reads all others.
     let (reviews, decided): (Vec<_>, Vec<_>) =
         decided.into_iter().partition(|one| matches!(one.decision.on, Subject::Mode(RoomMode::Reviewed(_))));
     records.extend(reviews.chunks(REVIEWS).map(|part| Told::Snapshot(part.to_vec())));
+    // Likewise for rooms with a pace, a density or names of guests.
+    let is_limit = |one: &Decided| {
+        matches!(one.decision.on, Subject::Mode(RoomMode::Pace(_) | RoomMode::Density(_) | RoomMode::Names))
+    };
+    let (limits, decided): (Vec<_>, Vec<_>) = decided.into_iter().partition(is_limit);
+    if !limits.is_empty() {
+        records.extend(in_parts(limits).into_iter().map(Told::Snapshot));
+    }
+    records.extend(in_parts(decided).into_iter().map(Told::Snapshot));
+    // Guests come first: when a network's ban is read, its guests are known.
+    let mut all: Vec<_> = guests.iter().flat_map(in_records).map(Told::Guests).collect();
+    all.extend(records);
+    all
+}
+
+/// The decisions in parts that fit into a record each; at least one part.
+fn in_parts(decided: Vec<Decided>) -> Vec<Vec<Decided>> {
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
     for one in decided {
         let length = serde_json::to_vec(&one).map_or(0, |text| text.len() + 1);
         if bytes + length > MOST_BYTES {
-            records.push(Told::Snapshot(std::mem::take(&mut part)));
+            parts.push(std::mem::take(&mut part));
             bytes = 0;
         }
         bytes += length;
         part.push(one);
     }
-    // Guests come first: when a network's ban is read, its guests are known.
-    let mut all: Vec<_> = guests.iter().flat_map(in_records).map(Told::Guests).collect();
-    all.extend(records);
-    all.push(Told::Snapshot(part));
-    all
+    parts.push(part);
+    parts
 }
 
 /// A random id for a record that is no decision.
@@ -111,6 +126,10 @@ mod tests {
         let room = Some("a".repeat(RoomId::MAX_LEN).parse().expect("a room"));
         let reviewed = Decided { room, decision, ..all[0].clone() };
         let mixed = [all[..2].to_vec(), vec![reviewed.clone(); REVIEWS + 1]].concat();
+        let on = Subject::Mode(RoomMode::Density(30));
+        let limit = Decided { decision: Decision { on, ..reviewed.decision.clone() }, ..reviewed.clone() };
+        let told = super::records([mixed.clone(), vec![limit.clone()]].concat(), &[]);
+        assert!(told.contains(&Told::Snapshot(vec![limit])), "alone: readers may know the one and not the other");
         let told = super::records(mixed, &[]);
         let parts = [vec![reviewed.clone(); REVIEWS], vec![reviewed], all[..2].to_vec()].map(Told::Snapshot);
         assert_eq!(told, parts, "apart from what older readers know");

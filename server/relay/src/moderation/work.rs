@@ -315,6 +315,7 @@ impl Work {
             // A put that was never read back: the clock was too wrong for the gates, or the stream was recreated.
             inner.store.owe_again(now_ms - FORGET_MS).await?;
             inner.pace.forget_idle();
+            inner.names.forget(now_ms);
             self.forget_ms = now_ms;
         }
         Ok(())

@@ -26,6 +26,7 @@ use danmu_app::{
 };
 use danmu_identity::{clock::now_ms, store::RuleRow};
 
+pub(super) use self::plain::plain;
 use self::{
     compile::{Compiled, Says, Text},
     lately::Lately,

@@ -14,7 +14,7 @@ pub fn again(room: &Room, feed: &Arc<RoomFeed>, verifier: &Arc<RecordVerifier>, 
     let (shards, known) = (lineage.clone(), bans.clone());
     let judge = Box::new(move || {
         let mut judge = Judge::new(&room, known.clone(), shards.clone(), Arc::clone(&verifier));
-        let mut chooser = Chooser::new(density);
+        let mut chooser = Chooser::new(density, known.clone());
         Box::new(move |record: &Record, shown: &mut Vec<_>| {
             let judged = judge.judge(record).ok()?;
             let place = judged.place.clone();

@@ -71,8 +71,8 @@ impl RoomLine {
     pub fn new(id: RoomId, feed: Arc<RoomFeed>, density: u32) -> Self {
         Self {
             id,
+            chooser: Chooser::new(density, feed.bans.clone()),
             feed,
-            chooser: Chooser::new(density),
             begun: false,
             pending: Vec::new(),
             retracted: Vec::new(),
