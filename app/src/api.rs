@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the macro makes a struct of each function's arguments, and documents none")]
 
 mod fate;
+mod hour;
 mod invite;
 mod review;
 mod rules;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     fate::{delete_room, new_key},
+    hour::hour,
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
     review::{let_through, take_out, waiting},
     rules::{end_rule, make_rule, rules, try_rule},

@@ -1,6 +1,7 @@
 //! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
 //! [`Services`], into the Leptos context.
 
+mod figuring;
 mod reviewing;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
@@ -17,7 +18,10 @@ use danmu::{
 };
 use http::{HeaderMap, HeaderValue, request::Parts};
 
-pub use self::reviewing::{PassFuture, Reviewing, WaitingFuture};
+pub use self::{
+    figuring::{Figuring, HourFuture},
+    reviewing::{PassFuture, Reviewing, WaitingFuture},
+};
 use crate::{
     account::Offer,
     audit::{AuditEntry, AuditFilter},
@@ -59,6 +63,8 @@ pub struct Services {
     pub ruling: Arc<dyn Ruling>,
     /// Lets through what waits in reviewed rooms.
     pub reviewing: Arc<dyn Reviewing>,
+    /// Reads the figures of rooms that are kept.
+    pub figuring: Arc<dyn Figuring>,
 }
 
 /// Under which address viewers reach the pages; in the Leptos context of a wall.

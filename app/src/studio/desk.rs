@@ -11,6 +11,7 @@ use super::{
     decided::{DecidedList, Decisions},
     fate::HandOver,
     figures::Figures,
+    hour::Hour,
     invited::accept_beside,
     links::Links,
     modes::ModeBar,
@@ -67,7 +68,7 @@ pub fn DeskPage(
         });
     };
     let DeskKind { role, kept, dock } = kind;
-    let figures_of = room.id.to_string();
+    let [figures_of, hour_of, hour_of_dock] = [(); 3].map(|()| room.id.to_string());
     accept_beside(room.id.to_string(), role);
     view! {
         <Title text=move || [leptos_i18n::td_string!(locale(), studio.name), " · ", &page_title].concat() />
@@ -94,6 +95,7 @@ pub fn DeskPage(
                     </label>
                     <BanLength decisions />
                 </div>
+                {dock.then(|| view! { <Hour room=hour_of_dock open=false /> })}
                 <ModeBar live decisions />
                 <ReviewList reviewing />
                 <div
@@ -132,6 +134,7 @@ pub fn DeskPage(
             {(!dock).then(|| {
                 view! {
                     <aside>
+                        <Hour room=hour_of open=true />
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}

@@ -5,6 +5,7 @@
 //! `cargo leptos watch` builds one module for all.
 
 mod audit;
+mod chart;
 mod copy;
 mod crew;
 mod decided;
@@ -13,6 +14,7 @@ mod door;
 mod fate;
 mod figures;
 mod home;
+mod hour;
 mod invited;
 mod links;
 mod look;

@@ -45,6 +45,7 @@ mod speaker;
 mod still;
 mod studio_audit;
 mod studio_fate;
+mod studio_figures;
 mod studio_invite;
 mod studio_key;
 mod studio_modes;
