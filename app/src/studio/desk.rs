@@ -108,14 +108,19 @@ pub fn DeskPage(
                     tabindex="0"
                     node_ref=follow.list
                     data-follows=move || follow.follows.get().then_some("true")
-                    on:scroll=move |_| follow.on_scroll()
+                    on:scroll=move |_| desk.on_scroll()
                     on:keydown=move |event| desk.on_key(&event, i18n)
                 >
-                    <ol data-desk>
-                        <For each=move || desk.shown() key=|line| line.key.clone() let(line)>
-                            <DanmuRow desk line />
-                        </For>
-                    </ol>
+                    // One child, whose size is followed.
+                    <div>
+                        <div style:height=move || desk.part.read().room_above()></div>
+                        <ol data-desk>
+                            <For each=move || desk.part.read().lines.clone() key=|line| line.key.clone() let(line)>
+                                <DanmuRow desk line />
+                            </For>
+                        </ol>
+                        <div style:height=move || desk.part.read().room_below()></div>
+                    </div>
                 </div>
                 <button class="newest" type="button" hidden=move || held.read().is_none() on:click=move |_| desk.resume()>
                     {move || match desk.waiting() {

@@ -21,6 +21,7 @@ mod look;
 mod mode_name;
 mod modes;
 mod overlay_maker;
+mod part;
 mod problem;
 mod reading;
 mod review;

@@ -11,7 +11,7 @@ use crate::{
     world::{Failure, Test},
 };
 
-const ROOMS: &str = "[[rooms]]\nid = \"demo\"\ntitle = \"Demo\"\n[[rooms]]\nid = \"other\"\ntitle = \"Other\"\n";
+const ROOMS: &str = "[[rooms]]\nid = 'demo'\nvideo = ''\nunsigned = 'allow'\n[[rooms]]\nid = 'other'\nvideo = ''\n";
 
 /// The last hour, as a program tells the person with that cookie.
 fn hour(program: &Program, cookie: &str) -> Result<Value, Failure> {
