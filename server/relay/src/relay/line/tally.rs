@@ -103,28 +103,24 @@ impl Tally {
 
     /// The minutes that have changed since they were taken last, as rows of a server.
     pub fn take(&self, room: &RoomId, server: &str) -> Vec<FigureRow> {
-        let mut minutes = self.lock();
-        let changed = minutes.iter_mut().filter(|(_, minute)| minute.changed);
-        let row = |(minute_ms, minute): (&i64, &mut Minute)| FigureRow {
-            room: room.clone(),
-            minute_ms: *minute_ms,
-            server: server.to_owned(),
-            run_ms: self.run_ms,
-            danmu: minute.danmu,
-            viewers: minute.viewers,
-            details: Details {
-                refused: minute.refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
-                delays: minute.delays.clone(),
-                words: minute.words.top(WORDS),
-                hidden: minute.hidden.clone(),
-            },
-        };
-        let rows = changed
-            .map(|(minute_ms, minute)| {
-                minute.changed = false;
-                row((minute_ms, minute))
-            })
-            .collect();
+        let (mut minutes, mut rows) = (self.lock(), Vec::new());
+        for (minute_ms, minute) in minutes.iter_mut().filter(|(_, minute)| minute.changed) {
+            minute.changed = false;
+            rows.push(FigureRow {
+                room: room.clone(),
+                minute_ms: *minute_ms,
+                server: server.to_owned(),
+                run_ms: self.run_ms,
+                danmu: minute.danmu,
+                viewers: minute.viewers,
+                details: Details {
+                    refused: minute.refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+                    delays: minute.delays.clone(),
+                    words: minute.words.top(WORDS),
+                    hidden: minute.hidden.clone(),
+                },
+            });
+        }
         rows
     }
 
