@@ -4,6 +4,7 @@
 
 mod alias;
 mod fate;
+mod hour;
 mod invite;
 #[cfg(feature = "ssr")]
 mod naming;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     alias::{add_alias, aliases, end_alias},
     fate::{delete_room, new_key},
+    hour::hour,
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
     review::{let_through, take_out, waiting},
     rules::{end_rule, make_rule, rules, try_rule},

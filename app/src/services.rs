@@ -1,6 +1,7 @@
 //! The services that the app needs of the server that it runs in. The server implements these traits and puts them, as
 //! [`Services`], into the Leptos context.
 
+mod figuring;
 mod naming;
 mod reviewing;
 
@@ -19,6 +20,7 @@ use danmu::{
 use http::{HeaderMap, HeaderValue, request::Parts};
 
 pub use self::{
+    figuring::{Figuring, HourFuture},
     naming::{NameRefused, Naming, NamingFuture},
     reviewing::{PassFuture, Reviewing, WaitingFuture},
 };
@@ -65,6 +67,8 @@ pub struct Services {
     pub reviewing: Arc<dyn Reviewing>,
     /// Checks the names that guests give themselves.
     pub naming: Arc<dyn Naming>,
+    /// Reads the figures of rooms that are kept.
+    pub figuring: Arc<dyn Figuring>,
 }
 
 /// Under which address viewers reach the pages; in the Leptos context of a wall.

@@ -25,7 +25,7 @@ use danmu_identity::{
 use danmu_partitions::Partition;
 use danmu_relay::{
     moderation::{KnownBy, Means, Moderation, Reach, RolePolicies, Signer},
-    relay::Relay,
+    relay::{FigureKeeper, Relay},
     rooms::RoomMap,
 };
 use danmu_stream::Endpoint;
@@ -152,6 +152,10 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     });
     let (relay, relaying) = relay.unzip();
     let relaying = relaying.map(|relaying| supervisor.watch("relay", &reading, whole(relaying)));
+    let figuring = relay.clone().map(|relay| {
+        let keep = FigureKeeper { store: store.clone(), server: relay.name().to_owned(), keep: config.figures.keep() };
+        supervisor.watch("figures", &stop, relay.keep_figures(keep, stop.clone()))
+    });
     let means = Means {
         bus: bus.clone(),
         signer: Signer::new(identity.clone())?,
@@ -208,6 +212,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         let _ = serving.await;
         // The moderation task uses the stream, so it ends first.
         let _ = moderating.await;
+        if let Some(figuring) = figuring {
+            let _ = figuring.await;
+        }
         // It writes down refused attempts that are counted only.
         let _ = key_keeping.await;
         if let Some(relay) = relay {
@@ -272,6 +279,7 @@ fn app_state(
         auditing: Arc::new(store.clone()),
         reviewing,
         naming,
+        figuring: Arc::new(store.clone()),
     };
     if !services.offers.is_empty() && services.account_module.is_none() {
         tracing::warn!("nobody can sign in: the site was built without the module for it (`cargo xtask build`)");

@@ -12,6 +12,7 @@ use super::{
     decided::{DecidedList, Decisions},
     fate::HandOver,
     figures::Figures,
+    hour::Hour,
     invited::accept_beside,
     limits::LimitsForm,
     links::Links,
@@ -69,7 +70,7 @@ pub fn DeskPage(
         });
     };
     let DeskKind { role, kept, dock } = kind;
-    let figures_of = room.id.to_string();
+    let [figures_of, hour_of, hour_of_dock] = [(); 3].map(|()| room.id.to_string());
     accept_beside(room.id.to_string(), role);
     view! {
         <Title text=move || [leptos_i18n::td_string!(locale(), studio.name), " · ", &page_title].concat() />
@@ -96,6 +97,7 @@ pub fn DeskPage(
                     </label>
                     <BanLength decisions />
                 </div>
+                {dock.then(|| view! { <Hour room=hour_of_dock open=false /> })}
                 <ModeBar live decisions />
                 <ReviewList reviewing />
                 <div
@@ -108,14 +110,19 @@ pub fn DeskPage(
                     tabindex="0"
                     node_ref=follow.list
                     data-follows=move || follow.follows.get().then_some("true")
-                    on:scroll=move |_| follow.on_scroll()
+                    on:scroll=move |_| desk.on_scroll()
                     on:keydown=move |event| desk.on_key(&event, i18n)
                 >
-                    <ol data-desk>
-                        <For each=move || desk.shown() key=|line| line.key.clone() let(line)>
-                            <DanmuRow desk line />
-                        </For>
-                    </ol>
+                    // One child, whose size is followed.
+                    <div>
+                        <div style:height=move || desk.part.read().room_above()></div>
+                        <ol data-desk>
+                            <For each=move || desk.part.read().lines.clone() key=|line| line.key.clone() let(line)>
+                                <DanmuRow desk line />
+                            </For>
+                        </ol>
+                        <div style:height=move || desk.part.read().room_below()></div>
+                    </div>
                 </div>
                 <button class="newest" type="button" hidden=move || held.read().is_none() on:click=move |_| desk.resume()>
                     {move || match desk.waiting() {
@@ -134,6 +141,7 @@ pub fn DeskPage(
             {(!dock).then(|| {
                 view! {
                     <aside>
+                        <Hour room=hour_of open=true />
                         {kept.then(|| view! { <EditRoom room=room.clone() /> })}
                         {kept.then(|| view! { <AliasList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <LimitsForm live decisions /> })}

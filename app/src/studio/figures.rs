@@ -23,7 +23,7 @@ fn per_minute(answers: &VecDeque<RoomFigures>) -> Option<u64> {
 }
 
 /// The name of a reason why a record was refused.
-fn reason(name: &str, i18n: I18n) -> &'static str {
+pub(super) fn reason(name: &str, i18n: I18n) -> &'static str {
     match name {
         "banned" => t_string!(i18n, studio.refused_banned),
         "too_fast" => t_string!(i18n, studio.refused_fast),
@@ -31,6 +31,7 @@ fn reason(name: &str, i18n: I18n) -> &'static str {
         "rule" => t_string!(i18n, studio.refused_rule),
         "shadow" => t_string!(i18n, studio.refused_shadow),
         "text" => t_string!(i18n, studio.refused_text),
+        "dropped" => t_string!(i18n, studio.refused_dropped),
         "duplicate" => t_string!(i18n, studio.refused_again),
         _ => t_string!(i18n, studio.refused_other),
     }

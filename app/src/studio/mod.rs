@@ -6,6 +6,7 @@
 
 mod aliases;
 mod audit;
+mod chart;
 mod copy;
 mod crew;
 mod decided;
@@ -14,6 +15,7 @@ mod door;
 mod fate;
 mod figures;
 mod home;
+mod hour;
 mod invited;
 mod limits;
 mod links;
@@ -21,6 +23,7 @@ mod look;
 mod mode_name;
 mod modes;
 mod overlay_maker;
+mod part;
 mod problem;
 mod reading;
 mod review;

@@ -65,8 +65,11 @@ pub fn DanmuRow(
             </span>
         }
     });
+    let of_place = key.clone();
     view! {
         <li
+            aria-setsize=move || desk.part.read().total().to_string()
+            aria-posinset=move || desk.part.read().place(&of_place).map(|place| place.to_string())
             id=format!("danmu-{key}")
             data-id=key
             data-picked=move || (desk.picked.read().as_deref() == Some(&*picked)).then_some("true")

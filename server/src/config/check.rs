@@ -104,6 +104,9 @@ impl Config {
         if danmu_stream::check_stream_name(&self.stream.name).is_err() {
             return wrong("stream.name", &self.stream.name, InvalidStreamName::RULE);
         }
+        if !(1..=365).contains(&self.figures.keep_days) {
+            return wrong("figures.keep_days", &self.figures.keep_days, "1 to 365 days");
+        }
         if !(1..=3_650).contains(&self.audit.keep_days) {
             return wrong("audit.keep_days", &self.audit.keep_days, "1 to 3650 days");
         }

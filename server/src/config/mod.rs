@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod explain;
+mod figures;
 mod http;
 mod identity_pool;
 mod log;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 pub use self::{
     audit::AuditSettings,
+    figures::FigureSettings,
     http::{Http, parse_address},
     identity_pool::IdentityPoolSettings,
     log::{Log, LogFormat},
@@ -63,6 +65,8 @@ pub struct Config {
     pub rooms: Vec<RoomSettings>,
     /// The audit.
     pub audit: AuditSettings,
+    /// The figures of rooms.
+    pub figures: FigureSettings,
     /// The store.
     pub store: StoreSettings,
 }
@@ -221,6 +225,7 @@ impl Default for Config {
             log: Log::default(),
             rooms: vec![RoomSettings::demo()],
             audit: AuditSettings::default(),
+            figures: FigureSettings::default(),
             store: StoreSettings::default(),
         }
     }

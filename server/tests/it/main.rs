@@ -46,6 +46,7 @@ mod still;
 mod studio_alias;
 mod studio_audit;
 mod studio_fate;
+mod studio_figures;
 mod studio_invite;
 mod studio_key;
 mod studio_limits;

@@ -27,6 +27,7 @@ impl Store {
             "DELETE FROM invitations WHERE room = $1",
             "DELETE FROM rules WHERE room = $1",
             "DELETE FROM held WHERE room = $1",
+            "DELETE FROM figures WHERE room = $1",
         ];
         in_time(async {
             let mut writing = self.begin().await?;

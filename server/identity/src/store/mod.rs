@@ -13,6 +13,7 @@ mod backend;
 mod decisions;
 mod deleted;
 mod erase;
+mod figures;
 mod guests;
 mod held;
 mod identities;
@@ -42,6 +43,7 @@ pub use self::{
     audit::{By, Entries},
     decisions::Row,
     erase::Erased,
+    figures::{Details, FigureRow, bucket},
     guests::in_records,
     held::{HeldNews, HeldRow, MOST_WAITING},
     invitations::InvitationRow,
@@ -63,7 +65,7 @@ const FILE: &str = "danmu.db";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Schema migrations, in order: version, description, and SQL. A published one must not change.
-const MIGRATIONS: [(i64, &str, &str); 13] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (1, "bans", include_str!("../../migrations/0001_bans.sql")),
     (2, "identities", include_str!("../../migrations/0002_identities.sql")),
     (3, "decisions", migrations::DECISIONS_SQLITE),
@@ -76,6 +78,7 @@ const MIGRATIONS: [(i64, &str, &str); 13] = [
     (10, "held", include_str!("../../migrations/0010_held.sql")),
     (11, "rules", include_str!("../../migrations/0011_rules.sql")),
     (12, "deleted rooms", include_str!("../../migrations/0012_deleted_rooms.sql")),
+    (13, "figures", include_str!("../../migrations/0013_figures.sql")),
     (14, "room aliases", include_str!("../../migrations/0014_room_aliases.sql")),
 ];
 

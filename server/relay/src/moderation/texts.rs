@@ -9,6 +9,8 @@ use std::{
 
 use danmu::{gate::Admitted, record::DanmuKey, room::RoomId, viewer::ViewerId};
 
+use super::Moderation;
+
 /// The most danmu, of a few hundred bytes each.
 const MOST: usize = 5_000;
 /// Characters of a text that are kept.
@@ -58,6 +60,13 @@ impl Texts {
     pub(super) fn of(&self, room: &RoomId, key: &DanmuKey) -> Option<Text> {
         let recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recent.by_key.get(key).filter(|text| text.room == *room).cloned()
+    }
+}
+
+impl Moderation {
+    /// The text of a recent danmu of a room, as it was said, at most 200 characters; `None` where that is not known any more.
+    pub(crate) fn text_of(&self, room: &RoomId, key: &DanmuKey) -> Option<String> {
+        self.0.texts.of(room, key).map(|text| text.text)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod alarm;
 mod crew;
+mod keep;
 pub(crate) mod line;
 mod metrics;
 #[cfg(test)]
@@ -32,7 +33,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::tell::viewer::{Asked, Viewer};
 use self::{
     crew::{AllRelayed, Crew, Relayed},
     line::{again::again, refill::Refill, ring::Window},
@@ -43,6 +43,10 @@ use self::{
         means::Means,
         reader::{ReadMode, ReaderOptions, ReaderStats},
     },
+};
+pub use self::{
+    keep::FigureKeeper,
+    tell::viewer::{Asked, Viewer},
 };
 use crate::{bus::Bus, moderation::Moderation, rooms::RoomMap};
 
@@ -73,6 +77,7 @@ pub struct Relay<B: Bus = KinesisBus> {
     rooms: AllRelayed,
     refill: Arc<Refill<B::Source>>,
     reader: ReaderStats,
+    name: Arc<str>,
     means: Means,
     tasks: TaskTracker,
 }
@@ -92,7 +97,8 @@ impl<B: Bus> Relay<B> {
     ) -> (Self, JoinHandle<()>) {
         let window = Window { age: options.window, bytes: options.window_bytes };
         let since_ms = now_ms() - i64::try_from(window.age.as_millis()).unwrap_or(i64::MAX) - WARM_UP_MS;
-        let reading = ReaderOptions { kind: options.read, since_ms, consumer: consumer_name(pages) };
+        let name = consumer_name(pages);
+        let reading = ReaderOptions { kind: options.read, since_ms, consumer: name.clone() };
         let (readings, reader) = bus.read(reading, stop.clone());
         let means = Means {
             verifier,
@@ -117,7 +123,7 @@ impl<B: Bus> Relay<B> {
         crew.bring(&Arc::clone(&watched.borrow_and_update()));
         crew.parts.spawn(Dispatcher::new(means.clone(), since_ms, changed, stop).run(readings));
         let refill = Arc::new(Refill::new(bus.source(), options.refill, Arc::default()));
-        (Self { rooms: relayed, refill, reader, means, tasks }, tokio::spawn(crew.run(watched)))
+        (Self { rooms: relayed, refill, reader, name: name.into(), means, tasks }, tokio::spawn(crew.run(watched)))
     }
 
     /// Lets a viewer into a room; `None` if there is no such room. See [`Viewer::join`].
@@ -158,6 +164,12 @@ impl<B: Bus> Relay<B> {
         let audience = self.rooms.get(room)?.audience;
         let counts = *audience.feed.counts.lock().unwrap_or_else(PoisonError::into_inner);
         Some((audience.feed.ring.viewers(), counts))
+    }
+
+    /// This server's name among those that share the stream: by its host and the address of its pages, so the same after a restart.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether the reader has reached the newest record once, so that viewers may be admitted.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use danmu::gate::{Bans, Counts};
+use danmu_identity::clock::now_ms;
 
 use super::{
     super::take::{
@@ -12,6 +13,7 @@ use super::{
     refill::Desk,
     ring::{Ring, Window},
     shadowed::Shadowed,
+    tally::Tally,
 };
 
 /// The feed of a room.
@@ -31,6 +33,8 @@ pub struct RoomFeed {
     pub shadowed: Shadowed,
     /// What the room's gate has admitted and refused, as of its last frame or heartbeat.
     pub counts: Mutex<Counts>,
+    /// What happened in the last minutes, for the store.
+    pub tally: Tally,
 }
 
 impl RoomFeed {
@@ -45,6 +49,7 @@ impl RoomFeed {
             verdicts: Verdicts::default(),
             shadowed: Shadowed::default(),
             counts: Mutex::default(),
+            tally: Tally::new(now_ms()),
         }
     }
 

@@ -13,4 +13,6 @@ pub mod ring;
 pub mod room;
 pub mod shadowed;
 pub mod sse;
+pub mod tally;
+pub mod words;
 pub mod work;

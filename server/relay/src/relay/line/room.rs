@@ -20,6 +20,7 @@ use danmu::{
     room::{Modes, RoomId},
     viewer::{Role, ViewerId},
 };
+use danmu_identity::clock::now_ms;
 
 use super::{
     super::{
@@ -192,6 +193,7 @@ impl RoomLine {
                 Said::Danmu(item) => Some(item.at),
                 _ => None,
             });
+            self.feed.tally.told(shown.clone(), now_ms());
             metrics.framed(shown);
             self.feed.ring.tell(pending);
             pending = rest;

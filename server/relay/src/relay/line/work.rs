@@ -107,12 +107,19 @@ impl Work {
                     moderation.passed(&self.room.id, &judged.admitted);
                 }
                 self.feed.verdicts.tell(&judged);
+                let (arrival_ms, text) = (judged.admitted.arrival_ms, judged.admitted.text.clone());
                 let fate = self.line.choose(judged);
                 metrics.chosen(&self.room.id, fate);
+                if arrival_ms >= *settled_ms {
+                    self.feed.tally.judged(arrival_ms, &text, fate);
+                }
                 false
             }
             Err(refused) => {
                 metrics.refused(refused.name(), refused.notice(), record);
+                if record.arrival_ms >= *settled_ms && !refused.is_of_crew() {
+                    self.feed.tally.refused(record.arrival_ms, refused.name());
+                }
                 let decided = match refused {
                     Refused::Gate(Reason::Moderation(decided)) => decided,
                     Refused::Gate(Reason::Shadowed(admitted)) => {
@@ -125,6 +132,11 @@ impl Work {
                     }
                     _ => return false,
                 };
+                if let Subject::Danmu(danmu) = &decided.decision.on
+                    && let Some(text) = moderation.text_of(&self.room.id, &danmu.key)
+                {
+                    self.feed.tally.hidden(now_ms(), &text);
+                }
                 let on_rule = matches!(decided.decision.on, Subject::Rule(_));
                 self.line.decided(&decided);
                 self.unkept.push_back(moderation.decided(*decided));

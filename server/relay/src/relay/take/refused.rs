@@ -36,6 +36,12 @@ impl Refused {
         }
     }
 
+    /// Whether it is a decision of the crew, or waits for one: then nobody was refused anything.
+    #[must_use]
+    pub const fn is_of_crew(&self) -> bool {
+        matches!(self, Self::Gate(Reason::Moderation(_) | Reason::Held(_)))
+    }
+
     /// Its name in metrics and in the log.
     #[must_use]
     pub const fn name(&self) -> &'static str {
