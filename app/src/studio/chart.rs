@@ -49,9 +49,10 @@ fn values(hour: &HourFigures, series: &Series, bars: bool) -> Vec<Option<u64>> {
     values
 }
 
-/// The value that is told as the last one: of counts that of the last whole minute.
+/// The value that is told as the last one: of counts that of the last whole minute, or of the current one where that has none.
 fn last(values: &[Option<u64>], bars: bool) -> Option<u64> {
-    if bars { values.get(MINUTES - 2).copied().flatten() } else { values.iter().rev().copied().flatten().next() }
+    let whole = values.get(MINUTES - 2).copied().flatten().filter(|count| bars && *count > 0);
+    whole.or_else(|| values.iter().rev().copied().flatten().next())
 }
 
 /// The highest value of a picture, at least 1.
@@ -80,9 +81,9 @@ fn path(all: &[Vec<Option<u64>>], of: usize, bars: bool) -> String {
                 path.push_str(&format!("M{} {foot:.1}v-{height:.1}h8v{height:.1}z", at * 10 + 1));
             }
         } else {
-            // A minute that stands alone is a short line.
+            // A step as wide as its minute, so that one that stands alone is seen.
             let command = if drawn { "L" } else { "M" };
-            path.push_str(&format!("{command}{} {:.1}h2", at * 10 + 4, HEIGHT - height));
+            path.push_str(&format!("{command}{} {:.1}h8", at * 10 + 1, HEIGHT - height));
         }
         drawn = true;
     }
@@ -204,6 +205,10 @@ mod tests {
         assert_eq!((danmu.len(), danmu[0], danmu[1], danmu[58], danmu[59]), (60, Some(8), Some(0), Some(4), Some(1)));
         assert_eq!((viewers[0], viewers[1], viewers[59]), (Some(1), None, Some(3)));
         assert_eq!((last(&danmu, true), last(&viewers, false)), (Some(4), Some(3)), "the last minute is not over yet");
+        let mut first = HourFigures { minutes: vec![hour().minutes[3].clone()], ..hour() };
+        assert_eq!(last(&values(&first, &DANMU, true), true), Some(1), "there is no minute but this one");
+        first.minutes.clear();
+        assert_eq!(last(&values(&first, &DANMU, true), true), Some(0));
     }
 
     #[test]
@@ -214,6 +219,6 @@ mod tests {
         assert!(path(&stacked, 0, true).starts_with("M1 100.0v-48.0h8v48.0z"));
         assert!(path(&stacked, 1, true).starts_with("M1 52.0v-48.0h8v48.0z"));
         let curve = path(&[values(&hour(), &VIEWERS, false)], 0, false);
-        assert_eq!(curve, "M4 68.0h2M584 36.0h2L594 4.0h2");
+        assert_eq!(curve, "M1 68.0h8M581 36.0h8L591 4.0h8");
     }
 }

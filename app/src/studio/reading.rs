@@ -178,9 +178,11 @@ impl Desk {
             let of = |line: &ChatLine| (line.key.clone(), line.at);
             let last = self.live.lines.with_untracked(|lines| lines.iter().next_back().map(of));
             self.held.set(last);
-            // What is in the document stays there.
+            // What is in the document stays there, unless a scroll has just asked for another part.
             let part = self.part.get_untracked();
-            if let Some(first) = part.lines.first() {
+            if self.begin.with_untracked(Option::is_none)
+                && let Some(first) = part.lines.first()
+            {
                 self.begin.set(Some(Begin { first: (first.key.clone(), first.at), above: part.above }));
             }
         }
