@@ -13,10 +13,10 @@ const READY_MS = 120_000;
 export const CHATTY =
   "[[rooms]]\nid = 'demo'\nvideo = '/sample.mp4'\nunsigned = 'allow'\nper_minute = 6000\nburst = 1000\n";
 
-/** The ports of the pages and of the stream, once the server's output names them. */
-function portsOf(announced) {
+/** The ports of the pages and of the stream, once the server's output names them; `elsewhere` is the port of another's stream. */
+function portsOf(announced, elsewhere) {
   const pages = /^  room +http:\/\/\S+?:(\d+)\/room\//m.exec(announced);
-  const stream = /^  stream +http:\/\/\S+?:(\d+) .*\n/m.exec(announced);
+  const stream = elsewhere ? [null, elsewhere] : /^  stream +http:\/\/\S+?:(\d+) .*\n/m.exec(announced);
   return pages && stream && [pages[1], stream[1]].map(Number);
 }
 
@@ -25,8 +25,9 @@ function portsOf(announced) {
  * @param {Record<string, string>} settings `DANMU_*` variables
  * @param {string} file the text of its `danmu.toml`
  * @param {string} host the address it listens on; `origin` has `127.0.0.1` in any case
+ * @param {object} first a server whose stream and store this one shares, as its second replica
  */
-export async function startServer(settings = {}, file = '', host = '127.0.0.1') {
+export async function startServer(settings = {}, file = '', host = '127.0.0.1', first = null) {
   const binary = process.env.E2E_SERVER;
   if (!binary) throw new Error('E2E_SERVER names no server; start the tests by `cargo xtask test`');
   const data = await mkdtemp(path.join(os.tmpdir(), 'danmu-e2e-'));
@@ -43,6 +44,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
     DANMU_VENDING__BURST: '10000',
     DANMU_VENDING__VIEWER_PER_MINUTE: '100000',
     DANMU_VENDING__VIEWER_BURST: '10000',
+    ...(first && { DANMU_ROLE: 'relay', DANMU_STREAM__ADDR: new URL(first.endpoint).host, DANMU_STREAM__DATA: first.stored }),
     ...settings,
   });
 
@@ -56,7 +58,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
       child.stdout.on('data', (chunk) => {
         output += chunk;
         announced += chunk;
-        const found = portsOf(announced);
+        const found = portsOf(announced, first && new URL(first.endpoint).port);
         if (found) resolve(found);
       });
     });
@@ -91,6 +93,7 @@ export async function startServer(settings = {}, file = '', host = '127.0.0.1') 
   /** Runs one of its commands beside it, as an operator does; returns the output. */
   const order = async (...command) =>
     (await promisify(execFile)(binary, command, { cwd: data, env: env(ports) })).stdout;
-  const keys = path.join(data, 'stream', 'ticket-keys.json');
-  return { origin, endpoint, keys, order, stop, fall, rise, output: () => output };
+  const stored = first?.stored ?? path.join(data, 'stream');
+  const keys = path.join(stored, 'ticket-keys.json');
+  return { origin, endpoint, stored, keys, order, stop, fall, rise, pid: () => child.pid, output: () => output };
 }

@@ -12,7 +12,7 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// All benchmarks, the quickest to set up first.
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 13] = [
     Bench::cargo("stage", "danmu"),
     Bench::cargo("stream", "danmu-stream"),
     Bench::cargo("engines", "danmu-stream"),
@@ -23,6 +23,8 @@ const BENCHES: [Bench; 11] = [
     Bench::browser("weight"),
     Bench::browser("latency"),
     Bench::browser("page"),
+    Bench::browser("crew"),
+    Bench::browser("rooms"),
     Bench::browser("overlay"),
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! What may be shown is also broadcast to [subscribers](Verdicts::subscribe), beside the room's own line.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use danmu::{
     gate::{Admitted, Bans, Counts, Gate, Incoming},
@@ -76,28 +76,23 @@ impl Judge {
     }
 }
 
-/// Broadcast of what a room's judge admits, to any number of subscribers. None of them delays the room.
-#[derive(Clone, Debug)]
-pub struct Verdicts(broadcast::Sender<Arc<Judged>>);
-
-impl Default for Verdicts {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(WAITING))
-    }
-}
+/// Broadcast of what a room's judge admits, to any number of subscribers. None of them delays the room. A room without any has no
+/// buffer either, which would be most of what an idle room costs (131 kB).
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts(Arc<OnceLock<broadcast::Sender<Arc<Judged>>>>);
 
 impl Verdicts {
     /// Subscribes to all danmu admitted from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Judged>> {
-        self.0.subscribe()
+        self.0.get_or_init(|| broadcast::Sender::new(WAITING)).subscribe()
     }
 
     /// Sends a danmu to all subscribers.
     pub fn tell(&self, judged: &Judged) {
-        if self.0.receiver_count() > 0 {
+        if let Some(subscribers) = self.0.get().filter(|subscribers| subscribers.receiver_count() > 0) {
             // This fails only if the last subscriber has just left.
-            let _ = self.0.send(Arc::new(judged.clone()));
+            let _ = subscribers.send(Arc::new(judged.clone()));
         }
     }
 }

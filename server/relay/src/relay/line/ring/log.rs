@@ -58,7 +58,7 @@ impl RoomLog {
             told: 0,
             base: Base::Since(i64::MAX),
             tip: None,
-            history: VecDeque::with_capacity(danmu::feed::MAX_HISTORY),
+            history: VecDeque::new(),
             speakers: Speakers::default(),
             closed: false,
         }
