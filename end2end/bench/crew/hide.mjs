@@ -113,12 +113,6 @@ export async function hideBench(rounds) {
       const isSeen = async () => (await probes()).every(({ listed, painted }) => listed && painted);
       let seen = false;
       while (!(seen = await isSeen()) && Date.now() - said < SEEN_MS) await sleep(5);
-      if (!seen) {
-        // A full picture has no place for each danmu: what stands nowhere cannot be seen to go.
-        unplaced += 1;
-        if (unplaced > 10 * rounds) throw new Error(`${unplaced} danmu found no place in all pictures`);
-        continue;
-      }
       const clicked = Date.now();
       round.id = round.found;
       await call(first, 'hide', { danmu: round.id, viewer: viewerOf(both, text) }, host);
@@ -129,6 +123,12 @@ export async function hideBench(rounds) {
         const now = Date.now();
         return (await probes()).every(({ listed, painted }) => now - Math.max(listed, painted) > 1_000);
       });
+      // A full picture has no place for each danmu: what stands nowhere cannot be seen to go.
+      if (!seen) {
+        unplaced += 1;
+        if (unplaced > 10 * rounds) throw new Error(`${unplaced} danmu found no place in all pictures`);
+        continue;
+      }
       const shown = await probes();
       times.bytes.push(last - clicked);
       times.lists.push(Math.max(...shown.map(({ listed }) => listed)) - clicked);
@@ -136,7 +136,6 @@ export async function hideBench(rounds) {
       for (const server of [first, second]) {
         if ((await past(server)).includes(text)) throw new Error(`a new feed is told what was hidden: ${text}`);
       }
-      round.id = null;
     }
     await talking.stop();
     crowd.leave();
