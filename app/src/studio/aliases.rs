@@ -30,9 +30,13 @@ impl Aliases {
 
     /// Calls the server, one call at a time, and lists them anew.
     fn ask(self, call: impl Future<Output = Result<(), ApiError>> + 'static) {
-        if self.asking.get_untracked() {
-            return;
+        if !self.asking.get_untracked() {
+            self.call(call);
         }
+    }
+
+    /// The same beside another call.
+    fn call(self, call: impl Future<Output = Result<(), ApiError>> + 'static) {
         self.problem.set(None);
         self.asking.set(true);
         spawn_local(async move {
@@ -59,7 +63,8 @@ impl Aliases {
 
     fn end(self, alias: String) {
         let room = self.room.get_value();
-        self.ask(end_alias(room, alias));
+        // Beside another call, too: it is pressed once.
+        self.call(end_alias(room, alias));
     }
 }
 

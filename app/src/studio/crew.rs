@@ -36,9 +36,13 @@ impl Crew {
 
     /// Calls the server, one call at a time, and lists the invitations anew.
     fn ask(self, call: impl Future<Output = Result<(), ApiError>> + 'static) {
-        if self.asking.get_untracked() {
-            return;
+        if !self.asking.get_untracked() {
+            self.call(call);
         }
+    }
+
+    /// The same beside another call.
+    fn call(self, call: impl Future<Output = Result<(), ApiError>> + 'static) {
         self.problem.set(None);
         self.asking.set(true);
         spawn_local(async move {
@@ -68,7 +72,8 @@ impl Crew {
 
     fn revoke(self, id: String) {
         let room = self.room.get_value();
-        self.ask(revoke_invitation(room, id));
+        // Beside another call, too: it is pressed once.
+        self.call(revoke_invitation(room, id));
     }
 }
 

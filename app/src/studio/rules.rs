@@ -44,9 +44,13 @@ impl RuleBoard {
 
     /// Calls the server, one call at a time, then lists the rules anew. `after` is done if the call went well.
     fn ask(self, call: impl Future<Output = Result<(), ApiError>> + 'static, after: impl FnOnce() + 'static) {
-        if self.asking.get_untracked() {
-            return;
+        if !self.asking.get_untracked() {
+            self.call(call, after);
         }
+    }
+
+    /// The same beside another call.
+    fn call(self, call: impl Future<Output = Result<(), ApiError>> + 'static, after: impl FnOnce() + 'static) {
         self.problem.set(None);
         self.asking.set(true);
         spawn_local(async move {
@@ -95,7 +99,8 @@ impl RuleBoard {
 
     fn end(self, entry: &RuleEntry, i18n: I18n) {
         let name = describe(&entry.rule, i18n);
-        self.ask(end_rule(self.room.get_value(), entry.id.clone()), move || {
+        // Beside another call, too: it is pressed once.
+        self.call(end_rule(self.room.get_value(), entry.id.clone()), move || {
             self.said.try_set(fill(t_string!(i18n, studio.mode_off), &[("about", &name)]));
         });
     }

@@ -9,7 +9,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers},
     migrate::Migrator,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{sql::query, url::StoreUrl};
 
@@ -19,6 +19,8 @@ const SQLITE_CONNECTIONS: u32 = 2;
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a call waits for a connection to SQLite: as long as two others may wait for another process's change.
 const SQLITE_WAIT: Duration = Duration::from_secs(10);
+/// How long a start waits before it asks again for a file that another process begins.
+const SQLITE_AGAIN: Duration = Duration::from_millis(10);
 /// How long a call waits for a connection to PostgreSQL, a new one too: while the server is away, each call ends after this.
 const POSTGRES_WAIT: Duration = Duration::from_secs(5);
 /// Timeout of the first connection to PostgreSQL, at the start.
@@ -93,7 +95,14 @@ impl Backend {
             return timeout(POSTGRES_START, options.connect()).await.map_err(late)?;
         }
         let mut first = options.connect().await?;
-        first.execute(self.setup()).await?;
+        // To begin a WAL, SQLite wants the file alone, and waits for nobody: of processes that start at once on a new file one does it.
+        let begun = Instant::now();
+        while let Err(error) = first.execute(self.setup()).await {
+            if !is_busy(&error) || begun.elapsed() > SQLITE_WAIT {
+                return Err(error);
+            }
+            sleep(SQLITE_AGAIN).await;
+        }
         Ok(first)
     }
 
@@ -121,5 +130,37 @@ impl Backend {
             query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *writing).await?;
         }
         Ok(writing)
+    }
+}
+
+/// Whether SQLite says that another process has the file (`SQLITE_BUSY`, whatever its extended code).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_waits_for_a_process_that_begins_the_file() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("danmu.db");
+        install_default_drivers();
+        let name = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+        let options: AnyConnectOptions = format!("sqlite:{name}?mode=rwc").parse()?;
+        let mut other = options.connect().await?;
+        other.execute("BEGIN IMMEDIATE; CREATE TABLE begun (it INTEGER)").await?;
+        let end = async {
+            // It has met the other by then.
+            sleep(Duration::from_millis(200)).await;
+            other.execute("COMMIT").await?;
+            other.close().await
+        };
+        let (opened, ended) = tokio::join!(Backend::open_file(&path), end);
+        ended?;
+        opened?;
+        Ok(())
     }
 }
