@@ -8,6 +8,7 @@ mod hour;
 mod invite;
 #[cfg(feature = "ssr")]
 mod naming;
+mod refused;
 mod review;
 mod rules;
 
@@ -23,6 +24,7 @@ pub use self::{
     fate::{delete_room, new_key},
     hour::hour,
     invite::{accept_invitation, invitations, make_invitation, revoke_invitation},
+    refused::refused,
     review::{let_through, take_out, waiting},
     rules::{end_rule, make_rule, rules, try_rule},
 };

@@ -29,6 +29,7 @@ mod pages;
 mod problem;
 #[cfg(feature = "ssr")]
 pub mod qr;
+pub mod refusals;
 pub mod review;
 pub mod rules;
 #[cfg(feature = "ssr")]

@@ -30,6 +30,7 @@ use crate::{
     error::ApiError,
     figures::RoomFigures,
     invitation::Invitation,
+    refusals::RefusedDanmu,
     rules::{Rule, RuleEntry, RuleTrial},
 };
 
@@ -120,6 +121,8 @@ pub trait Rooms: Send + Sync {
     fn place(&self, id: &RoomId) -> Option<String>;
     /// A room's figures, if it is relayed here.
     fn figures(&self, id: &RoomId) -> Option<RoomFigures>;
+    /// The last danmu of a room that were refused here, after that number, the oldest first; none if it is not relayed here.
+    fn refused(&self, id: &RoomId, since: u64) -> Vec<RefusedDanmu>;
     /// Origins of videos and pictures that are served over plain HTTP, for the same policy as [`Services::connect`]; `https`
     /// ones need none.
     fn plain_origins(&self) -> Vec<String>;

@@ -18,6 +18,7 @@ use super::{
     links::Links,
     modes::ModeBar,
     reading::Desk,
+    refused::RefusedList,
     review::ReviewList,
     reviewing::Reviewing,
     room_form::EditRoom,
@@ -148,6 +149,7 @@ pub fn DeskPage(
                         {(role == Role::Streamer).then(|| view! { <CrewList room=room.id.clone() /> })}
                         {(role == Role::Streamer).then(|| view! { <HandOver room=room.id.clone() /> })}
                         <RuleList room=room.id.clone() />
+                        <RefusedList room=room.id.to_string() desk />
                         <Links room=room.id.clone() />
                         <DecidedList decisions />
                         <AuditList room=room.id />

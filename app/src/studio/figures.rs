@@ -32,6 +32,8 @@ pub(super) fn reason(name: &str, i18n: I18n) -> &'static str {
         "shadow" => t_string!(i18n, studio.refused_shadow),
         "text" => t_string!(i18n, studio.refused_text),
         "dropped" => t_string!(i18n, studio.refused_dropped),
+        "unsigned" => t_string!(i18n, studio.refused_unsigned),
+        "stale" | "expired" => t_string!(i18n, studio.refused_late),
         "duplicate" => t_string!(i18n, studio.refused_again),
         _ => t_string!(i18n, studio.refused_other),
     }

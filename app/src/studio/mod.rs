@@ -26,6 +26,7 @@ mod overlay_maker;
 mod part;
 mod problem;
 mod reading;
+mod refused;
 mod review;
 mod review_row;
 mod reviewed_mode;

@@ -3,7 +3,7 @@
 mod stored;
 
 use danmu::room::{Room, RoomId};
-use danmu_app::{figures::RoomFigures, services::Rooms};
+use danmu_app::{figures::RoomFigures, refusals::RefusedDanmu, services::Rooms};
 use danmu_identity::clock::now_ms;
 use danmu_relay::{relay::Relay, rooms::RoomMap};
 
@@ -44,6 +44,10 @@ impl Rooms for ServedRooms {
             admitted: counts.admitted,
             refused: refused.map(|(reason, count)| (reason.to_owned(), count)).collect(),
         })
+    }
+
+    fn refused(&self, id: &RoomId, since: u64) -> Vec<RefusedDanmu> {
+        self.relay.as_ref().map_or_else(Vec::new, |relay| relay.refused(id, since))
     }
 
     fn plain_origins(&self) -> Vec<String> {

@@ -52,6 +52,7 @@ mod studio_key;
 mod studio_limits;
 mod studio_modes;
 mod studio_names;
+mod studio_refused;
 mod studio_review;
 mod studio_rooms;
 mod studio_rules;

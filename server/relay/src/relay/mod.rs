@@ -26,6 +26,7 @@ use danmu::{
     gate::{Counts, REMEMBERED_MS},
     room::RoomId,
 };
+use danmu_app::refusals::RefusedDanmu;
 use danmu_identity::{aws::bus::KinesisBus, clock::now_ms, identity::RecordVerifier};
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -164,6 +165,12 @@ impl<B: Bus> Relay<B> {
         let audience = self.rooms.get(room)?.audience;
         let counts = *audience.feed.counts.lock().unwrap_or_else(PoisonError::into_inner);
         Some((audience.feed.ring.viewers(), counts))
+    }
+
+    /// The last danmu of a room that were refused since the relay began, after that number, the oldest first.
+    #[must_use]
+    pub fn refused(&self, room: &RoomId, since: u64) -> Vec<RefusedDanmu> {
+        self.rooms.get(room).map_or_else(Vec::new, |relayed| relayed.audience.feed.refusals.since(since))
     }
 
     /// This server's name among those that share the stream: by its host and the address of its pages, so the same after a restart.

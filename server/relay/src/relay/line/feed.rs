@@ -11,6 +11,7 @@ use super::{
         log_position::{Lineage, SharedLineage},
     },
     refill::Desk,
+    refusals::Refusals,
     ring::{Ring, Window},
     shadowed::Shadowed,
     tally::Tally,
@@ -31,6 +32,8 @@ pub struct RoomFeed {
     pub verdicts: Verdicts,
     /// What shadow-banned viewers said.
     pub shadowed: Shadowed,
+    /// What the room's gate refused lately, for its crew.
+    pub refusals: Refusals,
     /// What the room's gate has admitted and refused, as of its last frame or heartbeat.
     pub counts: Mutex<Counts>,
     /// What happened in the last minutes, for the store.
@@ -48,6 +51,7 @@ impl RoomFeed {
             bans,
             verdicts: Verdicts::default(),
             shadowed: Shadowed::default(),
+            refusals: Refusals::default(),
             counts: Mutex::default(),
             tally: Tally::new(now_ms()),
         }

@@ -8,6 +8,7 @@ pub mod chooser;
 pub mod event;
 pub mod feed;
 pub mod refill;
+pub mod refusals;
 pub mod retracted;
 pub mod ring;
 pub mod room;

@@ -99,7 +99,8 @@ impl Work {
     /// Judges a record; returns whether it decides on a rule.
     fn judge(&mut self, record: &Record) -> bool {
         let Means { metrics, moderation, settled_ms, .. } = &self.means;
-        match self.judge.judge(record) {
+        let (judged, evidence) = self.judge.judge_and_tell(record);
+        match judged {
             Ok(judged) => {
                 metrics.admitted(&self.room.id, &judged.admitted);
                 moderation.spoke(&self.room.id, &judged.admitted);
@@ -117,6 +118,7 @@ impl Work {
             }
             Err(refused) => {
                 metrics.refused(refused.name(), refused.notice(), record);
+                self.feed.refusals.keep(record, &refused, evidence.as_deref());
                 if record.arrival_ms >= *settled_ms && !refused.is_of_crew() {
                     self.feed.tally.refused(record.arrival_ms, refused.name());
                 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use danmu::{
-    gate::{Admitted, Bans, Counts, Gate, Incoming},
+    gate::{Admitted, Bans, Counts, Evidence, Gate, Incoming},
     kinesis::Record,
     room::Room,
 };
@@ -59,11 +59,16 @@ impl Judge {
     /// # Errors
     /// Why the record is refused.
     pub fn judge(&mut self, record: &Record) -> Result<Judged, Refused> {
+        self.judge_and_tell(record).0
+    }
+
+    /// The same, with what the record's ticket says, where that was verified.
+    pub fn judge_and_tell(&mut self, record: &Record) -> (Result<Judged, Refused>, Option<Arc<Evidence>>) {
         // An explicit hash key puts a room's record on any shard; outside the room's lineage it would have no position in the
         // room's log.
         let place =
             self.lineage.learn(|lineage| lineage.place(&record.shard_id, &record.sequence_number, record.arrival_ms));
-        let place = place.ok_or(Refused::ForeignShard)?;
+        let Some(place) = place else { return (Err(Refused::ForeignShard), None) };
         let evidence = self.verifier.verify(&record.data);
         let admitted = self.gate.admit(Incoming {
             data: &record.data,
@@ -71,8 +76,9 @@ impl Judge {
             sequence_number: &record.sequence_number,
             arrival_ms: record.arrival_ms,
             evidence: evidence.as_ref(),
-        })?;
-        Ok(Judged { place, admitted, sequence_number: record.sequence_number.clone() })
+        });
+        let sequence_number = record.sequence_number.clone();
+        (admitted.map(|admitted| Judged { place, admitted, sequence_number }).map_err(Refused::from), evidence)
     }
 }
 

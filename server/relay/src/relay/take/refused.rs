@@ -42,6 +42,25 @@ impl Refused {
         matches!(self, Self::Gate(Reason::Moderation(_) | Reason::Held(_)))
     }
 
+    /// Whether it is a danmu that a viewer meant to be shown, which the crew may want to see. A record that is put again is none.
+    #[must_use]
+    pub const fn is_of_viewer(&self) -> bool {
+        matches!(
+            self,
+            Self::Gate(
+                Reason::Text(_)
+                    | Reason::Unsigned
+                    | Reason::Expired
+                    | Reason::Stale(_)
+                    | Reason::Banned
+                    | Reason::Mode(_)
+                    | Reason::Rule(_)
+                    | Reason::Shadowed(_)
+                    | Reason::TooFast
+            )
+        )
+    }
+
     /// Its name in metrics and in the log.
     #[must_use]
     pub const fn name(&self) -> &'static str {
