@@ -56,9 +56,7 @@ impl RuleBoard {
         spawn_local(async move {
             let done = call.await;
             let listed = rules(self.room.get_value()).await;
-            if done.is_ok() {
-                after();
-            }
+            let went_well = done.is_ok();
             let problem = match listed {
                 Ok(list) => {
                     self.list.try_set(list);
@@ -67,6 +65,9 @@ impl RuleBoard {
                 Err(error) => Some(done.err().unwrap_or(error)),
             };
             self.problem.try_set(problem);
+            if went_well {
+                after();
+            }
             self.asking.try_set(false);
         });
     }
@@ -100,7 +101,10 @@ impl RuleBoard {
     fn end(self, entry: &RuleEntry, i18n: I18n) {
         let name = describe(&entry.rule, i18n);
         // Beside another call, too: it is pressed once.
+        let id = entry.id.clone();
         self.call(end_rule(self.room.get_value(), entry.id.clone()), move || {
+            // A busy server lists it until the stream has told it of its end.
+            self.list.try_update(|list| list.retain(|entry| entry.id != id));
             self.said.try_set(fill(t_string!(i18n, studio.mode_off), &[("about", &name)]));
         });
     }
